@@ -1,0 +1,120 @@
+"""Settings: read once from the environment, checked, frozen. A bad one ends start-up with one line that names it."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from service.errors import ConfigError
+
+PREFIX = "SAYINGS_"
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Dollars = Annotated[float, Meta(gt=0, le=1_000_000)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+PortNumber = Annotated[int, Meta(ge=0, le=65_535)]
+Switch = Literal["on", "off"]
+
+T = TypeVar("T")
+
+_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.\-\[\]:]+$")
+_PARAMETER_NAME = re.compile(r"^[A-Za-z0-9_.\-/]{1,1011}$")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting with its default. The variable's name is the field's in capitals, prefixed with SAYINGS_."""
+
+    host: str = "127.0.0.1"
+    port: PortNumber = 8080
+    store: str = ""
+    keys: Literal["environment", "ssm"] = "environment"
+    simulator: str = "auto"
+    catalogue: str = ""
+    rounds: Literal["in-process", "off"] = "in-process"
+    round_interval_seconds: Seconds = 900
+    last_resort: Switch = "on"
+    live_every: Count = 0
+    daily_cap_usd: Dollars = 5.0
+    hourly_cap_usd: Dollars = 1.0
+    key_ttl_seconds: Seconds = 300
+    pool_ttl_seconds: Seconds = 21_600
+    allowed_origins: str = ""
+    trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # Named without the prefix, as section 4 of the design and the AWS SDKs have them.
+    claude_parameter_name: str = "/api-key/anthropic"
+    openai_parameter_name: str = "/api-key/openai"
+    aws_region: str = ""
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(filter(None, map(str.strip, self.allowed_origins.split(","))))
+
+    @property
+    def uses_aws(self) -> bool:
+        return self.keys == "ssm" or self.store.startswith("dynamodb:")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings; raises ConfigError naming the first variable that cannot be used."""
+        values = {
+            field.name: _value(_variable(field.name), environ[_variable(field.name)], field.type)
+            for field in msgspec.structs.fields(cls)
+            if _variable(field.name) in environ
+        }
+        if "aws_region" not in values:
+            values["aws_region"] = environ.get("AWS_DEFAULT_REGION", "")
+        _refuse_unknown(environ)
+        settings = cls(**values)
+        _check(settings)
+        return settings
+
+
+_UNPREFIXED = frozenset({"claude_parameter_name", "openai_parameter_name", "aws_region"})
+
+
+def _variable(field: str) -> str:
+    return field.upper() if field in _UNPREFIXED else PREFIX + field.upper()
+
+
+def _value(variable: str, raw: str, type_: type[T]) -> T:
+    try:
+        value = msgspec.convert(raw, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(variable, f"{raw!r} is not usable: {error}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(variable, f"{raw!r} is not usable: expected a finite number")
+    return value
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {_variable(field.name) for field in msgspec.structs.fields(Settings)}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise ConfigError(unknown[0], "there is no such setting")
+
+
+def _check(settings: Settings) -> None:
+    for variable in ("claude_parameter_name", "openai_parameter_name"):
+        if not _PARAMETER_NAME.match(getattr(settings, variable)):
+            raise ConfigError(variable.upper(), "is not a parameter name")
+    for origin in settings.origins:
+        if not _ORIGIN.match(origin):
+            raise ConfigError("SAYINGS_ALLOWED_ORIGINS", f"{origin!r} is not an origin such as https://example.com")
+    if settings.simulator not in ("auto", "off") and not is_http_url(settings.simulator):
+        raise ConfigError("SAYINGS_SIMULATOR", f"{settings.simulator!r} is none of auto, off or a URL")
+    if settings.uses_aws and not settings.aws_region:
+        raise ConfigError("AWS_REGION", "is needed for DynamoDB and SSM")
+
+
+def is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,262 @@
+"""Every error of the service, in one tree.
+
+CloudSayingsError
+├── ConfigError                   a bad setting: start-up ends with one line
+├── RequestError                  the client's: an HTTP status and a documented code
+│   ├── InvalidRequest            400
+│   ├── RouteNotFound             404
+│   ├── SayingNotFound            404
+│   ├── MethodNotAllowed          405
+│   ├── RequestTimeout            408
+│   ├── SourceMismatch            409
+│   ├── BodyTooLarge              413
+│   └── UnsupportedMediaType      415
+├── UnavailableError              ours, to try again later: 503 with Retry-After
+│   ├── NoSayingAvailable
+│   ├── VoteNotStored
+│   └── StorageFull               also a StoreError
+└── DependencyError               something outside failed; callers fall back
+    ├── StoreError
+    ├── BudgetExhausted
+    ├── KeyStoreError
+    │   ├── KeyNotFound
+    │   ├── KeyAccessDenied
+    │   ├── KeyStoreThrottled
+    │   └── KeyStoreUnavailable
+    └── ModelError
+        ├── ModelTimeout
+        ├── ModelConnectionFailed
+        ├── ModelRateLimited
+        ├── ModelSpendLimitReached
+        ├── ModelOverloaded
+        ├── ModelKeyRejected
+        ├── ModelRequestRejected
+        ├── ModelBreakerOpen
+        ├── ModelBadResponse
+        ├── ModelRefused
+        └── ModelTruncated
+
+Messages are written by us: no SDK text, key, prompt, parameter or table name ever enters one.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class CloudSayingsError(Exception):
+    """The root: everything this project raises on purpose."""
+
+
+class ConfigError(CloudSayingsError):
+    """A setting that cannot be used; the message starts with the setting's name."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(f"{setting}: {problem}")
+        self.setting = setting
+
+
+class HttpError(CloudSayingsError):
+    """An error that is an answer: `status`, `code` and one clear sentence; `retry_after` in seconds."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    message: ClassVar[str]
+
+    def __init__(
+        self, message: str | None = None, *, details: Sequence[str] = (), retry_after: int | None = None
+    ) -> None:
+        super().__init__(message or self.message)
+        self.details = tuple(details)
+        self.retry_after = retry_after
+
+
+class RequestError(HttpError):
+    """The client sent something that cannot be answered."""
+
+
+class InvalidRequest(RequestError):
+    status, code, message = 400, "invalid_request", "The request is not valid."
+
+
+class RouteNotFound(RequestError):
+    status, code, message = 404, "route_not_found", "There is nothing at this address."
+
+
+class SayingNotFound(RequestError):
+    status, code, message = 404, "saying_not_found", "No such saying is known."
+
+
+class MethodNotAllowed(RequestError):
+    status, code, message = 405, "method_not_allowed", "This address does not answer that method."
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__(details=[f"allowed: {', '.join(allowed)}"])
+        self.allowed = tuple(allowed)
+
+
+class RequestTimeout(RequestError):
+    status, code, message = 408, "request_timeout", "The request did not arrive in time."
+
+
+class SourceMismatch(RequestError):
+    status, code, message = 409, "source_mismatch", "The source given is not the one that wrote this saying."
+
+
+class BodyTooLarge(RequestError):
+    status, code, message = 413, "body_too_large", "The body is larger than 1 MiB."
+
+
+class UnsupportedMediaType(RequestError):
+    status, code, message = 415, "unsupported_media_type", "The body must be JSON in UTF-8, sent as application/json."
+
+
+class UnavailableError(HttpError):
+    """Ours, not the client's: the same request may succeed later."""
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class NoSayingAvailable(UnavailableError):
+    status, code, message = 503, "no_saying_available", "No saying is available right now; please try again."
+
+
+class VoteNotStored(UnavailableError):
+    status, code = 503, "store_unavailable"
+    message = "The vote could not be stored; it is safe to send it again."
+
+
+class InternalError(HttpError):
+    """A defect of ours. Never the answer to bad input: those have errors of their own."""
+
+    status, code, message = 500, "internal_error", "Something went wrong on our side."
+
+
+class DependencyError(CloudSayingsError):
+    """Something outside failed. `reason` is the word used for it in answers, logs and metrics."""
+
+    reason: ClassVar[str]
+
+
+class StoreError(DependencyError):
+    """The store did not do what was asked; nothing was half done."""
+
+    reason = "database_error"
+
+
+class StorageFull(UnavailableError, StoreError):
+    status, code, reason = 503, "storage_full", "database_error"
+    message = "The store is full; the vote was not counted. It is safe to send it again."
+
+
+class LeaseLost(StoreError):
+    """Another holder has taken the lease since: what this one still wanted to write is refused."""
+
+    reason = "lease_lost"
+
+
+class BudgetExhausted(DependencyError):
+    """The hourly or the daily spend cap leaves no room for the call's worst case."""
+
+    reason = "budget"
+
+
+class KeyStoreError(DependencyError):
+    """An API key could not be had."""
+
+    reason = "key_unavailable"
+
+
+class KeyNotFound(KeyStoreError):
+    """There is no such key, or it is empty."""
+
+    reason = "key_not_found"
+
+
+class KeyAccessDenied(KeyStoreError):
+    """The process may not read the key."""
+
+    reason = "key_access_denied"
+
+
+class KeyStoreThrottled(KeyStoreError):
+    """The key store asks for fewer calls."""
+
+    reason = "key_store_throttled"
+
+
+class KeyStoreUnavailable(KeyStoreError):
+    """The key store did not answer, or not in time."""
+
+    reason = "key_store_unavailable"
+
+
+class ModelError(DependencyError):
+    """A model call that gave no saying.
+
+    `retryable`: a second attempt may help. `may_be_billed`: the vendor may charge for it, so its reservation counts as
+    spent. `retry_after` is the vendor's wish in seconds, `status` the HTTP status where there was one.
+    """
+
+    reason = "live_error"
+    retryable: ClassVar[bool] = False
+    may_be_billed: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ModelTimeout(ModelError):
+    reason, may_be_billed = "live_timeout", True
+
+
+class ModelConnectionFailed(ModelError):
+    reason, retryable, may_be_billed = "live_connection_failed", True, True
+
+
+class ModelRateLimited(ModelError):
+    reason, retryable = "live_rate_limited", True
+
+
+class ModelSpendLimitReached(ModelError):
+    """The account's limit at the vendor: no retry helps until somebody raises it."""
+
+    reason = "live_spend_limit"
+
+
+class ModelOverloaded(ModelError):
+    """5xx and 529."""
+
+    reason, retryable = "live_overloaded", True
+
+
+class ModelKeyRejected(ModelError):
+    """401 and 403."""
+
+    reason = "live_key_rejected"
+
+
+class ModelRequestRejected(ModelError):
+    """Any other 4xx, and redirects, which are never followed."""
+
+    reason = "live_request_rejected"
+
+
+class ModelBreakerOpen(ModelError):
+    reason = "live_breaker_open"
+
+
+class ModelBadResponse(ModelError):
+    """A 200 that is not what the vendor documents, or that holds no usable saying."""
+
+    reason, may_be_billed = "live_bad_response", True
+
+
+class ModelRefused(ModelError):
+    reason, may_be_billed = "live_refused", True
+
+
+class ModelTruncated(ModelError):
+    reason, may_be_billed = "live_truncated", True

@@ -1,0 +1,1 @@
+"""Calling the language models: prompt, adapters, gateway and the parsing of what comes back."""

@@ -1,0 +1,153 @@
+"""From what a model wrote to sayings fit to be shown: model output is hostile text until it has been through here."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from service.aws_services import aws_services
+from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, normalise, saying_id
+from service.llm.prompt import Prompt
+
+# Far above three sayings; what is longer was not written to our prompt and is not worth the parsing.
+MAX_OUTPUT_CHARACTERS = 16_000
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_MARKUP_OR_LINK = re.compile(r"<[a-z!/]|&#?\w+;|\]\(|\w+://|\b(?:javascript|data|vbscript):|\bwww\.", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|I (?:can(?:['’]t|not)|won['’]t) (?:help|assist|write|create|"
+    r"generate|provide|comply|do that)|as an? (?:AI|assistant|language model))\b",
+    re.IGNORECASE,
+)
+_SELF_IDENTIFICATION = re.compile(
+    r"\b(?:claude|anthropic|open ?ai|chat ?gpt|gpt(?:-?\d[\w.-]*)?|haiku 4|sonnet 4|language model)\b", re.IGNORECASE
+)
+_ECHO_WORDS = 6
+
+
+class _Item(msgspec.Struct, frozen=True):
+    service: str
+    saying: str
+
+
+class _Output(msgspec.Struct, frozen=True):
+    sayings: list[_Item]
+
+
+_DECODER = msgspec.json.Decoder(_Output)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A saying that passed, with the services it names; `asked` is the service it was written for."""
+
+    saying_id: str
+    text: str
+    asked: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was fit to be shown, and a word for each thing that was not."""
+
+    drafts: tuple[Draft, ...]
+    rejected: tuple[str, ...]
+
+
+def parse(output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
+    """Read the sayings out of a model's text. `known` are ids that would be duplicates. Never raises."""
+    items = _items(output)
+    if items is None:
+        return Parsed((), ("not_json",))
+    drafts: list[Draft] = []
+    rejected: list[str] = []
+    seen = set(known)
+    open_services = list(prompt.services)
+    for item in items:
+        asked = _asked(item.service, open_services)
+        if asked is None:
+            rejected.append("service_not_asked")
+            continue
+        text = clean(item.saying)
+        problem = _problem(text, asked, prompt)
+        identity = saying_id(text)
+        if problem or identity in seen:
+            rejected.append(problem or "duplicate")
+            continue
+        seen.add(identity)
+        open_services.remove(asked)
+        drafts.append(Draft(identity, text, asked, aws_services().named_in(text)))
+    return Parsed(tuple(drafts), tuple(rejected))
+
+
+def _asked(name: str, open_services: list[str]) -> str | None:
+    """Which of the services still open a model means; some write "S3" when asked for "Amazon S3"."""
+    candidates = (name, *aws_services().named_in(name))
+    return next((service for service in candidates if service in open_services), None)
+
+
+def clean(text: str) -> str:
+    """Printable text on one line: no control, ANSI, bidi or zero-width characters, no quotes around it."""
+    text = unicodedata.normalize("NFC", _ANSI.sub("", text))
+    text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
+    text = " ".join(text.split())
+    for opening, closing in (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»")):
+        if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
+            return text[1:-1].strip()
+    return text
+
+
+def _is_visible(char: str) -> bool:
+    # Cc control, Cf bidi and zero-width, Cs lone surrogates, Co private use, Cn unassigned
+    return not unicodedata.category(char).startswith("C")
+
+
+def _items(output: str) -> list[_Item] | None:
+    if len(output) > MAX_OUTPUT_CHARACTERS:
+        return None
+    try:
+        return _DECODER.decode(output).sayings
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return _items_inside(output)
+
+
+def _items_inside(output: str) -> list[_Item] | None:
+    """The tolerant way, for models without structured output: the JSON inside a code fence or between sentences."""
+    start = output.find("{")
+    if start < 0:
+        return None
+    try:
+        found, _ = json.JSONDecoder().raw_decode(output, start)
+        return msgspec.convert(found, _Output).sayings
+    except (ValueError, RecursionError):
+        return None
+
+
+def _problem(text: str, service: str, prompt: Prompt) -> str | None:
+    """Why this text must not be shown, or None."""
+    checks = (
+        ("too_short", len(text) < MIN_SAYING_LENGTH),
+        ("too_long", len(text) > MAX_SAYING_LENGTH),
+        ("markup", _MARKUP_OR_LINK.search(text) is not None),
+        ("refusal", _REFUSAL.search(text) is not None),
+        ("self_identification", _SELF_IDENTIFICATION.search(text) is not None),
+        ("service_not_named", service not in aws_services().named_in(text)),
+        ("prompt_echo", _echoes(text, prompt)),
+    )
+    return next((problem for problem, found in checks if found), None)
+
+
+def _echoes(text: str, prompt: Prompt) -> bool:
+    """Whether the text repeats a run of words of the prompt."""
+    asked = f" {_words(prompt.system)} {_words(prompt.user)} "
+    words = _words(text).split()
+    runs = (words[start : start + _ECHO_WORDS] for start in range(max(1, len(words) - _ECHO_WORDS + 1)))
+    return any(f" {' '.join(run)} " in asked for run in runs)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", normalise(text)))

@@ -1,0 +1,1 @@
+"""Where sayings, votes, leases and spend are kept: one protocol, two backends."""

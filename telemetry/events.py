@@ -1,0 +1,111 @@
+"""What happens in the service, as frozen records, and the protocol of those who listen.
+
+The core emits these and knows nothing of logs or OpenTelemetry; fields are plain values, times are milliseconds.
+No field ever holds a key, a prompt or the text of a saying.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """The base of all events."""
+
+
+class RequestServed(Event, frozen=True, gc=False):
+    """An HTTP request was answered."""
+
+    operation: str
+    status: int
+    total_ms: float
+    error_code: str = ""
+
+
+class SayingServed(Event, frozen=True, gc=False):
+    """GET /sayings had its saying. `degraded` is why it did not come from where the flow wanted it."""
+
+    origin: str
+    request_number: int
+    degraded: str | None
+
+
+class DependencyFailed(Event, frozen=True, gc=False):
+    """Something outside failed and was worked around. `cause` is the class of the library's error, never its text."""
+
+    dependency: str
+    operation: str
+    error_type: str
+    error_message: str
+    cause: str = ""
+    model: str = ""
+
+
+class ModelCalled(Event, frozen=True, gc=False):
+    """One attempt at a model, answered or not."""
+
+    model: str
+    vendor: str
+    kind: str
+    attempt: int
+    api_time_ms: float
+    error_type: str = ""
+    error_message: str = ""
+    cause: str = ""
+    status: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_nanos: int | None = None
+
+
+class SayingsRejected(Event, frozen=True, gc=False):
+    """What a model wrote and the parser kept out, as the parser's words for it."""
+
+    model: str
+    problems: tuple[str, ...]
+
+
+class VoteTaken(Event, frozen=True, gc=False):
+    """A vote was stored, changed, taken back or found unchanged."""
+
+    feedback_type: str
+    status: str
+    contributor: str
+
+
+class ModelReport(Event, frozen=True, gc=False):
+    """What one model brought to a round."""
+
+    model: str
+    sayings: int
+    api_time_ms: float
+    error_type: str = ""
+    error_message: str = ""
+
+
+class RoundFinished(Event, frozen=True, gc=False):
+    """All models of a round have answered or failed."""
+
+    models: tuple[ModelReport, ...]
+    total_ms: float
+    fencing_token: int
+
+
+class Unexpected(Event, frozen=True):
+    """A defect: an exception nobody planned for, with its stack."""
+
+    operation: str
+    error: BaseException
+
+
+class Listener(Protocol):
+    """Told of every event as it happens; must not block and must not raise."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+class Silence:
+    """Listens to nothing."""
+
+    def emit(self, event: Event) -> None:
+        """Nobody is interested."""
