@@ -100,7 +100,7 @@ class Saying:
         """Whom serves and votes count for: the model, kept apart when simulated, or the collection."""
         if self.generation is None:
             return COLLECTION
-        return f"{self.generation.model}{' (simulated)' if self.generation.simulated else ''}"
+        return model_contributor(self.generation.model, simulated=self.generation.simulated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,11 @@ def saying_id(text: str) -> str:
 def feedback_id(voter: str, saying: str) -> str:
     """The id of one voter's vote on one saying; it does not give the voter away."""
     return hashlib.sha256(f"{voter}\0{saying}".encode()).hexdigest()[:32]
+
+
+def model_contributor(model: str, *, simulated: bool) -> str:
+    """Under which name a model is counted; a simulated one is never mixed with the real one."""
+    return f"{model} (simulated)" if simulated else model
 
 
 def model_source(display_name: str, *, simulated: bool) -> str:

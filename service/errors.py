@@ -26,6 +26,7 @@ CloudSayingsError
     └── ModelError
         ├── ModelTimeout
         ├── ModelConnectionFailed
+        │   └── ModelUnreachable
         ├── ModelRateLimited
         ├── ModelSpendLimitReached
         ├── ModelOverloaded
@@ -195,7 +196,8 @@ class ModelError(DependencyError):
     """A model call that gave no saying.
 
     `retryable`: a second attempt may help. `may_be_billed`: the vendor may charge for it, so its reservation counts as
-    spent. `retry_after` is the vendor's wish in seconds, `status` the HTTP status where there was one.
+    spent. `retry_after` is the vendor's wish in seconds, `status` the HTTP status where there was one, `api_time_ms`
+    how long the model was waited for, None when it was not called.
     """
 
     reason = "live_error"
@@ -206,6 +208,7 @@ class ModelError(DependencyError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.api_time_ms: float | None = None
 
 
 class ModelTimeout(ModelError):
@@ -214,6 +217,12 @@ class ModelTimeout(ModelError):
 
 class ModelConnectionFailed(ModelError):
     reason, retryable, may_be_billed = "live_connection_failed", True, True
+
+
+class ModelUnreachable(ModelConnectionFailed):
+    """Nothing was sent."""
+
+    may_be_billed = False
 
 
 class ModelRateLimited(ModelError):

@@ -73,12 +73,18 @@ class VoteTaken(Event, frozen=True, gc=False):
     contributor: str
 
 
+class RoundStarted(Event, frozen=True, gc=False):
+    """A round begins: these models are asked at once."""
+
+    models: tuple[str, ...]
+
+
 class ModelReport(Event, frozen=True, gc=False):
-    """What one model brought to a round."""
+    """What one model brought to a round: the sayings stored, and the time from key to store."""
 
     model: str
     sayings: int
-    api_time_ms: float
+    total_ms: float
     error_type: str = ""
     error_message: str = ""
 

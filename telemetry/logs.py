@@ -17,8 +17,10 @@ from telemetry.events import (
     DependencyFailed,
     Event,
     ModelCalled,
+    ModelReport,
     RequestServed,
     RoundFinished,
+    RoundStarted,
     SayingServed,
     SayingsRejected,
     Unexpected,
@@ -30,8 +32,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 logger = logging.getLogger("sayings")
 
 _EMPTY: dict[str, Any] = {"error_type": "", "error_message": "", "model": "", "api_time_ms": None}
-# Libraries that would print secrets or chatter at DEBUG: botocore prints decrypted SSM values, the HTTP clients keys.
-_NEVER_VERBOSE = ("botocore", "aiobotocore", "boto3", "anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore")
+# At DEBUG botocore prints decrypted SSM values and the HTTP clients print keys; at INFO they chatter.
+_NEVER_VERBOSE = ("botocore", "aiobotocore", "boto3", "anthropic", "openai", "httpx2", "httpcore2", "asyncio")
 
 
 class JsonFormatter(logging.Formatter):
@@ -74,7 +76,7 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _NEVER_VERBOSE:
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelName(level)))
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
 class LogListener:
@@ -82,7 +84,7 @@ class LogListener:
 
     def emit(self, event: Event) -> None:  # noqa: C901 - one case per event is the plainest form
         match event:
-            case SayingServed(degraded=None):
+            case SayingServed(degraded=None) | RoundStarted():
                 pass
             case RequestServed(status=status) if status < 500:
                 pass
@@ -100,6 +102,10 @@ class LogListener:
                 _log(logging.WARNING, "request failed", event, error_type=event.error_code)
             case VoteTaken():
                 _log(logging.INFO, "vote taken", event)
+            case ModelReport(error_type=""):
+                _log(logging.INFO, "model took part in the round", event)
+            case ModelReport():
+                _log(logging.WARNING, "model failed in the round", event)
             case RoundFinished():
                 _log(logging.INFO, "round finished", event)
             case Unexpected():

@@ -1,0 +1,65 @@
+# Two commands: `make run` and `make test`. Each sets up what it needs and says what it does.
+
+PYTHON ?= python3
+PORT ?= 8080
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast seed worker lint check format lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/runtime ## Serve page and API on http://localhost:8080 (PORT= changes it)
+	@echo "Starting Cloud Sayings …"
+	@SAYINGS_PORT=$(PORT) exec $(BIN)/python -m workers.one_machine
+
+test: check $(VENV)/development ## Check and run every test
+	@echo "Running every test …"
+	@$(BIN)/python -m pytest
+
+test-fast: $(VENV)/development ## Run the tests that need no server and no process of their own
+	@$(BIN)/python -m pytest -m "not slow" -x
+
+seed: $(VENV)/runtime ## Load the collection into the store (as often as you like)
+	@$(BIN)/python -m service.seed
+
+worker: $(VENV)/runtime ## Run a worker on its own: rounds at an interval, shown in a live table
+	@$(BIN)/python -m workers
+
+check: lint ## Lint, types and import cycles
+	@echo "Checking types …"
+	@$(BIN)/python -m mypy --no-error-summary
+
+lint: $(VENV)/development ## Lint and formatting
+	@echo "Linting …"
+	@$(BIN)/python -m ruff check --quiet
+	@$(BIN)/python -m ruff format --check --quiet
+
+format: $(VENV)/development ## Put the code into form
+	@$(BIN)/python -m ruff check --fix --quiet
+	@$(BIN)/python -m ruff format --quiet
+
+lock: $(VENV)/development ## Lock the newest dependencies that pyproject.toml allows
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
+	  pyproject.toml -o requirements/runtime.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
+	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+clean: ## Remove everything that was set up or built (not your data)
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/runtime: requirements/runtime.txt
+	@echo "Setting up Python packages (once, about half a minute) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/development: requirements/dev.txt $(VENV)/runtime
+	@echo "Setting up the packages for development (once, about half a minute) …"
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,33 @@
+"""Work beside the requests: held, supervised, and awaited when it is stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from telemetry.events import Listener, Unexpected
+
+RESTART_SECONDS = 5.0
+
+Job = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def running(jobs: Mapping[str, Job], listener: Listener) -> AsyncIterator[None]:
+    """Run each job until the block is left; one that dies of a defect is reported and started again."""
+    tasks = [asyncio.create_task(_supervise(name, job, listener), name=name) for name, job in jobs.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _supervise(name: str, job: Job, listener: Listener) -> None:
+    while True:
+        try:
+            await job()
+            return
+        except Exception as error:  # noqa: BLE001 - a defect in one job must not take the process down
+            listener.emit(Unexpected(name, error))
+            await asyncio.sleep(RESTART_SECONDS)

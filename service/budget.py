@@ -1,0 +1,57 @@
+"""The spend caps: the worst case of every model call is reserved before it is made, and settled after.
+
+What was reserved by a process that died, or for a call whose end nobody saw, stays counted as spent.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.errors import BudgetExhausted, StoreError
+from service.store.base import Spend, SpendWindow, Store
+from telemetry.events import DependencyFailed, Listener
+
+SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Nanodollars set aside in a window."""
+
+    window: SpendWindow
+    amount: int
+
+
+class Budget:
+    """The caps, in nanodollars, over what the store has counted for all processes together."""
+
+    def __init__(
+        self, store: Store, listener: Listener, *, caps: Spend, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._listener = listener
+        self._caps = caps
+        self._clock = clock
+
+    async def reserve(self, amount: int) -> Reservation:
+        """Set the amount aside. Raises BudgetExhausted, or StoreError: without a count no money is spent."""
+        window = spend_window(self._clock())
+        if not await self._store.reserve_spend(window, amount, caps=self._caps):
+            raise BudgetExhausted("The spend cap leaves no room for this call.")
+        return Reservation(window, amount)
+
+    async def settle(self, reservation: Reservation, cost: int) -> None:
+        """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent."""
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._store.adjust_spend(reservation.window, cost - reservation.amount)
+        except (StoreError, TimeoutError) as error:
+            self._listener.emit(DependencyFailed("store", "settle spend", type(error).__name__, str(error)))
+
+
+def spend_window(now: float) -> SpendWindow:
+    """The UTC day and hour of a moment in seconds since the epoch."""
+    moment = datetime.fromtimestamp(now, UTC)
+    return SpendWindow(day=f"{moment:%Y-%m-%d}", hour=f"{moment:%Y-%m-%dT%H}")

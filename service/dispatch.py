@@ -1,0 +1,86 @@
+"""The way of every request, whatever brought it: route, id, answer, documented error, CORS."""
+
+import time
+
+from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from service.http import MAX_TARGET_BYTES, Request, Response, Route, Router, elapsed_ms, json_response
+from service.messages import ErrorAnswer, ErrorBody
+from telemetry.events import Listener, RequestServed, Unexpected
+from telemetry.logs import request_id
+from telemetry.trace_ids import trace_id
+
+
+class Dispatcher:
+    """Finds the endpoint of a request and sees to it that every answer is a documented one."""
+
+    def __init__(self, routes: tuple[Route, ...], listener: Listener, *, allowed_origins: frozenset[str]) -> None:
+        self._router = Router(routes)
+        self._listener = listener
+        self._allowed_origins = allowed_origins
+
+    def find(self, request: Request, target_bytes: int) -> Route:
+        """The route of a request; its path parameters are set. Raises a RequestError."""
+        if target_bytes > MAX_TARGET_BYTES:
+            raise InvalidRequest("The address is longer than 8 KiB.")
+        method = "GET" if request.method == "HEAD" else request.method
+        found = self._router.find(method, request.path)
+        if found is not None:
+            route, request.parameters = found
+            return route
+        allowed = self._router.allowed(request.path)
+        if allowed:
+            raise MethodNotAllowed(sorted(allowed))
+        raise RouteNotFound
+
+    def begin(self, request: Request) -> None:
+        """Start the clock and give the request its id, for everything that is logged or answered from here on."""
+        request.started = time.perf_counter()
+        request.trace_id = trace_id(request.headers)
+        request_id.set(request.trace_id)
+
+    async def answer(self, request: Request, route: Route) -> Response:
+        """The whole way of a request whose body has been read. Never raises but for cancellation."""
+        try:
+            response = await route.handler(request)
+        except HttpError as error:
+            return self.refuse(request, error, route.operation)
+        except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
+            self._listener.emit(Unexpected(route.operation, error))
+            return self.refuse(request, InternalError(), route.operation)
+        return self._finish(request, route.operation, response)
+
+    def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
+        """The documented answer to an error."""
+        body = ErrorAnswer(ErrorBody(error.code, str(error), error.details), request.trace_id)
+        response = json_response(body, error.status)
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(error.allowed)
+        return self._finish(request, operation, response, error.code)
+
+    def preflight(self, request: Request) -> Response | None:
+        """The answer to a CORS preflight; None when the request is not one that is allowed."""
+        origin = request.headers.get("Origin")
+        allowed = self._router.allowed(request.path)
+        if request.method != "OPTIONS" or origin not in self._allowed_origins or not allowed:
+            return None
+        headers = {
+            "Access-Control-Allow-Methods": ", ".join(sorted(allowed)),
+            "Access-Control-Allow-Headers": "content-type",
+            "Access-Control-Max-Age": "600",
+        }
+        return self._finish(request, "preflight", Response(204, b"", headers))
+
+    def _finish(self, request: Request, operation: str, response: Response, error_code: str = "") -> Response:
+        if self._allowed_origins:
+            self._allow_origin(request, response)
+        self._listener.emit(RequestServed(operation, response.status, elapsed_ms(request), error_code))
+        return response
+
+    def _allow_origin(self, request: Request, response: Response) -> None:
+        response.headers["Vary"] = "Origin"
+        origin = request.headers.get("Origin")
+        if origin in self._allowed_origins:
+            response.headers["Access-Control-Allow-Origin"] = origin or ""
+            response.headers["Access-Control-Allow-Credentials"] = "true"

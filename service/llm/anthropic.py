@@ -1,0 +1,137 @@
+"""The adapter for Anthropic's Messages API, on the vendor's own SDK."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from service.catalogue import Model
+from service.domain import Usage
+from service.errors import (
+    ModelBadResponse,
+    ModelConnectionFailed,
+    ModelTimeout,
+    ModelUnreachable,
+)
+from service.llm.base import Completion, Finish, LazyClient, status_error
+from service.llm.prompt import OUTPUT_SCHEMA, Prompt
+from service.secret import Secret
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from anthropic.types import OutputConfigParam
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int
+    output_tokens: int
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
+class _Message(msgspec.Struct):
+    """The part of the answer that matters here; everything else the vendor may add is passed over."""
+
+    id: str
+    content: list[_Block]
+    usage: _Usage
+    stop_reason: str | None = None
+
+
+_FINISHES = {
+    "end_turn": Finish.DONE,
+    "stop_sequence": Finish.DONE,
+    "refusal": Finish.REFUSED,
+    "max_tokens": Finish.TRUNCATED,
+    "model_context_window_exceeded": Finish.TRUNCATED,
+}
+
+
+class AnthropicAdapter:
+    default_base_url: ClassVar[str] = "https://api.anthropic.com"
+    simulator_path: ClassVar[str] = "/anthropic"
+
+    def __init__(self, base_url: str) -> None:
+        self._client = LazyClient(lambda: _new_client(base_url))
+
+    async def load(self) -> None:
+        await self._client.load()
+
+    async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
+        client = await self._client.with_key(key)
+        from anthropic import omit  # loaded by now
+
+        with _translated_errors():
+            # The raw body, decoded by us: for a 200 with junk in it the SDK returns junk without a word.
+            response = await client.messages.with_raw_response.create(
+                model=model.id,
+                max_tokens=model.max_tokens,
+                system=prompt.system,
+                messages=[{"role": "user", "content": prompt.user}],
+                output_config=_OUTPUT_CONFIG if model.structured_output else omit,
+            )
+            message = msgspec.json.decode(response.http_response.content, type=_Message)
+        return Completion(
+            response_id=message.id,
+            text="".join(block.text for block in message.content if block.type == "text"),
+            finish=_FINISHES.get(message.stop_reason or "", Finish.TRUNCATED),
+            usage=_usage(message.usage),
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+_OUTPUT_CONFIG: "OutputConfigParam" = {"format": {"type": "json_schema", "schema": OUTPUT_SCHEMA}}
+
+
+def _new_client(base_url: str) -> "AsyncAnthropic":
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+
+    # Said at every call, of a model we know the age of: the catalogue has the date of its retirement.
+    warnings.filterwarnings("ignore", message="The model '.*' is deprecated", category=DeprecationWarning)
+    return AsyncAnthropic(
+        api_key="unset",  # every call brings its own
+        base_url=base_url,
+        timeout=None,  # the gateway owns the time,
+        max_retries=0,  # and the retries
+        open_telemetry=False,  # one span for one call, and it is ours
+        http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False, timeout=None),
+    )
+
+
+def _usage(usage: _Usage) -> Usage:
+    """Anthropic counts cached tokens beside the fresh ones, we count them among the input."""
+    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    return Usage(usage.input_tokens + read + written, usage.output_tokens, read)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """The SDK's errors as ours. Their texts hold the prompt and their requests the key: only classes cross over."""
+    import anthropic
+    import httpx2
+
+    try:
+        yield
+    except anthropic.APIStatusError as error:
+        raise status_error(
+            error.status_code,
+            spend_limit=error.status_code == 402 or (error.error_code or "").endswith("spend_limit_reached"),
+            retry_after=error.response.headers.get("retry-after"),
+        ) from error
+    except anthropic.APITimeoutError as error:
+        raise ModelTimeout("The vendor did not answer in time.") from error
+    except anthropic.APIConnectionError as error:
+        if isinstance(error.__cause__, httpx2.ConnectError):
+            raise ModelUnreachable("The vendor cannot be reached.") from error
+        raise ModelConnectionFailed("The connection to the vendor broke.") from error
+    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:  # ValueError: what decoding raises
+        raise ModelBadResponse("The vendor's answer makes no sense.") from error

@@ -1,0 +1,233 @@
+"""The one way to a model: breaker, key, spend cap, deadline, retry, parsing. Nothing calls an adapter but this."""
+
+import asyncio
+import random
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from service.budget import Budget
+from service.catalogue import Catalogue, Model
+from service.domain import CallKind, Generation, Saying, Usage, model_source
+from service.errors import ModelError, ModelKeyRejected, ModelRefused, ModelTimeout, ModelTruncated
+from service.keys import KeyStore
+from service.llm.base import Completion, Finish
+from service.llm.breaker import Breaker
+from service.llm.parse import Parsed, parse
+from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
+from service.llm.registry import Adapters
+from service.secret import Secret
+from telemetry.events import Listener, ModelCalled, SayingsRejected
+
+MAX_ATTEMPTS = 2
+# What is left of a deadline must be worth another attempt.
+LEAST_USEFUL_SECONDS = 0.5
+# Retries may make up a tenth of the calls, so that they cannot multiply an outage; a few are always in stock.
+RETRY_SHARE = 0.1
+RETRIES_IN_STOCK = 5.0
+# Tokens a vendor may count beyond one for every byte we send: roles, framing, the schema's own instructions.
+OVERHEAD_TOKENS = 512
+_SCHEMA_BYTES = len(msgspec.json.encode(OUTPUT_SCHEMA))
+
+# For endpoints of one's own that ask for none; the SDKs insist on sending something.
+NO_KEY = Secret("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a call brought: the sayings that may be shown (perhaps none), and the services left without one."""
+
+    generation: Generation
+    sayings: tuple[Saying, ...]
+    missing: tuple[str, ...]
+
+
+class Gateway:
+    """Calls models. `key_names` maps a vendor to the parameter that holds its key."""
+
+    def __init__(
+        self,
+        adapters: Adapters,
+        keys: KeyStore,
+        budget: Budget,
+        listener: Listener,
+        *,
+        catalogue: Catalogue,
+        key_names: dict[str, str],
+        simulated: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._adapters = adapters
+        self._keys = keys
+        self._budget = budget
+        self._listener = listener
+        self._key_names = key_names
+        self._simulated = simulated
+        self._clock = clock
+        self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
+        self._retries = RETRIES_IN_STOCK
+        self._dearest = max((_worst_price(model) for model in catalogue), key=sum)
+
+    async def write(
+        self, model: Model, services: Sequence[str], *, kind: CallKind, timeout: float, known: Collection[str] = ()
+    ) -> Written:
+        """Ask a model for one saying on each of the services; ids in `known` would be duplicates.
+
+        `timeout` in seconds bounds everything, retry included. Raises DependencyError: a ModelError, KeyStoreError,
+        BudgetExhausted or StoreError.
+        """
+        prompt = build_prompt(services)
+        deadline = self._clock() + timeout
+        with self._breakers[model.id].guard():
+            completion, generation = await self._call(model, prompt, kind, deadline)
+        _refuse_unfinished(completion.finish)
+        parsed = parse(completion.text, prompt, known)
+        if parsed.rejected:
+            self._listener.emit(SayingsRejected(model.id, parsed.rejected))
+        done = {draft.asked for draft in parsed.drafts}
+        missing = tuple(service for service in prompt.services if service not in done)
+        return Written(generation, self._sayings(model, generation, parsed), missing)
+
+    async def _call(
+        self, model: Model, prompt: Prompt, kind: CallKind, deadline: float
+    ) -> tuple[Completion, Generation]:
+        self._retries = min(self._retries + RETRY_SHARE, RETRIES_IN_STOCK)
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(model, prompt, kind, attempt, deadline)
+            except ModelError as error:
+                delay = self._delay_before_retry(error, attempt, deadline)
+                if delay is None:
+                    raise
+            await asyncio.sleep(delay)
+            attempt += 1
+
+    def _delay_before_retry(self, error: ModelError, attempt: int, deadline: float) -> float | None:
+        """Seconds to wait before another attempt; None when there must not be one."""
+        if attempt == MAX_ATTEMPTS or not (error.retryable or isinstance(error, ModelKeyRejected)):
+            return None
+        if isinstance(error, ModelKeyRejected):
+            delay = 0.0
+        else:
+            delay = random.uniform(0.1, 0.5) if error.retry_after is None else error.retry_after
+        if self._retries < 1 or self._clock() + delay + LEAST_USEFUL_SECONDS > deadline:
+            return None
+        self._retries -= 1
+        return delay
+
+    async def _attempt(
+        self, model: Model, prompt: Prompt, kind: CallKind, attempt: int, deadline: float
+    ) -> tuple[Completion, Generation]:
+        adapter = self._adapters.of(model)
+        await adapter.load()
+        key_name = self._key_name(model)
+        key = await self._keys.get(key_name) if key_name else NO_KEY
+        reservation = await self._budget.reserve(self._worst_case(model, prompt))
+        try:
+            completion, api_time_ms = await _timed(adapter.complete(model, prompt, key), deadline - self._clock())
+        except ModelError as error:
+            self._report_failure(model, kind, attempt, error)
+            if not error.may_be_billed:
+                await self._budget.settle(reservation, 0)
+            if isinstance(error, ModelKeyRejected) and key_name:
+                self._keys.invalidate(key_name, key)
+            raise
+        generation = self._generation(model, kind, api_time_ms, completion.usage)
+        if generation.cost_nanos is not None:  # without a price the worst case stands
+            await self._budget.settle(reservation, generation.cost_nanos)
+        self._report_success(generation, attempt)
+        return completion, generation
+
+    def _key_name(self, model: Model) -> str | None:
+        """An entry with an endpoint of its own never gets the vendor's key."""
+        return model.key_parameter if model.base_url else self._key_names[model.vendor]
+
+    def _worst_case(self, model: Model, prompt: Prompt) -> int:
+        """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
+        input_nanos, output_nanos = _worst_price(model) if model.price else self._dearest
+        sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
+        return (sent_bytes + OVERHEAD_TOKENS) * input_nanos + model.max_tokens * output_nanos
+
+    def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
+        return Generation(
+            generation_id=secrets.token_hex(16),
+            model=model.id,
+            vendor=model.vendor,
+            kind=kind,
+            simulated=self._simulated,
+            prompt_version=PROMPT_VERSION,
+            latency_ms=api_time_ms,
+            usage=usage,
+            cost_nanos=model.price.cost_nanos(usage) if model.price else None,
+            created_at=time.time(),
+        )
+
+    def _sayings(self, model: Model, generation: Generation, parsed: Parsed) -> tuple[Saying, ...]:
+        source = model_source(model.display_name, simulated=self._simulated)
+        return tuple(Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
+
+    def _report_success(self, generation: Generation, attempt: int) -> None:
+        self._listener.emit(
+            ModelCalled(
+                model=generation.model,
+                vendor=generation.vendor,
+                kind=generation.kind,
+                attempt=attempt,
+                api_time_ms=generation.latency_ms,
+                input_tokens=generation.usage.input_tokens,
+                output_tokens=generation.usage.output_tokens,
+                cost_nanos=generation.cost_nanos,
+            )
+        )
+
+    def _report_failure(self, model: Model, kind: CallKind, attempt: int, error: ModelError) -> None:
+        self._listener.emit(
+            ModelCalled(
+                model=model.id,
+                vendor=model.vendor,
+                kind=kind,
+                attempt=attempt,
+                api_time_ms=error.api_time_ms or 0.0,
+                error_type=type(error).__name__,
+                error_message=str(error),
+                cause=type(error.__cause__).__name__ if error.__cause__ else "",
+                status=error.status,
+            )
+        )
+
+
+async def _timed(completing: Awaitable[Completion], seconds: float) -> tuple[Completion, float]:
+    """The completion and its milliseconds. Raises ModelError, which carries its milliseconds too."""
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(seconds):
+            return await completing, _milliseconds_since(started)
+    except TimeoutError:
+        failure: ModelError = ModelTimeout("The model did not answer in time.")
+    except ModelError as error:
+        failure = error
+    failure.api_time_ms = _milliseconds_since(started)
+    raise failure
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
+
+
+def _worst_price(model: Model) -> tuple[int, int]:
+    """Nanodollars of one input and one output token; (0, 0) without a price."""
+    if model.price is None:
+        return 0, 0
+    return model.price.cost_nanos(Usage(1, 0)), model.price.cost_nanos(Usage(0, 1))
+
+
+def _refuse_unfinished(finish: Finish) -> None:
+    if finish is Finish.REFUSED:
+        raise ModelRefused("The model declined to write.")
+    if finish is Finish.TRUNCATED:
+        raise ModelTruncated("The model was cut off before it had finished.")

@@ -1,0 +1,130 @@
+"""The bodies of the HTTP contract, camelCase on the wire: what is decoded, encoded and described in OpenAPI."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from service.domain import FeedbackType, Origin, VoteStatus
+
+SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
+
+SayingId = Annotated[str, Meta(pattern=SAYING_ID_PATTERN, description="32 hex digits")]
+Milliseconds = Annotated[float, Meta(ge=0, le=86_400_000)]
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel"):
+    """The base of all bodies."""
+
+
+class TokensUsed(Message, frozen=True):
+    """Tokens of the model call, by the vendor's count."""
+
+    input: int
+    output: int
+
+
+class Metrics(Message, frozen=True):
+    """What this request took: milliseconds and, if it called a model that answered, tokens and US dollars."""
+
+    total_execution_time: float
+    api_latency: float | None = None
+    tokens_used: TokensUsed | None = None
+    cost: float | None = None
+
+
+class SayingAnswer(Message, frozen=True):
+    """A saying and where it came from; `degraded` says why it is not from where the flow wanted it."""
+
+    saying_id: str
+    saying: str
+    source: str
+    origin: Origin
+    model: str | None
+    vendor: str | None
+    services: tuple[str, ...]
+    request_number: int
+    is_cached: bool
+    execution_time: float
+    original_llm_time: float | None
+    degraded: str | None
+    metrics: Metrics
+    trace_id: str
+
+
+class FeedbackRequest(Message, frozen=True):
+    """A vote. `saying` or `sayingId` is needed."""
+
+    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    feedback_type: FeedbackType
+    saying: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
+    saying_id: SayingId | None = None
+    execution_time: Milliseconds | None = None
+    is_cached: bool | None = None
+    original_llm_time: Milliseconds | None = None
+
+
+class FeedbackAnswer(Message, frozen=True):
+    """What the vote did, and the saying's counters; `feedbackType` is null once the vote is taken back."""
+
+    feedback_id: str
+    saying_id: str
+    feedback_type: FeedbackType | None
+    upvotes: int
+    downvotes: int
+    status: VoteStatus
+
+
+class PriceEntry(Message, frozen=True):
+    """US dollars per million tokens, with the date of the price list."""
+
+    input: float
+    cached_input: float | None
+    output: float
+    as_of: str
+
+
+class ModelEntry(Message, frozen=True):
+    """A model of the catalogue; `participates` is false while its vendor's key is not there, `retires` the day
+    on which the vendor will stop serving it."""
+
+    model: str
+    vendor: str
+    name: str
+    source: str
+    participates: bool
+    simulated: bool
+    retires: str | None
+    price: PriceEntry | None
+
+
+class ModelsAnswer(Message, frozen=True):
+    models: list[ModelEntry]
+
+
+class LiveAnswer(Message, frozen=True):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyAnswer(Message, frozen=True):
+    """Whether traffic is welcome; `dependencies` says how each is: `ok` or what is wrong with it."""
+
+    status: Literal["ready", "not_ready"]
+    dependencies: dict[str, str]
+
+
+class ErrorBody(Message, frozen=True):
+    """A documented code, one clear sentence, and what in particular."""
+
+    code: str
+    message: str
+    details: tuple[str, ...] = ()
+
+
+class ErrorAnswer(Message, frozen=True):
+    """Every answer that is not a success."""
+
+    error: ErrorBody
+    request_id: str

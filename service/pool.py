@@ -1,0 +1,123 @@
+"""The warm sayings of one process: a bounded set per contributor, served in equal shares."""
+
+import heapq
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from service.domain import Saying
+
+SAYINGS_PER_MODEL = 60
+# Fewer fresh sayings than this of any model, and the pool wants another round.
+LOW_WATER = 3
+# A saying shown this often on average is no longer fresh wit: time for another round.
+SERVES_BEFORE_STALE = 20
+# How many missed serves a model that comes back may make up for; without a bound it would be served alone for hours.
+CATCH_UP_SERVES = 100
+
+
+@dataclass(slots=True, order=True)
+class _Warm:
+    """A saying in the heap: the least served first, ties at random."""
+
+    serves: int
+    tie: float
+    saying: Saying = field(compare=False)
+    expires_at: float = field(compare=False)
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The sayings of one contributor."""
+
+    serves: int = 0
+    heap: list[_Warm] = field(default_factory=list)
+
+
+class Pool:
+    """Warm sayings. `ttl` in seconds counts from when a saying was written; `clock` is seconds since the epoch."""
+
+    def __init__(self, *, ttl: float, clock: Callable[[], float] = time.time) -> None:
+        self._ttl = ttl
+        self._clock = clock
+        self._shelves: dict[str, _Shelf] = {}
+        self._ids: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, saying_id: object) -> bool:
+        return saying_id in self._ids
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(self._ids)
+
+    def add(self, sayings: Iterable[Saying]) -> int:
+        """Warm up sayings that models wrote; how many were new. Beyond the bound the most served one leaves."""
+        return sum(self._add(saying) for saying in sayings)
+
+    def take(self) -> Saying | None:
+        """The next saying: the least-served model's least-served one. None when nothing fresh is left."""
+        now = self._clock()
+        while True:
+            shelf = self._least_served()
+            if shelf is None:
+                return None
+            warm = shelf.heap[0]
+            if warm.expires_at > now:
+                shelf.serves += 1
+                warm.serves += 1
+                warm.tie = random.random()
+                heapq.heapreplace(shelf.heap, warm)
+                return warm.saying
+            heapq.heappop(shelf.heap)
+            self._ids.discard(warm.saying.saying_id)
+
+    def lacks(self, contributor: str) -> bool:
+        """Whether a contributor has too few fresh sayings, or ones that have been shown often."""
+        now = self._clock()
+        fresh = [warm for warm in self._shelf(contributor).heap if warm.expires_at > now]
+        return len(fresh) < LOW_WATER or sum(warm.serves for warm in fresh) >= SERVES_BEFORE_STALE * len(fresh)
+
+    def _add(self, saying: Saying) -> bool:
+        if saying.generation is None or saying.saying_id in self._ids:
+            return False
+        expires_at = saying.generation.created_at + self._ttl
+        if expires_at <= self._clock():
+            return False
+        shelf = self._shelf(saying.contributor)
+        if not shelf.heap:
+            shelf.serves = max(shelf.serves, self._least_serves() - CATCH_UP_SERVES)
+        elif len(shelf.heap) >= SAYINGS_PER_MODEL:
+            self._drop_most_served(shelf)
+        heapq.heappush(shelf.heap, _Warm(0, random.random(), saying, expires_at))
+        self._ids.add(saying.saying_id)
+        return True
+
+    def _shelf(self, contributor: str) -> _Shelf:
+        return self._shelves.setdefault(contributor, _Shelf())
+
+    def _least_serves(self) -> int:
+        return min((shelf.serves for shelf in self._shelves.values() if shelf.heap), default=0)
+
+    def _least_served(self) -> _Shelf | None:
+        """The contributor to serve next, among those that have something; ties at random."""
+        least: list[_Shelf] = []
+        for shelf in self._shelves.values():
+            if not shelf.heap:
+                continue
+            if not least or shelf.serves < least[0].serves:
+                least = [shelf]
+            elif shelf.serves == least[0].serves:
+                least.append(shelf)
+        if len(least) < 2:
+            return least[0] if least else None
+        return random.choice(least)
+
+    def _drop_most_served(self, shelf: _Shelf) -> None:
+        worn = max(shelf.heap)
+        shelf.heap.remove(worn)
+        heapq.heapify(shelf.heap)
+        self._ids.discard(worn.saying.saying_id)

@@ -1,0 +1,119 @@
+"""The one place where the parts are put together, for the server, the Lambda handlers and the workers alike."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from service.aws_clients import AwsClients
+from service.budget import Budget
+from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
+from service.config import Settings
+from service.endpoints import Endpoints
+from service.feedback import Feedback
+from service.filling import PoolFiller
+from service.flow import Flow
+from service.keys import KeyStore
+from service.llm.gateway import Gateway
+from service.llm.registry import ADAPTERS, Adapters
+from service.pool import Pool
+from service.serves import ServeCounter
+from service.store.address import open_store
+from service.store.base import Spend, Store
+from service.vendors import key_names, open_vendors
+from telemetry.events import Listener
+
+DEFAULT_STORE = "sqlite:///sayings.db"
+# What the simulator writes is kept apart, so that a later run with real keys does not serve it.
+DEFAULT_SIMULATED_STORE = "sqlite:///sayings-simulated.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything a process works with. `models` are the ones that take part in live calls and rounds."""
+
+    settings: Settings
+    listener: Listener
+    catalogue: Catalogue
+    models: Sequence[Model]
+    simulated: bool
+    store: Store
+    pool: Pool
+    gateway: Gateway
+    filler: PoolFiller
+    serves: ServeCounter
+    endpoints: Endpoints
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, environ: Mapping[str, str], listener: Listener
+) -> AsyncIterator[Resources]:
+    """Open what the settings ask for, and close it again also when the start fails half-way. Raises ConfigError."""
+    async with AsyncExitStack() as stack:
+        catalogue = load_catalogue(ADAPTERS, settings.catalogue)
+        aws = AwsClients(settings.aws_region, stack)
+        vendors = await open_vendors(settings, environ, catalogue, aws, stack)
+        store = await open_store(_store_address(settings, simulated=vendors.simulated), aws, stack)
+
+        keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
+        stack.push_async_callback(keys.close)
+        adapters = Adapters(vendors.simulator_url)
+        stack.push_async_callback(adapters.close)
+        gateway = Gateway(
+            adapters,
+            keys,
+            Budget(store, listener, caps=_caps(settings)),
+            listener,
+            catalogue=catalogue,
+            key_names=key_names(settings),
+            simulated=vendors.simulated,
+        )
+        pool = Pool(ttl=settings.pool_ttl_seconds)
+        filler = PoolFiller(
+            pool, store, vendors.models, listener, ttl=settings.pool_ttl_seconds, simulated=vendors.simulated
+        )
+        serves = ServeCounter(store, listener)
+        stack.push_async_callback(serves.flush)
+        flow = Flow(
+            pool=pool,
+            store=store,
+            gateway=gateway,
+            serves=serves,
+            listener=listener,
+            models=vendors.models,
+            live_every=settings.live_every,
+            last_resort=settings.last_resort == "on",
+        )
+        feedback = Feedback(store, catalogue, listener)
+        stack.push_async_callback(feedback.close)
+        endpoints = Endpoints(
+            flow=flow,
+            feedback=feedback,
+            catalogue=catalogue,
+            participants=vendors.models,
+            simulated=vendors.simulated,
+            checks={"store": store.ping},
+        )
+        yield Resources(
+            settings=settings,
+            listener=listener,
+            catalogue=catalogue,
+            models=vendors.models,
+            simulated=vendors.simulated,
+            store=store,
+            pool=pool,
+            gateway=gateway,
+            filler=filler,
+            serves=serves,
+            endpoints=endpoints,
+        )
+
+
+def _caps(settings: Settings) -> Spend:
+    return Spend(
+        day=round(settings.daily_cap_usd * NANOS_PER_DOLLAR), hour=round(settings.hourly_cap_usd * NANOS_PER_DOLLAR)
+    )
+
+
+def _store_address(settings: Settings, *, simulated: bool) -> str:
+    return settings.store or (DEFAULT_SIMULATED_STORE if simulated else DEFAULT_STORE)

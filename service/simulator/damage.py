@@ -1,0 +1,155 @@
+"""What each fault does to a call, the same for every protocol; only the wording of errors is the adapter's."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from typing import Never
+
+from aiohttp import web
+
+from service.simulator.faults import FaultKind
+from service.simulator.wire import Ending
+from service.simulator.writer import Saying, Writer, compose, phrases
+
+# Well inside any read timeout: such an answer never counts as slow, byte by byte, and takes half a minute.
+DRIP_SECONDS = 0.05
+MEGABYTE = 2**20
+SOMETHING_ELSE = "Amazon WorkMail"
+
+ENDINGS = {
+    FaultKind.REFUSAL: Ending.REFUSAL,
+    FaultKind.MAX_TOKENS: Ending.LENGTH,
+    FaultKind.CONTENT_FILTER: Ending.CONTENT_FILTER,
+    FaultKind.UNKNOWN_BLOCK: Ending.UNKNOWN_BLOCK,
+}
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+_TEXTS: dict[FaultKind, Callable[[Saying], str]] = {
+    FaultKind.TEXT_EMPTY: lambda _: "",
+    FaultKind.TEXT_BLANK: lambda _: " \t\n\u00a0\u2003 " * 8,
+    FaultKind.TEXT_HUGE: lambda s: (s.saying + " ") * (MEGABYTE // (len(s.saying) + 1) + 1),
+    FaultKind.TEXT_SCRIPT: lambda s: f"{s.service} is a door<script>alert(document.cookie)</script> left ajar.",
+    FaultKind.TEXT_JAVASCRIPT_LINK: lambda s: f"[{s.service}](javascript:alert(1)) is a link you will not regret.",
+    FaultKind.TEXT_ANSI: lambda s: (
+        f"\x1b[2J\x1b[31m{s.service} paints the terminal red\x1b[0m and bills for the paint."
+    ),
+    FaultKind.TEXT_CRLF: lambda s: f'{s.service} is calm.\r\n{{"level":"ERROR","message":"database dropped by admin"}}',
+    FaultKind.TEXT_BIDI: lambda s: f"\u202e{s.service} reads backwards\u202c and \u2066bills forwards\u2069.",
+    FaultKind.TEXT_ZERO_WIDTH: lambda s: (
+        f"{s.service[:2]}\u200b\u2060{s.service[2:]} hides\ufeff in plain\u200d sight."
+    ),
+    FaultKind.TEXT_NUL: lambda s: f"{s.service} ends here\x00 or so every C program believes.",
+    FaultKind.TEXT_REFUSAL: lambda s: f"I'm sorry, but I can't help with writing jokes about {s.service}.",
+    FaultKind.TEXT_SELF_IDENTIFICATION: lambda s: (
+        f"As Claude, an AI language model made by Anthropic, I see {s.service} as a filing cabinet with wings."
+    ),
+}
+
+
+def sayings(kind: FaultKind | None, good: Sequence[Saying], model: str, writer: Writer) -> list[Saying]:
+    if kind in _TEXTS:
+        return [Saying(saying.service, _TEXTS[kind](saying)) for saying in good]
+    match kind:
+        case FaultKind.TEXT_DUPLICATES:
+            same = compose(phrases().voices[model], good[0].service, 0)
+            return [Saying(saying.service, same) for saying in good]
+        case FaultKind.TEXT_ONLY_ONE:
+            return [good[0]]
+        case FaultKind.TEXT_WRONG_SERVICE:
+            return [writer.write(model, SOMETHING_ELSE) for _ in good]
+        case FaultKind.TEXT_MISLABELLED:
+            return [Saying(saying.service, writer.write(model, SOMETHING_ELSE).saying) for saying in good]
+        case _:
+            return list(good)
+
+
+def message_text(kind: FaultKind | None, text: str, prompt: str) -> str:
+    match kind:
+        case FaultKind.TEXT_PROMPT_ECHO:
+            return prompt
+        case FaultKind.TEXT_NOT_JSON:
+            return "Sure! Here are some thoughts, in no particular order and in no particular format."
+        case FaultKind.TEXT_CODE_FENCE:
+            return f"```json\n{text}\n```"
+        case _:
+            return text
+
+
+# --- how it is sent ---------------------------------------------------------------------------------------------------
+
+_HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+_BODIES: dict[FaultKind, Callable[[bytes], bytes]] = {
+    FaultKind.BAD_JSON: lambda body: body[: len(body) // 2],
+    FaultKind.HTML: lambda _: _HTML,
+    FaultKind.EMPTY_BODY: lambda _: b"",
+    FaultKind.NULL_BODY: lambda _: b"null",
+    FaultKind.LIST_BODY: lambda _: b"[]",
+    FaultKind.OBJECT_BODY: lambda _: b"{}",
+    FaultKind.BAD_UTF8: lambda body: body.replace(b'"id":"', b'"id":"\xff\xc3(', 1),
+}
+
+
+def status(kind: FaultKind | None) -> int:
+    """Of what `deliver` sends."""
+    return 307 if kind is FaultKind.REDIRECT else 200
+
+
+async def deliver(
+    kind: FaultKind | None, request: web.Request, body: bytes, headers: dict[str, str]
+) -> web.StreamResponse:
+    match kind:
+        case FaultKind.SLOW_DRIP:
+            return await _drip(request, body, headers)
+        case FaultKind.TRUNCATED_BODY:
+            return await _truncate(request, body, headers)
+        case FaultKind.REDIRECT:
+            return web.Response(status=status(kind), headers=headers | {"Location": f"{request.path}/elsewhere"})
+        case None:
+            return web.Response(body=body, headers=headers, content_type="application/json")
+        case _:
+            content_type = "text/html" if kind is FaultKind.HTML else "application/json"
+            body = _BODIES[kind](body) if kind in _BODIES else body
+            return web.Response(body=body, headers=headers, content_type=content_type)
+
+
+async def hang() -> Never:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("nobody resolves that future")
+
+
+def reset(request: web.Request) -> web.Response:
+    """Close the connection with RST instead of an orderly end."""
+    transport = request.transport
+    if transport is not None:
+        no_linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        transport.abort()
+    return web.Response()  # aiohttp wants one and finds nobody to send it to
+
+
+async def _drip(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
+    response = await _begin(request, body, headers)
+    for position in range(len(body)):
+        await response.write(body[position : position + 1])
+        await asyncio.sleep(DRIP_SECONDS)
+    return response
+
+
+async def _truncate(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
+    response = await _begin(request, body, headers)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _begin(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
+    response = web.StreamResponse(headers=headers)
+    response.content_type = "application/json"
+    response.content_length = len(body)
+    await response.prepare(request)
+    return response

@@ -1,0 +1,137 @@
+"""What the adapters of the protocols have in common: a request understood, an answer to word, a problem to report."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from service.simulator.faults import FaultKind
+from service.simulator.models import Model
+
+T = TypeVar("T")
+
+_SERVICE_LINE = re.compile(r"^- (\S.{0,78}\S)\s*$", re.MULTILINE)
+_PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>[^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that passed the vendor's checks."""
+
+    model: Model
+    prompt: str  # the last user message
+    characters: int  # of everything that was sent
+    max_tokens: int
+    schema: dict[str, object] | None
+
+    @property
+    def services(self) -> list[str]:
+        return _SERVICE_LINE.findall(self.prompt)
+
+    @property
+    def input_tokens(self) -> int:
+        return tokens(self.characters)
+
+
+class Ending(Enum):
+    DONE = auto()
+    LENGTH = auto()
+    REFUSAL = auto()
+    CONTENT_FILTER = auto()
+    UNKNOWN_BLOCK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    serial: str  # the random part of the id
+    text: str
+    ending: Ending
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error answer. `type` None stands for the vendor's usual one for the status."""
+
+    status: int
+    message: str
+    type: str | None = None
+    code: str | int | None = None
+    param: str | None = None
+
+
+class RefusedError(Exception):
+    """The request gets an error answer."""
+
+    def __init__(self, problem: Problem, retry_after: str | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class Dialect(Protocol):
+    """One protocol on the wire. `key` and `read` raise RefusedError."""
+
+    vendor: str
+    serial_header: str
+    problems: Mapping[FaultKind, Problem]
+
+    def key(self, headers: Mapping[str, str]) -> str: ...
+
+    def wrong_key(self, key: str) -> Problem: ...
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Ask: ...
+
+    def answer(self, ask: Ask, answer: Answer) -> object: ...
+
+    def problem(self, problem: Problem, serial: str) -> object: ...
+
+
+def tokens(characters: int) -> int:
+    return max(1, -(-characters // 4))
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def json_object(body: bytes) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(Problem(400, f"The request body is not a valid JSON object: {error}")) from error
+
+
+def convert(raw: Mapping[str, object], to: type[T], ignored: str) -> T:
+    """`raw` as `to`. The `ignored` fields are legal at the vendor and mean nothing here; all others are refused."""
+    meaningless = ignored.split()
+    try:
+        return msgspec.convert({name: value for name, value in raw.items() if name not in meaningless}, to)
+    except msgspec.ValidationError as error:
+        place, complaint = _explain(str(error))
+        raise RefusedError(Problem(400, complaint, param=place)) from error
+
+
+def _explain(message: str) -> tuple[str, str]:
+    """msgspec's message as the place (`messages[0].role`) and the complaint."""
+    found = _PLACE.search(message)
+    place, complaint = (found["place"], message[: found.start()]) if found else ("", message)
+    for pattern, wording in ((_MISSING, "Field required"), (_UNKNOWN, "Extra inputs are not permitted")):
+        if field := pattern.fullmatch(complaint):
+            return f"{place}.{field['name']}".lstrip("."), wording
+    return place, complaint
+
+
+def check_max_tokens(wanted: int | None, model: Model, param: str) -> int:
+    if wanted is None:
+        return model.max_output
+    if wanted > model.max_output:
+        limit = f"{wanted} > {model.max_output}, which is the maximum number of output tokens for {model.snapshot}"
+        raise RefusedError(Problem(400, limit, param=param))
+    return wanted

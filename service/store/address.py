@@ -1,0 +1,31 @@
+"""Which store an address such as `sqlite:///sayings.db` or `dynamodb://` names, and opening it."""
+
+import re
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from service.aws_clients import AwsClients
+from service.collection import collection
+from service.errors import ConfigError
+from service.store.base import Store
+from service.store.sqlite import SqliteStore
+
+_TABLE_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+
+
+async def open_store(address: str, aws: AwsClients, stack: AsyncExitStack) -> Store:
+    """Open the store; the stack closes it. An embedded one brings the collection along. Raises ConfigError.
+
+    `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`.
+    """
+    scheme, separator, rest = address.partition("://")
+    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        store = await SqliteStore.open(Path(rest[1:]))
+        stack.push_async_callback(store.close)
+        await store.put_sayings(collection())
+        return store
+    if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
+        from service.store.dynamodb import DynamoStore  # not needed, so not imported, on one machine
+
+        return DynamoStore(await aws.dynamodb(), rest)
+    raise ConfigError("SAYINGS_STORE", f"{address!r} is neither sqlite:///file.db nor dynamodb://")

@@ -1,0 +1,117 @@
+"""Calls to DynamoDB: its errors in our words, and which of them are worth another attempt.
+
+Whether a call may be sent again depends on what is known of the first: one that was refused did nothing, one that was
+not answered may have been carried out. The client must not repeat calls by itself (`total_max_attempts=1`): it would
+not know the difference.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from service.errors import StoreError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+T = TypeVar("T")
+
+# The pause before the second attempt is up to this long, and doubles with every further one.
+PAUSE_SECONDS = 0.05
+
+_THROTTLES = {
+    "ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
+    "ThrottlingError", "ThrottlingException",
+}  # fmt: skip
+_CONFLICTS = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+
+
+class RetryableError(StoreError):
+    """A failure that another attempt may cure, `attempts` in all."""
+
+    attempts: ClassVar[int] = 3
+
+
+class Refused(RetryableError):
+    """DynamoDB was too busy and did nothing."""
+
+
+class Conflict(Refused):
+    """Another transaction was at one of the items; it is over in milliseconds."""
+
+    attempts = 5
+
+
+class Unanswered(RetryableError):
+    """The call failed on its way or inside DynamoDB: it may have been carried out."""
+
+
+class ConditionFailed(StoreError):
+    """A condition did not hold and nothing was written; `failed` says so for each write of a transaction."""
+
+    def __init__(self, failed: tuple[bool, ...]) -> None:
+        super().__init__("The data had changed.")
+        self.failed = failed
+
+
+async def send(call: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
+    """The answer to a call, sent again with a jittered pause where that may help and can do no harm.
+
+    `repeatable`: to carry it out twice is the same as once. Raises StoreError.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            with translated():
+                answer = await call()
+        except RetryableError as error:
+            if attempt == error.attempts or (isinstance(error, Unanswered) and not repeatable):
+                raise
+        else:
+            return answer
+        await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2 ** (attempt - 1)))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn every error of the SDK into a StoreError with a message of ours."""
+    # Imported here: whoever has a client has loaded botocore already, and nobody else should pay for it.
+    from botocore import exceptions as sdk
+
+    try:
+        yield
+    except sdk.ClientError as error:
+        raise _from_answer(error) from error
+    except (sdk.HTTPClientError, sdk.ConnectionError, OSError) as error:
+        raise Unanswered("The database did not answer.") from error
+    except sdk.BotoCoreError as error:
+        raise StoreError("The database could not be asked.") from error
+
+
+def _from_answer(error: "ClientError") -> StoreError:
+    code = error.response.get("Error", {}).get("Code", "")
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailed((True,))
+    if code == "TransactionCanceledException":
+        reasons = error.response.get("CancellationReasons", [])
+        return _from_reasons([str(reason.get("Code", "None")) for reason in reasons])
+    if code in _THROTTLES | _CONFLICTS:
+        return _from_reasons([code])
+    metadata = error.response.get("ResponseMetadata")
+    if metadata is None or metadata["HTTPStatusCode"] >= 500:
+        return Unanswered("The database failed.")
+    return StoreError("The database refused the request.")
+
+
+def _from_reasons(codes: list[str]) -> StoreError:
+    failed = tuple(code == "ConditionalCheckFailed" for code in codes)
+    if any(failed):
+        return ConditionFailed(failed)
+    if _CONFLICTS.issuperset(found := {code for code in codes if code != "None"}):
+        return Conflict("The database was busy with the same data.")
+    if (_THROTTLES | _CONFLICTS).issuperset(found):
+        return Refused("The database is busy.")
+    return StoreError("The database refused the request.")

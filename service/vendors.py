@@ -1,0 +1,69 @@
+"""Who answers for the models: the vendors, for the models whose key is there, or the simulator."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from service.aws_clients import AwsClients
+from service.catalogue import Catalogue, Model
+from service.config import Settings
+from service.keys import EnvironmentKeySource, FixedKeySource, KeySource, SsmKeySource
+
+SIMULATED_KEY = "sk-simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """Where keys come from, which models take part, and the simulator's URL if it answers for them."""
+
+    keys: KeySource
+    models: Sequence[Model]
+    simulator_url: str | None = None
+
+    @property
+    def simulated(self) -> bool:
+        return self.simulator_url is not None
+
+
+async def open_vendors(
+    settings: Settings, environ: Mapping[str, str], catalogue: Catalogue, aws: AwsClients, stack: AsyncExitStack
+) -> Vendors:
+    """By the settings and the keys at hand; starts the simulator in this process when it is the one to answer."""
+    simulator_url = None if settings.simulator in ("auto", "off") else settings.simulator
+    if settings.keys == "ssm":
+        return _vendors(SsmKeySource(await aws.ssm()), list(catalogue), simulator_url)
+    keys = EnvironmentKeySource(environ, _variables(settings, catalogue))
+    models = [model for model in catalogue if _has_key(model, settings, keys)]
+    if simulator_url is None and settings.simulator == "auto" and not models:
+        from service.simulator import Simulator  # only where it answers
+
+        simulator_url = await stack.enter_async_context(Simulator().serve())
+    if simulator_url is not None:  # which never gets to see a real key
+        return _vendors(FixedKeySource(SIMULATED_KEY), list(catalogue), simulator_url)
+    return Vendors(keys, models)
+
+
+def key_names(settings: Settings) -> dict[str, str]:
+    """The parameter that holds each vendor's key."""
+    return {"anthropic": settings.claude_parameter_name, "openai": settings.openai_parameter_name}
+
+
+def _vendors(keys: KeySource, models: Sequence[Model], simulator_url: str | None) -> Vendors:
+    """The simulator knows the vendors' models, not those of endpoints of one's own."""
+    if simulator_url is not None:
+        models = [model for model in models if model.base_url is None]
+    return Vendors(keys, models, simulator_url)
+
+
+def _variables(settings: Settings, catalogue: Catalogue) -> dict[str, str]:
+    """Which variable stands in for each parameter; an endpoint of one's own names its variable itself."""
+    own = {model.key_parameter: model.key_parameter for model in catalogue if model.key_parameter}
+    return {
+        settings.claude_parameter_name: "ANTHROPIC_API_KEY",
+        settings.openai_parameter_name: "OPENAI_API_KEY",
+    } | own
+
+
+def _has_key(model: Model, settings: Settings, keys: EnvironmentKeySource) -> bool:
+    name = model.key_parameter if model.base_url else key_names(settings)[model.vendor]
+    return name is None or name in keys

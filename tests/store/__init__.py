@@ -1,0 +1,1 @@
+"""The stores against their contract, and what is special about each."""

@@ -1,0 +1,104 @@
+"""Both stores, each test with one of its own: SQLite in a file, DynamoDB on a moto server."""
+
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aioboto3
+import pytest
+from aiobotocore.config import AioConfig
+from moto.server import ThreadedMotoServer
+
+from service.store.base import Store
+from service.store.dynamodb import TABLES, DynamoStore, create_tables
+from service.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+Connect = Callable[[str], "AbstractAsyncContextManager[DynamoDBClient]"]
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """A moto server that answers one request at a time: its transactions are only whole when nothing else runs."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    running = server._server
+    assert running is not None
+    running.app = _one_at_a_time(running.app)
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+    running.server_close()
+
+
+def _one_at_a_time(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    lock = threading.Lock()
+
+    def serialised(*request: Any) -> Iterable[bytes]:
+        with lock:
+            return app(*request)
+
+    return serialised
+
+
+@pytest.fixture(scope="session")
+def connect() -> Connect:
+    """Open a DynamoDB client for an endpoint; nothing of it comes from the environment."""
+    session = aioboto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    config = AioConfig(connect_timeout=2, read_timeout=20, max_pool_connections=20, retries={"total_max_attempts": 1})
+    return lambda url: session.client("dynamodb", endpoint_url=url, config=config)
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamo:
+    """A DynamoDB with empty tables."""
+
+    client: "DynamoDBClient"
+    prefix: str
+
+    @property
+    def store(self) -> DynamoStore:
+        return DynamoStore(self.client, self.prefix)
+
+
+@asynccontextmanager
+async def _dynamo(connect: Connect, url: str) -> AsyncIterator[Dynamo]:
+    prefix = f"test-{uuid.uuid4().hex[:12]}-"
+    async with connect(url) as client:
+        await create_tables(client, prefix)
+        yield Dynamo(client, prefix)
+        for table in TABLES:
+            await client.delete_table(TableName=prefix + table)
+
+
+@pytest.fixture
+async def dynamo(connect: Connect, moto_url: str) -> AsyncIterator[Dynamo]:
+    async with _dynamo(connect, moto_url) as dynamo:
+        yield dynamo
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(tmp_path / "sayings.db")
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, connect: Connect, moto_url: str
+) -> AsyncIterator[Store]:
+    """The contract is tested on every backend."""
+    if request.param == "sqlite":
+        opened = await SqliteStore.open(tmp_path / "sayings.db")
+        yield opened
+        await opened.close()
+    else:
+        async with _dynamo(connect, moto_url) as dynamo:
+            yield dynamo.store

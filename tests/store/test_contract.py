@@ -1,0 +1,359 @@
+"""What store/base.py promises, on every backend."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from service.domain import Saying, VoteResult, VoteStatus
+from service.errors import LeaseLost
+from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store, Tally
+from tests.store.builders import MODEL, NEGATIVE, POSITIVE, collected, generated, generation, vote
+
+NOON = SpendWindow("2026-11-20", "2026-11-20T12")
+ONE = SpendWindow("2026-11-20", "2026-11-20T13")
+TOMORROW = SpendWindow("2026-11-21", "2026-11-21T12")
+NO_CAP = 10**18
+
+
+class TestSayings:
+    @pytest.mark.parametrize("saying", [collected("written by hand"), generated("written by a model")])
+    async def test_comes_back_as_it_was_put(self, store: Store, saying: Saying) -> None:
+        await store.put_sayings([saying])
+
+        assert await store.get_saying(saying.saying_id) == saying
+
+    async def test_a_cost_may_be_unknown(self, store: Store) -> None:
+        saying = Saying("id", "text", (), "source", generation(cost=None))
+
+        await store.put_sayings([saying])
+
+        assert await store.get_saying("id") == saying
+
+    @pytest.mark.parametrize("unknown", ["unknown", "", "x" * 10_000])
+    async def test_an_unknown_id_is_nothing(self, store: Store, unknown: str) -> None:
+        assert await store.get_saying(unknown) is None
+
+    async def test_putting_again_changes_neither_attribution_nor_votes(self, store: Store) -> None:
+        first, second = collected("the same words"), generated("the same words")
+        await store.put_sayings([first])
+        await store.vote(vote(first))
+
+        await store.put_sayings([second, second])
+
+        assert await store.get_saying(first.saying_id) == first
+        assert await store.vote(vote(first)) == VoteResult(VoteStatus.UNCHANGED, 1, 0)
+
+    async def test_known_and_new_ones_may_be_mixed(self, store: Store) -> None:
+        known, new = collected("known"), collected("new")
+        await store.put_sayings([known])
+
+        await store.put_sayings([known, new])
+
+        assert await store.get_saying(new.saying_id) == new
+
+    async def test_of_the_same_saying_twice_the_first_is_kept(self, store: Store) -> None:
+        first, second = generated("the same words"), collected("the same words")
+
+        await store.put_sayings([first, second])
+
+        assert await store.get_saying(first.saying_id) == first
+
+    async def test_the_whole_collection_may_be_put_at_once_and_again(self, store: Store) -> None:
+        sayings = [collected(f"saying {n}") for n in range(240)]
+
+        await store.put_sayings(sayings)
+        await store.put_sayings(sayings)
+
+        assert await store.get_saying(sayings[0].saying_id) == sayings[0]
+        assert await store.get_saying(sayings[-1].saying_id) == sayings[-1]
+
+    async def test_none_may_be_put(self, store: Store) -> None:
+        await store.put_sayings([])
+
+        assert await store.random_saying() is None
+
+    async def test_many_writers_of_the_same_sayings_do_no_harm(self, store: Store) -> None:
+        sayings = [collected(f"saying {n}") for n in range(5)]
+
+        await asyncio.gather(*(store.put_sayings(sayings[n % 5 :]) for n in range(20)))
+
+        assert [await store.get_saying(saying.saying_id) for saying in sayings] == sayings
+
+
+class TestRandomSaying:
+    async def test_an_empty_store_has_none(self, store: Store) -> None:
+        assert await store.random_saying() is None
+
+    async def test_the_only_saying_is_always_found(self, store: Store) -> None:
+        only = generated("the only one")
+        await store.put_sayings([only])
+
+        drawn = [await store.random_saying() for _ in range(10)]
+
+        assert drawn == [only] * 10
+
+    async def test_every_saying_comes_up_about_as_often_as_the_next(self, store: Store) -> None:
+        random.seed(20_261_120)
+        sayings = [collected(f"saying {n}") for n in range(40)]
+        await store.put_sayings(sayings)
+
+        drawn = Counter([await store.random_saying() for _ in range(400)])
+
+        assert set(drawn) == set(sayings)
+        assert max(drawn.values()) <= 2.5 * 10
+        assert min(drawn.values()) >= 10 / 5
+
+
+class TestRecentSayings:
+    async def test_newest_first_since_a_time_and_no_more_than_the_limit(self, store: Store) -> None:
+        sayings = [generated(f"saying {at}", created_at=at) for at in (10.5, 30.5, 20.5, 40.5)]
+        await store.put_sayings(sayings)
+
+        everything = await store.recent_sayings(MODEL, since=0, limit=10, simulated=False)
+        since_20 = await store.recent_sayings(MODEL, since=20.5, limit=10, simulated=False)
+        newest_two = await store.recent_sayings(MODEL, since=0, limit=2, simulated=False)
+
+        assert [saying.text for saying in everything] == ["saying 40.5", "saying 30.5", "saying 20.5", "saying 10.5"]
+        assert since_20 == everything[:3]
+        assert newest_two == everything[:2]
+
+    async def test_simulated_and_other_sayings_are_kept_apart(self, store: Store) -> None:
+        real, simulated = generated("real"), generated("simulated", simulated=True)
+        await store.put_sayings([real, simulated, collected("of the collection")])
+
+        assert await store.recent_sayings(MODEL, since=0, limit=10, simulated=False) == [real]
+        assert await store.recent_sayings(MODEL, since=0, limit=10, simulated=True) == [simulated]
+        assert await store.recent_sayings("gpt-4.1-mini", since=0, limit=10, simulated=False) == []
+
+    async def test_none_may_be_asked_for(self, store: Store) -> None:
+        await store.put_sayings([generated("real")])
+
+        assert await store.recent_sayings(MODEL, since=0, limit=0, simulated=False) == []
+
+
+class TestVotes:
+    async def test_a_vote_moves_the_counters_of_the_saying_and_of_its_model(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+
+        recorded = await store.vote(vote(saying, "ann", POSITIVE))
+        beside = await store.vote(vote(saying, "bob", NEGATIVE))
+
+        assert recorded == VoteResult(VoteStatus.RECORDED, 1, 0)
+        assert beside == VoteResult(VoteStatus.RECORDED, 1, 1)
+        assert await store.tallies() == {MODEL: Tally(serves=0, upvotes=1, downvotes=1)}
+
+    async def test_repeating_a_vote_changes_nothing(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        await store.vote(vote(saying))
+
+        again = await store.vote(vote(saying))
+
+        assert again == VoteResult(VoteStatus.UNCHANGED, 1, 0)
+        assert await store.tallies() == {MODEL: Tally(upvotes=1)}
+
+    async def test_changing_a_vote_moves_both_counters(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        await store.vote(vote(saying, feedback=POSITIVE))
+
+        changed = await store.vote(vote(saying, feedback=NEGATIVE))
+
+        assert changed == VoteResult(VoteStatus.CHANGED, 0, 1)
+        assert await store.tallies() == {MODEL: Tally(downvotes=1)}
+
+    async def test_a_vote_can_be_taken_back_and_cast_again(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        await store.vote(vote(saying))
+
+        withdrawn = await store.withdraw_vote(saying.saying_id, "ann")
+        tallies = await store.tallies()
+        again = await store.vote(vote(saying))
+
+        assert withdrawn == VoteResult(VoteStatus.WITHDRAWN, 0, 0)
+        assert tallies == {MODEL: Tally()}
+        assert again == VoteResult(VoteStatus.RECORDED, 1, 0)
+
+    async def test_taking_back_what_was_not_cast_changes_nothing(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        await store.vote(vote(saying, "bob"))
+
+        assert await store.withdraw_vote(saying.saying_id, "ann") == VoteResult(VoteStatus.UNCHANGED, 1, 0)
+
+    @pytest.mark.parametrize("unknown", ["unknown", "", "x" * 10_000])
+    async def test_an_unknown_saying_cannot_be_voted_on(self, store: Store, unknown: str) -> None:
+        on_nothing = vote(Saying(unknown, "never put", (), "nobody"))
+
+        assert await store.vote(on_nothing) is None
+        assert await store.withdraw_vote(unknown, "ann") is None
+        assert await store.tallies() == {}
+
+    async def test_votes_count_for_whoever_wrote_the_saying(self, store: Store) -> None:
+        sayings = [generated("real"), generated("simulated", simulated=True), collected("of the collection")]
+        await store.put_sayings(sayings)
+
+        for saying in sayings:
+            await store.vote(vote(saying))
+
+        one = Tally(upvotes=1)
+        assert await store.tallies() == {MODEL: one, f"{MODEL} (simulated)": one, "collection": one}
+
+    async def test_two_hundred_voters_at_once_are_all_counted(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+
+        votes = [vote(saying, f"voter {n}", POSITIVE if n < 150 else NEGATIVE) for n in range(200)]
+        results = await asyncio.gather(*map(store.vote, votes))
+
+        assert {result.status for result in results if result} == {VoteStatus.RECORDED}
+        assert await store.withdraw_vote(saying.saying_id, "nobody") == VoteResult(VoteStatus.UNCHANGED, 150, 50)
+        assert await store.tallies() == {MODEL: Tally(upvotes=150, downvotes=50)}
+
+    async def test_one_voter_fifty_times_at_once_counts_once(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+
+        results = await asyncio.gather(*(store.vote(vote(saying)) for _ in range(50)))
+
+        statuses = Counter(result.status for result in results if result)
+        assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
+        assert await store.tallies() == {MODEL: Tally(upvotes=1)}
+
+
+class TestServes:
+    async def test_serves_add_up_and_leave_votes_alone(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        await store.vote(vote(saying))
+
+        await asyncio.gather(*(store.add_serves({MODEL: 2, "collection": 1}) for _ in range(20)))
+
+        assert await store.tallies() == {MODEL: Tally(serves=40, upvotes=1), "collection": Tally(serves=20)}
+
+    async def test_there_may_be_none(self, store: Store) -> None:
+        await store.add_serves({})
+
+        assert await store.tallies() == {}
+
+
+class TestLeases:
+    async def test_one_of_fifty_gets_it(self, store: Store) -> None:
+        wishes = (store.acquire_lease(ROUND_LEASE, f"holder {n}", now=100.0, seconds=60) for n in range(50))
+
+        granted = [lease for lease in await asyncio.gather(*wishes) if lease]
+
+        assert [(lease.token, lease.expires_at) for lease in granted] == [(1, 160.0)]
+
+    async def test_is_free_again_once_expired_and_the_token_grows(self, store: Store) -> None:
+        first = await store.acquire_lease(ROUND_LEASE, "first", now=100.0, seconds=60.5)
+
+        too_early = await store.acquire_lease(ROUND_LEASE, "second", now=160.25, seconds=60)
+        in_time = await store.acquire_lease(ROUND_LEASE, "second", now=160.5, seconds=60)
+
+        assert first == Lease(ROUND_LEASE, "first", 1, 160.5)
+        assert too_early is None
+        assert in_time == Lease(ROUND_LEASE, "second", 2, 220.5)
+
+    async def test_leases_of_other_names_are_other_leases(self, store: Store) -> None:
+        await store.acquire_lease("one", "first", now=100.0, seconds=60)
+
+        assert await store.acquire_lease("another", "second", now=100.0, seconds=60) is not None
+
+    async def test_can_be_kept_by_its_holder_only(self, store: Store) -> None:
+        first = await _lease(store, "first", now=100.0)
+
+        kept = await store.keep_lease(first, until=200.0)
+        refused = await store.acquire_lease(ROUND_LEASE, "second", now=199.0, seconds=60)
+        second = await _lease(store, "second", now=200.0)
+
+        assert kept
+        assert refused is None
+        assert not await store.keep_lease(first, until=900.0)
+        assert await store.keep_lease(second, until=900.0)
+
+    async def test_a_lease_nobody_took_cannot_be_kept(self, store: Store) -> None:
+        assert not await store.keep_lease(Lease(ROUND_LEASE, "nobody", 1, 100.0), until=200.0)
+
+    async def test_the_holder_writes(self, store: Store) -> None:
+        lease = await _lease(store, "first", now=100.0)
+        known, new = generated("known"), generated("new")
+        await store.put_sayings([known])
+
+        await store.put_sayings([known, new], fence=lease)
+
+        assert await store.get_saying(new.saying_id) == new
+
+    async def test_a_stale_holder_is_refused_and_writes_nothing(self, store: Store) -> None:
+        stale = await _lease(store, "first", now=100.0)
+        await _lease(store, "second", now=200.0)
+        known, new = generated("known"), generated("new")
+        await store.put_sayings([known])
+
+        with pytest.raises(LeaseLost):
+            await store.put_sayings([known, new], fence=stale)
+        with pytest.raises(LeaseLost):
+            await store.put_sayings([], fence=stale)
+
+        assert await store.get_saying(new.saying_id) is None
+
+
+class TestSpend:
+    async def test_caps_hold_to_the_last_nanodollar_under_load(self, store: Store) -> None:
+        caps = Spend(day=NO_CAP, hour=7 * 60 + 3)
+
+        granted = await asyncio.gather(*(store.reserve_spend(NOON, 7, caps=caps) for _ in range(100)))
+
+        assert sum(granted) == 60
+        assert await store.reserve_spend(NOON, 4, caps=caps) is False
+        assert await store.reserve_spend(NOON, 3, caps=caps) is True
+        assert await store.reserve_spend(NOON, 1, caps=caps) is False
+        assert await store.spend(NOON) == Spend(423, 423)
+
+    async def test_both_the_hour_and_the_day_are_held(self, store: Store) -> None:
+        caps = Spend(day=15, hour=10)
+
+        asked = [(NOON, 10), (NOON, 1), (ONE, 6), (ONE, 5), (ONE, 1), (TOMORROW, 10)]
+        granted = [await store.reserve_spend(window, amount, caps=caps) for window, amount in asked]
+
+        assert granted == [True, False, False, True, False, True]
+        assert await store.spend(NOON) == Spend(15, 10)
+        assert await store.spend(ONE) == Spend(15, 5)
+        assert await store.spend(TOMORROW) == Spend(10, 10)
+
+    @pytest.mark.parametrize("caps", [Spend(day=99, hour=NO_CAP), Spend(day=NO_CAP, hour=99)])
+    async def test_what_is_above_a_cap_alone_is_refused(self, store: Store, caps: Spend) -> None:
+        assert await store.reserve_spend(NOON, 100, caps=caps) is False
+        assert await store.spend(NOON) == Spend(0, 0)
+
+    async def test_what_a_call_did_not_cost_can_be_spent_again(self, store: Store) -> None:
+        caps = Spend(day=100, hour=100)
+        await store.reserve_spend(NOON, 100, caps=caps)
+
+        await store.adjust_spend(NOON, -30)
+
+        assert await store.spend(NOON) == Spend(70, 70)
+        assert await store.reserve_spend(NOON, 31, caps=caps) is False
+        assert await store.reserve_spend(NOON, 30, caps=caps) is True
+
+    async def test_a_call_may_cost_more_than_was_reserved(self, store: Store) -> None:
+        await store.adjust_spend(NOON, 25)
+
+        assert await store.spend(NOON) == Spend(25, 25)
+
+
+class TestPing:
+    async def test_answers_with_and_without_sayings(self, store: Store) -> None:
+        await store.ping()
+        await store.put_sayings([generated("a saying")])
+        await store.ping()
+
+
+async def _lease(store: Store, holder: str, *, now: float) -> Lease:
+    lease = await store.acquire_lease(ROUND_LEASE, holder, now=now, seconds=60)
+    assert lease is not None
+    return lease

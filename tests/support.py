@@ -1,0 +1,67 @@
+"""Small things that many tests need."""
+
+from typing import TypeVar
+
+from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
+from telemetry.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+class RecordingListener:
+    """Remembers every event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += seconds
+
+
+NAMES = {
+    "claude-haiku-4-5": "Claude Haiku 4.5",
+    "claude-sonnet-4-5": "Claude Sonnet 4.5",
+    "gpt-4.1": "GPT-4.1",
+    "gpt-4.1-mini": "GPT-4.1-mini",
+}
+
+
+def model_saying(
+    text: str,
+    *,
+    model: str = "gpt-4.1",
+    created_at: float = 1_000_000.0,
+    simulated: bool = False,
+    services: tuple[str, ...] = ("Amazon S3",),
+) -> Saying:
+    """A saying that a model wrote."""
+    generation = Generation(
+        generation_id=f"generation of {text}",
+        model=model,
+        vendor="openai" if model.startswith("gpt") else "anthropic",
+        kind=CallKind.ROUND,
+        simulated=simulated,
+        prompt_version="test",
+        latency_ms=1200.0,
+        usage=Usage(200, 50),
+        cost_nanos=800_000,
+        created_at=created_at,
+    )
+    return Saying(saying_id(text), text, services, model_source(NAMES[model], simulated=simulated), generation)

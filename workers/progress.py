@@ -1,0 +1,97 @@
+"""What a worker shows on a terminal: a live table with a line per model."""
+
+from collections import Counter
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from service.catalogue import NANOS_PER_DOLLAR
+from telemetry.events import Event, ModelCalled, ModelReport, RoundFinished, RoundStarted, SayingsRejected
+
+
+@dataclass(slots=True)
+class _Line:
+    """What a model has done in the round at hand and over all rounds."""
+
+    state: str = "waiting"
+    style: str = "dim"
+    api_time_ms: float = 0.0
+    sayings: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = 0
+
+
+class ProgressTable:
+    """A listener that draws what it hears; a context manager that gives the terminal back."""
+
+    def __init__(self, console: Console) -> None:
+        self._lines: dict[str, _Line] = {}
+        self._rounds = 0
+        self._rejected: Counter[str] = Counter()
+        self._live = Live(self._table(), console=console, auto_refresh=False)
+
+    def __enter__(self) -> "ProgressTable":
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def emit(self, event: Event) -> None:
+        match event:
+            case RoundStarted():
+                self._rounds += 1
+                for model in event.models:
+                    self._line(model).state, self._line(model).style = "writing …", "yellow"
+            case ModelCalled():
+                self._called(event)
+            case SayingsRejected():
+                self._rejected.update(event.problems)
+            case ModelReport():
+                self._reported(event)
+            case RoundFinished():
+                pass
+            case _:
+                return
+        self._live.update(self._table(), refresh=True)
+
+    def _line(self, model: str) -> _Line:
+        return self._lines.setdefault(model, _Line())
+
+    def _called(self, event: ModelCalled) -> None:
+        line = self._line(event.model)
+        line.api_time_ms = event.api_time_ms
+        line.output_tokens += event.output_tokens or 0
+        line.cost_nanos += event.cost_nanos or 0
+
+    def _reported(self, event: ModelReport) -> None:
+        line = self._line(event.model)
+        line.sayings += event.sayings
+        if event.error_type:
+            line.state, line.style = f"{event.error_type}: {event.error_message}", "red"
+        else:
+            line.state, line.style = f"{event.sayings} stored", "green"
+
+    def _table(self) -> Table:
+        kept_out = ", ".join(f"{problem} {count}" for problem, count in self._rejected.items())
+        table = Table(title=f"Round {self._rounds}", caption=f"kept out: {kept_out or 'nothing'}")
+        table.add_column("Model")
+        table.add_column("Now")
+        for heading in ("Last call", "Sayings", "Tokens out", "Cost"):
+            table.add_column(heading, justify="right")
+        for model, line in self._lines.items():
+            table.add_row(
+                model,
+                Text(line.state, style=line.style),
+                f"{line.api_time_ms / 1000:.2f} s",
+                str(line.sayings),
+                str(line.output_tokens),
+                f"${line.cost_nanos / NANOS_PER_DOLLAR:.6f}",
+            )
+        return table

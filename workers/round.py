@@ -1,0 +1,87 @@
+"""One round: all models at once, three services each; key → prompt → call → parse → retry → store → pool."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+
+from service.aws_services import aws_services
+from service.catalogue import Model
+from service.domain import CallKind, Saying
+from service.errors import DependencyError, ModelBadResponse, StoreError
+from service.llm.gateway import Gateway
+from service.pool import Pool
+from service.store.base import Lease, Store
+from telemetry.events import Listener, ModelReport, RoundFinished, RoundStarted, Unexpected
+
+SERVICES_PER_MODEL = 3
+STORE_SECONDS = 5.0
+
+
+class Round:
+    """Builds fresh sayings. A failing model never spoils what the others bring."""
+
+    def __init__(self, gateway: Gateway, store: Store, pool: Pool, models: Sequence[Model], listener: Listener) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._pool = pool
+        self._models = models
+        self._listener = listener
+
+    async def run(self, lease: Lease) -> RoundFinished:
+        """Ask every model, under a lease; the report says what each brought or why it did not."""
+        started = time.perf_counter()
+        self._listener.emit(RoundStarted(tuple(model.id for model in self._models)))
+        reports = await asyncio.gather(*(self._take_part(model, lease) for model in self._models))
+        finished = RoundFinished(tuple(reports), _milliseconds_since(started), lease.token)
+        self._listener.emit(finished)
+        return finished
+
+    async def _take_part(self, model: Model, lease: Lease) -> ModelReport:
+        started = time.perf_counter()
+        try:
+            count = await self._bring(model, lease)
+            report = ModelReport(model.id, count, _milliseconds_since(started))
+        except DependencyError as error:
+            report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, str(error))
+        except Exception as error:  # noqa: BLE001 - a defect met by one model must not spoil the others' results
+            self._listener.emit(Unexpected("round", error))
+            report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, "unexpected")
+        self._listener.emit(report)
+        return report
+
+    async def _bring(self, model: Model, lease: Lease) -> int:
+        """Write, store and warm up a model's sayings; how many. Raises DependencyError."""
+        sayings = await self._write(model, random.sample(aws_services().names, SERVICES_PER_MODEL))
+        if not sayings:
+            raise ModelBadResponse("The model wrote nothing that may be shown.")
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await self._store.put_sayings(sayings, fence=lease)
+        except TimeoutError:
+            raise StoreError("The store did not answer in time.") from None
+        self._pool.add(sayings)  # only what is stored: a vote on anything else would be refused
+        return len(sayings)
+
+    async def _write(self, model: Model, services: Sequence[str]) -> list[Saying]:
+        """Ask once, and once more for just the services left without a saying."""
+        known = set(self._pool.ids)
+        first = await self._gateway.write(
+            model, services, kind=CallKind.ROUND, timeout=model.timeout_seconds, known=known
+        )
+        if not first.missing:
+            return list(first.sayings)
+        known.update(saying.saying_id for saying in first.sayings)
+        try:
+            second = await self._gateway.write(
+                model, first.missing, kind=CallKind.ROUND, timeout=model.timeout_seconds, known=known
+            )
+        except DependencyError:
+            if not first.sayings:
+                raise
+            return list(first.sayings)  # the failure has been reported where it happened
+        return [*first.sayings, *second.sayings]
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
