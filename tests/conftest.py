@@ -1,4 +1,4 @@
-"""What many tests stand on: a moto server, the simulator over the wire, a store in a file, a listener that remembers."""
+"""What many tests stand on: a moto server, the simulator over the wire, a store in a file, remembered events."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator

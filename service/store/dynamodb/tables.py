@@ -10,7 +10,8 @@
 |                 | name = spend#<day>        | part = spend   | nanodollars: `total` and one number an hour     |
 |                 | name = tally#<shard>      | part = whom    | serves and votes of a model or the collection   |
 
-Counting votes is spread over `TALLY_SHARDS` partitions. Neither index holds a counter, so that a vote writes none.
+The collection's sayings have no created_at and so no place in by_model. Counting votes is spread over `TALLY_SHARDS`
+partitions. Neither index holds a counter, so that a vote writes none.
 """
 
 from contextlib import suppress
@@ -78,7 +79,10 @@ TABLES: dict[str, Table] = {
     SAYINGS: {
         "KeySchema": _key("saying_id"),
         "AttributeDefinitions": _attributes(saying_id="S", draw_shelf="N", draw="N", contributor="S", created_at="N"),
-        "GlobalSecondaryIndexes": [_index(BY_DRAW, "draw_shelf", "draw"), _index(BY_MODEL, "contributor", "created_at")],
+        "GlobalSecondaryIndexes": [
+            _index(BY_DRAW, "draw_shelf", "draw"),
+            _index(BY_MODEL, "contributor", "created_at"),
+        ],
         "BillingMode": "PAY_PER_REQUEST",
     },
     FEEDBACK: {

@@ -1,0 +1,232 @@
+"""What is special about the SQLite store: its file, its disk and its processes."""
+
+import asyncio
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from unittest.mock import ANY
+
+import pytest
+
+from service.errors import ConfigError, StorageFull, StoreError
+from service.store import sqlite as sqlite_module
+from service.store.base import Tally
+from service.store.sqlite import SCHEMA_VERSION, SqliteStore
+from tests.store.builders import MODEL, NEGATIVE, collected, generated, vote
+from tests.store.voting_process import SAYING
+
+KILLS = 5
+
+
+async def test_killed_in_mid_write_no_acknowledged_vote_is_lost(tmp_path: Path) -> None:
+    database = tmp_path / "sayings.db"
+
+    acknowledged: dict[str, str] = {}
+    for kill in range(KILLS):
+        acknowledged |= await _votes_until_killed(database, f"process-{kill}")
+
+    raw = dict(_read(database, "SELECT voter, feedback_type FROM saying_feedback"))
+    assert len(acknowledged) >= KILLS
+    assert acknowledged.items() <= raw.items()
+    counted = Counter(raw.values())
+    counters = (counted["POSITIVE"], counted["NEGATIVE"])
+    assert _read(database, "SELECT upvotes, downvotes FROM main_humor") == [counters]
+    assert _read(database, "SELECT upvotes, downvotes FROM tallies") == [counters]
+    assert _read(database, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_killed_process_leaves_a_database_that_opens_and_counts_on(tmp_path: Path) -> None:
+    database = tmp_path / "sayings.db"
+    await _votes_until_killed(database, "killed")
+
+    store = await SqliteStore.open(database)
+    before = (await store.tallies())[MODEL]
+    await store.vote(vote(SAYING, "afterwards"))
+
+    assert await store.tallies() == {MODEL: Tally(upvotes=before.upvotes + 1, downvotes=before.downvotes)}
+    await store.close()
+
+
+async def test_on_a_full_disk_votes_are_refused_and_reads_go_on(sqlite_store: SqliteStore) -> None:
+    saying = generated("a saying")
+    await sqlite_store.put_sayings([saying])
+    await _limit_pages(sqlite_store, extra=0)
+
+    counted = 0
+    with pytest.raises(StorageFull):
+        for counted in range(10_000):
+            await sqlite_store.vote(vote(saying, f"voter {counted}"))
+
+    assert await sqlite_store.get_saying(saying.saying_id) == saying
+    assert await sqlite_store.random_saying() == saying
+    assert await sqlite_store.tallies() == {MODEL: Tally(upvotes=counted)}
+
+
+async def test_with_room_on_the_disk_again_votes_are_counted_again(sqlite_store: SqliteStore) -> None:
+    saying = generated("a saying")
+    await sqlite_store.put_sayings([saying])
+    await _limit_pages(sqlite_store, extra=0)
+    with pytest.raises(StorageFull):
+        await sqlite_store.put_sayings([collected(f"saying {n} " + "x" * 200) for n in range(100)])
+
+    await _limit_pages(sqlite_store, extra=1_000)
+    await sqlite_store.put_sayings([collected("another")])
+
+    assert await sqlite_store.get_saying(collected("another").saying_id) is not None
+
+
+@pytest.mark.parametrize("damage", ["services = 'not JSON'", "services = '{}'", "kind = 'no such kind'"])
+async def test_a_damaged_row_is_passed_over(sqlite_store: SqliteStore, tmp_path: Path, damage: str) -> None:
+    random.seed(7)
+    damaged, whole = generated("damaged"), generated("whole")
+    await sqlite_store.put_sayings([damaged, whole])
+
+    _write(tmp_path / "sayings.db", f"UPDATE main_humor SET {damage} WHERE saying = 'damaged'")
+
+    assert {await sqlite_store.random_saying() for _ in range(20)} == {whole}
+    assert await sqlite_store.recent_sayings(MODEL, since=0, limit=10, simulated=False) == [whole]
+    assert await sqlite_store.get_saying(damaged.saying_id) is None
+
+
+async def test_raw_votes_keep_what_the_client_claimed(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    saying = generated("a saying")
+    await sqlite_store.put_sayings([saying])
+
+    await sqlite_store.vote(vote(saying, "ann", NEGATIVE))
+
+    rows = _read(tmp_path / "sayings.db", "SELECT * FROM saying_feedback")
+    assert rows == [(saying.saying_id, "ann", "NEGATIVE", 1_800_000_500.5, 12.5, 1)]
+
+
+@pytest.mark.parametrize("path", ["no-such-folder/sayings.db", ".", "text.txt"])
+async def test_a_path_that_cannot_be_a_database_names_the_setting(tmp_path: Path, path: str) -> None:
+    (tmp_path / "text.txt").write_text("this is no database, and nothing that could become one\n" * 100)
+
+    with pytest.raises(ConfigError) as raised:
+        await SqliteStore.open(tmp_path / path)
+
+    assert raised.value.setting == "SAYINGS_STORE"
+    assert str(tmp_path) not in str(raised.value)
+
+
+async def test_the_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    database = tmp_path / "sayings.db"
+    _write(database, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+
+    with pytest.raises(ConfigError, match="SAYINGS_STORE: .*newer version"):
+        await SqliteStore.open(database)
+
+    assert _read(database, "SELECT name FROM sqlite_master") == []
+
+
+async def test_opening_twice_keeps_what_is_there(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    saying = generated("a saying")
+    await sqlite_store.put_sayings([saying])
+
+    second = await SqliteStore.open(tmp_path / "sayings.db")
+
+    assert await second.get_saying(saying.saying_id) == saying
+    await second.close()
+
+
+async def test_while_another_process_writes_reads_go_on_and_a_vote_fails_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.1)
+    database, saying = tmp_path / "sayings.db", generated("a saying")
+    store = await SqliteStore.open(database)
+    await store.put_sayings([saying])
+
+    with _write_lock(database):
+        started = time.monotonic()
+        with pytest.raises(StoreError):
+            await store.vote(vote(saying))
+        waited = time.monotonic() - started
+        read = await store.random_saying()
+    after = await store.vote(vote(saying))
+
+    assert waited < 1
+    assert read == saying
+    assert after is not None
+    await store.close()
+
+
+def test_waiting_for_the_lock_leaves_a_vote_time_to_answer() -> None:
+    assert sqlite_module.BUSY_SECONDS < 2
+
+
+async def test_a_database_overwritten_by_something_else_is_an_error_of_the_store(
+    sqlite_store: SqliteStore, tmp_path: Path
+) -> None:
+    await sqlite_store.put_sayings([generated("a saying")])
+    _write(tmp_path / "sayings.db", "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    with (tmp_path / "sayings.db").open("r+b") as file:
+        file.write(b"junk" * 20_000)
+
+    for call in (sqlite_store.ping(), sqlite_store.random_saying(), sqlite_store.vote(vote(generated("a saying")))):
+        with pytest.raises(StoreError) as raised:
+            await call
+        assert "main_humor" not in str(raised.value)
+
+
+async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteStore) -> None:
+    saying = generated("a saying")
+    await sqlite_store.put_sayings([saying])
+
+    given_up = asyncio.create_task(sqlite_store.vote(vote(saying)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    again = await sqlite_store.vote(vote(saying))
+
+    assert again is not None
+    assert (again.upvotes, again.downvotes) == (1, 0)
+    assert await sqlite_store.tallies() == {MODEL: Tally(upvotes=1)}
+
+
+async def _votes_until_killed(database: Path, name: str) -> dict[str, str]:
+    """The votes that a process acknowledged before it was killed at a random moment."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.store.voting_process", str(database), name, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    lines = [await process.stdout.readline() for _ in range(random.randint(1, 60))]
+    process.kill()
+    lines += [line async for line in process.stdout]
+    await process.wait()
+    # The last line may be cut short.
+    pairs = (line.decode().split() for line in lines if line.endswith(b"\n"))
+    return {voter: feedback for voter, feedback in pairs}
+
+
+async def _limit_pages(store: SqliteStore, *, extra: int) -> None:
+    """Let the database grow by so many pages: SQLite then reports a full disk."""
+
+    def limit(db: sqlite3.Connection) -> None:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count = {pages + extra}")
+
+    await store._writer.run(limit)
+
+
+@contextmanager
+def _write_lock(database: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def _read(database: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def _write(database: Path, statement: str) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(statement)
