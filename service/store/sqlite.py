@@ -121,7 +121,11 @@ class _Connection:
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` on the connection's thread. Raises StoreError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+        except RuntimeError as error:
+            raise StoreError("The database is closed.") from error
+        return await done
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
@@ -131,7 +135,7 @@ class _Connection:
         try:
             return work(self._open())
         except sqlite3.Error as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 raise StorageFull from error
             raise StoreError("The database did not do it.") from error
 

@@ -1,17 +1,15 @@
 """Both stores, each test with one of its own: SQLite in a file, DynamoDB on a moto server."""
 
-import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aioboto3
 import pytest
 from aiobotocore.config import AioConfig
-from moto.server import ThreadedMotoServer
 
 from service.store.base import Store
 from service.store.dynamodb import TABLES, DynamoStore, create_tables
@@ -21,30 +19,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 Connect = Callable[[str], "AbstractAsyncContextManager[DynamoDBClient]"]
-
-
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """A moto server that answers one request at a time: its transactions are only whole when nothing else runs."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    running = server._server
-    assert running is not None
-    running.app = _one_at_a_time(running.app)
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    running.server_close()
-
-
-def _one_at_a_time(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    lock = threading.Lock()
-
-    def serialised(*request: Any) -> Iterable[bytes]:
-        with lock:
-            return app(*request)
-
-    return serialised
 
 
 @pytest.fixture(scope="session")

@@ -224,6 +224,28 @@ class TestVotes:
         assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
         assert await store.tallies() == {MODEL: Tally(upvotes=1)}
 
+    async def test_one_voter_changing_and_withdrawing_many_times_at_once_counts_once(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        await store.vote(vote(saying, feedback=POSITIVE))
+
+        changes = await asyncio.gather(*(store.vote(vote(saying, feedback=NEGATIVE)) for _ in range(15)))
+        changed = await store.tallies()
+        withdrawals = await asyncio.gather(*(store.withdraw_vote(saying.saying_id, "ann") for _ in range(15)))
+
+        assert Counter(result.status for result in changes if result) == {"changed": 1, "unchanged": 14}
+        assert changed == {MODEL: Tally(downvotes=1)}
+        assert Counter(result.status for result in withdrawals if result) == {"withdrawn": 1, "unchanged": 14}
+        assert await store.tallies() == {MODEL: Tally()}
+
+    async def test_one_voter_of_two_minds_at_once_ends_with_one_vote(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+
+        await asyncio.gather(*(store.vote(vote(saying, feedback=mind)) for mind in (POSITIVE, NEGATIVE)))
+
+        assert await store.tallies() in ({MODEL: Tally(upvotes=1)}, {MODEL: Tally(downvotes=1)})
+
 
 class TestServes:
     async def test_serves_add_up_and_leave_votes_alone(self, store: Store) -> None:

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from unittest.mock import ANY
 
 import pytest
 
+from service.domain import Saying
 from service.errors import ConfigError, StorageFull, StoreError
 from service.store import sqlite as sqlite_module
 from service.store.base import Tally
@@ -30,7 +30,7 @@ async def test_killed_in_mid_write_no_acknowledged_vote_is_lost(tmp_path: Path) 
     for kill in range(KILLS):
         acknowledged |= await _votes_until_killed(database, f"process-{kill}")
 
-    raw = dict(_read(database, "SELECT voter, feedback_type FROM saying_feedback"))
+    raw = {str(voter): kind for voter, kind in _read(database, "SELECT voter, feedback_type FROM saying_feedback")}
     assert len(acknowledged) >= KILLS
     assert acknowledged.items() <= raw.items()
     counted = Counter(raw.values())
@@ -57,10 +57,7 @@ async def test_on_a_full_disk_votes_are_refused_and_reads_go_on(sqlite_store: Sq
     await sqlite_store.put_sayings([saying])
     await _limit_pages(sqlite_store, extra=0)
 
-    counted = 0
-    with pytest.raises(StorageFull):
-        for counted in range(10_000):
-            await sqlite_store.vote(vote(saying, f"voter {counted}"))
+    counted = await _vote_until_the_disk_is_full(sqlite_store, saying)
 
     assert await sqlite_store.get_saying(saying.saying_id) == saying
     assert await sqlite_store.random_saying() == saying
@@ -82,14 +79,14 @@ async def test_with_room_on_the_disk_again_votes_are_counted_again(sqlite_store:
 
 @pytest.mark.parametrize("damage", ["services = 'not JSON'", "services = '{}'", "kind = 'no such kind'"])
 async def test_a_damaged_row_is_passed_over(sqlite_store: SqliteStore, tmp_path: Path, damage: str) -> None:
-    random.seed(7)
-    damaged, whole = generated("damaged"), generated("whole")
-    await sqlite_store.put_sayings([damaged, whole])
+    random.seed(20_261_120)
+    damaged, *whole = [generated("damaged"), *(generated(f"whole {n}", created_at=n) for n in range(9))]
+    await sqlite_store.put_sayings([damaged, *whole])
 
     _write(tmp_path / "sayings.db", f"UPDATE main_humor SET {damage} WHERE saying = 'damaged'")
 
-    assert {await sqlite_store.random_saying() for _ in range(20)} == {whole}
-    assert await sqlite_store.recent_sayings(MODEL, since=0, limit=10, simulated=False) == [whole]
+    assert {await sqlite_store.random_saying() for _ in range(200)} == set(whole)
+    assert set(await sqlite_store.recent_sayings(MODEL, since=0, limit=10, simulated=False)) == set(whole)
     assert await sqlite_store.get_saying(damaged.saying_id) is None
 
 
@@ -118,7 +115,7 @@ async def test_the_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> 
     database = tmp_path / "sayings.db"
     _write(database, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
-    with pytest.raises(ConfigError, match="SAYINGS_STORE: .*newer version"):
+    with pytest.raises(ConfigError, match=r"SAYINGS_STORE: .*newer version"):
         await SqliteStore.open(database)
 
     assert _read(database, "SELECT name FROM sqlite_master") == []
@@ -175,6 +172,17 @@ async def test_a_database_overwritten_by_something_else_is_an_error_of_the_store
         assert "main_humor" not in str(raised.value)
 
 
+async def test_once_closed_every_call_is_an_error_of_the_store(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "sayings.db")
+
+    await store.close()
+
+    with pytest.raises(StoreError):
+        await store.ping()
+    with pytest.raises(StoreError):
+        await store.vote(vote(generated("a saying")))
+
+
 async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteStore) -> None:
     saying = generated("a saying")
     await sqlite_store.put_sayings([saying])
@@ -201,8 +209,18 @@ async def _votes_until_killed(database: Path, name: str) -> dict[str, str]:
     lines += [line async for line in process.stdout]
     await process.wait()
     # The last line may be cut short.
-    pairs = (line.decode().split() for line in lines if line.endswith(b"\n"))
-    return {voter: feedback for voter, feedback in pairs}
+    whole = (line.decode().partition(" ") for line in lines if line.endswith(b"\n"))
+    return {voter: feedback.strip() for voter, _, feedback in whole}
+
+
+async def _vote_until_the_disk_is_full(store: SqliteStore, saying: Saying) -> int:
+    """How many votes found room."""
+    for counted in range(10_000):
+        try:
+            await store.vote(vote(saying, f"voter {counted}"))
+        except StorageFull:
+            return counted
+    raise AssertionError("The disk never was full.")
 
 
 async def _limit_pages(store: SqliteStore, *, extra: int) -> None:

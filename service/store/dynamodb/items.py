@@ -46,7 +46,8 @@ def to_vote_item(vote: Vote) -> "Item":
         "cast_at": number(vote.cast_at),
     }
     if vote.claimed_execution_ms is not None:
-        item["claimed_execution_ms"] = number(vote.claimed_execution_ms)
+        # A client may claim 1e-300; DynamoDB refuses numbers that small.
+        item["claimed_execution_ms"] = number(round(vote.claimed_execution_ms, 6))
     if vote.claimed_cached is not None:
         item["claimed_cached"] = {"BOOL": vote.claimed_cached}
     return item
