@@ -2,21 +2,22 @@
 
 import os
 
-from service.app import listening, until_stopped
+from service.app import listening
 from service.background import running
 from service.config import Settings
 from service.process import run, say
 from service.resources import open_resources
+from service.signals import stop_signal
 from telemetry.logs import LogListener
 
 
 async def main(settings: Settings) -> int:
-    listener = LogListener()
+    stop, listener = stop_signal(), LogListener()
     async with open_resources(settings, os.environ, listener) as resources:
         jobs = {"serves": resources.serves.run, "pool": resources.filler.run}
-        async with running(jobs, listener), listening(resources) as url:
+        async with listening(resources) as url, running(jobs, listener):
             say(f"The API listens on {url}")
-            await until_stopped()
+            await stop.wait()
     return 0
 
 

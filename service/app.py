@@ -8,8 +8,9 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from service.config import Settings
 from service.dispatch import Dispatcher
@@ -18,7 +19,11 @@ from service.http import BODY_SECONDS, Request, Response
 from service.page import Page
 from service.resources import Resources
 
+# Instead of aiohttp's, which tells the versions of Python and aiohttp.
+SERVER_NAME = "cloud-sayings"
 KEEP_ALIVE_SECONDS = 75.0
+# From the first byte of a request to the end of its headers.
+HEAD_SECONDS = 5.0
 # For how long a body that was refused is still read, so that its sender gets to see the answer.
 LINGERING_SECONDS = 1.0
 # aiohttp waits twice this long for handlers; with the last flush it stays within the ten seconds after SIGTERM.
@@ -36,48 +41,89 @@ class Application:
     async def handle(self, incoming: web.BaseRequest) -> web.Response:
         request = Request(incoming.method, incoming.path, incoming.headers, secure=self._is_secure(incoming))
         self._dispatcher.begin(request)
-        response = self._page.find(request) or self._dispatcher.preflight(request)
-        if response is None:
-            response = await self._answer(incoming, request)
-        return web.Response(status=response.status, body=response.body, headers=response.headers)
+        response = self._dispatcher.preflight(request) or await self._answer(incoming, request)
+        return _outgoing(response)
 
     async def _answer(self, incoming: web.BaseRequest, request: Request) -> Response:
+        operation = "none"
         try:
+            file = self._page.find(request)
+            if file is not None:
+                return file
             route = self._dispatcher.find(request, len(incoming.raw_path))
+            operation = route.operation
             if route.body is not None:
                 request.body = await _read_body(incoming)
         except HttpError as error:
-            return self._dispatcher.refuse(request, error)
+            return self._dispatcher.refuse(request, error, operation)
         return await self._dispatcher.answer(request, route)
 
-    def refuse_malformed(self, incoming: web.BaseRequest) -> web.Response:
+    def refuse_malformed(self) -> web.Response:
         """The answer to what is not HTTP, or has a line of more than aiohttp's 8 KiB."""
-        request = Request("", "", incoming.headers)
+        return _last(self._dispatcher.refuse(self._nameless(), InvalidRequest("The request is not valid HTTP.")))
+
+    def refuse_slow_head(self) -> bytes:
+        """The answer, as it goes over the wire, to headers that do not end."""
+        return _wire_form(self._dispatcher.refuse(self._nameless(), RequestTimeout()))
+
+    def fail(self, error: BaseException) -> web.Response:
+        """The answer to a defect in this class."""
+        return _last(self._dispatcher.fail(self._nameless(), error))
+
+    def _nameless(self) -> Request:
+        """Stands for a request that could not be read."""
+        request = Request("", "", {})
         self._dispatcher.begin(request)
-        response = self._dispatcher.refuse(request, InvalidRequest("The request is not valid HTTP."))
-        outgoing = web.Response(status=response.status, body=response.body, headers=response.headers)
-        outgoing.force_close()
-        return outgoing
+        return request
 
     def _is_secure(self, incoming: web.BaseRequest) -> bool:
         forwarded = incoming.headers.get("X-Forwarded-Proto") if self._trusted_proxies else None
         return (forwarded or incoming.scheme) == "https"
 
 
+def _outgoing(response: Response) -> web.Response:
+    outgoing = web.Response(status=response.status, body=response.body, headers=response.headers)
+    outgoing.headers["Server"] = SERVER_NAME
+    return outgoing
+
+
+def _last(response: Response) -> web.Response:
+    outgoing = _outgoing(response)
+    outgoing.force_close()
+    return outgoing
+
+
+def _wire_form(response: Response) -> bytes:
+    headers = response.headers | {
+        "Server": SERVER_NAME, "Content-Length": str(len(response.body)), "Connection": "close"
+    }  # fmt: skip
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    head = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n{''.join(lines)}\r\n"
+    return head.encode() + response.body
+
+
 async def _read_body(incoming: web.BaseRequest) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
+            await _invite_body(incoming)
             return await incoming.read()
     except TimeoutError:
         raise RequestTimeout from None
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):
         raise InvalidRequest("The body did not arrive whole.") from None
 
 
+async def _invite_body(incoming: web.BaseRequest) -> None:
+    """curl and others send a large body only when asked for it, which aiohttp's low-level server leaves to us."""
+    if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.version >= HttpVersion11:
+        await incoming.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        incoming.writer.output_size = 0  # the answer has not begun
+
+
 class _Connection(web.RequestHandler):
-    """A connection whose malformed requests get the documented answer instead of aiohttp's plain text."""
+    """A connection on which also what never becomes a request gets a documented answer instead of aiohttp's."""
 
     def __init__(self, server: "Server", application: Application) -> None:
         super().__init__(
@@ -89,11 +135,40 @@ class _Connection(web.RequestHandler):
             auto_decompress=False,  # no bombs: a body with a Content-Encoding is refused
         )
         self._application = application
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._awaits_head():
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._refuse_slow_head)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_head_timer()
+        super().connection_lost(exc)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        return self._application.refuse_malformed(request)
+        if status < 500:
+            return self._application.refuse_malformed()
+        return self._application.fail(exc or TimeoutError())
+
+    def _awaits_head(self) -> bool:
+        # aiohttp cuts slow headers only at the keep-alive's end, without a word. It says nowhere in public that it is
+        # between two requests; this is what its own keep-alive looks at.
+        return self._waiter is not None and not self._waiter.done()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse_slow_head(self) -> None:
+        if self.transport is not None:
+            self.transport.write(self._application.refuse_slow_head())
+            self.force_close()
 
 
 class Server(web.Server):
@@ -117,11 +192,16 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
     await runner.setup()
     try:
         await _start(runner, settings)
-        port = runner.addresses[0][1]
-        yield f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0') else settings.host}:{port}"  # noqa: S104
+        yield _url(settings.host, runner.addresses[0][1])
     finally:
         resources.endpoints.draining = True
         await runner.cleanup()
+
+
+def _url(host: str, port: int) -> str:
+    if host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - recognised, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _start(runner: web.ServerRunner, settings: Settings) -> None:

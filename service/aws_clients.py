@@ -1,9 +1,13 @@
 """AWS clients: one session, one client per service for the life of the process, made when first asked for."""
 
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from service.errors import ConfigError
+
 if TYPE_CHECKING:
+    from aioboto3 import Session
     from aiobotocore.config import AioConfig
     from types_aiobotocore_dynamodb.client import DynamoDBClient
     from types_aiobotocore_ssm.client import SSMClient
@@ -14,25 +18,50 @@ CONNECTIONS = 50
 
 
 class AwsClients:
-    """Opens clients on the stack, which closes them. Their own retries are off: who calls them owns the time."""
+    """Opens clients on the stack, which closes them. Their own retries are off: who calls them owns the time.
+
+    Raises ConfigError where the AWS SDK does not accept its settings.
+    """
 
     def __init__(self, region: str, stack: AsyncExitStack) -> None:
         self._region = region
         self._stack = stack
+        self._session: Session | None = None
+        self._dynamodb: DynamoDBClient | None = None
+        self._ssm: SSMClient | None = None
 
     async def dynamodb(self) -> "DynamoDBClient":
-        import aioboto3  # a second of imports that one machine without AWS never pays
-
-        return await self._stack.enter_async_context(
-            aioboto3.Session(region_name=self._region).client("dynamodb", config=_config())
-        )
+        if self._dynamodb is None:
+            with _settings_refused():
+                opening = self._open_session().client("dynamodb", config=_config())
+                self._dynamodb = await self._stack.enter_async_context(opening)
+        return self._dynamodb
 
     async def ssm(self) -> "SSMClient":
-        import aioboto3
+        if self._ssm is None:
+            with _settings_refused():
+                opening = self._open_session().client("ssm", config=_config())
+                self._ssm = await self._stack.enter_async_context(opening)
+        return self._ssm
 
-        return await self._stack.enter_async_context(
-            aioboto3.Session(region_name=self._region).client("ssm", config=_config())
-        )
+    def _open_session(self) -> "Session":
+        import aioboto3  # a second of imports that one machine without AWS never pays
+
+        if self._session is None:
+            self._session = aioboto3.Session(region_name=self._region)
+        return self._session
+
+
+@contextmanager
+def _settings_refused() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+    try:
+        yield
+    except ProfileNotFound as error:
+        raise ConfigError("AWS_PROFILE", "there is no such profile") from error
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL, a number that is none
+        raise ConfigError("AWS settings", f"the AWS SDK does not accept them: {error}") from error
 
 
 def _config() -> "AioConfig":

@@ -5,7 +5,8 @@ What was reserved by a process that died, or for a call whose end nobody saw, st
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from service.errors import BudgetExhausted, StoreError
 from service.store.base import Spend, SpendWindow, Store
 from telemetry.events import DependencyFailed, Listener
 
-SETTLE_SECONDS = 1.0
+STORE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,28 @@ class Budget:
     async def reserve(self, amount: int) -> Reservation:
         """Set the amount aside. Raises BudgetExhausted, or StoreError: without a count no money is spent."""
         window = spend_window(self._clock())
-        if not await self._store.reserve_spend(window, amount, caps=self._caps):
+        with self._reported("reserve spend"):
+            async with asyncio.timeout(STORE_SECONDS):
+                room = await self._store.reserve_spend(window, amount, caps=self._caps)
+        if not room:
             raise BudgetExhausted("The spend cap leaves no room for this call.")
         return Reservation(window, amount)
 
     async def settle(self, reservation: Reservation, cost: int) -> None:
         """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent."""
-        try:
-            async with asyncio.timeout(SETTLE_SECONDS):
+        with suppress(StoreError), self._reported("settle spend"):
+            async with asyncio.timeout(STORE_SECONDS):
                 await self._store.adjust_spend(reservation.window, cost - reservation.amount)
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", "settle spend", type(error).__name__, str(error)))
+
+    @contextmanager
+    def _reported(self, operation: str) -> Iterator[None]:
+        """A store that fails, or does not answer, is reported and a StoreError."""
+        try:
+            yield
+        except (StoreError, TimeoutError) as failure:
+            error = failure if isinstance(failure, StoreError) else StoreError("The store did not answer in time.")
+            self._listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))
+            raise error from failure.__cause__
 
 
 def spend_window(now: float) -> SpendWindow:

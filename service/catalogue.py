@@ -13,13 +13,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from service.config import is_http_url
 from service.domain import COLLECTION_SOURCE, Usage, model_source
 from service.errors import ConfigError
 
 NANOS_PER_DOLLAR = 1_000_000_000
 _NANOS_PER_MICRO = 1_000
 
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 Dollars = Annotated[float, Meta(ge=0, le=10_000)]
 
 
@@ -55,7 +56,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: Annotated[float, Meta(gt=0, le=120)]
     price: Price | None = None
     retires: datetime.date | None = None
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s]+$")] | None = None
+    base_url: Annotated[str, Meta(pattern=r"^https?://\S+$")] | None = None
     key_parameter: Name | None = None
     structured_output: bool = True
 
@@ -98,7 +99,7 @@ def load_catalogue(vendors: Container[str], path: str = "") -> Catalogue:
         models = msgspec.json.decode(raw, type=_CatalogueFile).models
     except OSError as error:
         raise ConfigError("SAYINGS_CATALOGUE", f"cannot be read ({error.strerror})") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError("SAYINGS_CATALOGUE", f"is not a valid catalogue: {error}") from error
     _check(models, vendors)
     return Catalogue(models)
@@ -113,6 +114,8 @@ def _check(models: list[Model], vendors: Container[str]) -> None:
     for model in models:
         if model.vendor not in vendors:
             raise ConfigError("SAYINGS_CATALOGUE", f"model {model.id!r} has the unknown vendor {model.vendor!r}")
+        if model.base_url and not is_http_url(model.base_url):
+            raise ConfigError("SAYINGS_CATALOGUE", f"model {model.id!r} has the unusable base_url {model.base_url!r}")
         if model.key_parameter and not model.base_url:
             raise ConfigError("SAYINGS_CATALOGUE", f"model {model.id!r} has a key_parameter but no base_url")
 

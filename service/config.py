@@ -1,9 +1,8 @@
 """Settings: read once from the environment, checked, frozen. A bad one ends start-up with one line that names it."""
 
-import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,18 +16,19 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Dollars = Annotated[float, Meta(gt=0, le=1_000_000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 PortNumber = Annotated[int, Meta(ge=0, le=65_535)]
+Host = Annotated[str, Meta(min_length=1)]  # an empty one would listen on every address
 Switch = Literal["on", "off"]
 
-T = TypeVar("T")
-
-_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.\-\[\]:]+$")
-_PARAMETER_NAME = re.compile(r"^[A-Za-z0-9_.\-/]{1,1011}$")
+# As browsers send it: lower case, no path.
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.\-/:]{1,2048}")  # or its ARN
+_REGION = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting with its default. The variable's name is the field's in capitals, prefixed with SAYINGS_."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: PortNumber = 8080
     store: str = ""
     keys: Literal["environment", "ssm"] = "environment"
@@ -46,10 +46,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    # Named without the prefix, as section 4 of the design and the AWS SDKs have them.
+    # Named without the prefix, as section 4 of the design, the AWS SDKs and OpenTelemetry have them.
     claude_parameter_name: str = "/api-key/anthropic"
     openai_parameter_name: str = "/api-key/openai"
     aws_region: str = ""
+    otel_exporter_otlp_endpoint: str = ""
 
     @property
     def origins(self) -> frozenset[str]:
@@ -67,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for field in msgspec.structs.fields(cls)
             if _variable(field.name) in environ
         }
-        if "aws_region" not in values:
+        if not values.get("aws_region"):
             values["aws_region"] = environ.get("AWS_DEFAULT_REGION", "")
         _refuse_unknown(environ)
         settings = cls(**values)
@@ -75,21 +76,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
 
-_UNPREFIXED = frozenset({"claude_parameter_name", "openai_parameter_name", "aws_region"})
+_UNPREFIXED = frozenset({"claude_parameter_name", "openai_parameter_name", "aws_region", "otel_exporter_otlp_endpoint"})
 
 
 def _variable(field: str) -> str:
     return field.upper() if field in _UNPREFIXED else PREFIX + field.upper()
 
 
-def _value(variable: str, raw: str, type_: type[T]) -> T:
+def _value(variable: str, raw: str, type_: Any) -> Any:
+    if raw != raw.strip() or not raw.isprintable():
+        raise ConfigError(variable, "has a line break, white space at an end or unprintable characters in it")
+    if get_origin(type_) is Literal and raw not in get_args(type_):
+        raise ConfigError(variable, f"must be one of {', '.join(get_args(type_))}")
     try:
-        value = msgspec.convert(raw, type_, strict=False)
+        return msgspec.convert(raw, type_, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(variable, f"{raw!r} is not usable: {error}") from None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(variable, f"{raw!r} is not usable: expected a finite number")
-    return value
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
@@ -100,21 +102,29 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 
 
 def _check(settings: Settings) -> None:
-    for variable in ("claude_parameter_name", "openai_parameter_name"):
-        if not _PARAMETER_NAME.match(getattr(settings, variable)):
-            raise ConfigError(variable.upper(), "is not a parameter name")
+    _check_parameter_names(settings)
     for origin in settings.origins:
-        if not _ORIGIN.match(origin):
+        if not _ORIGIN.fullmatch(origin):
             raise ConfigError("SAYINGS_ALLOWED_ORIGINS", f"{origin!r} is not an origin such as https://example.com")
     if settings.simulator not in ("auto", "off") and not is_http_url(settings.simulator):
         raise ConfigError("SAYINGS_SIMULATOR", f"{settings.simulator!r} is none of auto, off or a URL")
-    if settings.uses_aws and not settings.aws_region:
-        raise ConfigError("AWS_REGION", "is needed for DynamoDB and SSM")
+    if settings.otel_exporter_otlp_endpoint and not is_http_url(settings.otel_exporter_otlp_endpoint):
+        raise ConfigError("OTEL_EXPORTER_OTLP_ENDPOINT", f"{settings.otel_exporter_otlp_endpoint!r} is not a URL")
+    if settings.uses_aws and not _REGION.fullmatch(settings.aws_region):
+        raise ConfigError("AWS_REGION", "a region such as eu-west-1 is needed for DynamoDB and SSM")
+
+
+def _check_parameter_names(settings: Settings) -> None:
+    for field in ("claude_parameter_name", "openai_parameter_name"):
+        if not _PARAMETER_NAME.fullmatch(getattr(settings, field)):
+            raise ConfigError(_variable(field), "is not a parameter name")
+    if settings.claude_parameter_name == settings.openai_parameter_name:  # or one vendor would get the other's key
+        raise ConfigError("OPENAI_PARAMETER_NAME", "is the same as CLAUDE_PARAMETER_NAME")
 
 
 def is_http_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
     except ValueError:
         return False

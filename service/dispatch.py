@@ -29,7 +29,7 @@ class Dispatcher:
             return route
         allowed = self._router.allowed(request.path)
         if allowed:
-            raise MethodNotAllowed(sorted(allowed))
+            raise MethodNotAllowed(allowed)
         raise RouteNotFound
 
     def begin(self, request: Request) -> None:
@@ -45,8 +45,7 @@ class Dispatcher:
         except HttpError as error:
             return self.refuse(request, error, route.operation)
         except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
-            self._listener.emit(Unexpected(route.operation, error))
-            return self.refuse(request, InternalError(), route.operation)
+            return self.fail(request, error, route.operation)
         return self._finish(request, route.operation, response)
 
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
@@ -59,20 +58,28 @@ class Dispatcher:
             response.headers["Allow"] = ", ".join(error.allowed)
         return self._finish(request, operation, response, error.code)
 
+    def fail(self, request: Request, error: BaseException, operation: str = "none") -> Response:
+        """The answer to a defect of ours; what it is goes to the log and nowhere else."""
+        self._listener.emit(Unexpected(operation, error))
+        return self.refuse(request, InternalError(), operation)
+
     def preflight(self, request: Request) -> Response | None:
         """The answer to a CORS preflight; None when the request is not one that is allowed."""
-        origin = request.headers.get("Origin")
+        if request.method != "OPTIONS" or request.headers.get("Origin") not in self._allowed_origins:
+            return None
         allowed = self._router.allowed(request.path)
-        if request.method != "OPTIONS" or origin not in self._allowed_origins or not allowed:
+        if not allowed:
             return None
         headers = {
-            "Access-Control-Allow-Methods": ", ".join(sorted(allowed)),
+            "Access-Control-Allow-Methods": ", ".join(allowed),
             "Access-Control-Allow-Headers": "content-type",
             "Access-Control-Max-Age": "600",
         }
         return self._finish(request, "preflight", Response(204, b"", headers))
 
     def _finish(self, request: Request, operation: str, response: Response, error_code: str = "") -> Response:
+        if request.new_cookie:
+            response.headers["Set-Cookie"] = request.new_cookie
         if self._allowed_origins:
             self._allow_origin(request, response)
         self._listener.emit(RequestServed(operation, response.status, elapsed_ms(request), error_code))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model, Price
-from service.domain import Generation, Origin, feedback_id, model_source
+from service.domain import FeedbackType, Generation, Origin, VoteResult, feedback_id, model_source
 from service.errors import (
     BodyTooLarge,
     InvalidRequest,
@@ -101,30 +101,24 @@ class Endpoints:
 
     async def post_feedback(self, request: Request) -> Response:
         vote = decode_body(request, FeedbackRequest)
-        voter, is_new = _voter(request)
+        voter = _known_voter(request)
+        if voter is None:
+            voter = _new_voter()
+            # With every answer: who repeats a vote that may or may not have been stored must be the same voter.
+            request.new_cookie = _voter_cookie(voter, secure=request.secure)
         opinion = Opinion(
             vote.saying, vote.saying_id, vote.source, vote.feedback_type, vote.execution_time, vote.is_cached
         )
         identity, result = await self._feedback.vote(voter, opinion)
-        answer = FeedbackAnswer(
-            feedback_id(voter, identity), identity, vote.feedback_type, result.upvotes, result.downvotes, result.status
-        )
-        response = json_response(answer)
-        if is_new:
-            response.headers["Set-Cookie"] = _voter_cookie(voter, secure=request.secure)
-        return response
+        return json_response(_feedback_answer(voter, identity, vote.feedback_type, result))
 
     async def delete_feedback(self, request: Request) -> Response:
         identity = request.parameters["sayingId"]
-        if not _SAYING_ID.match(identity):
+        if not _SAYING_ID.fullmatch(identity):
             raise InvalidRequest("The saying's id is not one.", details=["sayingId: expected 32 hex digits"])
-        voter, _ = _voter(request)
+        voter = _known_voter(request) or _new_voter()
         result = await self._feedback.withdraw(voter, identity)
-        return json_response(
-            FeedbackAnswer(
-                feedback_id(voter, identity), identity, None, result.upvotes, result.downvotes, result.status
-            )
-        )
+        return json_response(_feedback_answer(voter, identity, None, result))
 
     async def get_models(self, _: Request) -> Response:
         return json_response(ModelsAnswer([self._model_entry(model) for model in self._catalogue]))
@@ -193,10 +187,22 @@ def _price(price: Price) -> PriceEntry:
     return PriceEntry(price.input, price.cached_input, price.output, price.as_of.isoformat())
 
 
-def _voter(request: Request) -> tuple[str, bool]:
-    """The voter's random id, and whether it is new."""
+def _feedback_answer(
+    voter: str, identity: str, feedback_type: FeedbackType | None, result: VoteResult
+) -> FeedbackAnswer:
+    return FeedbackAnswer(
+        feedback_id(voter, identity), identity, feedback_type, result.upvotes, result.downvotes, result.status
+    )
+
+
+def _known_voter(request: Request) -> str | None:
+    """The voter's random id by the cookie; None for somebody new."""
     match = _VOTER.search(request.headers.get("Cookie", ""))
-    return (match[1], False) if match else (secrets.token_urlsafe(24), True)
+    return match[1] if match else None
+
+
+def _new_voter() -> str:
+    return secrets.token_urlsafe(24)
 
 
 def _voter_cookie(voter: str, *, secure: bool) -> str:

@@ -60,13 +60,8 @@ class Feedback:
         """Do the work to its end even if the client that asked for it goes away."""
         task = asyncio.create_task(self._bounded(work, operation))
         self._under_way.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            task.exception()  # marks it as seen: nobody may be waiting any more
 
     async def _bounded(self, work: Coroutine[Any, Any, T], operation: str) -> T:
         try:

@@ -22,13 +22,18 @@ JSON_HEADERS = {
 }
 _JSON_TYPE = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-?8\"?\s*)?", re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder()
+# What a parser says may quote the client; enough to recognise it by.
+_MAX_DETAIL_LENGTH = 200
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 @dataclass(slots=True)
 class Request:
-    """One request. `headers` is case-insensitive; `secure` says whether the client came by HTTPS."""
+    """One request. `headers` is case-insensitive; `secure` says whether the client came by HTTPS.
+
+    `new_cookie` is set with the answer, whatever that will be.
+    """
 
     method: str
     path: str
@@ -38,6 +43,7 @@ class Request:
     secure: bool = False
     trace_id: str = ""
     started: float = 0.0
+    new_cookie: str = ""
 
 
 @dataclass(slots=True)
@@ -73,9 +79,6 @@ class Router:
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self._fixed = {(route.method, route.path): route for route in routes if "{" not in route.path}
         self._patterns = [(_pattern(route.path), route) for route in routes if "{" in route.path]
-        self._methods: dict[str, list[str]] = {}
-        for method, path in self._fixed:
-            self._methods.setdefault(path, []).append(method)
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """The route and its path parameters; None when there is none for that method."""
@@ -88,9 +91,10 @@ class Router:
         return None
 
     def allowed(self, path: str) -> list[str]:
-        """The methods that this path answers; empty when there is no such path."""
-        found = [route.method for pattern, route in self._patterns if pattern.fullmatch(path)]
-        return self._methods.get(path, []) + found
+        """The methods that this path answers, sorted; empty when there is no such path."""
+        found = {method for method, fixed in self._fixed if fixed == path}
+        found |= {route.method for pattern, route in self._patterns if pattern.fullmatch(path)}
+        return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -115,7 +119,8 @@ def decode_body(request: Request, type_: type[T]) -> T:
         message = msgspec.json.decode(request.body, type=type_)
         json.loads(request.body, object_pairs_hook=_without_duplicates)
     except msgspec.ValidationError as error:
-        raise InvalidRequest("The body does not have the documented form.", details=[str(error)]) from error
+        detail = str(error)[:_MAX_DETAIL_LENGTH]
+        raise InvalidRequest("The body does not have the documented form.", details=[detail]) from error
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.") from error
     return message

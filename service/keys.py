@@ -7,10 +7,11 @@ more. What could not be fetched is remembered for a few seconds, so that a denia
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cachetools import TTLCache
@@ -24,7 +25,7 @@ from service.errors import (
     KeyStoreUnavailable,
 )
 from service.secret import Secret
-from telemetry.events import DependencyFailed, Listener
+from telemetry.events import DependencyFailed, Listener, Unexpected
 
 if TYPE_CHECKING:
     from types_aiobotocore_ssm.client import SSMClient
@@ -35,6 +36,8 @@ FAILURE_MEMORY_SECONDS = 5.0
 # A life is refreshed in its last fifth, each at a random point, so that a fleet does not ask in step.
 EARLIEST_REFRESH = 0.80
 LATEST_REFRESH = 0.95
+# What an HTTP header can carry.
+_A_KEY = re.compile(r"[!-~]+")
 
 
 class KeySource(Protocol):
@@ -45,6 +48,8 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """A key and its life. When the source fails, `expires_at` moves to `stale_until`."""
+
     secret: Secret
     refresh_at: float
     expires_at: float
@@ -67,7 +72,7 @@ class KeyStore:
         self._ttl = ttl
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
-        self._fetches: dict[str, asyncio.Task[Secret]] = {}
+        self._fetches: dict[str, asyncio.Task[Secret | KeyStoreError]] = {}
         self._failures: TTLCache[str, KeyStoreError] = TTLCache(64, FAILURE_MEMORY_SECONDS, timer=clock)
 
     async def get(self, name: str) -> Secret:
@@ -96,23 +101,22 @@ class KeyStore:
         await asyncio.gather(*fetches, return_exceptions=True)
 
     async def _get_slowly(self, name: str) -> Secret:
-        failure = self._failures.get(name)
-        try:
-            if failure is not None:
-                # A new instance each time: one exception raised for many callers would gather all their tracebacks.
-                raise type(failure)(*failure.args)
-            return await asyncio.shield(self._fetch(name))
-        except KeyStoreError:
-            entry = self._entries.get(name)
-            if entry is None or self._clock() >= entry.stale_until:
-                raise
+        outcome: Secret | KeyStoreError | None = self._failures.get(name)
+        if outcome is None:
+            outcome = await asyncio.shield(self._fetch(name))
+        if isinstance(outcome, Secret):
+            return outcome
+        entry = self._entries.get(name)
+        if entry is not None and self._clock() < entry.expires_at:  # which the failure has put off
             return entry.secret
+        # A new instance each time: one exception raised for many callers would gather all their tracebacks.
+        raise type(outcome)(*outcome.args)
 
     def _refresh_in_background(self, name: str) -> None:
         if name not in self._failures:
             self._fetch(name)
 
-    def _fetch(self, name: str) -> asyncio.Task[Secret]:
+    def _fetch(self, name: str) -> asyncio.Task[Secret | KeyStoreError]:
         """The one fetch of that key under way, started if there is none."""
         fetch = self._fetches.get(name)
         if fetch is None:
@@ -121,22 +125,20 @@ class KeyStore:
             fetch.add_done_callback(lambda done: self._settled(name, done))
         return fetch
 
-    def _settled(self, name: str, fetch: asyncio.Task[Secret]) -> None:
+    def _settled(self, name: str, fetch: asyncio.Task[Secret | KeyStoreError]) -> None:
         del self._fetches[name]
-        if not fetch.cancelled():
-            fetch.exception()  # marks it as seen: in a background refresh nobody awaits it
+        defect = None if fetch.cancelled() else fetch.exception()
+        if defect is not None:  # told here, because nobody awaits a refresh in the background
+            self._listener.emit(Unexpected("fetch key", defect))
 
-    async def _load(self, name: str) -> Secret:
+    async def _load(self, name: str) -> Secret | KeyStoreError:
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
                 secret = await self._source.fetch(name)
         except TimeoutError:
-            error: KeyStoreError = KeyStoreUnavailable("The key store did not answer in time.")
-            self._remember_failure(name, error)
-            raise error from None
+            return self._failed(name, KeyStoreUnavailable("The key store did not answer in time."))
         except KeyStoreError as error:
-            self._remember_failure(name, error)
-            raise
+            return self._failed(name, error)
         self._entries[name] = self._new_entry(secret)
         return secret
 
@@ -145,10 +147,15 @@ class KeyStore:
         refresh_after = self._ttl * random.uniform(EARLIEST_REFRESH, LATEST_REFRESH)
         return _Entry(secret, now + refresh_after, now + self._ttl, now + self._ttl + STALE_SECONDS)
 
-    def _remember_failure(self, name: str, error: KeyStoreError) -> None:
+    def _failed(self, name: str, error: KeyStoreError) -> KeyStoreError:
+        """Remember and report it; a key that is known lives on, and nobody waits for the source until it is back."""
         self._failures[name] = error
+        entry = self._entries.get(name)
+        if entry is not None:
+            self._entries[name] = replace(entry, expires_at=entry.stale_until)
         cause = type(error.__cause__).__name__ if error.__cause__ else ""
         self._listener.emit(DependencyFailed("key store", "fetch", type(error).__name__, str(error), cause))
+        return error
 
 
 class SsmKeySource:
@@ -160,10 +167,10 @@ class SsmKeySource:
     async def fetch(self, name: str) -> Secret:
         async with _translated_errors():
             answer = await self._client.get_parameter(Name=name, WithDecryption=True)
-            # Pasted keys often end in a line break, which no HTTP header can carry.
+            # Pasted keys often end in a line break.
             value = answer["Parameter"]["Value"].strip()
-        if not value:
-            raise KeyNotFound("The key parameter is empty.")
+        if not _A_KEY.fullmatch(value):
+            raise KeyNotFound("The key parameter does not hold a key.")
         return Secret(value)
 
 
@@ -189,8 +196,8 @@ class EnvironmentKeySource:
 def _checked(variable: str, key: str) -> str:
     if not key:
         raise ConfigError(variable, "is empty; unset it or give it a key")
-    if key != key.strip() or not key.isascii() or not key.isprintable():
-        raise ConfigError(variable, "has white space or unprintable characters in it")
+    if not _A_KEY.fullmatch(key):
+        raise ConfigError(variable, "has white space or other characters in it that no key has")
     return key
 
 
@@ -230,3 +237,5 @@ async def _translated_errors() -> AsyncIterator[None]:
         raise KeyStoreUnavailable("The key store failed.") from error
     except (BotoCoreError, OSError) as error:
         raise KeyStoreUnavailable("The key store cannot be reached.") from error
+    except Exception as error:  # for an answer that is not what it documents botocore has no error, it trips over it
+        raise KeyStoreUnavailable("The key store's answer makes no sense.") from error

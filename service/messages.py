@@ -9,7 +9,8 @@ from service.domain import FeedbackType, Origin, VoteStatus
 
 SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
 
-SayingId = Annotated[str, Meta(pattern=SAYING_ID_PATTERN, description="32 hex digits")]
+# The length besides: `$` also matches before a line break at the end.
+SayingId = Annotated[str, Meta(pattern=SAYING_ID_PATTERN, max_length=32, description="32 hex digits")]
 Milliseconds = Annotated[float, Meta(ge=0, le=86_400_000)]
 
 
@@ -85,8 +86,7 @@ class PriceEntry(Message, frozen=True):
 
 
 class ModelEntry(Message, frozen=True):
-    """A model of the catalogue; `participates` is false while its vendor's key is not there, `retires` the day
-    on which the vendor will stop serving it."""
+    """A model of the catalogue: `participates` when its vendor's key is there, `retires` on the vendor's own date."""
 
     model: str
     vendor: str

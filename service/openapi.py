@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from service.errors import HttpError, InternalError, MethodNotAllowed, RouteNotFound
+from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
 from service.http import Route
 from service.messages import SAYING_ID_PATTERN, ErrorAnswer
 
@@ -59,7 +59,9 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-_ANY_OTHER = f"`{RouteNotFound.code}`, `{MethodNotAllowed.code}` or `{InternalError.code}`"
+# What any address may answer: to what is not HTTP, a head that does not end, a wrong address or method, our defect.
+_ANYWHERE = (InvalidRequest, RequestTimeout, RouteNotFound, MethodNotAllowed, InternalError)
+_ANY_OTHER = f"One of {', '.join(f'`{error.code}`' for error in _ANYWHERE)}"
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 0}}}
 
 

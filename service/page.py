@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from service.errors import MethodNotAllowed
 from service.http import Request, Response
 
 PAGE_FOLDER = Path(__file__).parent.parent / "web"
@@ -30,11 +31,14 @@ class Page:
             self._files["/"] = self._files["/index.html"]
 
     def find(self, request: Request) -> Response | None:
-        """The file asked for, 304 when the client has it; None when it is none of the page's."""
-        if request.method not in ("GET", "HEAD"):
-            return None
+        """The file asked for, 304 when the client has it; None when it is none of ours. Raises MethodNotAllowed."""
         response = self._files.get(request.path)
-        if response is not None and request.headers.get("If-None-Match") == response.headers["ETag"]:
+        if response is None:
+            return None
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(["GET", "HEAD"])
+        # The header may list several, and a proxy that compresses marks them as weak: W/"…".
+        if response.headers["ETag"] in request.headers.get("If-None-Match", ""):
             return Response(304, b"", response.headers)
         return response
 

@@ -55,7 +55,11 @@ class Pool:
         return frozenset(self._ids)
 
     def add(self, sayings: Iterable[Saying]) -> int:
-        """Warm up sayings that models wrote; how many were new. Beyond the bound the most served one leaves."""
+        """Warm up sayings that models wrote; how many were new. Beyond the bound the oldest leaves.
+
+        Not the most served one, which is still among the newest in the store: it would be back, as if it were new, the
+        next time the pool is filled from there.
+        """
         return sum(self._add(saying) for saying in sayings)
 
     def take(self) -> Saying | None:
@@ -89,9 +93,9 @@ class Pool:
             return False
         shelf = self._shelf(saying.contributor)
         if not shelf.heap:
-            shelf.serves = max(shelf.serves, self._least_serves() - CATCH_UP_SERVES)
-        elif len(shelf.heap) >= SAYINGS_PER_MODEL:
-            self._drop_most_served(shelf)
+            shelf.serves = max(shelf.serves, self._most_serves() - CATCH_UP_SERVES)
+        elif len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_one_before(expires_at, shelf):
+            return False
         heapq.heappush(shelf.heap, _Warm(0, random.random(), saying, expires_at))
         self._ids.add(saying.saying_id)
         return True
@@ -99,8 +103,8 @@ class Pool:
     def _shelf(self, contributor: str) -> _Shelf:
         return self._shelves.setdefault(contributor, _Shelf())
 
-    def _least_serves(self) -> int:
-        return min((shelf.serves for shelf in self._shelves.values() if shelf.heap), default=0)
+    def _most_serves(self) -> int:
+        return max(shelf.serves for shelf in self._shelves.values())
 
     def _least_served(self) -> _Shelf | None:
         """The contributor to serve next, among those that have something; ties at random."""
@@ -116,8 +120,12 @@ class Pool:
             return least[0] if least else None
         return random.choice(least)
 
-    def _drop_most_served(self, shelf: _Shelf) -> None:
-        worn = max(shelf.heap)
-        shelf.heap.remove(worn)
+    def _drop_one_before(self, expiry: float, shelf: _Shelf) -> bool:
+        """Drop the oldest saying; False when none is older than one of that expiry."""
+        oldest = min(shelf.heap, key=lambda warm: warm.expires_at)
+        if oldest.expires_at >= expiry:
+            return False
+        shelf.heap.remove(oldest)
         heapq.heapify(shelf.heap)
-        self._ids.discard(worn.saying.saying_id)
+        self._ids.discard(oldest.saying.saying_id)
+        return True

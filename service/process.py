@@ -8,13 +8,18 @@ from typing import Any
 
 from service.config import Settings
 from service.errors import ConfigError
-from telemetry.logs import configure_logging
+from telemetry.events import Unexpected
+from telemetry.logs import LogListener, configure_logging
 
 Main = Callable[[Settings], Coroutine[Any, Any, int]]
 
 
 def run(main: Main) -> None:
-    """Run `main` with the environment's settings and exit with what it returns; 2 and one line for a bad setting."""
+    """Run `main` with the environment's settings and exit with what it returns.
+
+    A bad setting ends in 2 and one line, a defect in 1 and its stack in the log: Python would print the texts of all
+    exceptions that led to it, and a library's may hold a key.
+    """
     try:
         settings = Settings.from_env(os.environ)
         configure_logging(settings.log_level)
@@ -22,6 +27,11 @@ def run(main: Main) -> None:
     except ConfigError as error:
         say(f"Cannot start. {error}")
         sys.exit(2)
+    except KeyboardInterrupt:  # before anything listens to signals
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the outermost boundary
+        LogListener().emit(Unexpected("process", error))
+        sys.exit(1)
 
 
 def say(line: str) -> None:

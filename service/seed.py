@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from service.aws_clients import AwsClients
 from service.collection import collection
 from service.config import Settings
+from service.errors import StoreError
 from service.process import run, say
 from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
 from service.store.address import open_store
@@ -27,8 +28,12 @@ async def main(settings: Settings) -> int:
     parser = argparse.ArgumentParser(prog="python -m service.seed", description=__doc__)
     parser.add_argument("--create-tables", action="store_true", help="create missing DynamoDB tables first")
     arguments = parser.parse_args()
-    for address in [settings.store] if settings.store else [DEFAULT_STORE, DEFAULT_SIMULATED_STORE]:
-        await seed(address, settings, create_tables=arguments.create_tables)
+    try:
+        for address in [settings.store] if settings.store else [DEFAULT_STORE, DEFAULT_SIMULATED_STORE]:
+            await seed(address, settings, create_tables=arguments.create_tables)
+    except StoreError as error:
+        say(f"The collection could not be loaded into {address}: {error}")
+        return 1
     return 0
 
 

@@ -29,18 +29,17 @@ async def open_vendors(
     settings: Settings, environ: Mapping[str, str], catalogue: Catalogue, aws: AwsClients, stack: AsyncExitStack
 ) -> Vendors:
     """By the settings and the keys at hand; starts the simulator in this process when it is the one to answer."""
-    simulator_url = None if settings.simulator in ("auto", "off") else settings.simulator
+    if settings.simulator not in ("auto", "off"):
+        return _simulated(catalogue, settings.simulator)
     if settings.keys == "ssm":
-        return _vendors(SsmKeySource(await aws.ssm()), list(catalogue), simulator_url)
+        return Vendors(SsmKeySource(await aws.ssm()), list(catalogue))
     keys = EnvironmentKeySource(environ, _variables(settings, catalogue))
     models = [model for model in catalogue if _has_key(model, settings, keys)]
-    if simulator_url is None and settings.simulator == "auto" and not models:
-        from service.simulator import Simulator  # only where it answers
+    if models or settings.simulator == "off":
+        return Vendors(keys, models)
+    from service.simulator import Simulator  # only where it answers
 
-        simulator_url = await stack.enter_async_context(Simulator().serve())
-    if simulator_url is not None:  # which never gets to see a real key
-        return _vendors(FixedKeySource(SIMULATED_KEY), list(catalogue), simulator_url)
-    return Vendors(keys, models)
+    return _simulated(catalogue, await stack.enter_async_context(Simulator().serve()))
 
 
 def key_names(settings: Settings) -> dict[str, str]:
@@ -48,20 +47,18 @@ def key_names(settings: Settings) -> dict[str, str]:
     return {"anthropic": settings.claude_parameter_name, "openai": settings.openai_parameter_name}
 
 
-def _vendors(keys: KeySource, models: Sequence[Model], simulator_url: str | None) -> Vendors:
-    """The simulator knows the vendors' models, not those of endpoints of one's own."""
-    if simulator_url is not None:
-        models = [model for model in models if model.base_url is None]
-    return Vendors(keys, models, simulator_url)
+def _simulated(catalogue: Catalogue, url: str) -> Vendors:
+    """The simulator never gets to see a real key, and knows the vendors' models, not those of one's own endpoints."""
+    return Vendors(FixedKeySource(SIMULATED_KEY), [model for model in catalogue if model.base_url is None], url)
 
 
 def _variables(settings: Settings, catalogue: Catalogue) -> dict[str, str]:
     """Which variable stands in for each parameter; an endpoint of one's own names its variable itself."""
     own = {model.key_parameter: model.key_parameter for model in catalogue if model.key_parameter}
-    return {
+    return own | {
         settings.claude_parameter_name: "ANTHROPIC_API_KEY",
         settings.openai_parameter_name: "OPENAI_API_KEY",
-    } | own
+    }
 
 
 def _has_key(model: Model, settings: Settings, keys: EnvironmentKeySource) -> bool:

@@ -1,13 +1,18 @@
 """Structured logs: one JSON object a line on stdout, with the fields that saved queries rely on.
 
-Every record has `timestamp`, `level`, `message`, `request_id`, `error_type`, `error_message`, `model` and
+Every record has `timestamp`, `level`, `logger`, `message`, `request_id`, `error_type`, `error_message`, `model` and
 `api_time_ms` (empty strings and null where there is nothing to say), and `stack` when an exception is logged.
+
+What a library logs is not trusted: the text of its exceptions may hold a key or a prompt, and so may what it prints
+for debugging. Its warnings and errors are written, in its own words but without any exception's.
 """
 
 import datetime
+import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, TextIO
 
@@ -32,8 +37,6 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 logger = logging.getLogger("sayings")
 
 _EMPTY: dict[str, Any] = {"error_type": "", "error_message": "", "model": "", "api_time_ms": None}
-# At DEBUG botocore prints decrypted SSM values and the HTTP clients print keys; at INFO they chatter.
-_NEVER_VERBOSE = ("botocore", "aiobotocore", "boto3", "anthropic", "openai", "httpx2", "httpcore2", "asyncio")
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,38 +48,78 @@ class JsonFormatter(logging.Formatter):
                 timespec="milliseconds"
             ),
             "level": record.levelname,
-            "message": record.getMessage(),
+            "logger": record.name,
+            "message": _message(record),
             "request_id": request_id.get(),
             **_EMPTY,
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
             line |= _exception_fields(record.exc_info[1])
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return _encoded(line)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The first line, without the text of any exception: asyncio adds the `repr` of the exception in further lines."""
+    text = str(_harmless(record.msg))
+    args = record.args or ()
+    try:
+        if isinstance(args, Mapping):
+            text %= {name: _harmless(value) for name, value in args.items()}
+        elif args:
+            text %= tuple(map(_harmless, args))
+    except (TypeError, ValueError, KeyError):
+        pass  # the template alone says enough
+    return text.partition("\n")[0]
+
+
+def _harmless(value: object) -> object:
+    """Texts and numbers as they are; of anything else, above all of exceptions, only the class."""
+    return value if isinstance(value, str | int | float | None) else type(value).__name__
+
+
+def _encoded(line: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(line, enc_hook=_harmless).decode()
+    except (UnicodeEncodeError, TypeError, RecursionError):  # a lone surrogate, a key that is no text, a circle
+        return json.dumps({name: _harmless(value) for name, value in line.items()})
 
 
 def _exception_fields(error: BaseException) -> dict[str, Any]:
-    """Type and stack without the messages: a library's exception may carry a key or a prompt in its text."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    chain = []
-    cause: BaseException | None = error
-    while cause is not None:
-        chain.append(type(cause).__name__)
-        cause = cause.__cause__ or cause.__context__
+    """Types and stacks of the exception and of what led to it, without their texts."""
+    chain = list(_chain(error))
+    names = [type(link).__name__ for link in chain]
     return {
-        "error_type": chain[0],
-        "error_message": f"unexpected {' from '.join(chain)}",
-        "stack": frames,
+        "error_type": names[0],
+        "error_message": f"unexpected {' from '.join(names)}",
+        "stack": "".join(
+            f"{name}:\n{''.join(traceback.format_tb(link.__traceback__))}"
+            for name, link in zip(names, chain, strict=True)
+        ),
     }
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        yield link
+        seen.add(id(link))
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send every log record to `stream` (stdout) as JSON lines."""
+    """Send our own records from `level` on, and the warnings and errors of libraries, to `stream` (stdout)."""
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in _NEVER_VERBOSE:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    handler.addFilter(_is_ours_or_warns)
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
+    logger.setLevel(level)
+
+
+def _is_ours_or_warns(record: logging.LogRecord) -> bool:
+    """Whatever level a library's logger was given: ANTHROPIC_LOG=debug and its like print prompts."""
+    return record.name == logger.name or record.levelno >= logging.WARNING
 
 
 class LogListener:

@@ -5,8 +5,9 @@ import re
 import time
 from collections.abc import Mapping
 
-_XRAY_ROOT = re.compile(r"(?:^|;)\s*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)")
-_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+# An id of nothing but zeros is no id.
+_XRAY_ROOT = re.compile(r"(?:^|;)\s*Root=1-(?!0{8}-0{24})([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def trace_id(headers: Mapping[str, str]) -> str:
@@ -16,7 +17,7 @@ def trace_id(headers: Mapping[str, str]) -> str:
         if root:
             return root[1] + root[2]
     if traceparent := headers.get("traceparent"):
-        parent = _TRACEPARENT.match(traceparent)
+        parent = _TRACEPARENT.fullmatch(traceparent)
         if parent:
             return parent[1]
     return f"{int(time.time()):08x}{random.getrandbits(96):024x}"

@@ -4,20 +4,25 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from rich.console import Console
 
-from service.app import until_stopped
 from service.config import Settings
+from service.errors import StoreError
 from service.process import run, say
 from service.resources import open_resources
+from service.signals import stop_signal
 from telemetry.events import Listener
-from telemetry.logs import LogListener
+from telemetry.logs import LogListener, configure_logging
 from workers.fleet import FleetRounds, fleet_rounds
 from workers.progress import ProgressTable
 
 # After SIGTERM the calls under way may still land; what has not by then is given up.
 GRACE_SECONDS = 6.0
+
+T = TypeVar("T")
 
 
 async def main(settings: Settings) -> int:
@@ -27,41 +32,46 @@ async def main(settings: Settings) -> int:
     if not sys.stdout.isatty():
         return await work(settings, LogListener(), once=once)
     with ProgressTable(Console()) as table:
+        configure_logging(settings.log_level)  # once more: what libraries warn of goes above the table, not across it
         return await work(settings, table, once=once)
 
 
 async def work(settings: Settings, listener: Listener, *, once: bool) -> int:
+    stop = stop_signal()
     async with open_resources(settings, os.environ, listener) as resources:
         if not resources.models:
             say("No model takes part: there is no key for any, and the simulator is off.")
             return 1
-        rounds = fleet_rounds(resources)
         if once:
-            return await _once(rounds)
-        await _until_told(rounds, settings.round_interval_seconds)
+            code = await _until_told(_once(fleet_rounds(resources)), stop)
+            return 1 if code is None else code
+        rounds = fleet_rounds(resources, rest_seconds=settings.round_interval_seconds)
+        await _until_told(rounds.keep_going(stop), stop)
         return 0
 
 
 async def _once(rounds: FleetRounds) -> int:
-    finished = await rounds.run()
+    try:
+        finished = await rounds.run()
+    except StoreError as error:
+        say(f"No round: {error}")
+        return 1
     if finished is None:
-        say("Another worker has the lease, or had it within the last minute.")
+        say("No round: another worker is making one, or made one a moment ago.")
         return 0
     return 0 if any(report.sayings for report in finished.models) else 1
 
 
-async def _until_told(rounds: FleetRounds, interval: float) -> None:
-    stop = asyncio.Event()
-    working = asyncio.create_task(rounds.every(interval, stop))
-    telling = asyncio.create_task(until_stopped())
-    await asyncio.wait([working, telling], return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
-    await asyncio.wait([working], timeout=GRACE_SECONDS)
-    for task in (working, telling):
+async def _until_told(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+    """What the work returns; None when a signal came first and the work did not end in time. A defect is raised."""
+    working, told = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+    if told.done():
+        await asyncio.wait([working], timeout=GRACE_SECONDS)
+    for task in (working, told):
         task.cancel()
-    await asyncio.gather(working, telling, return_exceptions=True)
-    if not working.cancelled():
-        working.result()  # a defect ends the worker with its stack
+    await asyncio.gather(working, told, return_exceptions=True)
+    return None if working.cancelled() else working.result()
 
 
 if __name__ == "__main__":

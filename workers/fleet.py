@@ -16,40 +16,53 @@ from workers.round import Round
 
 # Longer than a round with its second calls; a holder that dies blocks the others for no longer than this.
 LEASE_SECONDS = 90.0
+KEEP_SECONDS = 1.5
 # After a round nobody makes another for a minute; when models failed, for twice as long each time.
 REST_SECONDS = 60.0
 LONGEST_REST_SECONDS = 900.0
-CHECK_SECONDS = 2.0
+# How often a process looks whether it is its turn: an API whose own pool runs low, a worker with all the time there is.
+API_CHECK_SECONDS = 2.0
+WORKER_CHECK_SECONDS = 15.0
 
 
-def fleet_rounds(resources: Resources) -> "FleetRounds":
+def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
     """The rounds of a process with these resources."""
     round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, resources.listener)
-    return FleetRounds(round_, resources.store, resources.listener)
+    return FleetRounds(round_, resources.store, resources.listener, rest_seconds=rest_seconds)
 
 
 class FleetRounds:
-    """Runs rounds for a whole fleet of processes."""
+    """Runs rounds for a whole fleet of processes, with a rest after each in which nobody makes another."""
 
     def __init__(
-        self, round_: Round, store: Store, listener: Listener, *, clock: Callable[[], float] = time.time
+        self,
+        round_: Round,
+        store: Store,
+        listener: Listener,
+        *,
+        rest_seconds: float = REST_SECONDS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._round = round_
         self._store = store
         self._listener = listener
         self._clock = clock
         self._holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        self._failures_in_a_row = 0
+        self._usual_rest = rest_seconds
+        self._rest = rest_seconds
 
     async def run(self) -> RoundFinished | None:
-        """A round, if the lease can be had; None when somebody else has it or the store cannot say."""
-        lease = await self._lease()
+        """A round, if the lease can be had; None when somebody else has it. Raises StoreError if nobody can say."""
+        lease = await self._store.acquire_lease(ROUND_LEASE, self._holder, now=self._clock(), seconds=LEASE_SECONDS)
         if lease is None:
             return None
-        finished = await self._round.run(lease)
-        failed = any(report.error_type for report in finished.models)
-        self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
-        await self._rest(lease)
+        try:
+            finished = await self._round.run(lease)
+        except asyncio.CancelledError:
+            await self._keep(lease, 0.0)  # whoever starts next need not wait until it expires
+            raise
+        self._rest = self._rest_after(finished)
+        await self._keep(lease, self._rest)
         return finished
 
     async def keep_warm(self, filler: PoolFiller) -> None:
@@ -58,27 +71,31 @@ class FleetRounds:
             if filler.is_needed():
                 await filler.fill()
             if filler.is_needed():
-                await self.run()
-            await asyncio.sleep(CHECK_SECONDS)
+                await self._try()
+            await asyncio.sleep(API_CHECK_SECONDS)
 
-    async def every(self, seconds: float, stop: asyncio.Event) -> None:
-        """For a worker on its own: a round in every interval, by whoever gets the lease, until told to stop."""
+    async def keep_going(self, stop: asyncio.Event) -> None:
+        """For a worker on its own, until told to stop: a round after every rest, by whichever worker comes first."""
         while not stop.is_set():
-            await self.run()
+            await self._try()
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(min(self._usual_rest, WORKER_CHECK_SECONDS)):
                     await stop.wait()
 
-    async def _lease(self) -> Lease | None:
+    async def _try(self) -> None:
         try:
-            return await self._store.acquire_lease(ROUND_LEASE, self._holder, now=self._clock(), seconds=LEASE_SECONDS)
+            await self.run()
         except StoreError as error:
             self._listener.emit(DependencyFailed("store", "acquire lease", type(error).__name__, str(error)))
-            return None
 
-    async def _rest(self, lease: Lease) -> None:
-        rest = min(REST_SECONDS * 2**self._failures_in_a_row, LONGEST_REST_SECONDS)
+    def _rest_after(self, finished: RoundFinished) -> float:
+        if not any(report.error_type for report in finished.models):
+            return self._usual_rest
+        return min(self._rest * 2, max(self._usual_rest, LONGEST_REST_SECONDS))
+
+    async def _keep(self, lease: Lease, seconds: float) -> None:
         try:
-            await self._store.keep_lease(lease, until=self._clock() + rest)
-        except StoreError as error:
+            async with asyncio.timeout(KEEP_SECONDS):
+                await self._store.keep_lease(lease, until=self._clock() + seconds)
+        except (StoreError, TimeoutError) as error:
             self._listener.emit(DependencyFailed("store", "keep lease", type(error).__name__, str(error)))

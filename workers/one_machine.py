@@ -3,30 +3,34 @@
 import os
 from functools import partial
 
-from service.app import listening, until_stopped
+from service.app import listening
 from service.background import running
 from service.config import Settings
 from service.process import run, say
 from service.resources import Resources, open_resources
+from service.signals import stop_signal
 from telemetry.logs import LogListener
 from workers.fleet import fleet_rounds
 
 
 async def main(settings: Settings) -> int:
-    listener = LogListener()
+    stop, listener = stop_signal(), LogListener()
     async with open_resources(settings, os.environ, listener) as resources:
         jobs = {"serves": resources.serves.run, "pool": resources.filler.run}
         if settings.rounds == "in-process":
             jobs["pool"] = partial(fleet_rounds(resources).keep_warm, resources.filler)
-        async with running(jobs, listener), listening(resources) as url:
+        # Listening first: a round starts with seconds of importing, which would delay the first visitors.
+        async with listening(resources) as url, running(jobs, listener):
             say(f"Cloud Sayings is at {url} ({_who_writes(resources)}). Ctrl-C stops it.")
-            await until_stopped()
+            await stop.wait()
     return 0
 
 
 def _who_writes(resources: Resources) -> str:
     if resources.simulated:
-        return "simulated models: no ANTHROPIC_API_KEY or OPENAI_API_KEY is set"
+        told = resources.settings.simulator
+        why = "no ANTHROPIC_API_KEY or OPENAI_API_KEY is set" if told == "auto" else f"SAYINGS_SIMULATOR is {told}"
+        return f"simulated models: {why}"
     return ", ".join(model.display_name for model in resources.models) or "no model: there is no key for any"
 
 

@@ -10,15 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from service.catalogue import NANOS_PER_DOLLAR
-from telemetry.events import Event, ModelCalled, ModelReport, RoundFinished, RoundStarted, SayingsRejected
+from telemetry.events import (
+    DependencyFailed,
+    Event,
+    ModelCalled,
+    ModelReport,
+    RoundStarted,
+    SayingsRejected,
+    Unexpected,
+)
 
 
 @dataclass(slots=True)
 class _Line:
     """What a model has done in the round at hand and over all rounds."""
 
-    state: str = "waiting"
-    style: str = "dim"
+    state: str = ""
+    style: str = ""
     api_time_ms: float = 0.0
     sayings: int = 0
     output_tokens: int = 0
@@ -32,6 +40,7 @@ class ProgressTable:
         self._lines: dict[str, _Line] = {}
         self._rounds = 0
         self._rejected: Counter[str] = Counter()
+        self._trouble = ""
         self._live = Live(self._table(), console=console, auto_refresh=False)
 
     def __enter__(self) -> "ProgressTable":
@@ -48,21 +57,27 @@ class ProgressTable:
             case RoundStarted():
                 self._rounds += 1
                 for model in event.models:
-                    self._line(model).state, self._line(model).style = "writing …", "yellow"
+                    self._show(model, "writing …", "yellow")
             case ModelCalled():
                 self._called(event)
             case SayingsRejected():
                 self._rejected.update(event.problems)
             case ModelReport():
                 self._reported(event)
-            case RoundFinished():
-                pass
+            case DependencyFailed():
+                self._trouble = f"{event.dependency} failed to {event.operation}: {event.error_message}"
+            case Unexpected():
+                self._trouble = f"defect in {event.operation}: {type(event.error).__name__}; a log on a pipe has it all"
             case _:
                 return
         self._live.update(self._table(), refresh=True)
 
     def _line(self, model: str) -> _Line:
         return self._lines.setdefault(model, _Line())
+
+    def _show(self, model: str, state: str, style: str) -> None:
+        line = self._line(model)
+        line.state, line.style = state, style
 
     def _called(self, event: ModelCalled) -> None:
         line = self._line(event.model)
@@ -71,23 +86,22 @@ class ProgressTable:
         line.cost_nanos += event.cost_nanos or 0
 
     def _reported(self, event: ModelReport) -> None:
-        line = self._line(event.model)
-        line.sayings += event.sayings
+        self._line(event.model).sayings += event.sayings
         if event.error_type:
-            line.state, line.style = f"{event.error_type}: {event.error_message}", "red"
+            self._show(event.model, f"{event.error_type}: {event.error_message}", "red")
         else:
-            line.state, line.style = f"{event.sayings} stored", "green"
+            self._show(event.model, f"{event.sayings} stored", "green")
 
     def _table(self) -> Table:
-        kept_out = ", ".join(f"{problem} {count}" for problem, count in self._rejected.items())
-        table = Table(title=f"Round {self._rounds}", caption=f"kept out: {kept_out or 'nothing'}")
+        title = f"Round {self._rounds}" if self._rounds else "No round yet: another worker may have made one just now"
+        table = Table(title=title, caption=Text(self._caption()))
         table.add_column("Model")
         table.add_column("Now")
         for heading in ("Last call", "Sayings", "Tokens out", "Cost"):
             table.add_column(heading, justify="right")
         for model, line in self._lines.items():
             table.add_row(
-                model,
+                Text(model),
                 Text(line.state, style=line.style),
                 f"{line.api_time_ms / 1000:.2f} s",
                 str(line.sayings),
@@ -95,3 +109,7 @@ class ProgressTable:
                 f"${line.cost_nanos / NANOS_PER_DOLLAR:.6f}",
             )
         return table
+
+    def _caption(self) -> str:
+        kept_out = ", ".join(f"{problem} {count}" for problem, count in self._rejected.items())
+        return f"kept out: {kept_out or 'nothing'}{f' · {self._trouble}' if self._trouble else ''}"

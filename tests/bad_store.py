@@ -1,0 +1,23 @@
+"""A store that counts no money: it raises, or never answers."""
+
+import asyncio
+
+from service.errors import StoreError
+from service.store.base import Spend, SpendWindow
+
+
+class BadStore:
+    def __init__(self, *, hangs: bool = False) -> None:
+        self._hangs = hangs
+
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> bool:
+        await self._fail()
+        return True
+
+    async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
+        await self._fail()
+
+    async def _fail(self) -> None:
+        if self._hangs:
+            await asyncio.Event().wait()
+        raise StoreError("It is broken.")

@@ -1,0 +1,76 @@
+"""HTTP by hand, for what no client library would send."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from multidict import CIMultiDict
+
+from service.messages import ErrorAnswer
+
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """Status and code of what must be a documented error."""
+        assert self.headers["Content-Type"] == "application/json"
+        assert self.headers["Cache-Control"] == "no-store"
+        answer = msgspec.json.decode(self.body, type=ErrorAnswer)
+        assert len(answer.request_id) == 32
+        assert answer.error.message.endswith((".", "again"))
+        return self.status, answer.error.code
+
+
+async def converse(port: int, *pieces: bytes, answers: int = 1, without_body: bool = False) -> list[Answer]:
+    """Send the pieces one by one on a connection, then read that many answers, as they are to a HEAD if need be."""
+    async with connected(port) as (reader, writer):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        return [await read_answer(reader, without_body=without_body) for _ in range(answers)]
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that nobody waits on for ever."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            yield reader, writer
+    finally:
+        writer.close()
+
+
+async def read_answer(reader: asyncio.StreamReader, *, without_body: bool = False) -> Answer:
+    head = await reader.readuntil(b"\r\n\r\n")
+    first, *lines = head.decode().rstrip("\r\n").split("\r\n")
+    headers: CIMultiDict[str] = CIMultiDict()
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.add(name, value)
+    body = b"" if without_body else await reader.readexactly(int(headers.get("Content-Length", "0")))
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def request(method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
+    """A request as bytes; underscores in the names of headers stand for hyphens."""
+    given = {"Host": "localhost"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    if body and "Transfer-Encoding" not in given:
+        given.setdefault("Content-Length", str(len(body)))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body

@@ -1,0 +1,240 @@
+"""The shape of the code: who may import whom, who may build what, and what must be nowhere in the repository."""
+
+import ast
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("service", "workers", "telemetry")
+MODEL_SDKS = {"anthropic", "openai", "httpx2"}
+AWS_SDKS = {"aioboto3", "aiobotocore", "boto3", "botocore"}
+# What a cold start must not pay for: imported inside functions only.
+LATE = MODEL_SDKS | AWS_SDKS
+
+
+@dataclass(frozen=True)
+class Import:
+    """One name imported somewhere: `service.store.base.Store` for `from service.store.base import Store`."""
+
+    name: str
+    at_start: bool  # when the module is imported, not later in a function
+    for_types: bool  # under `if TYPE_CHECKING`
+
+    @property
+    def top(self) -> str:
+        return self.name.partition(".")[0]
+
+
+@cache
+def sources() -> dict[str, Path]:
+    """Our modules by their dotted names."""
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(sources()[module].read_text())
+
+
+@cache
+def imports(module: str) -> tuple[Import, ...]:
+    return tuple(_imports(tree(module), at_start=True, for_types=False))
+
+
+def _imports(node: ast.AST, *, at_start: bool, for_types: bool) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, at_start, for_types) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from (Import(f"{node.module}.{alias.name}", at_start, for_types) for alias in node.names)
+    at_start = at_start and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    for_types = for_types or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(child, at_start=at_start, for_types=for_types)
+
+
+def importers(*tops: str) -> set[str]:
+    """Which of our modules import these packages, wherever in them and be it for types."""
+    return {module for module in sources() for found in imports(module) if found.top in tops}
+
+
+def needs(module: str) -> set[str]:
+    """Which of our modules are run when this one is imported."""
+    found: set[str] = set()
+    for imported in imports(module):
+        if imported.at_start and not imported.for_types:
+            parts = imported.name.split(".")
+            # Importing a.b.c runs a and a.b before it; a module of a package has had its package run already.
+            names = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+            found |= {name for name in names if name in sources() and not f"{module}.".startswith(f"{name}.")}
+    return found
+
+
+class TestImports:
+    def test_there_are_no_cycles(self) -> None:
+        graph = {module: needs(module) for module in sources()}
+
+        try:
+            order = list(TopologicalSorter(graph).static_order())
+        except CycleError as error:
+            pytest.fail(" ← ".join(error.args[1]))
+
+        assert set(order) == set(sources())
+
+    def test_service_does_not_know_the_workers(self) -> None:
+        assert not {module for module in importers("workers") if not module.startswith("workers")}
+
+    def test_telemetry_knows_neither(self) -> None:
+        assert not {module for module in importers("service", "workers") if module.startswith("telemetry")}
+
+    def test_each_vendors_sdk_is_known_to_its_adapter_alone(self) -> None:
+        assert importers("anthropic") == {"service.llm.anthropic"}
+        assert importers("openai") == {"service.llm.openai"}
+        assert importers("httpx2") <= {"service.llm.anthropic", "service.llm.openai"}
+
+    def test_the_aws_sdk_is_known_only_where_aws_is_spoken_to(self) -> None:
+        allowed = re.compile(r"service\.(aws_clients|keys|round_trigger|store\.dynamodb(\..+)?)")
+
+        assert not {module for module in importers(*AWS_SDKS) if not allowed.fullmatch(module)}
+
+    def test_sdks_are_imported_when_first_needed(self) -> None:
+        early = {
+            (module, imported.name)
+            for module in sources()
+            for imported in imports(module)
+            if imported.top in LATE and imported.at_start and not imported.for_types
+        }
+
+        assert early == set()
+
+    def test_aiohttp_is_known_to_the_servers_alone(self) -> None:
+        allowed = re.compile(r"service\.(app|simulator\..+)")
+
+        assert not {module for module in importers("aiohttp") if not allowed.fullmatch(module)}
+
+    def test_only_telemetry_knows_opentelemetry(self) -> None:
+        assert not {module for module in importers("opentelemetry") if not module.startswith("telemetry")}
+
+
+# Who may build what. Anything that is not on the list is built where it is needed.
+RESOURCES = {"service.resources"}
+BUILDERS = {
+    "AnthropicAdapter": set(),  # by the registry, which holds the classes in a table
+    "OpenAiAdapter": set(),
+    "SqliteStore": set(),  # by its own `open`
+    "SqliteStore.open": {"service.store.address"},
+    "DynamoStore": {"service.store.address"},
+    "SsmKeySource": {"service.vendors"},
+    "EnvironmentKeySource": {"service.vendors"},
+    "FixedKeySource": {"service.vendors"},
+    "open_vendors": RESOURCES,
+    "open_store": RESOURCES | {"service.seed"},
+    "AwsClients": RESOURCES | {"service.seed"},
+    "Adapters": RESOURCES,
+    "KeyStore": RESOURCES,
+    "Gateway": RESOURCES,
+    "Budget": RESOURCES,
+    "Pool": RESOURCES,
+    "PoolFiller": RESOURCES,
+    "ServeCounter": RESOURCES,
+    "Flow": RESOURCES,
+    "Feedback": RESOURCES,
+    "Endpoints": RESOURCES,
+}
+
+
+class TestBuilding:
+    @pytest.mark.parametrize("what", BUILDERS)
+    def test_things_that_live_as_long_as_the_process_are_built_in_one_place(self, what: str) -> None:
+        builders = {
+            module
+            for module in sources()
+            for node in ast.walk(tree(module))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == what
+        }
+
+        assert builders == BUILDERS[what]
+
+    def test_only_the_registry_names_the_adapters(self) -> None:
+        namers = {
+            module
+            for module in sources()
+            for imported in imports(module)
+            if imported.name.endswith(("AnthropicAdapter", "OpenAiAdapter"))
+        }
+
+        assert namers == {"service.llm.registry"}
+
+    def test_nothing_prints(self) -> None:
+        printing = {
+            module
+            for module in sources()
+            for node in ast.walk(tree(module))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+        }
+
+        assert printing <= {"service.simulator.__main__"}  # a tool of its own: its URL is its output
+
+
+class TestCommands:
+    def test_every_target_that_the_readme_names_exists_and_help_lists_it(self) -> None:
+        help_text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        listed = set(re.findall(r"^\s+make ([a-z-]+) ", help_text, re.MULTILINE))
+        readme = (ROOT / "README.md").read_text()
+
+        named = set(re.findall(r"(?:\$|`|^)\s*make ([a-z-]+)", readme, re.MULTILINE))
+        (rest,) = re.findall(r"`make help` lists the rest: (.*)", readme)
+        named |= set(re.findall(r"`([a-z-]+)`", rest))
+
+        assert {"run", "test", "help"} < named
+        assert named - listed == set()
+
+    def test_help_lists_every_target(self) -> None:
+        (phony,) = re.findall(r"^\.PHONY: (.+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        explained = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+        assert sorted(explained) == sorted(phony.split())
+
+
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+# Spelled so that this file is no find of its own.
+REGISTRIES = re.compile(
+    "|".join(("pypi" + r"\.", r"python" + "hosted", "npm" + "js", "npm" + "mirror", "index" + "-url="))
+)
+NOT_OURS = {".git", ".venv", "node_modules", "build", "__pycache__"}
+
+
+class TestPackaging:
+    def test_there_are_locks(self) -> None:
+        assert {lock.name for lock in LOCKS} >= {"runtime.txt", "dev.txt"}
+
+    @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+    def test_a_lock_has_a_hash_for_every_requirement_and_no_address(self, lock: Path) -> None:
+        text = re.sub(r"#.*", "", lock.read_text()).replace("\\\n", " ")
+        requirements = [line for line in text.splitlines() if line.strip()]
+
+        assert [line for line in requirements if "==" not in line or "--hash=sha256:" not in line] == []
+        assert "://" not in text
+
+    def test_no_file_names_a_package_registry(self) -> None:
+        naming = {
+            str(path.relative_to(ROOT))
+            for path in _own_files()
+            if REGISTRIES.search(path.read_bytes().decode(errors="replace"))
+        }
+
+        assert naming == set()
+
+
+def _own_files() -> Iterator[Path]:
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in NOT_OURS and not name.endswith("_cache")]
+        yield from (Path(folder, name) for name in files if ".db" not in name)

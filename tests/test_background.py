@@ -1,0 +1,114 @@
+"""Jobs beside the requests: supervised while they run, awaited when they are stopped."""
+
+import asyncio
+
+import pytest
+
+from service.background import running
+from telemetry.events import Unexpected
+from tests.support import RecordingListener
+
+
+@pytest.fixture(autouse=True)
+def restart_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.background.RESTART_SECONDS", 0)
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_job_that_dies_is_reported_and_started_again(events: RecordingListener) -> None:
+    starts, recovered = 0, asyncio.Event()
+
+    async def job() -> None:
+        nonlocal starts
+        starts += 1
+        if starts < 3:
+            raise ZeroDivisionError
+        recovered.set()
+        await forever()
+
+    async with running({"job": job}, events):
+        await recovered.wait()
+
+    assert starts == 3
+    assert [(event.operation, type(event.error)) for event in events.of(Unexpected)] == [("job", ZeroDivisionError)] * 2
+
+
+async def test_it_waits_before_it_starts_a_job_again(
+    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.background.RESTART_SECONDS", 3600)
+    starts, died = 0, asyncio.Event()
+
+    async def job() -> None:
+        nonlocal starts
+        starts += 1
+        died.set()
+        raise ZeroDivisionError
+
+    async with running({"job": job}, events):
+        await died.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    assert starts == 1
+
+
+async def test_a_job_that_dies_does_not_disturb_the_others(events: RecordingListener) -> None:
+    steps = asyncio.Queue[int]()
+
+    async def dying() -> None:
+        raise ZeroDivisionError
+
+    async def steady() -> None:
+        for step in range(3):
+            await asyncio.sleep(0)
+            steps.put_nowait(step)
+        await forever()
+
+    async with running({"dying": dying, "steady": steady}, events):
+        assert [await steps.get() for _ in range(3)] == [0, 1, 2]
+
+
+async def test_a_job_that_has_done_its_work_is_left_in_peace(events: RecordingListener) -> None:
+    starts = 0
+
+    async def job() -> None:
+        nonlocal starts
+        starts += 1
+
+    async with running({"job": job}, events):
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    assert starts == 1
+    assert events.events == []
+
+
+async def test_leaving_cancels_the_jobs_and_waits_until_they_have_tidied_up(events: RecordingListener) -> None:
+    started, tidied = asyncio.Event(), False
+
+    async def job() -> None:
+        nonlocal tidied
+        started.set()
+        try:
+            await forever()
+        finally:
+            await asyncio.sleep(0)
+            tidied = True
+
+    async with running({"job": job}, events):
+        await started.wait()
+
+    assert tidied
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_the_block_raises_goes_on_its_way_after_the_jobs_have_ended(events: RecordingListener) -> None:
+    with pytest.raises(KeyError):
+        async with running({"job": forever}, events):
+            raise KeyError
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}

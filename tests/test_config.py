@@ -1,0 +1,255 @@
+"""Settings: the defaults, and for every bad one a single line that begins with its name."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from service.aws_clients import AwsClients
+from service.catalogue import load_catalogue
+from service.config import Settings
+from service.errors import ConfigError
+from service.llm.registry import ADAPTERS
+from service.resources import open_resources
+from service.store.address import open_store
+from tests.aws import REGION
+from tests.support import RecordingListener
+
+ROOT = Path(__file__).parent.parent
+
+
+def assert_one_line_naming(setting: str, error: ConfigError) -> None:
+    assert error.setting == setting
+    assert str(error).startswith(f"{setting}: ")
+    assert len(str(error).splitlines()) == 1
+
+
+def test_every_setting_has_its_default() -> None:
+    settings = Settings.from_env({})
+
+    assert msgspec.structs.asdict(settings) == {
+        "host": "127.0.0.1",
+        "port": 8080,
+        "store": "",
+        "keys": "environment",
+        "simulator": "auto",
+        "catalogue": "",
+        "rounds": "in-process",
+        "round_interval_seconds": 900,
+        "last_resort": "on",
+        "live_every": 0,
+        "daily_cap_usd": 5.0,
+        "hourly_cap_usd": 1.0,
+        "key_ttl_seconds": 300,
+        "pool_ttl_seconds": 21_600,
+        "allowed_origins": "",
+        "trusted_proxies": 0,
+        "log_level": "INFO",
+        "claude_parameter_name": "/api-key/anthropic",
+        "openai_parameter_name": "/api-key/openai",
+        "aws_region": "",
+        "otel_exporter_otlp_endpoint": "",
+    }
+
+
+def test_settings_are_read_from_variables_with_their_names() -> None:
+    settings = Settings.from_env(
+        {
+            "SAYINGS_PORT": "0",
+            "SAYINGS_KEYS": "ssm",
+            "SAYINGS_DAILY_CAP_USD": "0.5",
+            "SAYINGS_ALLOWED_ORIGINS": "https://example.com, http://localhost:5173,,http://[::1]:8080",
+            "CLAUDE_PARAMETER_NAME": "arn:aws:ssm:eu-west-1:123456789012:parameter/api-key/anthropic",
+            "AWS_REGION": REGION,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
+            "PATH": "of no interest",
+        }
+    )
+
+    assert (settings.port, settings.keys, settings.daily_cap_usd) == (0, "ssm", 0.5)
+    assert settings.origins == {"https://example.com", "http://localhost:5173", "http://[::1]:8080"}
+    assert settings.claude_parameter_name.endswith(":parameter/api-key/anthropic")
+    assert settings.aws_region == REGION
+    assert settings.otel_exporter_otlp_endpoint == "http://localhost:4318"
+
+
+@pytest.mark.parametrize("environ", [{"AWS_REGION": REGION}, {"AWS_REGION": "", "AWS_DEFAULT_REGION": REGION}])
+def test_the_region_may_come_from_either_variable(environ: dict[str, str]) -> None:
+    assert Settings.from_env({"SAYINGS_KEYS": "ssm", **environ}).aws_region == REGION
+
+
+BAD = [
+    ("SAYINGS_HOST", ""),
+    ("SAYINGS_HOST", "127.0.0.1\n"),
+    *[("SAYINGS_PORT", bad) for bad in ("", "http", "-1", "65536", "80.5", "8080\n")],
+    ("SAYINGS_KEYS", "vault"),
+    *[("SAYINGS_SIMULATOR", bad) for bad in ("", "on", "localhost:8081", "ftp://host", "http://", "http://a b")],
+    *[("SAYINGS_SIMULATOR", f"http://{bad}") for bad in (":8081", "host:0", "host:99999", "host:port", "[::1")],
+    ("SAYINGS_ROUNDS", "sometimes"),
+    ("SAYINGS_LAST_RESORT", "true"),
+    *[("SAYINGS_LIVE_EVERY", bad) for bad in ("-1", "1.5", "often")],
+    *[
+        (f"SAYINGS_{setting}", bad)
+        for setting in ("DAILY_CAP_USD", "HOURLY_CAP_USD", "KEY_TTL_SECONDS", "POOL_TTL_SECONDS")
+        for bad in ("0", "-1", "nan", "inf", "-inf", "1e999", "lots", "5 ")
+    ],
+    ("SAYINGS_ROUND_INTERVAL_SECONDS", "0"),
+    *[
+        ("SAYINGS_ALLOWED_ORIGINS", bad)
+        for bad in (
+            "*",
+            "null",
+            "example.com",
+            "https://example.com/",
+            "https://Example.com",
+            "https://a.com https://b.com",
+        )
+    ],
+    *[("SAYINGS_TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
+    ("SAYINGS_LOG_LEVEL", "LOUD"),
+    ("SAYINGS_STROE", "sqlite:///sayings.db"),
+    ("SAYINGS_", "x"),
+    *[("CLAUDE_PARAMETER_NAME", bad) for bad in ("", "/api key", "/api-key/anthropic\n")],
+    ("OPENAI_PARAMETER_NAME", "/api-key/anthropic"),
+    *[("OTEL_EXPORTER_OTLP_ENDPOINT", bad) for bad in ("localhost:4317", "http://", "http://host:port", "http://a\nb")],
+]
+
+
+@pytest.mark.parametrize(("variable", "value"), BAD)
+def test_a_bad_setting_is_refused_with_one_line_that_begins_with_its_name(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_env({variable: value})
+
+    assert_one_line_naming(variable, raised.value)
+
+
+@pytest.mark.parametrize("needing", [{"SAYINGS_KEYS": "ssm"}, {"SAYINGS_STORE": "dynamodb://"}])
+@pytest.mark.parametrize("region", [{}, {"AWS_REGION": ""}, {"AWS_REGION": "eu west"}])
+def test_what_needs_aws_needs_a_region(needing: dict[str, str], region: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_env(needing | region)
+
+    assert_one_line_naming("AWS_REGION", raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["sqlite", "sqlite://", "sqlite:///", "sqlite://sayings.db", "sayings.db", "postgres://host/db", "dynamodb://a/b"],
+)
+async def test_a_bad_store_address_is_refused(address: str) -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError) as raised:
+            await open_store(address, AwsClients(REGION, stack), stack)
+
+    assert_one_line_naming("SAYINGS_STORE", raised.value)
+
+
+async def test_a_database_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    for path in (tmp_path, tmp_path / "file" / "sayings.db", tmp_path / "nowhere" / "sayings.db"):
+        async with AsyncExitStack() as stack:
+            with pytest.raises(ConfigError) as raised:
+                await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack)
+        assert_one_line_naming("SAYINGS_STORE", raised.value)
+
+
+MODEL = {"id": "a", "vendor": "openai", "display_name": "A", "max_tokens": 600, "timeout_seconds": 30}
+
+
+@pytest.mark.parametrize(
+    "catalogue",
+    [
+        None,
+        b"",
+        b"{",
+        b'{"models": []}',
+        b"\xff",
+        msgspec.json.encode({"models": [MODEL, MODEL]}),
+        msgspec.json.encode({"models": [MODEL, MODEL | {"id": "b"}]}),
+        msgspec.json.encode({"models": [MODEL | {"vendor": "nobody"}]}),
+        msgspec.json.encode({"models": [MODEL | {"base_url": "localhost:11434"}]}),
+        msgspec.json.encode({"models": [MODEL | {"key_parameter": "MY_KEY"}]}),
+        msgspec.json.encode({"models": [MODEL | {"surprise": True}]}),
+    ],
+)
+def test_a_bad_catalogue_is_refused(catalogue: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.json"
+    if catalogue is not None:
+        path.write_bytes(catalogue)
+
+    with pytest.raises(ConfigError) as raised:
+        load_catalogue(ADAPTERS, str(path))
+
+    assert_one_line_naming("SAYINGS_CATALOGUE", raised.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "setting"),
+    [
+        ("AWS_PROFILE", "nobody's", "AWS_PROFILE"),
+        ("AWS_ENDPOINT_URL", "not a url", "AWS settings"),
+    ],
+)
+async def test_a_setting_that_the_aws_sdk_does_not_accept_is_refused(
+    variable: str, value: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError) as raised:
+            await AwsClients(REGION, stack).ssm()
+
+    assert_one_line_naming(setting, raised.value)
+
+
+async def test_a_service_of_aws_has_one_client() -> None:
+    async with AsyncExitStack() as stack:
+        aws = AwsClients(REGION, stack)
+
+        assert await aws.ssm() is await aws.ssm()
+        assert await aws.dynamodb() is await aws.dynamodb()
+
+
+@pytest.mark.parametrize("key", ["", "sk-pasted\n"])
+async def test_a_bad_key_in_the_environment_ends_the_start_and_leaves_nothing_behind(
+    key: str, tmp_path: Path, events: RecordingListener
+) -> None:
+    environ = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "OPENAI_API_KEY": key}
+    tasks = asyncio.all_tasks()
+
+    with pytest.raises(ConfigError) as raised:
+        async with open_resources(Settings.from_env(environ), environ, events):
+            pytest.fail("it started")
+
+    assert_one_line_naming("OPENAI_API_KEY", raised.value)
+    assert asyncio.all_tasks() == tasks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("SAYINGS_DAILY_CAP_USD", "nan"), ("SAYINGS_STORE", "sqlite:////dev/null/sayings.db"), ("OPENAI_API_KEY", "")],
+)
+def test_the_process_ends_with_2_and_exactly_one_line(variable: str, value: str, tmp_path: Path) -> None:
+    environ = {**os.environ, "SAYINGS_PORT": "0", variable: value}
+
+    process = subprocess.run(
+        [sys.executable, "-m", "service"],
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert len(process.stderr.splitlines()) == 1
+    assert f"{variable}: " in process.stderr

@@ -1,0 +1,103 @@
+"""The pool is filled with what rounds have put into the store."""
+
+import asyncio
+import time
+
+import pytest
+
+from service import filling as filling_module
+from service.errors import StoreError
+from service.filling import PoolFiller
+from service.pool import LOW_WATER, SAYINGS_PER_MODEL, Pool
+from service.store.base import Store
+from service.store.sqlite import SqliteStore
+from telemetry.events import DependencyFailed
+from tests.fakes import FakeStore, the_catalogue
+from tests.support import NAMES, RecordingListener, model_saying
+
+TTL = 3_600.0
+
+
+def the_filler(pool: Pool, store: Store, events: RecordingListener, *, simulated: bool = False) -> PoolFiller:
+    models = [model for model in the_catalogue() if model.vendor == "openai"]
+    return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated)
+
+
+async def test_the_newest_fresh_sayings_of_the_models_that_take_part_come_in(
+    store: SqliteStore, events: RecordingListener
+) -> None:
+    now = time.time()
+    for model in NAMES:
+        await store.put_sayings(
+            [model_saying(f"{age} {model}", model=model, created_at=now - age) for age in range(SAYINGS_PER_MODEL + 3)]
+        )
+    await store.put_sayings([model_saying("stale", created_at=now - TTL - 1)])
+    pool = Pool(ttl=TTL)
+
+    await the_filler(pool, store, events).fill()
+
+    expected = {
+        model_saying(f"{age} {model}").saying_id
+        for model in ("gpt-4.1", "gpt-4.1-mini")
+        for age in range(SAYINGS_PER_MODEL)
+    }
+    assert pool.ids == expected
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+async def test_what_was_simulated_and_what_was_not_stay_apart(
+    store: SqliteStore, events: RecordingListener, simulated: bool
+) -> None:
+    await store.put_sayings(
+        [
+            model_saying("real", created_at=time.time(), simulated=False),
+            model_saying("simulated", created_at=time.time(), simulated=True),
+        ]
+    )
+    pool = Pool(ttl=TTL)
+
+    await the_filler(pool, store, events, simulated=simulated).fill()
+
+    assert pool.ids == {model_saying("simulated" if simulated else "real").saying_id}
+
+
+async def test_it_is_needed_while_any_model_lacks_sayings(events: RecordingListener) -> None:
+    pool = Pool(ttl=TTL)
+    filler = the_filler(pool, FakeStore().as_store(), events)
+
+    needed = []
+    for model in ("gpt-4.1", "gpt-4.1-mini"):
+        needed.append(filler.is_needed())
+        pool.add(model_saying(f"{n} {model}", model=model, created_at=time.time()) for n in range(LOW_WATER))
+
+    assert needed == [True, True]
+    assert not filler.is_needed()
+
+
+@pytest.mark.parametrize("failure", ["fails", "hangs"])
+async def test_a_store_that_does_not_answer_is_reported_and_survived(
+    events: RecordingListener, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    monkeypatch.setattr(filling_module, "_TIMEOUT_SECONDS", 0.01)
+    store = FakeStore()
+    store.trouble = StoreError("down") if failure == "fails" else None
+    store.hangs = failure == "hangs"
+
+    await the_filler(Pool(ttl=TTL), store.as_store(), events).fill()
+
+    assert [event.operation for event in events.of(DependencyFailed)] == ["fill pool"]
+
+
+async def test_it_fills_again_while_that_is_needed(events: RecordingListener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling_module, "FILL_SECONDS", 0.001)
+    pool, store = Pool(ttl=TTL), FakeStore()
+    running = asyncio.create_task(the_filler(pool, store.as_store(), events).run())
+    await store.until_asked()
+
+    store.recent = [model_saying("late", created_at=time.time())]
+    await store.until_asked()
+    await store.until_asked()
+
+    assert len(pool) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

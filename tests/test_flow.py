@@ -1,0 +1,330 @@
+"""Where the next saying comes from, and what happens when it cannot come from there."""
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from service import flow as flow_module
+from service.collection import collection
+from service.domain import Origin
+from service.errors import (
+    BudgetExhausted,
+    DependencyError,
+    KeyAccessDenied,
+    KeyNotFound,
+    KeyStoreThrottled,
+    KeyStoreUnavailable,
+    ModelBadResponse,
+    ModelBreakerOpen,
+    ModelConnectionFailed,
+    ModelError,
+    ModelKeyRejected,
+    ModelOverloaded,
+    ModelRateLimited,
+    ModelRefused,
+    ModelRequestRejected,
+    ModelSpendLimitReached,
+    ModelTimeout,
+    ModelTruncated,
+    NoSayingAvailable,
+    StorageFull,
+    StoreError,
+)
+from service.flow import DATABASE_SECONDS, LIVE_SECONDS, Flow, Served, wanted_origin
+from service.pool import Pool
+from service.serves import ServeCounter
+from telemetry.events import DependencyFailed, SayingServed
+from tests.fakes import FakeGateway, FakeStore, the_catalogue
+from tests.support import Clock, RecordingListener, model_saying
+
+DATABASE, LIVE, CACHE, BUILTIN = Origin.DATABASE, Origin.LIVE, Origin.CACHE, Origin.BUILTIN
+STORED = model_saying("a saying in the store")
+WARM = model_saying("a warm saying")
+
+
+class Stage:
+    """A flow with a fake store and a fake gateway around it; `warm` puts a saying into its pool."""
+
+    def __init__(
+        self,
+        events: RecordingListener,
+        *,
+        warm: bool = False,
+        models: bool = True,
+        live_every: int = 0,
+        last_resort: bool = True,
+    ) -> None:
+        self.store = FakeStore()
+        self.store.saying = STORED
+        self.gateway = FakeGateway()
+        self.pool = Pool(ttl=1e12, clock=Clock())
+        self.serves = ServeCounter(self.store.as_store(), events)
+        if warm:
+            self.pool.add([WARM])
+        self.flow = Flow(
+            pool=self.pool,
+            store=self.store.as_store(),
+            gateway=self.gateway.as_gateway(),
+            serves=self.serves,
+            listener=events,
+            models=list(the_catalogue()) if models else [],
+            live_every=live_every,
+            last_resort=last_resort,
+        )
+
+    async def skip(self, count: int) -> None:
+        for _ in range(count):
+            await self.flow.next_saying()
+
+    async def live(self) -> Served:
+        """The fourth request."""
+        await self.skip(3)
+        return await self.flow.next_saying()
+
+
+@pytest.mark.parametrize(
+    ("live_every", "origins"),
+    [
+        (0, [DATABASE] * 3 + [LIVE] + [CACHE] * 8),
+        (1, [DATABASE] * 3 + [LIVE] * 9),
+        (2, [DATABASE] * 3 + [LIVE, CACHE, LIVE, CACHE, LIVE, CACHE, LIVE, CACHE, LIVE]),
+        (5, [DATABASE] * 3 + [LIVE, LIVE, CACHE, CACHE, CACHE, CACHE, LIVE, CACHE, CACHE]),
+    ],
+)
+def test_the_wanted_origin_follows_from_the_request_number_alone(live_every: int, origins: list[Origin]) -> None:
+    assert [wanted_origin(number, live_every) for number in range(1, 13)] == origins
+
+
+@pytest.mark.parametrize(
+    ("number", "database", "live", "warm", "origin", "degraded"),
+    [
+        # number, then what is at hand: "+" has something, "0" is empty, "-" fails
+        (1, "+", "+", True, DATABASE, None),
+        (1, "0", "+", True, CACHE, "database_empty"),
+        (1, "-", "+", True, CACHE, "database_error"),
+        (1, "0", "+", False, BUILTIN, "database_empty"),
+        (1, "-", "+", False, BUILTIN, "database_error"),
+        (4, "+", "+", True, LIVE, None),
+        (4, "+", "-", True, CACHE, "budget"),
+        (4, "+", "-", False, DATABASE, "budget"),
+        (4, "0", "-", False, BUILTIN, "budget"),
+        (4, "-", "-", False, BUILTIN, "budget"),
+        (5, "+", "-", True, CACHE, None),
+        (5, "-", "-", True, CACHE, None),
+        (5, "+", "-", False, DATABASE, "pool_empty"),
+        (5, "0", "-", False, BUILTIN, "pool_empty"),
+        (5, "-", "-", False, BUILTIN, "pool_empty"),
+    ],
+)
+async def test_the_chain_goes_on_from_the_wanted_origin_and_the_first_reason_is_told(
+    events: RecordingListener,
+    number: int,
+    database: str,
+    live: str,
+    warm: bool,
+    origin: Origin,
+    degraded: str | None,
+) -> None:
+    stage = Stage(events, warm=warm)
+    stage.store.saying = STORED if database == "+" else None
+    stage.store.trouble = StoreError("down") if database == "-" else None
+    stage.gateway.trouble = BudgetExhausted("spent") if live == "-" else None
+    await stage.skip(number - 1)
+
+    served = await stage.flow.next_saying()
+
+    assert (served.origin, served.degraded, served.request_number) == (origin, degraded, number)
+    assert events.of(SayingServed)[-1] == SayingServed(origin, number, degraded)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (BudgetExhausted("x"), "budget"),
+        (StoreError("x"), "database_error"),
+        (StorageFull(), "database_error"),
+        (KeyNotFound("x"), "key_not_found"),
+        (KeyAccessDenied("x"), "key_access_denied"),
+        (KeyStoreThrottled("x"), "key_store_throttled"),
+        (KeyStoreUnavailable("x"), "key_store_unavailable"),
+        (ModelTimeout("x"), "live_timeout"),
+        (ModelConnectionFailed("x"), "live_connection_failed"),
+        (ModelRateLimited("x"), "live_rate_limited"),
+        (ModelSpendLimitReached("x"), "live_spend_limit"),
+        (ModelOverloaded("x"), "live_overloaded"),
+        (ModelKeyRejected("x"), "live_key_rejected"),
+        (ModelRequestRejected("x"), "live_request_rejected"),
+        (ModelBreakerOpen("x"), "live_breaker_open"),
+        (ModelBadResponse("x"), "live_bad_response"),
+        (ModelRefused("x"), "live_refused"),
+        (ModelTruncated("x"), "live_truncated"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+async def test_every_failure_of_a_live_call_is_answered_from_the_pool_with_its_reason(
+    events: RecordingListener, error: DependencyError, reason: str
+) -> None:
+    stage = Stage(events, warm=True)
+    stage.gateway.trouble = error
+
+    served = await stage.live()
+
+    assert (served.saying, served.origin, served.degraded) == (WARM, CACHE, reason)
+
+
+async def test_without_a_model_that_takes_part_nothing_is_called(events: RecordingListener) -> None:
+    stage = Stage(events, models=False, warm=True)
+
+    served = await stage.live()
+
+    assert (served.origin, served.degraded, stage.gateway.asked) == (CACHE, "no_model", [])
+
+
+async def test_a_hanging_database_is_left_at_its_deadline(
+    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(events, warm=True)
+    stage.store.hangs = True
+    monkeypatch.setattr(flow_module, "DATABASE_SECONDS", 0.01)
+
+    served = await stage.flow.next_saying()
+
+    assert (served.origin, served.degraded) == (CACHE, "database_timeout")
+    assert [event.operation for event in events.of(DependencyFailed)] == ["random saying"]
+
+
+async def test_a_hanging_model_is_left_at_its_deadline(
+    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(events, warm=True)
+    stage.gateway.hangs = True
+    monkeypatch.setattr(flow_module, "LIVE_SECONDS", 0.01)
+
+    served = await stage.live()
+
+    assert (served.origin, served.degraded) == (CACHE, "live_timeout")
+
+
+async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingListener) -> None:
+    stage = Stage(events)
+
+    await stage.live()
+
+    [(_, seconds)] = stage.gateway.asked
+    assert seconds < LIVE_SECONDS
+    assert DATABASE_SECONDS < LIVE_SECONDS
+
+
+async def test_without_the_last_resort_there_is_an_error_to_try_again_after(events: RecordingListener) -> None:
+    stage = Stage(events, last_resort=False)
+    stage.store.trouble = StoreError("down")
+
+    with pytest.raises(NoSayingAvailable) as caught:
+        await stage.flow.next_saying()
+
+    assert (caught.value.status, caught.value.code) == (503, "no_saying_available")
+    assert caught.value.retry_after
+    assert not events.of(SayingServed)
+
+
+async def test_the_last_resort_is_the_packaged_collection(events: RecordingListener) -> None:
+    stage = Stage(events)
+    stage.store.saying = None
+
+    served = await stage.flow.next_saying()
+
+    assert served.saying in collection()
+
+
+async def test_a_live_saying_brings_its_generation_and_is_stored_and_warmed_up(events: RecordingListener) -> None:
+    stage = Stage(events)
+
+    served = await stage.live()
+
+    assert stage.store.kept == [served.saying]
+    assert served.saying.saying_id in stage.pool
+    assert served.generation is served.saying.generation
+    assert served.generation is not None
+    assert served.api_latency_ms == served.generation.latency_ms
+
+
+@pytest.mark.parametrize("failure", ["fails", "hangs"])
+async def test_a_live_saying_that_cannot_be_stored_is_shown_and_then_forgotten(
+    events: RecordingListener, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    stage = Stage(events)
+    await stage.skip(3)
+    stage.store.trouble = StoreError("down") if failure == "fails" else None
+    stage.store.hangs = failure == "hangs"
+    monkeypatch.setattr(flow_module, "DATABASE_SECONDS", 0.01)
+
+    served = await stage.flow.next_saying()
+
+    assert (served.origin, served.degraded) == (LIVE, None)
+    assert len(stage.pool) == 0  # a vote on it would be refused
+    assert [event.operation for event in events.of(DependencyFailed)] == ["put saying"]
+
+
+async def test_a_failed_call_still_says_how_long_the_model_was_waited_for(events: RecordingListener) -> None:
+    stage = Stage(events)
+    error: ModelError = ModelOverloaded("x")
+    error.api_time_ms = 321.0
+    stage.gateway.trouble = error
+
+    served = await stage.live()
+
+    assert (served.origin, served.api_latency_ms, served.generation) == (DATABASE, 321.0, None)
+
+
+async def test_a_call_whose_words_may_not_be_shown_has_failed(events: RecordingListener) -> None:
+    stage = Stage(events)
+    stage.gateway.rejected = True
+
+    served = await stage.live()
+
+    assert (served.degraded, served.api_latency_ms, served.generation) == ("live_bad_response", 1200.0, None)
+
+
+async def test_a_call_that_was_never_made_has_no_latency(events: RecordingListener) -> None:
+    stage = Stage(events)
+    stage.gateway.trouble = BudgetExhausted("spent")
+
+    served = await stage.live()
+
+    assert (served.api_latency_ms, served.generation) == (None, None)
+
+
+async def test_live_calls_go_to_each_model_a_quarter_of_the_time(events: RecordingListener) -> None:
+    stage = Stage(events, live_every=1)
+    random.seed(25)
+
+    await stage.skip(4_003)
+
+    counts = Counter(model for model, _ in stage.gateway.asked)
+    assert len(counts) == 4
+    assert counts.total() == 4_000
+    chi_square = sum((count - 1_000) ** 2 / 1_000 for count in counts.values())
+    assert chi_square < 16.27  # three degrees of freedom: one fair die in a thousand is worse
+
+
+async def test_every_serve_counts_for_who_wrote_the_saying(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True)
+    await stage.skip(3)
+    stage.store.saying = None
+    stage.gateway.trouble = BudgetExhausted("spent")
+    await stage.skip(2)
+
+    await stage.serves.flush()
+
+    assert stage.store.serves == [{"gpt-4.1": 5}]
+
+
+async def test_requests_are_numbered_from_one_on(events: RecordingListener) -> None:
+    stage = Stage(events)
+
+    numbers = [(await stage.flow.next_saying()).request_number for _ in range(6)]
+
+    assert numbers[0] == 1
+    assert all(after == before + 1 for before, after in pairwise(numbers))

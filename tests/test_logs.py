@@ -1,0 +1,354 @@
+"""The log: one JSON object a line, the same fields on every one, and nothing that could break or fake it."""
+
+import asyncio
+import datetime
+import json
+import logging
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from telemetry.events import (
+    DependencyFailed,
+    Event,
+    ModelCalled,
+    ModelReport,
+    RequestServed,
+    RoundFinished,
+    RoundStarted,
+    SayingServed,
+    SayingsRejected,
+    Unexpected,
+    VoteTaken,
+)
+from telemetry.logs import LogListener, configure_logging, logger, request_id
+from telemetry.trace_ids import trace_id, xray_form
+from tests.logging_capture import Log, captured_log
+
+ALWAYS = {"timestamp", "level", "message", "request_id", "error_type", "error_message", "model", "api_time_ms"}
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with captured_log() as log:
+        yield log
+
+
+def model_called(**fields: Any) -> ModelCalled:
+    return ModelCalled(model="gpt-4.1", vendor="openai", kind="live", attempt=1, api_time_ms=1204.2, **fields)
+
+
+REPORT = ModelReport("gpt-4.1", 3, 2100.0)
+FAILED_REPORT = ModelReport("gpt-4.1", 0, 2100.0, "ModelTimeout", "The model did not answer in time.")
+
+LINES: list[tuple[Event, dict[str, Any]]] = [
+    (
+        model_called(input_tokens=200, output_tokens=50, cost_nanos=800_000),
+        {
+            "level": "INFO",
+            "message": "model answered",
+            "model": "gpt-4.1",
+            "api_time_ms": 1204.2,
+            "error_type": "",
+            "input_tokens": 200,
+            "output_tokens": 50,
+            "cost_nanos": 800_000,
+        },
+    ),
+    (
+        model_called(error_type="ModelOverloaded", error_message="The vendor failed.", cause="ApiError", status=529),
+        {
+            "level": "WARNING",
+            "message": "model call failed",
+            "model": "gpt-4.1",
+            "api_time_ms": 1204.2,
+            "error_type": "ModelOverloaded",
+            "error_message": "The vendor failed.",
+            "cause": "ApiError",
+            "status": 529,
+        },
+    ),
+    (
+        SayingServed("builtin", 9, "database_error"),
+        {
+            "level": "WARNING",
+            "message": "saying served degraded",
+            "error_type": "database_error",
+            "origin": "builtin",
+            "request_number": 9,
+        },
+    ),
+    (
+        DependencyFailed("key store", "fetch", "KeyAccessDenied", "The key may not be read.", "ClientError"),
+        {
+            "level": "WARNING",
+            "message": "key store failed",
+            "dependency": "key store",
+            "operation": "fetch",
+            "error_type": "KeyAccessDenied",
+            "error_message": "The key may not be read.",
+            "cause": "ClientError",
+        },
+    ),
+    (
+        SayingsRejected("gpt-4.1", ("too long", "no service named")),
+        {
+            "level": "WARNING",
+            "message": "model output rejected",
+            "model": "gpt-4.1",
+            "error_type": "OutputRejected",
+            "problems": ["too long", "no service named"],
+        },
+    ),
+    (
+        RequestServed("vote", 503, 12.5, "store_unavailable"),
+        {
+            "level": "WARNING",
+            "message": "request failed",
+            "operation": "vote",
+            "status": 503,
+            "total_ms": 12.5,
+            "error_type": "store_unavailable",
+        },
+    ),
+    (
+        VoteTaken("POSITIVE", "recorded", "gpt-4.1"),
+        {"level": "INFO", "message": "vote taken", "feedback_type": "POSITIVE", "status": "recorded"},
+    ),
+    (
+        REPORT,
+        {"level": "INFO", "message": "model took part in the round", "model": "gpt-4.1", "sayings": 3},
+    ),
+    (
+        FAILED_REPORT,
+        {
+            "level": "WARNING",
+            "message": "model failed in the round",
+            "model": "gpt-4.1",
+            "error_type": "ModelTimeout",
+            "error_message": "The model did not answer in time.",
+        },
+    ),
+    (
+        RoundFinished((REPORT, FAILED_REPORT), 2150.0, 7),
+        {"level": "INFO", "message": "round finished", "total_ms": 2150.0, "fencing_token": 7, "error_type": ""},
+    ),
+    (
+        Unexpected("GET /sayings", ZeroDivisionError()),
+        {
+            "level": "ERROR",
+            "message": "unexpected error",
+            "operation": "GET /sayings",
+            "error_type": "ZeroDivisionError",
+            "error_message": "unexpected ZeroDivisionError",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "fields"), LINES)
+def test_what_is_worth_a_line_is_one_json_object_with_every_field(
+    event: Event, fields: dict[str, Any], log: Log
+) -> None:
+    LogListener().emit(event)
+
+    record = log.only
+    assert record.keys() >= ALWAYS
+    assert {name: record[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SayingServed("cache", 9, None),
+        RequestServed("sayings", 200, 0.4),
+        RequestServed("vote", 404, 0.4, "saying_not_found"),
+        RoundStarted(("gpt-4.1",)),
+    ],
+)
+def test_a_warm_hit_and_other_everyday_things_write_nothing(event: Event, log: Log) -> None:
+    LogListener().emit(event)
+
+    assert log.lines == []
+
+
+def test_every_kind_of_event_has_its_place_in_these_tests() -> None:
+    assert {type(event) for event, _ in LINES} == set(Event.__subclasses__()) - {RoundStarted}
+
+
+@pytest.mark.parametrize(("level", "levels"), [("INFO", ["INFO", "WARNING"]), ("ERROR", [])])
+def test_the_level_is_the_one_that_was_set(level: str, levels: list[str]) -> None:
+    with captured_log(level) as log:
+        LogListener().emit(REPORT)
+        LogListener().emit(FAILED_REPORT)
+        logging.getLogger("aiohttp.server").warning("Something is odd")
+
+    assert [record["level"] for record in log.records if record["logger"] == "sayings"] == levels
+    assert len(log.records) == len(levels) + (level == "INFO")
+
+
+def test_a_library_that_is_set_to_debug_writes_only_its_warnings(log: Log) -> None:
+    library = logging.getLogger("anthropic")
+    library.setLevel(logging.DEBUG)  # as ANTHROPIC_LOG=debug does when the SDK is imported
+
+    library.debug("Request options: …")
+    library.info("HTTP Request: …")
+    library.warning("Retrying %s in %.1f seconds", "the request", 0.5)
+    library.setLevel(logging.NOTSET)
+
+    assert [record["message"] for record in log.records] == ["Retrying the request in 0.5 seconds"]
+
+
+async def test_the_request_id_is_the_one_of_the_request_that_logs(log: Log) -> None:
+    async def request(id_: str) -> None:
+        request_id.set(id_)
+        await asyncio.sleep(0)
+        LogListener().emit(REPORT)
+
+    await asyncio.gather(asyncio.create_task(request("first")), asyncio.create_task(request("second")))
+    LogListener().emit(REPORT)
+
+    assert [record["request_id"] for record in log.records] == ["first", "second", ""]
+
+
+def test_an_exception_comes_with_its_stack_and_with_what_led_to_it(log: Log) -> None:
+    def fail() -> None:
+        raise KeyError("not written either")
+
+    try:
+        try:
+            fail()
+        except KeyError as cause:
+            raise RuntimeError("no text of it is written") from cause
+    except RuntimeError as error:
+        LogListener().emit(Unexpected("test", error))
+
+    assert log.only["error_type"] == "RuntimeError"
+    assert log.only["error_message"] == "unexpected RuntimeError from KeyError"
+    assert "in fail" in log.only["stack"]
+    assert "raise RuntimeError" in log.only["stack"]
+
+
+def test_exceptions_that_caused_each_other_end_somewhere(log: Log) -> None:
+    first, second = ValueError(), TypeError()
+    first.__cause__, second.__cause__ = second, first
+
+    LogListener().emit(Unexpected("test", first))
+
+    assert log.only["error_message"] == "unexpected ValueError from TypeError"
+
+
+def test_what_an_exception_hides_stays_hidden(log: Log) -> None:
+    try:
+        try:
+            raise KeyError
+        except KeyError:
+            raise ValueError from None
+    except ValueError as error:
+        LogListener().emit(Unexpected("test", error))
+
+    assert log.only["error_message"] == "unexpected ValueError"
+
+
+HOSTILE = 'x\r\n{"level": "ERROR"}\x1b[31m\x00\x85\u2028\u202e"\\'
+
+
+def test_hostile_text_stays_in_its_field_and_on_its_line(log: Log) -> None:
+    LogListener().emit(DependencyFailed("store", "vote", "StoreError", HOSTILE))
+
+    assert log.only["error_message"] == HOSTILE
+    assert not any(ord(character) < 32 for character in log.lines[0])
+
+
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", object(), {(1, 2): 3}, {"a": {1}}, CIRCLE, math.nan, -math.inf, 10**400, b"\xff", 1j]
+)
+def test_a_field_that_json_cannot_hold_breaks_nothing(value: object, log: Log) -> None:
+    logger.warning("odd", extra={"fields": {"odd": value, "model": "gpt-4.1"}})
+
+    record = json.loads(log.lines[0], parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert (record["message"], record["model"]) == ("odd", "gpt-4.1")
+    assert "odd" in record
+
+
+@pytest.mark.parametrize(
+    ("template", "args", "message"),
+    [
+        ("%d of %s", (3, "four"), "3 of four"),
+        ("%(n)d left", ({"n": 3},), "3 left"),
+        ("100 %", (), "100 %"),
+        ("%d", ("three",), "%d"),
+        ("%s and %s", ("one",), "%s and %s"),
+        ("%(n)d", ({"m": 3},), "%(n)d"),
+        ("\ud800", (), "\ud800"),
+        (["a", "list"], (), "list"),
+        ("first\nsecond", (), "first"),
+    ],
+)
+def test_a_message_is_put_together_and_never_breaks_the_log(template: Any, args: tuple[Any, ...], message: str) -> None:
+    with captured_log() as log:  # here, and so without pytest's own handlers, which do break
+        logging.getLogger("some.library").warning(template, *args)
+
+    assert log.only["message"] == message
+
+
+def test_the_time_is_utc_to_the_millisecond(log: Log) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+
+    LogListener().emit(REPORT)
+
+    written = datetime.datetime.fromisoformat(log.only["timestamp"])
+    assert written.utcoffset() == datetime.timedelta(0)
+    assert before - datetime.timedelta(milliseconds=1) <= written <= datetime.datetime.now(datetime.UTC)
+
+
+def test_logs_go_to_stdout_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    with captured_log():
+        configure_logging()
+        LogListener().emit(REPORT)
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["model"] == "gpt-4.1"
+    assert printed.err == ""
+
+
+TRACE = "5759e988bd862e3fe1be46a994272793"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"},
+        {"X-Amzn-Trace-Id": "Self=1-6789-1245; Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"},
+        {"traceparent": f"00-{TRACE}-53995c3f42cd8ad8-01"},
+        {"X-Amzn-Trace-Id": "junk", "traceparent": f"00-{TRACE}-53995c3f42cd8ad8-01"},
+    ],
+)
+def test_the_id_of_a_request_is_the_callers_trace(headers: dict[str, str]) -> None:
+    assert trace_id(headers) == TRACE
+    assert xray_form(TRACE) == "1-5759e988-bd862e3fe1be46a994272793"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Amzn-Trace-Id": "Root=1-00000000-000000000000000000000000"},
+        {"X-Amzn-Trace-Id": "Root=1-5759e988-bd86"},
+        {"traceparent": f"00-{'0' * 32}-53995c3f42cd8ad8-01"},
+        {"traceparent": f"00-{TRACE}-{'0' * 16}-01"},
+        {"traceparent": f"00-{TRACE}-53995c3f42cd8ad8-01\r\nX-Evil: 1"},
+    ],
+)
+def test_without_a_usable_trace_a_request_gets_an_id_of_its_own(headers: dict[str, str]) -> None:
+    first, second = trace_id(headers), trace_id(headers)
+
+    assert first != second
+    assert TRACE not in (first, second)
+    assert all(len(id_) == 32 and int(id_, 16) for id_ in (first, second))

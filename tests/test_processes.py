@@ -1,0 +1,436 @@
+"""The processes as a user meets them: started from a shell, asked over HTTP, stopped by a signal, killed.
+
+Models are the simulator's, served by the test, so that it can count calls and order faults; each process runs in
+Python's development mode, and what it writes to stderr must be exactly what it means to say.
+"""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import pytest
+
+from service.collection import collection
+from service.simulator import Fault, FaultKind, Simulator
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+PYTHON = (sys.executable, "-X", "dev", "-W", "error::ResourceWarning")
+MODELS = ("claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini")
+# Longer than anything takes, so that a hang becomes a failure; and what a process may take after SIGTERM.
+PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class Child:
+    """A process of ours."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.said: list[str] = []
+        self.logged: list[dict[str, Any]] = []
+        self._reading = [
+            asyncio.create_task(self._read(process.stderr, self.said.append)),
+            asyncio.create_task(self._read(process.stdout, lambda line: self.logged.append(json.loads(line)))),
+        ]
+        self._changed = asyncio.Event()
+
+    async def _read(self, stream: asyncio.StreamReader | None, keep: Callable[[str], None]) -> None:
+        while stream and (line := await stream.readline()):
+            keep(line.decode().rstrip("\n"))
+            self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the process will have said or logged."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                assert self.process.returncode is None, f"it ended: {self.said}"
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def logs(self, message: str) -> dict[str, Any]:
+        """The first line of the log with that message, once it is there."""
+        await self.until(lambda: message in self.messages)
+        return next(line for line in self.logged if line["message"] == message)
+
+    @property
+    def messages(self) -> list[str]:
+        return [line["message"] for line in self.logged]
+
+    async def ended(self, within: float = PATIENCE_SECONDS) -> int:
+        """The exit code, once everything it wrote has been read; a line of the log that is no JSON is an error."""
+        async with asyncio.timeout(within):
+            code = await self.process.wait()
+            await asyncio.gather(*self._reading)
+        return code
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return await self.ended(within=STOP_SECONDS)
+
+    async def close(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+
+
+class Server(Child):
+    """One that answers on `url`."""
+
+    url: str
+
+    async def started(self) -> "Server":
+        await self.until(lambda: any("http://" in line for line in self.said))
+        self.url = next(word for word in self.said[-1].split() if word.startswith("http://"))
+        return self
+
+    async def get(self, path: str, visitor: aiohttp.ClientSession) -> Any:
+        async with visitor.get(self.url + path) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
+    async def vote(self, saying: dict[str, Any], opinion: str, visitor: aiohttp.ClientSession) -> Any:
+        vote = {"sayingId": saying["sayingId"], "source": saying["source"], "feedbackType": opinion}
+        async with visitor.post(f"{self.url}/feedback", json=vote) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
+
+C = TypeVar("C", bound=Child)
+
+
+class Machine:
+    """Where processes run: a directory, an environment, a simulator."""
+
+    def __init__(self, directory: Path, simulator_url: str, stack: AsyncExitStack) -> None:
+        self.directory = directory
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "SAYINGS_STORE": f"sqlite:///{directory}/sayings.db",
+            "SAYINGS_PORT": "0",
+            "SAYINGS_SIMULATOR": simulator_url,
+        }
+        self._stack = stack
+
+    async def start(self, *command: str, **environ: str) -> Child:
+        return await self._start(Child, command, environ)
+
+    async def serve(self, module: str = "workers.one_machine", **environ: str) -> Server:
+        server = await self._start(Server, ("-m", module), environ)
+        return await server.started()
+
+    async def _start(self, kind: type[C], command: tuple[str, ...], environ: dict[str, str]) -> C:
+        process = await asyncio.create_subprocess_exec(
+            *PYTHON,
+            *command,
+            cwd=self.directory,
+            env={name: value for name, value in (self.environ | environ).items() if value},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        child = kind(process)
+        self._stack.push_async_callback(child.close)
+        return child
+
+    async def run(self, *command: str, **environ: str) -> tuple[int, Child]:
+        child = await self.start(*command, **environ)
+        return await child.ended(), child
+
+
+@pytest.fixture
+async def machine(tmp_path: Path, simulator_url: str) -> AsyncIterator[Machine]:
+    async with AsyncExitStack() as stack:
+        yield Machine(tmp_path, simulator_url, stack)
+
+
+@asynccontextmanager
+async def new_visitor() -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser: it keeps its cookie."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as visitor:
+        yield visitor
+
+
+class TestOneMachine:
+    async def test_the_first_twelve_sayings_follow_the_flow(self, machine: Machine) -> None:
+        server = await machine.serve()
+
+        async with new_visitor() as visitor:
+            sayings = [await server.get("/sayings", visitor) for _ in range(3)]
+            await server.logs("round finished")
+            sayings += [await server.get("/sayings", visitor) for _ in range(9)]
+
+        assert [saying["origin"] for saying in sayings] == ["database"] * 3 + ["live"] + ["cache"] * 8
+        assert [saying["requestNumber"] for saying in sayings] == list(range(1, 13))
+        assert all(saying["source"].endswith("(simulated)") for saying in sayings[3:])
+        assert {saying["model"] for saying in sayings[4:]} == set(MODELS)
+        assert all(saying["degraded"] is None for saying in sayings)
+
+    async def test_a_vote_outlives_a_restart_and_can_be_changed(self, machine: Machine) -> None:
+        async with new_visitor() as visitor:
+            server = await machine.serve()
+            saying = await server.get("/sayings", visitor)
+            first = await server.vote(saying, "POSITIVE", visitor)
+            code = await server.stop()
+
+            server = await machine.serve()
+            second = await server.vote(saying, "NEGATIVE", visitor)
+
+        assert code == 0
+        assert (first["status"], first["upvotes"], first["downvotes"]) == ("recorded", 1, 0)
+        assert (second["status"], second["upvotes"], second["downvotes"]) == ("changed", 0, 1)
+
+    async def test_a_vote_that_was_answered_outlives_kill_9(self, machine: Machine) -> None:
+        async with new_visitor() as visitor:
+            server = await machine.serve()
+            saying = await server.get("/sayings", visitor)
+            await server.vote(saying, "POSITIVE", visitor)
+            await server.stop(signal.SIGKILL)
+
+            server = await machine.serve()
+            again = await server.vote(saying, "POSITIVE", visitor)
+
+        assert (again["status"], again["upvotes"]) == ("unchanged", 1)
+
+    async def test_without_any_key_it_brings_its_own_simulator_and_says_so(self, machine: Machine) -> None:
+        server = await machine.serve(SAYINGS_SIMULATOR="", SAYINGS_STORE="")
+        await server.logs("round finished")
+        code = await server.stop()
+
+        assert code == 0
+        assert "no ANTHROPIC_API_KEY or OPENAI_API_KEY is set" in server.said[0]
+        assert len(server.said) == 1
+        assert (machine.directory / "sayings-simulated.db").exists()
+
+    async def test_a_simulator_that_was_asked_for_is_named(self, machine: Machine) -> None:
+        server = await machine.serve(ANTHROPIC_API_KEY="sk-test")
+
+        assert f"SAYINGS_SIMULATOR is {machine.environ['SAYINGS_SIMULATOR']}" in server.said[0]
+        assert "sk-test" not in server.said[0]
+
+    async def test_only_models_whose_vendor_has_a_key_take_part(self, machine: Machine) -> None:
+        server = await machine.serve(ANTHROPIC_API_KEY="sk-test", SAYINGS_SIMULATOR="off", SAYINGS_ROUNDS="off")
+
+        async with new_visitor() as visitor:
+            models = (await server.get("/models", visitor))["models"]
+
+        assert {entry["model"]: entry["participates"] for entry in models} == {
+            model: model.startswith("claude") for model in MODELS
+        }
+        assert "(Claude Haiku 4.5, Claude Sonnet 4.5)" in server.said[0]
+
+    async def test_with_rounds_off_it_calls_a_model_only_for_the_live_request(
+        self, machine: Machine, simulator: Simulator
+    ) -> None:
+        server = await machine.serve(SAYINGS_ROUNDS="off")
+
+        async with new_visitor() as visitor:
+            for _ in range(6):
+                await server.get("/sayings", visitor)
+        await server.stop()
+
+        assert len(simulator.calls) == 1
+        assert "round finished" not in server.messages
+
+    async def test_a_port_that_is_taken_ends_the_start_with_one_line(self, machine: Machine) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            code, child = await machine.run("-m", "workers.one_machine", SAYINGS_PORT=str(taken.getsockname()[1]))
+
+        assert code == 2
+        assert len(child.said) == 1
+        assert "SAYINGS_PORT" in child.said[0]
+
+    async def test_no_sdk_is_imported_before_it_listens(self, machine: Machine) -> None:
+        code, child = await machine.run("-c", IMPORTED_WHEN_LISTENING)
+
+        assert code == 0
+        assert child.logged == [{"message": "imported", "modules": []}]
+
+
+IMPORTED_WHEN_LISTENING = """
+import asyncio, json, sys
+import workers.one_machine
+from service.process import run
+
+class Tell(asyncio.Event):
+  async def wait(self):
+    sdks = {"anthropic", "openai", "httpx2", "aioboto3", "aiobotocore", "boto3", "botocore"}
+    print(json.dumps({"message": "imported", "modules": sorted(sdks & set(sys.modules))}))
+
+workers.one_machine.stop_signal = Tell
+run(workers.one_machine.main)
+"""
+
+
+class TestStopping:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("module", ["workers", "workers.one_machine"])
+    async def test_between_rounds(self, machine: Machine, module: str, number: signal.Signals) -> None:
+        child = await machine.start("-m", module)
+        await child.logs("round finished")
+
+        code = await child.stop(number)
+
+        assert code == 0
+        assert [line for line in child.said if not line.startswith("Cloud Sayings is at http://localhost:")] == []
+        assert [line["level"] for line in child.logged if line["logger"] == "sayings"] == ["INFO"] * 9
+
+    async def test_the_api_alone(self, machine: Machine) -> None:
+        server = await machine.serve("service")
+
+        code = await server.stop()
+
+        assert code == 0
+        assert len(server.said) == 1
+
+    @pytest.mark.parametrize("module", ["workers", "workers.one_machine"])
+    async def test_while_the_calls_of_a_round_hang(self, machine: Machine, simulator: Simulator, module: str) -> None:
+        simulator.inject("*", Fault(FaultKind.HANG, count=4))
+        child = await machine.start("-m", module)
+        await asyncio.wait_for(simulator.until(lambda: simulator.in_flight == 4), PATIENCE_SECONDS)
+
+        code = await child.stop()
+        next_code, next_child = await machine.run("-m", "workers", "--once")
+
+        assert code == 0
+        assert [line for line in child.said if not line.startswith("Cloud Sayings is at http://localhost:")] == []
+        assert next_code == 0
+        assert "round finished" in next_child.messages  # the lease was given back
+
+    async def test_a_single_round_that_is_cut_short_did_not_succeed(
+        self, machine: Machine, simulator: Simulator
+    ) -> None:
+        simulator.inject("*", Fault(FaultKind.HANG, count=4))
+        child = await machine.start("-m", "workers", "--once")
+        await asyncio.wait_for(simulator.until(lambda: simulator.in_flight == 4), PATIENCE_SECONDS)
+
+        code = await child.stop(signal.SIGINT)
+
+        assert code == 1
+        assert child.said == []
+
+
+class TestOneRound:
+    async def test_it_logs_json_and_brings_sayings(self, machine: Machine) -> None:
+        code, child = await machine.run("-m", "workers", "--once")
+
+        assert code == 0
+        assert child.said == []
+        report = next(line for line in child.logged if line["message"] == "round finished")
+        assert {model["model"]: model["sayings"] for model in report["models"]} == dict.fromkeys(MODELS, 3)
+
+    async def test_one_model_is_enough(self, machine: Machine, simulator: Simulator) -> None:
+        for model in MODELS[1:]:
+            simulator.inject(model, Fault(FaultKind.BAD_REQUEST))
+
+        code, _ = await machine.run("-m", "workers", "--once")
+
+        assert code == 0
+
+    async def test_it_fails_when_no_model_brings_anything(self, machine: Machine, simulator: Simulator) -> None:
+        simulator.inject("*", Fault(FaultKind.BAD_REQUEST, count=4))
+
+        code, child = await machine.run("-m", "workers", "--once")
+
+        assert code == 1
+        assert child.said == []
+
+    async def test_it_makes_none_so_soon_after_another(self, machine: Machine, simulator: Simulator) -> None:
+        await machine.run("-m", "workers", "--once")
+
+        code, child = await machine.run("-m", "workers", "--once")
+
+        assert code == 0
+        assert child.said == ["No round: another worker is making one, or made one a moment ago."]
+        assert len(simulator.calls) == 4
+
+    async def test_it_fails_when_no_model_takes_part(self, machine: Machine) -> None:
+        code, child = await machine.run("-m", "workers", "--once", SAYINGS_SIMULATOR="off")
+
+        assert code == 1
+        assert child.said == ["No model takes part: there is no key for any, and the simulator is off."]
+
+    async def test_it_fails_when_the_store_is_down(self, machine: Machine, simulator: Simulator) -> None:
+        code, child = await machine.run("-m", "workers", "--once", **DEAD_DYNAMODB)
+
+        assert code == 1
+        assert [line.partition(":")[0] for line in child.said] == ["No round"]
+        assert not simulator.calls
+
+    async def test_on_a_terminal_it_shows_a_table_and_gives_the_cursor_back(self, machine: Machine) -> None:
+        code, screen = await asyncio.to_thread(_on_a_terminal, machine, "-m", "workers", "--once")
+
+        assert code == 0
+        assert screen.count("3 stored") >= len(MODELS)
+        assert all(model in screen for model in MODELS)
+        assert "round finished" not in screen  # which is what the log would say
+        assert screen.rstrip().endswith("\x1b[?25h")
+
+
+DEAD_DYNAMODB = {
+    "SAYINGS_STORE": "dynamodb://",
+    "AWS_REGION": "eu-central-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+
+
+def _on_a_terminal(machine: Machine, *command: str) -> tuple[int, str]:
+    """Run a process on a pseudo-terminal; its exit code and everything it drew."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(machine.directory)
+        os.execve(sys.executable, [*PYTHON, *command], machine.environ | {"TERM": "xterm", "COLUMNS": "120"})
+    drawn = b""
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        try:
+            while block := screen.read(65_536):
+                drawn += block
+        except OSError:  # how Linux says that nobody is at the other end any more
+            pass
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), drawn.decode()
+
+
+class TestSeed:
+    async def test_it_can_be_run_as_often_as_one_likes(self, machine: Machine) -> None:
+        runs = [await machine.run("-m", "service.seed") for _ in range(2)]
+
+        assert [code for code, _ in runs] == [0, 0]
+        assert runs[0][1].said == runs[1][1].said
+        assert _count(machine.directory / "sayings.db") == len(collection())
+
+    async def test_without_a_setting_it_fills_the_stores_that_the_other_commands_use(self, machine: Machine) -> None:
+        code, _ = await machine.run("-m", "service.seed", SAYINGS_STORE="")
+
+        assert code == 0
+        assert {_count(path) for path in machine.directory.glob("*.db")} == {len(collection())}
+        assert {path.name for path in machine.directory.glob("*.db")} == {"sayings.db", "sayings-simulated.db"}
+
+    async def test_a_store_that_is_down_ends_it_with_one_line(self, machine: Machine) -> None:
+        code, child = await machine.run("-m", "service.seed", **DEAD_DYNAMODB)
+
+        assert code == 1
+        assert [line.partition(":")[0] for line in child.said] == ["The collection could not be loaded into dynamodb"]
+
+
+def _count(database: Path) -> int:
+    connection = sqlite3.connect(database)
+    try:
+        return int(connection.execute("SELECT count(*) FROM main_humor").fetchone()[0])
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""Tests of the workers, with the vendors' own SDKs talking to the simulator."""

@@ -1,0 +1,32 @@
+"""An instance with a SQLite store of its own, wired to the simulator."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from service.llm.registry import Adapters
+from service.store.base import Store
+from service.store.sqlite import SqliteStore
+from tests.support import RecordingListener
+from tests.workers.instance import Instance
+
+NewInstance = Callable[..., Instance]
+
+
+@pytest.fixture
+async def new_instance(store: SqliteStore, simulator_url: str, events: RecordingListener) -> AsyncIterator[NewInstance]:
+    """Makes instances around one store (that of the test unless told otherwise) and closes them."""
+    async with AsyncExitStack() as stack:
+
+        def new(*, store: Store = store, **parts: object) -> Instance:
+            instance = Instance(store, **({"adapters": Adapters(simulator_url), "listener": events} | parts))  # type: ignore[arg-type]
+            stack.push_async_callback(instance.close)
+            return instance
+
+        yield new
+
+
+@pytest.fixture
+def instance(new_instance: NewInstance) -> Instance:
+    return new_instance()

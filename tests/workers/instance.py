@@ -1,0 +1,86 @@
+"""One process of a fleet, put together around a store and a simulator."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.budget import Budget
+from service.catalogue import NANOS_PER_DOLLAR, Catalogue, load_catalogue
+from service.config import Settings
+from service.filling import PoolFiller
+from service.keys import FixedKeySource, KeySource, KeyStore
+from service.llm.gateway import Gateway
+from service.llm.registry import ADAPTERS, Adapters
+from service.pool import Pool
+from service.store.base import Lease, Spend, Store
+from service.vendors import key_names
+from telemetry.events import Listener, ModelReport, RoundFinished
+from workers.round import Round
+
+MODELS = ("claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini")
+TTL = 3600.0
+PLENTY = Spend(100 * NANOS_PER_DOLLAR, 100 * NANOS_PER_DOLLAR)
+
+
+class WatchedFiller(PoolFiller):
+    """Sets `warm` when it finds that nothing is lacking."""
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.warm = asyncio.Event()
+
+    def is_needed(self) -> bool:
+        needed = super().is_needed()
+        if not needed:
+            self.warm.set()
+        return needed
+
+
+@dataclass
+class Instance:
+    """A pool of its own, and rounds that fill it."""
+
+    store: Store
+    adapters: Adapters
+    listener: Listener
+    keys: KeySource = field(default_factory=lambda: FixedKeySource("sk-simulated"))
+    caps: Spend = PLENTY
+    catalogue: Catalogue = field(default_factory=lambda: load_catalogue(ADAPTERS))
+
+    def __post_init__(self) -> None:
+        models = list(self.catalogue)
+        self.key_store = KeyStore(self.keys, self.listener)
+        gateway = Gateway(
+            self.adapters,
+            self.key_store,
+            Budget(self.store, self.listener, caps=self.caps),
+            self.listener,
+            catalogue=self.catalogue,
+            key_names=key_names(Settings()),
+            simulated=True,
+        )
+        self.pool = Pool(ttl=TTL)
+        self.filler = WatchedFiller(self.pool, self.store, models, self.listener, ttl=TTL, simulated=True)
+        self.round = Round(gateway, self.store, self.pool, models, self.listener)
+
+    async def lease(self) -> Lease:
+        lease = await self.store.acquire_lease("round", "this instance", now=0.0, seconds=10.0)
+        assert lease is not None
+        return lease
+
+    async def close(self) -> None:
+        await self.key_store.close()
+        await self.adapters.close()
+
+
+def by_model(finished: RoundFinished) -> dict[str, ModelReport]:
+    return {report.model: report for report in finished.models}
+
+
+def brought(finished: RoundFinished) -> dict[str, int]:
+    return {report.model: report.sayings for report in finished.models}
+
+
+def failures(finished: RoundFinished) -> dict[str, str]:
+    """The models that failed, and of what."""
+    return {report.model: report.error_type for report in finished.models if report.error_type}

@@ -1,0 +1,258 @@
+"""One fleet, one round: who makes it, who rests, and what happens when the holder or the store is gone."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import aioboto3
+import pytest
+
+from service.errors import StoreError
+from service.simulator import Fault, FaultKind, Simulator
+from service.store.base import ROUND_LEASE, Lease, Store
+from service.store.dynamodb import DynamoStore, create_tables
+from service.store.sqlite import SqliteStore
+from telemetry.events import DependencyFailed, ModelReport, RoundFinished
+from tests.support import Clock, RecordingListener
+from tests.workers.conftest import NewInstance
+from tests.workers.instance import MODELS, Instance, failures
+from workers.fleet import LEASE_SECONDS, FleetRounds
+from workers.round import Round
+
+FIFTY = 50
+
+
+@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.slow)])
+async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "sqlite":
+        store = await SqliteStore.open(tmp_path / "fleet.db")
+        yield store
+        await store.close()
+        return
+    url, prefix = request.getfixturevalue("moto_url"), f"fleet-{uuid.uuid4().hex[:8]}-"
+    session = aioboto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+    async with session.client("dynamodb", endpoint_url=url) as client:
+        await create_tables(client, prefix)
+        yield DynamoStore(client, prefix)
+
+
+def fleet_rounds(instance: Instance, clock: Clock, *, store: Store | None = None) -> FleetRounds:
+    return FleetRounds(instance.round, store or instance.store, instance.listener, clock=clock)
+
+
+class ScriptedRound(Round):
+    """A round that went as told; `going_on` is set while one that hangs is under way."""
+
+    def __init__(self, *outcomes: str) -> None:
+        self._outcomes = list(outcomes)
+        self.leases: list[Lease] = []
+        self.going_on = asyncio.Event()
+
+    async def run(self, lease: Lease) -> RoundFinished:
+        self.leases.append(lease)
+        outcome = self._outcomes.pop(0)
+        if outcome == "hang":
+            self.going_on.set()
+            await asyncio.Event().wait()
+        return RoundFinished(
+            (ModelReport(MODELS[0], 3, 1.0), ModelReport(MODELS[1], 0, 1.0, outcome)), 1.0, lease.token
+        )
+
+
+class TestOneRound:
+    async def test_fifty_instances_started_at_once_make_one_and_the_others_fill_from_the_store(
+        self, any_store: Store, new_instance: NewInstance, simulator: Simulator
+    ) -> None:
+        fleet = [new_instance(store=any_store) for _ in range(FIFTY)]
+        clock = Clock()
+
+        rounds = await asyncio.gather(*(fleet_rounds(instance, clock).run() for instance in fleet))
+        for instance in fleet:
+            await instance.filler.fill()
+
+        assert sum(finished is not None for finished in rounds) == 1
+        assert sorted(call.model for call in simulator.calls) == sorted(MODELS)
+        assert len({instance.pool.ids for instance in fleet}) == 1
+        assert len(fleet[0].pool) == 12
+
+    async def test_a_dead_holder_delays_the_others_until_its_lease_expires_and_costs_one_round(
+        self, instance: Instance, store: SqliteStore, simulator: Simulator
+    ) -> None:
+        clock = Clock()
+        dead = await store.acquire_lease(ROUND_LEASE, "dead", now=clock(), seconds=LEASE_SECONDS)
+        rounds = fleet_rounds(instance, clock)
+
+        clock.forward(LEASE_SECONDS - 1)
+        too_early = await rounds.run()
+        clock.forward(1)
+        finished = await rounds.run()
+
+        assert dead is not None
+        assert too_early is None
+        assert finished is not None
+        assert finished.fencing_token == dead.token + 1
+        assert len(simulator.calls) == len(MODELS)
+
+
+class TestRest:
+    async def test_after_a_round_nobody_makes_another_for_a_minute(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock = Clock()
+        mine, theirs = (FleetRounds(ScriptedRound("", ""), store, events, clock=clock) for _ in range(2))
+        await mine.run()
+
+        clock.forward(59)
+        too_early = [await mine.run(), await theirs.run()]
+        clock.forward(1)
+
+        assert too_early == [None, None]
+        assert await theirs.run() is not None
+
+    async def test_failures_double_it_up_to_a_quarter_of_an_hour_and_a_success_ends_that(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock = Clock()
+        rounds = FleetRounds(ScriptedRound(*["ModelOverloaded"] * 6, "", ""), store, events, clock=clock)
+
+        rests = [await _rest(rounds, clock) for _ in range(7)]
+
+        assert rests == [120, 240, 480, 900, 900, 900, 60]
+
+    async def test_a_worker_rests_for_its_interval_so_that_more_workers_make_no_more_rounds(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock = Clock()
+        rounds = FleetRounds(ScriptedRound("", "", ""), store, events, rest_seconds=3600, clock=clock)
+
+        assert [await _rest(rounds, clock) for _ in range(2)] == [3600, 3600]
+
+    async def test_failures_never_shorten_a_long_one(self, store: SqliteStore, events: RecordingListener) -> None:
+        clock = Clock()
+        rounds = FleetRounds(
+            ScriptedRound("ModelOverloaded", "ModelOverloaded", ""), store, events, rest_seconds=3600, clock=clock
+        )
+
+        assert [await _rest(rounds, clock) for _ in range(2)] == [3600, 3600]
+
+    async def test_a_round_that_is_cancelled_leaves_no_rest(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock, hanging = Clock(), ScriptedRound("hang")
+        cancelled = asyncio.create_task(FleetRounds(hanging, store, events, clock=clock).run())
+        await hanging.going_on.wait()
+
+        cancelled.cancel()
+        with suppress(asyncio.CancelledError):
+            await cancelled
+
+        assert await FleetRounds(ScriptedRound(""), store, events, clock=clock).run() is not None
+
+    async def test_a_rest_that_cannot_be_stored_is_reported_and_the_round_stands(
+        self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "keep_lease", _broken)
+
+        finished = await FleetRounds(ScriptedRound(""), store, events).run()
+
+        assert finished is not None
+        assert [event.operation for event in events.of(DependencyFailed)] == ["keep lease"]
+
+
+async def _rest(rounds: FleetRounds, clock: Clock) -> int:
+    """Make a round; for how many seconds after it there can be no other. Leaves the clock at their end."""
+    assert await rounds.run() is not None
+    lease = Lease(ROUND_LEASE, "", 0, 0)
+    store = rounds._store
+    for seconds in range(1, 4000):
+        clock.forward(1)
+        if taken := await store.acquire_lease(lease.name, "probe", now=clock(), seconds=0):
+            assert taken.token > lease.token
+            return seconds
+    raise AssertionError("the rest never ends")
+
+
+async def _broken(*_: object, **__: object) -> None:
+    raise StoreError("The database did not do it.")
+
+
+class TestStoreDown:
+    async def test_without_a_lease_there_is_no_round(
+        self, instance: Instance, simulator: Simulator, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "acquire_lease", _broken)
+
+        with pytest.raises(StoreError):
+            await fleet_rounds(instance, Clock()).run()
+
+        assert not simulator.calls
+
+    async def test_a_worker_reports_it_and_goes_on(self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        stop, listener = asyncio.Event(), RecordingListener()
+        acquire, outages = store.acquire_lease, iter([True, True, False])
+
+        async def flaky(name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
+            if next(outages):
+                await _broken()
+            stop.set()
+            return await acquire(name, holder, now=now, seconds=seconds)
+
+        monkeypatch.setattr(store, "acquire_lease", flaky)
+        scripted = ScriptedRound("")
+
+        await FleetRounds(scripted, store, listener, rest_seconds=0.01).keep_going(stop)
+
+        assert [event.operation for event in listener.of(DependencyFailed)] == ["acquire lease"] * 2
+        assert len(scripted.leases) == 1
+
+
+class TestKeepingWarm:
+    @pytest.fixture(autouse=True)
+    def look_again_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("workers.fleet.API_CHECK_SECONDS", 0.01)
+
+    async def test_a_round_is_made_only_for_what_the_store_does_not_have(
+        self, new_instance: NewInstance, simulator: Simulator
+    ) -> None:
+        first, second = new_instance(), new_instance()
+        clock = Clock()
+
+        await _warm(first, clock)
+        clock.forward(3600)
+        await _warm(second, clock)
+
+        assert len(simulator.calls) == len(MODELS)
+        assert first.pool.ids == second.pool.ids
+
+    async def test_another_round_makes_up_for_a_model_that_failed(
+        self, new_instance: NewInstance, simulator: Simulator, events: RecordingListener
+    ) -> None:
+        simulator.inject(MODELS[0], Fault(FaultKind.BAD_REQUEST))
+        instance, clock = new_instance(), JumpingClock()
+
+        await _warm(instance, clock)
+
+        assert [failures(finished) for finished in events.of(RoundFinished)] == [
+            {MODELS[0]: "ModelRequestRejected"},
+            {},
+        ]
+
+
+class JumpingClock(Clock):
+    """A clock by which an hour has passed at every look."""
+
+    def __call__(self) -> float:
+        self.forward(3600)
+        return self.now
+
+
+async def _warm(instance: Instance, clock: Clock) -> None:
+    """Keep the instance's pool warm until there is nothing left to do."""
+    keeping = asyncio.create_task(fleet_rounds(instance, clock).keep_warm(instance.filler))
+    async with asyncio.timeout(30):
+        await instance.filler.warm.wait()
+    keeping.cancel()
+    with suppress(asyncio.CancelledError):
+        await keeping
