@@ -17,7 +17,7 @@ run: $(VENV)/runtime ## Serve page and API on http://localhost:8080 (PORT= chang
 	@echo "Starting Cloud Sayings …"
 	@SAYINGS_PORT=$(PORT) exec $(BIN)/python -m workers.one_machine
 
-test: check $(VENV)/development ## Check and run every test
+test: $(VENV)/development ## Run every test
 	@echo "Running every test …"
 	@$(BIN)/python -m pytest
 
@@ -33,6 +33,8 @@ worker: $(VENV)/runtime ## Run a worker on its own: rounds at an interval, shown
 check: lint ## Lint, types and import cycles
 	@echo "Checking types …"
 	@$(BIN)/python -m mypy --no-error-summary
+	@echo "Checking import cycles and who may import whom …"
+	@$(BIN)/python -m pytest tests/test_architecture.py
 
 lint: $(VENV)/development ## Lint and formatting
 	@echo "Linting …"

@@ -5,9 +5,12 @@ the Lambda handler uses, and what is not HTTP at all is refused in the same word
 """
 
 import asyncio
-import signal
+import errno
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
@@ -41,22 +44,15 @@ class Application:
     async def handle(self, incoming: web.BaseRequest) -> web.Response:
         request = Request(incoming.method, incoming.path, incoming.headers, secure=self._is_secure(incoming))
         self._dispatcher.begin(request)
-        response = self._dispatcher.preflight(request) or await self._answer(incoming, request)
-        return _outgoing(response)
+        return _outgoing(await self._answer(incoming, request))
 
     async def _answer(self, incoming: web.BaseRequest, request: Request) -> Response:
-        operation = "none"
         try:
-            file = self._page.find(request)
-            if file is not None:
+            if file := self._page.find(request):
                 return file
-            route = self._dispatcher.find(request, len(incoming.raw_path))
-            operation = route.operation
-            if route.body is not None:
-                request.body = await _read_body(incoming)
         except HttpError as error:
-            return self._dispatcher.refuse(request, error, operation)
-        return await self._dispatcher.answer(request, route)
+            return self._dispatcher.refuse(request, error)
+        return await self._dispatcher.dispatch(request, len(incoming.raw_path), partial(_read_body, incoming))
 
     def refuse_malformed(self) -> web.Response:
         """The answer to what is not HTTP, or has a line of more than aiohttp's 8 KiB."""
@@ -208,14 +204,9 @@ async def _start(runner: web.ServerRunner, settings: Settings) -> None:
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
     except OSError as error:
-        problem = f"cannot listen on {settings.host}:{settings.port} ({error.strerror})"
-        raise ConfigError("SAYINGS_PORT", problem) from error
-
-
-async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    await stop.wait()
+        about_the_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ConfigError(
+            "SAYINGS_HOST" if about_the_host else "SAYINGS_PORT",
+            f"cannot listen on {settings.host}:{settings.port} ({reason})",
+        ) from error

@@ -1,6 +1,7 @@
 """The way of every request, whatever brought it: route, id, answer, documented error, CORS."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
 from service.http import MAX_TARGET_BYTES, Request, Response, Route, Router, elapsed_ms, json_response
@@ -8,6 +9,8 @@ from service.messages import ErrorAnswer, ErrorBody
 from telemetry.events import Listener, RequestServed, Unexpected
 from telemetry.logs import request_id
 from telemetry.trace_ids import trace_id
+
+ReadBody = Callable[[], Awaitable[bytes]]
 
 
 class Dispatcher:
@@ -18,8 +21,23 @@ class Dispatcher:
         self._listener = listener
         self._allowed_origins = allowed_origins
 
-    def find(self, request: Request, target_bytes: int) -> Route:
-        """The route of a request; its path parameters are set. Raises a RequestError."""
+    async def dispatch(self, request: Request, target_bytes: int, read_body: ReadBody) -> Response:
+        """The answer to a request that has begun. The body is read only where it is wanted. Never raises."""
+        operation = "none"
+        try:
+            if preflight := self._preflight(request):
+                return self._finish(request, "preflight", preflight)
+            route = self._find(request, target_bytes)
+            operation = route.operation
+            if route.body is not None:
+                request.body = await read_body()
+            return self._finish(request, operation, await route.handler(request))
+        except HttpError as error:
+            return self.refuse(request, error, operation)
+        except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
+            return self.fail(request, error, operation)
+
+    def _find(self, request: Request, target_bytes: int) -> Route:
         if target_bytes > MAX_TARGET_BYTES:
             raise InvalidRequest("The address is longer than 8 KiB.")
         method = "GET" if request.method == "HEAD" else request.method
@@ -38,16 +56,6 @@ class Dispatcher:
         request.trace_id = trace_id(request.headers)
         request_id.set(request.trace_id)
 
-    async def answer(self, request: Request, route: Route) -> Response:
-        """The whole way of a request whose body has been read. Never raises but for cancellation."""
-        try:
-            response = await route.handler(request)
-        except HttpError as error:
-            return self.refuse(request, error, route.operation)
-        except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
-            return self.fail(request, error, route.operation)
-        return self._finish(request, route.operation, response)
-
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
         """The documented answer to an error."""
         body = ErrorAnswer(ErrorBody(error.code, str(error), error.details), request.trace_id)
@@ -63,7 +71,7 @@ class Dispatcher:
         self._listener.emit(Unexpected(operation, error))
         return self.refuse(request, InternalError(), operation)
 
-    def preflight(self, request: Request) -> Response | None:
+    def _preflight(self, request: Request) -> Response | None:
         """The answer to a CORS preflight; None when the request is not one that is allowed."""
         if request.method != "OPTIONS" or request.headers.get("Origin") not in self._allowed_origins:
             return None
@@ -75,7 +83,7 @@ class Dispatcher:
             "Access-Control-Allow-Headers": "content-type",
             "Access-Control-Max-Age": "600",
         }
-        return self._finish(request, "preflight", Response(204, b"", headers))
+        return Response(204, b"", headers)
 
     def _finish(self, request: Request, operation: str, response: Response, error_code: str = "") -> Response:
         if request.new_cookie:

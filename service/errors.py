@@ -147,7 +147,7 @@ class StoreError(DependencyError):
 
 class StorageFull(UnavailableError, StoreError):
     status, code, reason = 503, "storage_full", "database_error"
-    message = "The store is full; the vote was not counted. It is safe to send it again."
+    message = "The store is full: nothing was written. It is safe to send it again."
 
 
 class LeaseLost(StoreError):

@@ -174,7 +174,8 @@ class Flow:
         """Store a live saying so that it can be voted on. It is paid for: a store that fails does not take it away."""
         try:
             async with asyncio.timeout(min(seconds, DATABASE_SECONDS)):
-                await self._store.put_sayings([saying])
-            self._pool.add([saying])
+                new = await self._store.put_sayings([saying])
+            if new:  # otherwise it is somebody else's by now
+                self._pool.add([saying])
         except (StoreError, TimeoutError) as error:
             self._listener.emit(DependencyFailed("store", "put saying", type(error).__name__, str(error)))

@@ -41,6 +41,12 @@ class DependencyFailed(Event, frozen=True, gc=False):
     model: str = ""
 
 
+class PriceMissing(Event, frozen=True, gc=False):
+    """A model of the catalogue has no price: its calls cost null, and are reserved at the dearest one's."""
+
+    model: str
+
+
 class ModelCalled(Event, frozen=True, gc=False):
     """One attempt at a model, answered or not."""
 

@@ -23,6 +23,7 @@ from telemetry.events import (
     Event,
     ModelCalled,
     ModelReport,
+    PriceMissing,
     RequestServed,
     RoundFinished,
     RoundStarted,
@@ -137,6 +138,8 @@ class LogListener:
                 _log(logging.WARNING, "model call failed", event)
             case SayingServed():
                 _log(logging.WARNING, "saying served degraded", event, error_type=event.degraded)
+            case PriceMissing():
+                _log(logging.WARNING, "a model has no price: its cost is unknown", event, error_type="PriceMissing")
             case DependencyFailed():
                 _log(logging.WARNING, f"{event.dependency} failed", event)
             case SayingsRejected():

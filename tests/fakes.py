@@ -36,9 +36,11 @@ class FakeStore:
         await self._obey()
         return self.saying
 
-    async def put_sayings(self, sayings: Sequence[Saying]) -> None:
+    async def put_sayings(self, sayings: Sequence[Saying]) -> frozenset[str]:
         await self._obey()
+        new = {saying.saying_id for saying in sayings} - {saying.saying_id for saying in self.kept}
         self.kept += sayings
+        return frozenset(new)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         await self._obey()

@@ -15,6 +15,7 @@ from telemetry.events import (
     Event,
     ModelCalled,
     ModelReport,
+    PriceMissing,
     RequestServed,
     RoundFinished,
     RoundStarted,
@@ -44,6 +45,15 @@ REPORT = ModelReport("gpt-4.1", 3, 2100.0)
 FAILED_REPORT = ModelReport("gpt-4.1", 0, 2100.0, "ModelTimeout", "The model did not answer in time.")
 
 LINES: list[tuple[Event, dict[str, Any]]] = [
+    (
+        PriceMissing("gpt-4.1"),
+        {
+            "level": "WARNING",
+            "message": "a model has no price: its cost is unknown",
+            "model": "gpt-4.1",
+            "error_type": "PriceMissing",
+        },
+    ),
     (
         model_called(input_tokens=200, output_tokens=50, cost_nanos=800_000),
         {

@@ -57,11 +57,12 @@ class Round:
             raise ModelBadResponse("The model wrote nothing that may be shown.")
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                await self._store.put_sayings(sayings, fence=lease)
+                new = await self._store.put_sayings(sayings, fence=lease)
         except TimeoutError:
             raise StoreError("The store did not answer in time.") from None
-        self._pool.add(sayings)  # only what is stored: a vote on anything else would be refused
-        return len(sayings)
+        # Only what is stored as this model's: a vote on anything else would be refused.
+        self._pool.add(saying for saying in sayings if saying.saying_id in new)
+        return len(new)
 
     async def _write(self, model: Model, services: Sequence[str]) -> list[Saying]:
         """Ask once, and once more for just the services left without a saying."""

@@ -15,7 +15,7 @@ from service.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
-from service.llm.base import Completion, Finish, LazyClient, status_error
+from service.llm.base import Completion, Finish, LazyClient, Tokens, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 from service.secret import Secret
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 class _Block(msgspec.Struct):
     type: str
-    text: str = ""
+    text: str | None = None
 
 
 class _Usage(msgspec.Struct):
-    input_tokens: int
-    output_tokens: int
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Tokens
+    output_tokens: Tokens
+    cache_read_input_tokens: Tokens | None = None
+    cache_creation_input_tokens: Tokens | None = None
 
 
 class _Message(msgspec.Struct):
@@ -68,19 +68,21 @@ class AnthropicAdapter:
         client = await self._client.with_key(key)
         from anthropic import omit  # loaded by now
 
+        _hush_deprecations()
         with _translated_errors():
-            # The raw body, decoded by us: for a 200 with junk in it the SDK returns junk without a word.
-            response = await client.messages.with_raw_response.create(
+            # Decoded by us: for a 200 with junk in it the SDK returns junk without a word. Read by us: a connection
+            # that breaks in the middle of a 200 is told from one that breaks before it.
+            async with client.messages.with_streaming_response.create(
                 model=model.id,
                 max_tokens=model.max_tokens,
                 system=prompt.system,
                 messages=[{"role": "user", "content": prompt.user}],
                 output_config=_OUTPUT_CONFIG if model.structured_output else omit,
-            )
-            message = msgspec.json.decode(response.http_response.content, type=_Message)
+            ) as response:
+                message = msgspec.json.decode(await response.read(), type=_Message)
         return Completion(
             response_id=message.id,
-            text="".join(block.text for block in message.content if block.type == "text"),
+            text="".join(block.text or "" for block in message.content if block.type == "text"),
             finish=_FINISHES.get(message.stop_reason or "", Finish.TRUNCATED),
             usage=_usage(message.usage),
         )
@@ -93,18 +95,27 @@ _OUTPUT_CONFIG: "OutputConfigParam" = {"format": {"type": "json_schema", "schema
 
 
 def _new_client(base_url: str) -> "AsyncAnthropic":
-    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+    import httpx2
+    from anthropic import DEFAULT_CONNECTION_LIMITS, AsyncAnthropic
 
-    # Said at every call, of a model we know the age of: the catalogue has the date of its retirement.
-    warnings.filterwarnings("ignore", message="The model '.*' is deprecated", category=DeprecationWarning)
+    # Not DefaultAsyncHttpxClient, which takes proxies from the environment come what may.
+    client = httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=None, limits=DEFAULT_CONNECTION_LIMITS)
     return AsyncAnthropic(
         api_key="unset",  # every call brings its own
         base_url=base_url,
         timeout=None,  # the gateway owns the time,
         max_retries=0,  # and the retries
         open_telemetry=False,  # one span for one call, and it is ours
-        http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False, timeout=None),
+        http_client=client,
     )
+
+
+def _hush_deprecations() -> None:
+    """The SDK says at every call what the catalogue knows: the model's retirement. Where warnings are errors it raises.
+
+    At every call, because filters are the process's and whoever sets them anew drops ours; it does not pile up.
+    """
+    warnings.filterwarnings("ignore", message="The model '.*' is deprecated", category=DeprecationWarning)
 
 
 def _usage(usage: _Usage) -> Usage:
@@ -124,7 +135,7 @@ def _translated_errors() -> Iterator[None]:
     except anthropic.APIStatusError as error:
         raise status_error(
             error.status_code,
-            spend_limit=error.status_code == 402 or (error.error_code or "").endswith("spend_limit_reached"),
+            spend_limit=(error.error_code or "").endswith("spend_limit_reached"),
             retry_after=error.response.headers.get("retry-after"),
         ) from error
     except anthropic.APITimeoutError as error:
@@ -133,5 +144,5 @@ def _translated_errors() -> Iterator[None]:
         if isinstance(error.__cause__, httpx2.ConnectError):
             raise ModelUnreachable("The vendor cannot be reached.") from error
         raise ModelConnectionFailed("The connection to the vendor broke.") from error
-    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:  # ValueError: what decoding raises
+    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:  # raised by reading and decoding a 200
         raise ModelBadResponse("The vendor's answer makes no sense.") from error

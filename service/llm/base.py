@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Annotated, ClassVar, Generic, Protocol, Self, TypeVar
+
+from msgspec import Meta
 
 from service.catalogue import Model
 from service.domain import Usage
@@ -24,6 +26,9 @@ from service.secret import Secret
 
 # A vendor may ask for any patience; beyond an hour we would rather try again and be told once more.
 MAX_RETRY_AFTER_SECONDS = 3600.0
+
+# As a vendor counts them. What cannot be true must not get into the sums of money.
+Tokens = Annotated[int, Meta(ge=0, le=100_000_000)]
 
 
 class Finish(Enum):
@@ -103,7 +108,7 @@ class LazyClient(Generic[C]):
 def status_error(status: int, *, spend_limit: bool, retry_after: str | None) -> ModelError:
     """The error for a vendor's HTTP status other than 2xx."""
     wait = retry_after_seconds(retry_after)
-    if spend_limit:
+    if spend_limit or status == 402:
         return ModelSpendLimitReached("The vendor's spend limit is reached.", status=status)
     if status == 429:
         return ModelRateLimited("The vendor asks for fewer calls.", status=status, retry_after=wait)
@@ -130,6 +135,8 @@ def retry_after_seconds(header: str | None) -> float | None:
 def _seconds_until(http_date: str) -> float:
     try:
         moment = parsedate_to_datetime(http_date)
+        # All HTTP dates are GMT, also those that do not say so.
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # also what a year of five digits raises
         return math.nan
-    return (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    return (moment - datetime.now(UTC)).total_seconds()

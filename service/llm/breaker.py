@@ -4,7 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from service.errors import ModelBreakerOpen, ModelError, ModelKeyRejected, ModelSpendLimitReached
+from service.errors import (
+    ModelBreakerOpen,
+    ModelError,
+    ModelKeyRejected,
+    ModelRefused,
+    ModelSpendLimitReached,
+    ModelTruncated,
+)
 
 # In a row rather than as a rate: at low traffic a rate never has enough calls to mean anything.
 FAILURES_TO_OPEN = 3
@@ -22,18 +29,16 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
-    @property
-    def is_open(self) -> bool:
-        return self._open_until is not None
-
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Around a call. Raises ModelBreakerOpen instead of calling; counts the ModelErrors that come out."""
         probe = self._enter()
         try:
             yield
-            self._failures = 0
-            self._open_until = None
+            self._close()
+        except (ModelRefused, ModelTruncated):  # the model answers, if not as one would like
+            self._close()
+            raise
         except ModelError as error:
             self._count(error, probe=probe)
             raise
@@ -51,9 +56,17 @@ class Breaker:
         self._probing = True
         return True
 
+    def _close(self) -> None:
+        self._failures = 0
+        self._open_until = None
+
     def _count(self, error: ModelError, *, probe: bool) -> None:
         self._failures += 1
-        lasting = isinstance(error, ModelSpendLimitReached | ModelKeyRejected)
-        if lasting or probe or self._failures >= FAILURES_TO_OPEN:
-            cool_down = LONG_COOL_DOWN_SECONDS if lasting else COOL_DOWN_SECONDS
-            self._open_until = self._clock() + max(cool_down, error.retry_after or 0.0)
+        cool_down = error.retry_after or 0.0  # what the vendor asks for is granted at once
+        if isinstance(error, ModelSpendLimitReached | ModelKeyRejected):
+            cool_down = max(cool_down, LONG_COOL_DOWN_SECONDS)
+        elif probe or self._failures >= FAILURES_TO_OPEN:
+            cool_down = max(cool_down, COOL_DOWN_SECONDS)
+        if cool_down:
+            # Never earlier than it is already: a call that began before may fail after.
+            self._open_until = max(self._open_until or 0.0, self._clock() + cool_down)

@@ -21,7 +21,7 @@ from service.llm.parse import Parsed, parse
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
 from service.llm.registry import Adapters
 from service.secret import Secret
-from telemetry.events import Listener, ModelCalled, SayingsRejected
+from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
 
 MAX_ATTEMPTS = 2
 # What is left of a deadline must be worth another attempt.
@@ -60,6 +60,7 @@ class Gateway:
         key_names: dict[str, str],
         simulated: bool,
         clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = lambda: random.uniform(0.1, 0.5),
     ) -> None:
         self._adapters = adapters
         self._keys = keys
@@ -68,23 +69,27 @@ class Gateway:
         self._key_names = key_names
         self._simulated = simulated
         self._clock = clock
+        self._jitter = jitter
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
         self._retries = RETRIES_IN_STOCK
-        self._dearest = max((_worst_price(model) for model in catalogue), key=sum)
+        self._prices = [model.price for model in catalogue if model.price]
+        for model in catalogue:
+            if model.price is None:
+                listener.emit(PriceMissing(model.id))
 
     async def write(
         self, model: Model, services: Sequence[str], *, kind: CallKind, timeout: float, known: Collection[str] = ()
     ) -> Written:
         """Ask a model for one saying on each of the services; ids in `known` would be duplicates.
 
-        `timeout` in seconds bounds everything, retry included. Raises DependencyError: a ModelError, KeyStoreError,
-        BudgetExhausted or StoreError.
+        `timeout` in seconds bounds everything: import, key, reservation, call and retry; no timeout around it is
+        needed, and one that fires first would hide the failure from the breaker. Raises DependencyError: a ModelError,
+        KeyStoreError, BudgetExhausted or StoreError.
         """
         prompt = build_prompt(services)
         deadline = self._clock() + timeout
         with self._breakers[model.id].guard():
             completion, generation = await self._call(model, prompt, kind, deadline)
-        _refuse_unfinished(completion.finish)
         parsed = parse(completion.text, prompt, known)
         if parsed.rejected:
             self._listener.emit(SayingsRejected(model.id, parsed.rejected))
@@ -111,10 +116,7 @@ class Gateway:
         """Seconds to wait before another attempt; None when there must not be one."""
         if attempt == MAX_ATTEMPTS or not (error.retryable or isinstance(error, ModelKeyRejected)):
             return None
-        if isinstance(error, ModelKeyRejected):
-            delay = 0.0
-        else:
-            delay = random.uniform(0.1, 0.5) if error.retry_after is None else error.retry_after
+        delay = 0.0 if isinstance(error, ModelKeyRejected) else (error.retry_after or 0.0) + self._jitter()
         if self._retries < 1 or self._clock() + delay + LEAST_USEFUL_SECONDS > deadline:
             return None
         self._retries -= 1
@@ -124,10 +126,14 @@ class Gateway:
         self, model: Model, prompt: Prompt, kind: CallKind, attempt: int, deadline: float
     ) -> tuple[Completion, Generation]:
         adapter = self._adapters.of(model)
-        await adapter.load()
         key_name = self._key_name(model)
-        key = await self._keys.get(key_name) if key_name else NO_KEY
-        reservation = await self._budget.reserve(self._worst_case(model, prompt))
+        try:
+            async with asyncio.timeout(deadline - self._clock()):
+                await adapter.load()
+                key = await self._keys.get(key_name) if key_name else NO_KEY
+                reservation = await self._budget.reserve(self._worst_case(model, prompt))
+        except TimeoutError:
+            raise ModelTimeout("There was no time left to ask the model.") from None
         try:
             completion, api_time_ms = await _timed(adapter.complete(model, prompt, key), deadline - self._clock())
         except ModelError as error:
@@ -140,7 +146,10 @@ class Gateway:
         generation = self._generation(model, kind, api_time_ms, completion.usage)
         if generation.cost_nanos is not None:  # without a price the worst case stands
             await self._budget.settle(reservation, generation.cost_nanos)
-        self._report_success(generation, attempt)
+        failure = _unfinished(completion.finish, api_time_ms)
+        self._report_answer(generation, attempt, failure)
+        if failure:
+            raise failure
         return completion, generation
 
     def _key_name(self, model: Model) -> str | None:
@@ -149,9 +158,10 @@ class Gateway:
 
     def _worst_case(self, model: Model, prompt: Prompt) -> int:
         """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
-        input_nanos, output_nanos = _worst_price(model) if model.price else self._dearest
         sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
-        return (sent_bytes + OVERHEAD_TOKENS) * input_nanos + model.max_tokens * output_nanos
+        worst = Usage(sent_bytes + OVERHEAD_TOKENS, model.max_tokens)
+        prices = [model.price] if model.price else self._prices
+        return max((price.cost_nanos(worst) for price in prices), default=0)
 
     def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
         return Generation(
@@ -171,7 +181,7 @@ class Gateway:
         source = model_source(model.display_name, simulated=self._simulated)
         return tuple(Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
 
-    def _report_success(self, generation: Generation, attempt: int) -> None:
+    def _report_answer(self, generation: Generation, attempt: int, failure: ModelError | None) -> None:
         self._listener.emit(
             ModelCalled(
                 model=generation.model,
@@ -179,6 +189,8 @@ class Gateway:
                 kind=generation.kind,
                 attempt=attempt,
                 api_time_ms=generation.latency_ms,
+                error_type=type(failure).__name__ if failure else "",
+                error_message=str(failure or ""),
                 input_tokens=generation.usage.input_tokens,
                 output_tokens=generation.usage.output_tokens,
                 cost_nanos=generation.cost_nanos,
@@ -219,15 +231,14 @@ def _milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-def _worst_price(model: Model) -> tuple[int, int]:
-    """Nanodollars of one input and one output token; (0, 0) without a price."""
-    if model.price is None:
-        return 0, 0
-    return model.price.cost_nanos(Usage(1, 0)), model.price.cost_nanos(Usage(0, 1))
-
-
-def _refuse_unfinished(finish: Finish) -> None:
+def _unfinished(finish: Finish, api_time_ms: float) -> ModelError | None:
+    """What an answer that was paid for, but is none, is raised as."""
+    if finish is Finish.DONE:
+        return None
+    failure: ModelError
     if finish is Finish.REFUSED:
-        raise ModelRefused("The model declined to write.")
-    if finish is Finish.TRUNCATED:
-        raise ModelTruncated("The model was cut off before it had finished.")
+        failure = ModelRefused("The model declined to write.")
+    else:
+        failure = ModelTruncated("The model was cut off before it had finished.")
+    failure.api_time_ms = api_time_ms
+    return failure

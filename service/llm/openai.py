@@ -15,7 +15,7 @@ from service.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
-from service.llm.base import Completion, Finish, LazyClient, status_error
+from service.llm.base import Completion, Finish, LazyClient, Tokens, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 from service.secret import Secret
 
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from openai.types.shared_params import ResponseFormatJSONSchema
 
 
+class _Part(msgspec.Struct):
+    type: str
+    text: str | None = None
+
+
 class _Message(msgspec.Struct):
-    content: str | None = None
+    content: str | list[_Part] | None = None  # parts: how some compatible endpoints answer
     refusal: str | None = None
 
 
@@ -35,12 +40,12 @@ class _Choice(msgspec.Struct):
 
 
 class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: Tokens | None = None
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: Tokens
+    completion_tokens: Tokens
     prompt_tokens_details: _PromptDetails | None = None
 
 
@@ -72,19 +77,20 @@ class OpenAiAdapter:
         from openai import omit  # loaded by now
 
         with _translated_errors():
-            # The raw body, decoded by us: for a 200 with junk in it the SDK returns junk without a word.
-            response = await client.chat.completions.with_raw_response.create(
+            # Decoded by us: for a 200 with junk in it the SDK returns junk without a word. Read by us: a connection
+            # that breaks in the middle of a 200 is told from one that breaks before it.
+            async with client.chat.completions.with_streaming_response.create(
                 model=model.id,
                 max_tokens=model.max_tokens,  # the name that every compatible endpoint knows
                 messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
                 response_format=_RESPONSE_FORMAT if model.structured_output else omit,
-            )
-            answer = msgspec.json.decode(response.http_response.content, type=_ChatCompletion)
+            ) as response:
+                answer = msgspec.json.decode(await response.read(), type=_ChatCompletion)
         choice = answer.choices[0]
         finish = _FINISHES.get(choice.finish_reason or "", Finish.TRUNCATED)
         return Completion(
             response_id=answer.id,
-            text=choice.message.content or "",
+            text=_text(choice.message.content),
             finish=Finish.REFUSED if choice.message.refusal else finish,
             usage=_usage(answer.usage),
         )
@@ -109,6 +115,12 @@ def _new_client(base_url: str) -> "AsyncOpenAI":
         max_retries=0,  # and the retries
         http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False, timeout=None),
     )
+
+
+def _text(content: str | list[_Part] | None) -> str:
+    if isinstance(content, list):
+        return "".join(part.text or "" for part in content if part.type == "text")
+    return content or ""
 
 
 def _usage(usage: _Usage) -> Usage:
@@ -136,5 +148,5 @@ def _translated_errors() -> Iterator[None]:
         if isinstance(error.__cause__, httpx2.ConnectError):
             raise ModelUnreachable("The vendor cannot be reached.") from error
         raise ModelConnectionFailed("The connection to the vendor broke.") from error
-    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:  # ValueError: what decoding raises
+    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:  # raised by reading and decoding a 200
         raise ModelBadResponse("The vendor's answer makes no sense.") from error

@@ -1,5 +1,6 @@
 """From what a model wrote to sayings fit to be shown: model output is hostile text until it has been through here."""
 
+import html
 import json
 import re
 import unicodedata
@@ -15,11 +16,19 @@ from service.llm.prompt import Prompt
 # Far above three sayings; what is longer was not written to our prompt and is not worth the parsing.
 MAX_OUTPUT_CHARACTERS = 16_000
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_MARKUP_OR_LINK = re.compile(r"<[a-z!/]|&#?\w+;|\]\(|\w+://|\b(?:javascript|data|vbscript):|\bwww\.", re.IGNORECASE)
+# Control sequences with seven or eight bits: CSI, the strings (OSC and its like) with what they hold, the short ones.
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*|\x1b[ -/]*[0-~]"
+)
+# What Unicode calls letters, marks and symbols although nothing is to be seen.
+_INVISIBLE = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+# A scheme only with something right behind it: "three kinds of data: …" is a sentence.
+_MARKUP_OR_LINK = re.compile(r"<[a-z!/]|\]\(|\w+://|\b(?:javascript|data|vbscript):\S|\bwww\.", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|I (?:can(?:['’]t|not)|won['’]t) (?:help|assist|write|create|"
-    r"generate|provide|comply|do that)|as an? (?:AI|assistant|language model))\b",
+    r"generate|provide|comply|fulfil+|do that)|I must (?:decline|refuse)|as an? (?:AI|assistant, I|language model))\b",
     re.IGNORECASE,
 )
 _SELF_IDENTIFICATION = re.compile(
@@ -28,9 +37,17 @@ _SELF_IDENTIFICATION = re.compile(
 _ECHO_WORDS = 6
 
 
+# No more places are tried, so that hostile text cannot keep the event loop busy.
+_MAX_STARTS = 3
+# Where the JSON may begin that a model put into a code fence or between sentences.
+_START = re.compile(r'\{\s*"sayings"')
+# A quote inside a text; between two letters it is an apostrophe.
+_QUOTES = {pair: re.compile(rf"(?<!\w)[{pair}]|[{pair}](?!\w)") for pair in ('""', "“”", "''", "‘’", "«»")}
+
+
 class _Item(msgspec.Struct, frozen=True):
-    service: str
-    saying: str
+    service: str = ""
+    saying: str = ""
 
 
 class _Output(msgspec.Struct, frozen=True):
@@ -68,7 +85,7 @@ def parse(output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
     seen = set(known)
     open_services = list(prompt.services)
     for item in items:
-        asked = _asked(item.service, open_services)
+        asked = _asked(clean(item.service), open_services)
         if asked is None:
             rejected.append("service_not_asked")
             continue
@@ -92,12 +109,16 @@ def _asked(name: str, open_services: list[str]) -> str | None:
 
 def clean(text: str) -> str:
     """Printable text on one line: no control, ANSI, bidi or zero-width characters, no quotes around it."""
-    text = unicodedata.normalize("NFC", _ANSI.sub("", text))
+    text = _INVISIBLE.sub("", _ANSI.sub("", text))
     text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
-    text = " ".join(text.split())
-    for opening, closing in (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»")):
-        if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
-            return text[1:-1].strip()
+    return _unquoted(" ".join(unicodedata.normalize("NFC", text).split()))
+
+
+def _unquoted(text: str) -> str:
+    """Without the quotes around the whole of it. In "'A,' says B, 'C.'" they are not around the whole."""
+    for pair, inner in _QUOTES.items():
+        if len(text) > 1 and text[0] == pair[0] and text[-1] == pair[1] and not inner.search(text, 1, len(text) - 1):
+            return _unquoted(text[1:-1].strip())
     return text
 
 
@@ -116,15 +137,18 @@ def _items(output: str) -> list[_Item] | None:
 
 
 def _items_inside(output: str) -> list[_Item] | None:
-    """The tolerant way, for models without structured output: the JSON inside a code fence or between sentences."""
-    start = output.find("{")
-    if start < 0:
-        return None
-    try:
-        found, _ = json.JSONDecoder().raw_decode(output, start)
-        return msgspec.convert(found, _Output).sayings
-    except (ValueError, RecursionError):
-        return None
+    """The tolerant way, for models without structured output: the last JSON of the shape asked for.
+
+    The last, because some repeat the question before they answer it.
+    """
+    starts = [match.start() for match in _START.finditer(output)]
+    for start in reversed(starts[-_MAX_STARTS:]):
+        try:
+            found, _ = json.JSONDecoder().raw_decode(output, start)
+            return msgspec.convert(found, _Output).sayings
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
 def _problem(text: str, service: str, prompt: Prompt) -> str | None:
@@ -132,7 +156,7 @@ def _problem(text: str, service: str, prompt: Prompt) -> str | None:
     checks = (
         ("too_short", len(text) < MIN_SAYING_LENGTH),
         ("too_long", len(text) > MAX_SAYING_LENGTH),
-        ("markup", _MARKUP_OR_LINK.search(text) is not None),
+        ("markup", _MARKUP_OR_LINK.search(text) is not None or html.unescape(text) != text),
         ("refusal", _REFUSAL.search(text) is not None),
         ("self_identification", _SELF_IDENTIFICATION.search(text) is not None),
         ("service_not_named", service not in aws_services().named_in(text)),

@@ -18,16 +18,17 @@ class Adapters:
 
     def __init__(self, simulator_url: str | None = None) -> None:
         self._simulator_url = simulator_url
-        self._adapters: dict[str, ModelAdapter] = {}
+        self._adapters: dict[tuple[str, str], ModelAdapter] = {}
 
     def of(self, model: Model) -> ModelAdapter:
         kind = ADAPTERS[model.vendor]
         base_url = model.base_url or kind.default_base_url
         if self._simulator_url is not None:
             base_url = self._simulator_url.rstrip("/") + kind.simulator_path
-        adapter = self._adapters.get(base_url)
+        endpoint = (model.vendor, base_url)  # one address may speak both vendors' protocols
+        adapter = self._adapters.get(endpoint)
         if adapter is None:
-            adapter = self._adapters[base_url] = kind(base_url)
+            adapter = self._adapters[endpoint] = kind(base_url)
         return adapter
 
     async def close(self) -> None:

@@ -51,8 +51,8 @@ class Tally:
 class Store(Protocol):
     """Sayings, votes, leases, spend and tallies."""
 
-    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> None:
-        """Store sayings; one that is known keeps its attribution and its votes.
+    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
+        """Store sayings; the ids that were new. One that is known keeps its attribution and its votes.
 
         With a fence nothing is written, and LeaseLost raised, once somebody else has taken that lease.
         """

@@ -174,16 +174,16 @@ class SqliteStore:
             raise
         return store
 
-    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> None:
+    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
         rows = [_to_row(saying) for saying in sayings]
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: sqlite3.Connection) -> frozenset[str]:
             with _transaction(db):
                 if fence is not None:
                     _check_fence(db, fence)
-                db.executemany(_INSERT, rows)
+                return frozenset(row[0] for row in rows if db.execute(_INSERT, row).rowcount)
 
-        await self._writer.run(work)
+        return await self._writer.run(work)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         def work(db: sqlite3.Connection) -> Saying | None:

@@ -24,6 +24,14 @@ class TestSayings:
 
         assert await store.get_saying(saying.saying_id) == saying
 
+    async def test_putting_tells_which_were_new(self, store: Store) -> None:
+        known, fresh = generated("known words"), generated("new words")
+        await store.put_sayings([known])
+
+        new = await store.put_sayings([known, fresh])
+
+        assert new == {fresh.saying_id}
+
     async def test_a_cost_may_be_unknown(self, store: Store) -> None:
         saying = Saying("id", "text", (), "source", generation(cost=None))
 

@@ -60,6 +60,19 @@ class TestAllGoesWell:
         assert len(stored) == 12
         assert instance.pool.ids == stored
 
+    async def test_what_another_model_wrote_first_stays_that_models(
+        self, instance: Instance, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def all_known(*_: object, **__: object) -> frozenset[str]:
+            return frozenset()
+
+        monkeypatch.setattr(store, "put_sayings", all_known)
+
+        finished = await instance.round.run(await instance.lease())
+
+        assert [report.sayings for report in finished.models] == [0, 0, 0, 0]
+        assert len(instance.pool) == 0
+
     async def test_it_tells_of_its_start_of_each_model_and_of_its_end(
         self, instance: Instance, events: RecordingListener
     ) -> None:

@@ -61,12 +61,14 @@ class DynamoStore:
         self._feedback = prefix + FEEDBACK
         self._state = prefix + STATE
 
-    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> None:
+    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
         # Atomic up to 99 sayings. Only the collection is larger, and loading it can be repeated.
         first_of_each = {saying.saying_id: saying for saying in reversed(sayings)}
-        puts = [writes.put_new_saying(self._sayings, saying) for saying in first_of_each.values()]
-        for start in range(0, max(len(puts), 1), _SAYINGS_AT_ONCE):
-            await self._put_unknown(puts[start : start + _SAYINGS_AT_ONCE], fence)
+        wanted = list(first_of_each.values())
+        new: set[str] = set()
+        for start in range(0, max(len(wanted), 1), _SAYINGS_AT_ONCE):
+            new |= await self._put_unknown(wanted[start : start + _SAYINGS_AT_ONCE], fence)
+        return frozenset(new)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         return to_saying(await self._saying_item(saying_id))
@@ -142,20 +144,21 @@ class DynamoStore:
     async def close(self) -> None:
         """Nothing: the client is its owner's."""
 
-    async def _put_unknown(self, puts: "list[Write]", fence: Lease | None) -> None:
-        """Write the sayings that are not known yet, all in one transaction, while the fence stands."""
+    async def _put_unknown(self, sayings: list[Saying], fence: Lease | None) -> set[str]:
+        """Write the sayings that are not known yet, all in one transaction, while the fence stands; their ids."""
         guards = [] if fence is None else [writes.check_fence(self._state, fence)]
-        while guards or puts:
+        while guards or sayings:
             try:
-                await self._transact([*guards, *puts])
+                await self._transact([*guards, *(writes.put_new_saying(self._sayings, saying) for saying in sayings)])
             except ConditionFailed as changed:
                 if guards and changed.failed[0]:
                     raise LeaseLost("Another worker has taken over the round.") from changed
                 # What failed beside the fence is known already, so that every turn has fewer puts than the last.
                 known = changed.failed[len(guards) :]
-                puts = [put for put, is_known in zip(puts, known, strict=True) if not is_known]
+                sayings = [saying for saying, is_known in zip(sayings, known, strict=True) if not is_known]
             else:
-                return
+                break
+        return {saying.saying_id for saying in sayings}
 
     async def _replace_vote(self, saying_id: str, voter: str, vote: Vote | None) -> VoteResult | None:
         """Replace the voter's opinion of the saying by `vote` (None: take it back), and move every counter with it."""
