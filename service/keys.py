@@ -211,6 +211,20 @@ class FixedKeySource:
         return self._secret
 
 
+class PrefixedKeySource:
+    """Only those keys of another source that begin in a certain way: a real one never reaches the simulator."""
+
+    def __init__(self, source: KeySource, prefix: str) -> None:
+        self._source = source
+        self._prefix = prefix
+
+    async def fetch(self, name: str) -> Secret:
+        secret = await self._source.fetch(name)
+        if not secret.reveal().startswith(self._prefix):
+            raise KeyAccessDenied("The key was not made for the simulator.")
+        return secret
+
+
 _DENIED = frozenset(
     {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidClientTokenId",
      "InvalidSignatureException", "ExpiredTokenException", "KMSAccessDeniedException", "InvalidKeyId"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.aws_clients import AwsClients
 from service.catalogue import Catalogue, Model
 from service.config import Settings
-from service.keys import EnvironmentKeySource, FixedKeySource, KeySource, SsmKeySource
+from service.keys import EnvironmentKeySource, FixedKeySource, KeySource, PrefixedKeySource, SsmKeySource
 
 SIMULATED_KEY = "sk-simulated"
 
@@ -29,17 +29,22 @@ async def open_vendors(
     settings: Settings, environ: Mapping[str, str], catalogue: Catalogue, aws: AwsClients, stack: AsyncExitStack
 ) -> Vendors:
     """By the settings and the keys at hand; starts the simulator in this process when it is the one to answer."""
-    if settings.simulator not in ("auto", "off"):
-        return _simulated(catalogue, settings.simulator)
+    elsewhere = settings.simulator not in ("auto", "off")
     if settings.keys == "ssm":
-        return Vendors(SsmKeySource(await aws.ssm()), list(catalogue))
+        in_ssm = SsmKeySource(await aws.ssm())
+        if elsewhere:
+            return _simulated(catalogue, settings.simulator, PrefixedKeySource(in_ssm, SIMULATED_KEY))
+        return Vendors(in_ssm, list(catalogue))
+    if elsewhere:
+        return _simulated(catalogue, settings.simulator, FixedKeySource(SIMULATED_KEY))
     keys = EnvironmentKeySource(environ, _variables(settings, catalogue))
     models = [model for model in catalogue if _has_key(model, settings, keys)]
     if models or settings.simulator == "off":
         return Vendors(keys, models)
     from service.simulator import Simulator  # only where it answers
 
-    return _simulated(catalogue, await stack.enter_async_context(Simulator().serve()))
+    url = await stack.enter_async_context(Simulator().serve())
+    return _simulated(catalogue, url, FixedKeySource(SIMULATED_KEY))
 
 
 def key_names(settings: Settings) -> dict[str, str]:
@@ -47,9 +52,9 @@ def key_names(settings: Settings) -> dict[str, str]:
     return {"anthropic": settings.claude_parameter_name, "openai": settings.openai_parameter_name}
 
 
-def _simulated(catalogue: Catalogue, url: str) -> Vendors:
+def _simulated(catalogue: Catalogue, url: str, keys: KeySource) -> Vendors:
     """The simulator never gets to see a real key, and knows the vendors' models, not those of one's own endpoints."""
-    return Vendors(FixedKeySource(SIMULATED_KEY), [model for model in catalogue if model.base_url is None], url)
+    return Vendors(keys, [model for model in catalogue if model.base_url is None], url)
 
 
 def _variables(settings: Settings, catalogue: Catalogue) -> dict[str, str]:

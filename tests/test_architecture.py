@@ -135,6 +135,7 @@ BUILDERS = {
     "SsmKeySource": {"service.vendors"},
     "EnvironmentKeySource": {"service.vendors"},
     "FixedKeySource": {"service.vendors"},
+    "PrefixedKeySource": {"service.vendors"},
     "open_vendors": RESOURCES,
     "open_store": RESOURCES | {"service.seed"},
     "AwsClients": RESOURCES | {"service.seed"},

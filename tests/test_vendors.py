@@ -12,7 +12,7 @@ from service.aws_clients import AwsClients
 from service.catalogue import load_catalogue
 from service.config import Settings
 from service.domain import CallKind
-from service.errors import KeyNotFound, ModelKeyRejected
+from service.errors import KeyAccessDenied, KeyNotFound, ModelKeyRejected
 from service.llm.registry import ADAPTERS
 from service.resources import open_resources
 from service.vendors import SIMULATED_KEY, Vendors, key_names, open_vendors
@@ -87,14 +87,22 @@ async def test_without_any_key_and_with_the_simulator_off_no_model_takes_part(op
     assert not vendors.simulated
 
 
-@pytest.mark.parametrize("source", [{}, {"SAYINGS_KEYS": "ssm", "AWS_REGION": REGION}])
-async def test_a_simulator_elsewhere_answers_for_all_and_never_gets_a_real_key(
-    source: dict[str, str], opened: Opener, moto_url: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_simulator_elsewhere_gets_only_keys_from_ssm_that_were_made_for_it(
+    opened: Opener, moto_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ssm_client(moto_url, monkeypatch) as ssm:
         await put_key(ssm, "/api-key/anthropic", "sk-real-in-ssm")
+        await put_key(ssm, "/api-key/openai", f"{SIMULATED_KEY}-openai")
 
-    vendors = await opened(SIMULATOR | ANTHROPIC_KEY | OPENAI_KEY | source)
+    vendors = await opened(SIMULATOR | {"SAYINGS_KEYS": "ssm", "AWS_REGION": REGION})
+
+    assert (await vendors.keys.fetch("/api-key/openai")).reveal() == f"{SIMULATED_KEY}-openai"
+    with pytest.raises(KeyAccessDenied):
+        await vendors.keys.fetch("/api-key/anthropic")
+
+
+async def test_a_simulator_elsewhere_answers_for_all_and_never_gets_a_real_key(opened: Opener) -> None:
+    vendors = await opened(SIMULATOR | ANTHROPIC_KEY | OPENAI_KEY)
 
     assert ids(vendors) == CLAUDE + GPT
     assert vendors.simulator_url == SIMULATOR["SAYINGS_SIMULATOR"]
