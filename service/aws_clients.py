@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.errors import ConfigError
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aioboto3 import Session
     from aiobotocore.config import AioConfig
     from types_aiobotocore_dynamodb.client import DynamoDBClient
+    from types_aiobotocore_lambda.client import LambdaClient
     from types_aiobotocore_ssm.client import SSMClient
 
 CONNECT_SECONDS = 1.0
@@ -27,22 +28,26 @@ class AwsClients:
         self._region = region
         self._stack = stack
         self._session: Session | None = None
-        self._dynamodb: DynamoDBClient | None = None
-        self._ssm: SSMClient | None = None
+        self._clients: dict[str, Any] = {}
 
     async def dynamodb(self) -> "DynamoDBClient":
-        if self._dynamodb is None:
-            with _settings_refused():
-                opening = self._open_session().client("dynamodb", config=_config())
-                self._dynamodb = await self._stack.enter_async_context(opening)
-        return self._dynamodb
+        client: DynamoDBClient = await self._client("dynamodb")
+        return client
 
     async def ssm(self) -> "SSMClient":
-        if self._ssm is None:
+        client: SSMClient = await self._client("ssm")
+        return client
+
+    async def lambda_(self) -> "LambdaClient":
+        client: LambdaClient = await self._client("lambda")
+        return client
+
+    async def _client(self, service: Any) -> Any:
+        if service not in self._clients:
             with _settings_refused():
-                opening = self._open_session().client("ssm", config=_config())
-                self._ssm = await self._stack.enter_async_context(opening)
-        return self._ssm
+                opening = self._open_session().client(service, config=_config())
+                self._clients[service] = await self._stack.enter_async_context(opening)
+        return self._clients[service]
 
     def _open_session(self) -> "Session":
         import aioboto3  # a second of imports that one machine without AWS never pays

@@ -23,11 +23,16 @@ async def running(jobs: Mapping[str, Job], listener: Listener) -> AsyncIterator[
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def contained(name: str, job: Job, listener: Listener) -> bool:
+    """Run a job once; whether it ended well. A defect is reported and goes no further."""
+    try:
+        await job()
+    except Exception as error:  # noqa: BLE001 - a defect in one job must not take the process down
+        listener.emit(Unexpected(name, error))
+        return False
+    return True
+
+
 async def _supervise(name: str, job: Job, listener: Listener) -> None:
-    while True:
-        try:
-            await job()
-            return
-        except Exception as error:  # noqa: BLE001 - a defect in one job must not take the process down
-            listener.emit(Unexpected(name, error))
-            await asyncio.sleep(RESTART_SECONDS)
+    while not await contained(name, job, listener):  # noqa: ASYNC110 - a pause, not a poll
+        await asyncio.sleep(RESTART_SECONDS)

@@ -22,6 +22,8 @@ Switch = Literal["on", "off"]
 # As browsers send it: lower case, no path.
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.\-/:]{1,2048}")  # or its ARN
+LAMBDA_ROUNDS = "lambda:"
+_WORKER = re.compile(r"lambda:[A-Za-z0-9_:-]{1,170}")  # a function's name or its ARN
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
@@ -34,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Literal["environment", "ssm"] = "environment"
     simulator: str = "auto"
     catalogue: str = ""
-    rounds: Literal["in-process", "off"] = "in-process"
+    rounds: str = "in-process"
     round_interval_seconds: Seconds = 900
     last_resort: Switch = "on"
     live_every: Count = 0
@@ -55,6 +57,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def origins(self) -> frozenset[str]:
         return frozenset(filter(None, map(str.strip, self.allowed_origins.split(","))))
+
+    @property
+    def worker_function(self) -> str | None:
+        """The Lambda function that makes rounds for this process, if one does."""
+        return self.rounds.removeprefix(LAMBDA_ROUNDS) if self.rounds.startswith(LAMBDA_ROUNDS) else None
 
     @property
     def uses_aws(self) -> bool:
@@ -108,6 +115,9 @@ def _check(settings: Settings) -> None:
             raise ConfigError("SAYINGS_ALLOWED_ORIGINS", f"{origin!r} is not an origin such as https://example.com")
     if settings.simulator not in ("auto", "off") and not is_http_url(settings.simulator):
         raise ConfigError("SAYINGS_SIMULATOR", f"{settings.simulator!r} is none of auto, off or a URL")
+    if settings.rounds not in ("in-process", "off") and not _WORKER.fullmatch(settings.rounds):
+        problem = f"{settings.rounds!r} is none of in-process, off or lambda:<function>"
+        raise ConfigError("SAYINGS_ROUNDS", problem)
     if settings.otel_exporter_otlp_endpoint and not is_http_url(settings.otel_exporter_otlp_endpoint):
         raise ConfigError("OTEL_EXPORTER_OTLP_ENDPOINT", f"{settings.otel_exporter_otlp_endpoint!r} is not a URL")
     if settings.uses_aws and not _REGION.fullmatch(settings.aws_region):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model, Price
+from service.deadline import within
 from service.domain import FeedbackType, Generation, Origin, VoteResult, feedback_id, model_source
 from service.errors import (
     BodyTooLarge,
@@ -212,7 +213,7 @@ def _voter_cookie(voter: str, *, secure: bool) -> str:
 
 async def _state(check: Callable[[], Awaitable[None]]) -> str:
     try:
-        async with asyncio.timeout(READY_SECONDS):
+        async with asyncio.timeout(within(READY_SECONDS)):
             await check()
     except TimeoutError:
         return "timeout"

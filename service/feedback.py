@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from service.catalogue import Catalogue
+from service.deadline import within
 from service.domain import FeedbackType, Saying, Vote, VoteResult, saying_id
 from service.errors import InvalidRequest, SayingNotFound, SourceMismatch, StorageFull, StoreError, VoteNotStored
 from service.store.base import Store
@@ -65,7 +66,7 @@ class Feedback:
 
     async def _bounded(self, work: Coroutine[Any, Any, T], operation: str) -> T:
         try:
-            async with asyncio.timeout(VOTE_SECONDS):
+            async with asyncio.timeout(within(VOTE_SECONDS)):
                 return await work
         except (StoreError, TimeoutError) as error:
             self._listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))

@@ -10,6 +10,7 @@ from itertools import count
 from service.aws_services import aws_services
 from service.catalogue import Model
 from service.collection import random_builtin
+from service.deadline import within
 from service.domain import CallKind, Generation, Origin, Saying
 from service.errors import DependencyError, ModelBadResponse, ModelError, NoSayingAvailable, StoreError
 from service.llm.gateway import Gateway
@@ -134,7 +135,7 @@ class Flow:
 
     async def _from_database(self) -> tuple[Saying | None, str]:
         try:
-            async with asyncio.timeout(DATABASE_SECONDS):
+            async with asyncio.timeout(within(DATABASE_SECONDS)):
                 return await self._store.random_saying(), "database_empty"
         except TimeoutError:
             error, reason = StoreError("The database did not answer in time."), "database_timeout"
@@ -146,9 +147,10 @@ class Flow:
     async def _from_model(self, search: _Search) -> tuple[Saying | None, str]:
         if not self._models:
             return None, "no_model"
-        deadline = time.monotonic() + LIVE_SECONDS
+        seconds = within(LIVE_SECONDS)
+        deadline = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(LIVE_SECONDS):
+            async with asyncio.timeout(seconds):
                 saying = await self._write_live(self._choose_model(self._models), search)
         except TimeoutError:
             return None, "live_timeout"
@@ -161,7 +163,7 @@ class Flow:
 
     async def _write_live(self, model: Model, search: _Search) -> Saying:
         service = random.choice(aws_services().names)
-        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=MODEL_SECONDS)
+        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=within(MODEL_SECONDS))
         search.api_latency_ms = written.generation.latency_ms
         if not written.sayings:
             error = ModelBadResponse("The model wrote nothing that may be shown.")

@@ -16,6 +16,7 @@ from service.keys import KeyStore
 from service.llm.gateway import Gateway
 from service.llm.registry import ADAPTERS, Adapters
 from service.pool import Pool
+from service.round_trigger import RoundTrigger
 from service.serves import ServeCounter
 from service.store.address import open_store
 from service.store.base import Spend, Store
@@ -40,6 +41,7 @@ class Resources:
     pool: Pool
     gateway: Gateway
     filler: PoolFiller
+    round_trigger: RoundTrigger | None
     serves: ServeCounter
     endpoints: Endpoints
 
@@ -84,6 +86,8 @@ async def open_resources(
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
         )
+        worker = settings.worker_function
+        round_trigger = None if worker is None else RoundTrigger(worker, store, aws, listener)
         feedback = Feedback(store, catalogue, listener)
         stack.push_async_callback(feedback.close)
         endpoints = Endpoints(
@@ -104,6 +108,7 @@ async def open_resources(
             pool=pool,
             gateway=gateway,
             filler=filler,
+            round_trigger=round_trigger,
             serves=serves,
             endpoints=endpoints,
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from service.aws_services import aws_services
 from service.catalogue import Model
+from service.deadline import within
 from service.domain import CallKind, Saying
 from service.errors import DependencyError, ModelBadResponse, StoreError
 from service.llm.gateway import Gateway
@@ -68,14 +69,14 @@ class Round:
         """Ask once, and once more for just the services left without a saying."""
         known = set(self._pool.ids)
         first = await self._gateway.write(
-            model, services, kind=CallKind.ROUND, timeout=model.timeout_seconds, known=known
+            model, services, kind=CallKind.ROUND, timeout=within(model.timeout_seconds), known=known
         )
         if not first.missing:
             return list(first.sayings)
         known.update(saying.saying_id for saying in first.sayings)
         try:
             second = await self._gateway.write(
-                model, first.missing, kind=CallKind.ROUND, timeout=model.timeout_seconds, known=known
+                model, first.missing, kind=CallKind.ROUND, timeout=within(model.timeout_seconds), known=known
             )
         except DependencyError:
             if not first.sayings:

@@ -1,0 +1,108 @@
+"""API Gateway's events as requests, and responses as what it expects back: REST payload v1 and HTTP payload v2.
+
+Events may be malformed, so that nothing about their shape is taken for granted: fields can be null, missing or of
+another type than documented.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from multidict import CIMultiDict
+
+from service.errors import InvalidRequest
+from service.http import Request, Response
+
+Event = Mapping[str, Any]
+
+
+class Payload(Enum):
+    """Which form an event has. INTERNAL: a schedule or a warm-up, for which nobody waits."""
+
+    V1 = auto()
+    V2 = auto()
+    INTERNAL = auto()
+    UNKNOWN = auto()
+
+
+def payload_of(event: object) -> Payload:
+    if not isinstance(event, Mapping):
+        return Payload.UNKNOWN
+    if event.get("version") == "2.0" and isinstance(_part(event, "requestContext").get("http"), Mapping):
+        return Payload.V2
+    if isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str):
+        return Payload.V1
+    if event.get("source") in ("aws.events", "aws.scheduler") or event.get("warmup") is True:
+        return Payload.INTERNAL
+    return Payload.UNKNOWN
+
+
+def request_line(event: Event, payload: Payload) -> Request:
+    """The request without its body."""
+    if payload is Payload.V2:
+        return _v2_request(event)
+    return Request(event["httpMethod"], event["path"], _v1_headers(event), secure=True)
+
+
+async def body_of(event: Event) -> bytes:
+    """The request's body. Raises InvalidRequest when it says base64 and is not."""
+    body = event.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise InvalidRequest("The body did not arrive whole.")
+    if event.get("isBase64Encoded") is not True:
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("The body did not arrive whole.") from error
+
+
+def answer_of(response: Response, payload: Payload) -> dict[str, Any]:
+    """The response in the form that belongs to the event's. Cookies have a place of their own in each."""
+    cookie = response.headers.pop("Set-Cookie", None)
+    answer: dict[str, Any] = {
+        "statusCode": response.status,
+        "headers": response.headers,
+        "body": response.body.decode(),
+        "isBase64Encoded": False,
+    }
+    if cookie is not None:
+        answer |= {"cookies": [cookie]} if payload is Payload.V2 else {"multiValueHeaders": {"Set-Cookie": [cookie]}}
+    return answer
+
+
+def _v2_request(event: Event) -> Request:
+    context = event["requestContext"]
+    method, path = context["http"].get("method"), event.get("rawPath")
+    headers = CIMultiDict(_texts(_part(event, "headers")))
+    cookies = event.get("cookies")
+    if isinstance(cookies, list):
+        headers["Cookie"] = "; ".join(cookie for cookie in cookies if isinstance(cookie, str))
+    stage = f"/{context.get('stage')}/"
+    path = path if isinstance(path, str) else ""
+    if stage != "/$default/" and path.startswith(stage):
+        path = path[len(stage) - 1 :]
+    return Request(method if isinstance(method, str) else "", path, headers, secure=True)
+
+
+def _v1_headers(event: Event) -> CIMultiDict[str]:
+    """`multiValueHeaders` where there are any: `headers` has just the last of each."""
+    headers = CIMultiDict(_texts(_part(event, "headers")))
+    for name, values in _part(event, "multiValueHeaders").items():
+        if isinstance(name, str) and isinstance(values, list) and all(isinstance(value, str) for value in values):
+            headers[name] = ("; " if name.lower() == "cookie" else ", ").join(values)
+    return headers
+
+
+def _part(event: Event, name: str) -> Mapping[Any, Any]:
+    """An object inside the event; empty where it is null, missing or something else."""
+    part = event.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _texts(part: Mapping[Any, Any]) -> dict[str, str]:
+    return {name: value for name, value in part.items() if isinstance(name, str) and isinstance(value, str)}
