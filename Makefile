@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast seed worker lint check format lock clean
+.PHONY: help run test test-fast seed worker lint check format lock scale image clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ lock: $(VENV)/development ## Lock the newest dependencies that pyproject.toml al
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+scale: $(VENV)/development ## Count AWS operations per request again and renew the tables of deploy/SCALE.md
+	@$(BIN)/python -m deploy.scale --update
+
+image: ## Build the container image (needs Docker)
+	docker build -f deploy/containers/Dockerfile -t cloud-sayings --build-arg REVISION=$$(git rev-parse HEAD) .
 
 clean: ## Remove everything that was set up or built (not your data)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

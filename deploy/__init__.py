@@ -1,0 +1,1 @@
+"""The deployments: templates, the container image, and the tools around them."""

@@ -1,0 +1,68 @@
+"""A small judge of IAM: whether the statements of a role allow an access. Knows what our policies use, and no more."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.deploy.stack import Stack
+
+
+@dataclass(frozen=True)
+class Access:
+    """One action on one resource; `context` is what conditions look at."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that allows: any of its actions on any of its resources, if every condition holds."""
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Mapping[str, Sequence[str]]
+
+    def allows(self, access: Access) -> bool:
+        return (
+            any(_matches(action.lower(), access.action.lower()) for action in self.actions)
+            and any(_matches(resource, access.resource) for resource in self.resources)
+            and all(access.context.get(key) in values for key, values in self.conditions.items())
+        )
+
+
+def statements(stack: Stack, role: str) -> list[Statement]:
+    """All that a role may do. Anything that could not be judged here fails."""
+    properties = stack.properties(role)
+    assert "ManagedPolicyArns" not in properties
+    return [_statement(each) for policy in properties["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+
+
+def allowed(access: Access, granted: Sequence[Statement]) -> bool:
+    return any(statement.allows(access) for statement in granted)
+
+
+def _statement(raw: dict[str, Any]) -> Statement:
+    assert raw["Effect"] == "Allow"
+    assert set(raw) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+    assert set(raw.get("Condition", {})) <= {"StringEquals"}
+    conditions = raw.get("Condition", {}).get("StringEquals", {})
+    return Statement(
+        raw["Sid"],
+        _listed(raw["Action"]),
+        _listed(raw["Resource"]),
+        {key: _listed(values) for key, values in conditions.items()},
+    )
+
+
+def _listed(one_or_more: str | list[str]) -> list[str]:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """As IAM has it: `*` is any text, `?` any character."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, text) is not None

@@ -1,0 +1,236 @@
+"""What both functions ask of AWS: their use cases run through the service's own clients, recorded on the wire."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import unquote
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+
+from service.aws_clients import AwsClients
+from service.collection import collection
+from service.config import Settings
+from service.http import Request, Router
+from service.resources import Resources, open_resources
+from service.simulator import Simulator
+from service.store.dynamodb import DynamoStore, create_tables
+from service.vendors import SIMULATED_KEY
+from telemetry.events import Silence
+from tests.deploy.iam import Access
+from tests.deploy.stack import ACCOUNT, REGION, Stack
+from workers.fleet import fleet_rounds
+
+VENDORS = {"anthropic", "openai"}
+_INVOCATION = "/2015-03-31/functions/"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to AWS as it went over the wire."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+
+
+Needs = dict[str, list[Access]]
+
+
+async def needs(stack: Stack, moto_url: str) -> Needs:
+    """What each role is needed for: the calls the code makes, and those that AWS makes in its name."""
+    calls = await _record(stack, moto_url)
+    by_role = {
+        role: [access for call in calls[function] for access in _accesses(call, stack)] + _on_behalf(stack, function)
+        for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))
+    }
+    return by_role | {"ScheduleRole": _by_schedule(stack)}
+
+
+async def _record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
+    """The calls of each function, by its logical id."""
+    async with AsyncExitStack() as opened:
+        # A machine that is busy with other things may take its time.
+        opened.enter_context(patch("service.aws_clients.READ_SECONDS", 30.0))
+        simulator_url = await opened.enter_async_context(Simulator(seed=1, speed=0).serve())
+        await _prepare(stack, moto_url)
+        recorded = {}
+        for function, use in (("ApiFunction", _use_api), ("WorkerFunction", _use_worker)):
+            async with _recorder(moto_url) as (url, calls):
+                with patch.dict(os.environ, _credentials(url)):
+                    environ = stack.environment(function) | {
+                        "SAYINGS_SIMULATOR": simulator_url,
+                        "SAYINGS_LIVE_EVERY": "1",
+                    }
+                    settings = Settings.from_env(environ)
+                    async with open_resources(settings, environ, Silence()) as resources:
+                        await use(resources)
+            recorded[function] = calls
+        return recorded
+
+
+async def _use_api(resources: Resources) -> None:
+    """Every route: sayings from the database and live, votes of every kind; then what is done beside requests."""
+    router, visited = Router(resources.endpoints.routes), set()
+
+    async def ask(method: str, path: str, body: object = None) -> Any:
+        found = router.find(method, path)
+        assert found is not None, path
+        route, parameters = found
+        headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={'a' * 32}"})
+        request = Request(method, path, headers, json.dumps(body).encode(), parameters)
+        response = await route.handler(request)
+        assert response.status == 200, response.body
+        visited.add(route.operation)
+        return json.loads(response.body)
+
+    for route in resources.endpoints.routes:
+        if route.method == "GET" and "{" not in route.path:
+            await ask("GET", route.path)
+    live: dict[str, Any] = {}
+    for _ in range(60):  # whose turn it is to write is drawn by lot
+        saying = await ask("GET", "/sayings")
+        if saying["origin"] == "live":
+            live[saying["vendor"]] = saying
+        if len(live) == len(VENDORS):
+            break
+    assert live.keys() == VENDORS, saying
+    vote = {"sayingId": saying["sayingId"], "source": saying["source"]}
+    for feedback in ("POSITIVE", "NEGATIVE"):
+        await ask("POST", "/feedback", vote | {"feedbackType": feedback})
+    await ask("DELETE", f"/feedback/{vote['sayingId']}")
+    assert visited == {route.operation for route in resources.endpoints.routes}
+
+    await resources.filler.fill()
+    await resources.serves.flush()
+    assert resources.round_trigger is not None
+    assert await resources.round_trigger.pull()
+
+
+async def _use_worker(resources: Resources) -> None:
+    finished = await fleet_rounds(resources).run()
+    assert finished is not None
+    assert all(report.sayings for report in finished.models), finished
+
+
+async def _prepare(stack: Stack, moto_url: str) -> None:
+    """The tables, with some of the collection, and the keys."""
+    settings = Settings.from_env(stack.environment("ApiFunction"))
+    with patch.dict(os.environ, _credentials(moto_url)):
+        async with AsyncExitStack() as opened:
+            aws = AwsClients(REGION, opened)
+            dynamodb, prefix = await aws.dynamodb(), settings.store.removeprefix("dynamodb://")
+            await create_tables(dynamodb, prefix)
+            await DynamoStore(dynamodb, prefix).put_sayings(collection()[:5])
+            ssm = await aws.ssm()
+            for name in (settings.claude_parameter_name, settings.openai_parameter_name):
+                await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString", Overwrite=True)
+
+
+def _credentials(url: str) -> dict[str, str]:
+    return {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+@asynccontextmanager
+async def _recorder(moto_url: str) -> AsyncIterator[tuple[str, list[Call]]]:
+    """A server that notes every call and passes it on to moto; functions it takes as invoked itself."""
+    calls: list[Call] = []
+
+    async def forward(request: web.Request) -> web.Response:
+        body = await request.read()
+        call = _call(request, body)
+        calls.append(call)
+        if call.service == "lambda":
+            return web.Response(status=202)
+        headers = {name: value for name, value in request.headers.items() if name != "Host"}
+        async with session.post(moto_url + request.path, data=body, headers=headers) as answer:
+            return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", forward)
+    runner = web.AppRunner(app)
+    async with aiohttp.ClientSession() as session:
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}", calls
+        finally:
+            await runner.cleanup()
+
+
+def _call(request: web.Request, body: bytes) -> Call:
+    if request.path.startswith(_INVOCATION):
+        name = unquote(request.path.removeprefix(_INVOCATION).removesuffix("/invocations"))
+        return Call("lambda", "Invoke", {"FunctionName": name})
+    api, _, operation = request.headers["X-Amz-Target"].partition(".")
+    return Call({"DynamoDB_20120810": "dynamodb", "AmazonSSM": "ssm"}[api], operation, json.loads(body))
+
+
+def _accesses(call: Call, stack: Stack) -> list[Access]:
+    """What IAM judges when the call arrives."""
+    place = f"{REGION}:{ACCOUNT}"
+    match call:
+        case Call("dynamodb", "TransactWriteItems"):
+            writes = [write for item in call.parameters["TransactItems"] for write in item.items()]
+            return [
+                Access(f"dynamodb:{kind}{'' if kind.endswith('Item') else 'Item'}", _table(write["TableName"]))
+                for kind, write in writes
+            ]
+        case Call("dynamodb", operation, {"TableName": table, "IndexName": index}):
+            return [Access(f"dynamodb:{operation}", f"{_table(table)}/index/{index}")]
+        case Call("dynamodb", operation, {"TableName": table}):
+            return [Access(f"dynamodb:{operation}", _table(table))]
+        case Call("ssm", operation, {"Name": name, "WithDecryption": True}):
+            parameter = f"arn:aws:ssm:{place}:parameter/{name.removeprefix('/')}"
+            by_parameter_store = {
+                "kms:ViaService": f"ssm.{REGION}.amazonaws.com",
+                "kms:EncryptionContext:PARAMETER_ARN": parameter,
+            }
+            return [
+                Access(f"ssm:{operation}", parameter),
+                Access("kms:Decrypt", stack.arn("ParameterKey"), by_parameter_store),
+            ]
+        case Call("lambda", "Invoke"):
+            return [
+                Access("lambda:InvokeFunction", f"arn:aws:lambda:{place}:function:{call.parameters['FunctionName']}")
+            ]
+    raise NotImplementedError(call)
+
+
+def _table(name: str) -> str:
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def _on_behalf(stack: Stack, function: str) -> list[Access]:
+    """What Lambda itself does with a function's role, as the template asks for it."""
+    properties = stack.properties(function)
+    # The log group's ARN ends in `:*`, which stands for its streams.
+    streams = stack.arn(_log_group(stack, properties)).removesuffix("*") + "log-stream:2026/11/20/[$LATEST]0a"
+    done = [Access("logs:CreateLogStream", streams), Access("logs:PutLogEvents", streams)]
+    if stack.template["Globals"]["Function"]["Tracing"] == "Active":
+        done += [Access("xray:PutTraceSegments", "*"), Access("xray:PutTelemetryRecords", "*")]
+    if "EventInvokeConfig" in properties:
+        done.append(
+            Access("sqs:SendMessage", properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"])
+        )
+    return done
+
+
+def _log_group(stack: Stack, properties: dict[str, Any]) -> str:
+    name = properties["LoggingConfig"]["LogGroup"]
+    groups = stack.of_type("AWS::Logs::LogGroup")
+    return next(group for group, found in groups.items() if found["LogGroupName"] == name)
+
+
+def _by_schedule(stack: Stack) -> list[Access]:
+    """What EventBridge Scheduler does with its role."""
+    target = stack.properties("WorkerSchedule")["Target"]
+    return [
+        Access("lambda:InvokeFunction", target["Arn"]),
+        Access("sqs:SendMessage", target["DeadLetterConfig"]["Arn"]),
+    ]

@@ -1,0 +1,219 @@
+"""The ECS template against the image, the settings, the collector and every call that the code makes."""
+
+from dataclasses import replace
+
+import pytest
+import yaml
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+
+from service.app import KEEP_ALIVE_SECONDS
+from service.config import Settings
+from service.flow import LIVE_SECONDS
+from tests.deploy.counts import counted
+from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
+from tests.deploy.iam import Access, Statement, allowed, statements
+from tests.deploy.image import DOCKERFILE, USER, Step, read_steps
+from tests.deploy.stack import ACCOUNT, REGION
+
+STACK = EcsStack()
+OURS = [("ApiTask", "api"), ("WorkerTask", "worker")]
+TASKS = [task for task, _ in OURS]
+COLLECTOR = yaml.safe_load(TEMPLATE.with_name("collector.yaml").read_text())
+
+each_of_ours = pytest.mark.parametrize(("task", "name"), OURS)
+each_task = pytest.mark.parametrize("task", TASKS)
+
+
+@pytest.mark.slow
+def test_the_linter_has_nothing_to_say() -> None:
+    assert lint_file(TEMPLATE) == []
+
+
+class TestContainers:
+    @each_of_ours
+    def test_it_starts_with_the_settings_it_is_given(self, task: str, name: str) -> None:
+        environ = STACK.environ(task, name)
+
+        settings = Settings.from_env(environ)  # refuses what it does not know
+
+        assert settings.store == f"dynamodb://{PREFIX}"
+        assert (settings.keys, settings.simulator) == ("ssm", "off")
+        assert (settings.daily_cap_usd, settings.hourly_cap_usd) == (5.0, 1.0)
+        assert settings.rounds == "off" or name == "worker"
+        assert settings.trusted_proxies == (1 if name == "api" else 0)
+
+    @each_of_ours
+    def test_it_can_neither_write_nor_rise(self, task: str, name: str) -> None:
+        container = STACK.container(task, name)
+
+        assert container["User"] == f"{USER}:{USER}"
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["LinuxParameters"] == {"InitProcessEnabled": True, "Capabilities": {"Drop": ["ALL"]}}
+        assert container["StopTimeout"] > 10
+
+    def test_both_run_the_same_image_by_a_tag_that_must_be_named(self) -> None:
+        images = {STACK.container(task, name)["Image"] for task, name in OURS}
+
+        assert images == {f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/cloud-sayings:1.0"}
+        assert "Default" not in STACK.template["Parameters"]["ImageTag"]
+        assert [STACK.container(task, name)["Command"] for task, name in OURS] == [["service"], ["workers"]]
+
+    def test_the_health_check_is_that_of_the_image_which_ecs_does_not_see(self) -> None:
+        steps = read_steps(DOCKERFILE.read_text())
+        check = next(step for step in steps if step.instruction == "HEALTHCHECK")
+
+        expected = Step("CMD", check.arguments.split("CMD ", 1)[1]).words
+
+        assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *expected]
+
+    @each_task
+    def test_no_key_is_in_a_task_definition(self, task: str) -> None:
+        containers = STACK.properties(task)["ContainerDefinitions"]
+        named = {entry["Name"] for container in containers for entry in container["Environment"]}
+
+        assert not named & {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        assert not [container for container in containers if "Secrets" in container]
+
+
+class TestCollector:
+    @each_task
+    def test_it_gets_the_file_beside_the_template(self, task: str) -> None:
+        assert yaml.safe_load(STACK.environ(task, "collector")["AOT_CONFIG_CONTENT"]) == COLLECTOR
+
+    @each_of_ours
+    def test_it_listens_where_the_others_send(self, task: str, name: str) -> None:
+        endpoints = {protocol["endpoint"] for protocol in COLLECTOR["receivers"]["otlp"]["protocols"].values()}
+
+        assert STACK.environ(task, name)["OTEL_EXPORTER_OTLP_ENDPOINT"].removeprefix("http://") in endpoints
+
+    @each_task
+    def test_its_end_ends_nothing_else_and_its_memory_is_enough(self, task: str) -> None:
+        collector = STACK.container(task, "collector")
+
+        assert collector["Essential"] is False
+        assert collector["Memory"] > COLLECTOR["processors"]["memory_limiter"]["limit_mib"]
+        assert not [c for c in STACK.properties(task)["ContainerDefinitions"] if "DependsOn" in c]
+
+    def test_its_metrics_go_where_the_template_has_made_a_group(self) -> None:
+        group = COLLECTOR["exporters"]["awsemf"]["log_group_name"]
+
+        assert STACK.properties("MetricLogs")["LogGroupName"] == group
+        # Which is why it has no right, and in its file no wish, to set how long the group is kept.
+        assert "log_retention" not in COLLECTOR["exporters"]["awsemf"]
+
+    def test_every_metric_of_the_design_is_declared(self) -> None:
+        patterns = [
+            pattern
+            for declaration in COLLECTOR["exporters"]["awsemf"]["metric_declarations"]
+            for pattern in declaration["metric_name_selectors"]
+        ]
+
+        assert {name for pattern in patterns for name in pattern.strip("^$()").split("|")} == {
+            "TotalExecutionTime", "APILatency", "TokensUsed", "Cost", "Feedback", "Fallbacks", "Errors", "PoolSize",
+            "RoundSayings", "SpendReserved",
+        }  # fmt: skip
+
+
+# The roles, against every call that was counted. What the worker does not do the API does.
+ROUNDS = {"round", "round that is not one's turn", "fifty cold instances"}
+BY_ROLE = {"ApiRole": lambda kind: kind not in ROUNDS, "WorkerRole": lambda kind: kind in ROUNDS | {"key fetched"}}
+SENT_BY_THE_COLLECTOR = {
+    Access("xray:PutTraceSegments", "*"),
+    Access("xray:PutTelemetryRecords", "*"),
+    Access("logs:CreateLogStream", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/cloud-sayings/metrics:*"),
+    Access("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/cloud-sayings/metrics:*"),
+}
+
+
+ROLES = {role: statements(STACK, role) for role in BY_ROLE}
+STATEMENTS = [(role, statement) for role, own in ROLES.items() for statement in own]
+each_statement = pytest.mark.parametrize(
+    ("role", "statement"), STATEMENTS, ids=[f"{role}-{statement.sid}" for role, statement in STATEMENTS]
+)
+
+
+def needed(role: str) -> set[Access]:
+    kinds = [count for kind, count in counted().counts.items() if BY_ROLE[role](kind)]
+    touched = {one for count in kinds for call in count.calls for one in call.touched}
+    return {_access(action, resource) for action, resource in touched} | _both_keys() | SENT_BY_THE_COLLECTOR
+
+
+def _access(action: str, resource: str) -> Access:
+    if action.startswith("dynamodb:"):
+        return Access(action, f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{PREFIX}{resource}")
+    if action == "kms:Decrypt":
+        return Access(action, KEY_ARN)
+    return Access(action, f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{resource}")
+
+
+def _both_keys() -> set[Access]:
+    """One key was fetched; the other is asked for in the same way."""
+    environ = STACK.environ("WorkerTask", "worker")
+    names = (environ["CLAUDE_PARAMETER_NAME"], environ["OPENAI_PARAMETER_NAME"])
+    return {_access("ssm:GetParameter", name) for name in names}
+
+
+@pytest.mark.slow
+class TestRoles:
+    @pytest.mark.parametrize("role", ROLES)
+    def test_every_call_is_allowed(self, role: str) -> None:
+        assert [access for access in needed(role) if not allowed(access, ROLES[role])] == []
+
+    @each_statement
+    def test_one_missing_statement_is_noticed(self, role: str, statement: Statement) -> None:
+        others = [other for other in ROLES[role] if other != statement]
+
+        assert [access for access in needed(role) if not allowed(access, others)]
+
+    @each_statement
+    def test_no_action_and_no_resource_is_granted_in_vain(self, role: str, statement: Statement) -> None:
+        parts = [replace(statement, actions=[action]) for action in statement.actions]
+        parts += [replace(statement, resources=[resource]) for resource in statement.resources]
+
+        assert [part for part in parts if not any(part.allows(access) for access in needed(role))] == []
+
+    def test_only_what_knows_no_resource_is_granted_on_all(self) -> None:
+        everywhere = {statement.sid for _, statement in STATEMENTS if "*" in statement.resources}
+        execution = {each.sid for each in statements(STACK, "ExecutionRole") if "*" in each.resources}
+
+        assert everywhere == {"SendTraces"}
+        assert execution == {"LogInToTheRegistry"}
+
+
+class TestNetwork:
+    def test_only_the_load_balancer_reaches_a_task(self) -> None:
+        api, worker = STACK.properties("ApiGroup"), STACK.properties("WorkerGroup")
+
+        assert [rule["SourceSecurityGroupId"] for rule in api["SecurityGroupIngress"]] == ["LoadBalancerGroup.GroupId"]
+        assert "SecurityGroupIngress" not in worker
+
+    def test_http_only_leads_to_https(self) -> None:
+        (redirect,) = STACK.properties("HttpListener")["DefaultActions"]
+
+        assert redirect["RedirectConfig"]["Protocol"] == "HTTPS"
+        assert STACK.properties("HttpsListener")["Protocol"] == "HTTPS"
+
+    def test_a_request_under_way_outlives_its_task_leaving_and_no_connection_is_cut_first_by_the_api(self) -> None:
+        targets = {each["Key"]: each["Value"] for each in STACK.properties("Targets")["TargetGroupAttributes"]}
+        balancer = {each["Key"]: each["Value"] for each in STACK.properties("LoadBalancer")["LoadBalancerAttributes"]}
+
+        assert float(targets["deregistration_delay.timeout_seconds"]) > LIVE_SECONDS
+        assert float(balancer["idle_timeout.timeout_seconds"]) < KEEP_ALIVE_SECONDS
+
+
+class TestServices:
+    @pytest.mark.parametrize("service", ["ApiService", "WorkerService"])
+    def test_a_deployment_that_fails_is_rolled_back_and_takes_nothing_away_before(self, service: str) -> None:
+        deployment = STACK.properties(service)["DeploymentConfiguration"]
+
+        assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        assert deployment["MinimumHealthyPercent"] == 100
+
+    def test_the_api_scales_by_requests_and_no_update_undoes_it(self) -> None:
+        policy = STACK.properties("ApiScalingByRequests")["TargetTrackingScalingPolicyConfiguration"]
+
+        assert policy["PredefinedMetricSpecification"]["PredefinedMetricType"] == "ALBRequestCountPerTarget"
+        assert "DesiredCount" not in STACK.properties("ApiService")
+
+    def test_every_log_group_is_kept_for_a_while_only(self) -> None:
+        assert {group["RetentionInDays"] for group in STACK.of_type("AWS::Logs::LogGroup").values()} == {30}
