@@ -118,6 +118,7 @@ class _Connection:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{name}")
         self._connection: sqlite3.Connection | None = None
+        self._is_set_up = False
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` on the connection's thread. Raises StoreError."""
@@ -141,10 +142,12 @@ class _Connection:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            self._connection = connection
+            # Kept before it is of any use, so that it is closed also when the file turns out to be no database.
+            self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        if not self._is_set_up:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._is_set_up = True
         return self._connection
 
     def _close(self) -> None:
