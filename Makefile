@@ -2,16 +2,18 @@
 
 PYTHON ?= python3
 PORT ?= 8080
+STACK ?= sayings
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast seed worker lint check format lock scale image clean
+.PHONY: help run test test-fast seed worker lint check format lock package deploy deploy-local deploy-local-down \
+        cold-start scale image clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/runtime ## Serve page and API on http://localhost:8080 (PORT= changes it)
 	@echo "Starting Cloud Sayings …"
@@ -50,6 +52,23 @@ lock: $(VENV)/development ## Lock the newest dependencies that pyproject.toml al
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	@for name in emulator sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
+
+package: $(VENV)/development ## Package the Lambda functions into build/lambda.zip
+	@$(BIN)/python -m deploy.package
+
+deploy: $(VENV)/development ## Deploy to your AWS account (DRY_RUN=1 tells what would change; STACK=, PARAMETERS='Name=value …')
+	@$(BIN)/python -m deploy.cloud --stack $(STACK) $(if $(DRY_RUN),--plan) $(PARAMETERS)
+
+deploy-local: $(VENV)/development ## Bring the whole AWS deployment up on this machine (GATEWAY_PORT=, PARAMETERS=)
+	@$(if $(GATEWAY_PORT),GATEWAY_PORT=$(GATEWAY_PORT)) $(BIN)/python -m deploy.local up $(PARAMETERS)
+
+deploy-local-down: $(VENV)/development ## Stop and remove it
+	@$(BIN)/python -m deploy.local down
+
+cold-start: $(VENV)/development ## Measure the cold start through the real runtime client, SDKs late against early
+	@$(BIN)/python -m deploy.cold_start
 
 scale: $(VENV)/development ## Count AWS operations per request again and renew the tables of deploy/SCALE.md
 	@$(BIN)/python -m deploy.scale --update
@@ -58,6 +77,7 @@ image: ## Build the container image (needs Docker)
 	docker build -f deploy/containers/Dockerfile -t cloud-sayings --build-arg REVISION=$$(git rev-parse HEAD) .
 
 clean: ## Remove everything that was set up or built (not your data)
+	@test ! -d build/local || $(BIN)/python -m deploy.local down
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -65,7 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uses_aws(self) -> bool:
-        return self.keys == "ssm" or self.store.startswith("dynamodb:")
+        return self.keys == "ssm" or self.store.startswith("dynamodb:") or self.worker_function is not None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

@@ -151,7 +151,7 @@ class Flow:
         deadline = time.monotonic() + seconds
         try:
             async with asyncio.timeout(seconds):
-                saying = await self._write_live(self._choose_model(self._models), search)
+                saying = await self._write_live(self._choose_model(self._models), search, _of_the_model(seconds))
         except TimeoutError:
             return None, "live_timeout"
         except DependencyError as error:
@@ -161,9 +161,9 @@ class Flow:
         await self._keep(saying, deadline - time.monotonic())
         return saying, ""
 
-    async def _write_live(self, model: Model, search: _Search) -> Saying:
+    async def _write_live(self, model: Model, search: _Search, seconds: float) -> Saying:
         service = random.choice(aws_services().names)
-        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=within(MODEL_SECONDS))
+        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds)
         search.api_latency_ms = written.generation.latency_ms
         if not written.sayings:
             error = ModelBadResponse("The model wrote nothing that may be shown.")
@@ -181,3 +181,8 @@ class Flow:
                 self._pool.add([saying])
         except (StoreError, TimeoutError) as error:
             self._listener.emit(DependencyFailed("store", "put saying", type(error).__name__, str(error)))
+
+
+def _of_the_model(seconds: float) -> float:
+    """What of a live call's time is the model's: always less than the whole, also where a deadline has cut that."""
+    return max(0.0, min(MODEL_SECONDS, seconds - (LIVE_SECONDS - MODEL_SECONDS)))

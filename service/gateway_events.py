@@ -9,6 +9,7 @@ import binascii
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
+from urllib.parse import unquote, urlencode
 
 from multidict import CIMultiDict
 
@@ -30,9 +31,10 @@ class Payload(Enum):
 def payload_of(event: object) -> Payload:
     if not isinstance(event, Mapping):
         return Payload.UNKNOWN
-    if event.get("version") == "2.0" and isinstance(_part(event, "requestContext").get("http"), Mapping):
+    version = event.get("version")
+    if version == "2.0" and _are_texts(_http(event).get("method"), event.get("rawPath")):
         return Payload.V2
-    if isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str):
+    if version in (None, "1.0") and _are_texts(event.get("httpMethod"), event.get("path")):
         return Payload.V1
     if event.get("source") in ("aws.events", "aws.scheduler") or event.get("warmup") is True:
         return Payload.INTERNAL
@@ -42,12 +44,21 @@ def payload_of(event: object) -> Payload:
 def request_line(event: Event, payload: Payload) -> Request:
     """The request without its body."""
     if payload is Payload.V2:
-        return _v2_request(event)
-    return Request(event["httpMethod"], event["path"], _v1_headers(event), secure=True)
+        return Request(_http(event)["method"], _path(event, event["rawPath"]), _v2_headers(event), secure=True)
+    return Request(event["httpMethod"], _path(event, event["path"]), _v1_headers(event), secure=True)
+
+
+def target_bytes(event: Event, payload: Payload) -> int:
+    """How long the request's address was; a v1 event has the query in parsed form only."""
+    if payload is Payload.V2:
+        query = event.get("rawQueryString")
+        return len(event["rawPath"]) + (1 + len(query) if query and isinstance(query, str) else 0)
+    parameters = _part(event, "multiValueQueryStringParameters") or _part(event, "queryStringParameters")
+    return len(event["path"]) + (1 + len(_query(parameters)) if parameters else 0)
 
 
 async def body_of(event: Event) -> bytes:
-    """The request's body. Raises InvalidRequest when it says base64 and is not."""
+    """The request's body. Raises InvalidRequest when it is no text, or says base64 and is not."""
     body = event.get("body")
     if body is None:
         return b""
@@ -75,25 +86,35 @@ def answer_of(response: Response, payload: Payload) -> dict[str, Any]:
     return answer
 
 
-def _v2_request(event: Event) -> Request:
-    context = event["requestContext"]
-    method, path = context["http"].get("method"), event.get("rawPath")
+def _http(event: Event) -> Mapping[Any, Any]:
+    return _part(_part(event, "requestContext"), "http")
+
+
+def _path(event: Event, path: str) -> str:
+    """The path as the routes know it: without the stage that some addresses begin with, and decoded."""
+    stage = _part(event, "requestContext").get("stage")
+    if isinstance(stage, str) and path.startswith(f"/{stage}/"):
+        path = path[len(stage) + 1 :]
+    return unquote(path)
+
+
+def _query(parameters: Mapping[Any, Any]) -> str:
+    return urlencode(parameters, doseq=True, errors="surrogatepass")
+
+
+def _v2_headers(event: Event) -> CIMultiDict[str]:
     headers = CIMultiDict(_texts(_part(event, "headers")))
     cookies = event.get("cookies")
     if isinstance(cookies, list):
         headers["Cookie"] = "; ".join(cookie for cookie in cookies if isinstance(cookie, str))
-    stage = f"/{context.get('stage')}/"
-    path = path if isinstance(path, str) else ""
-    if stage != "/$default/" and path.startswith(stage):
-        path = path[len(stage) - 1 :]
-    return Request(method if isinstance(method, str) else "", path, headers, secure=True)
+    return headers
 
 
 def _v1_headers(event: Event) -> CIMultiDict[str]:
     """`multiValueHeaders` where there are any: `headers` has just the last of each."""
     headers = CIMultiDict(_texts(_part(event, "headers")))
     for name, values in _part(event, "multiValueHeaders").items():
-        if isinstance(name, str) and isinstance(values, list) and all(isinstance(value, str) for value in values):
+        if isinstance(name, str) and isinstance(values, list) and values and _are_texts(*values):
             headers[name] = ("; " if name.lower() == "cookie" else ", ").join(values)
     return headers
 
@@ -102,6 +123,10 @@ def _part(event: Event, name: str) -> Mapping[Any, Any]:
     """An object inside the event; empty where it is null, missing or something else."""
     part = event.get(name)
     return part if isinstance(part, Mapping) else {}
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _texts(part: Mapping[Any, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Asking the worker function for a round when the pools run low: once for the whole fleet, however many ask."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from telemetry.events import DependencyFailed, Listener
 TRIGGER_LEASE = "round-trigger"
 # As long as the fleet rests after a round: nobody asks for one that would be refused.
 TRIGGER_SECONDS = 60.0
+# The pool is low, not empty: a store or a Lambda service that is slow today is asked another time.
+_TIMEOUT_SECONDS = 3.0
 
 
 class RoundTrigger:
@@ -38,15 +41,17 @@ class RoundTrigger:
         from botocore.exceptions import BotoCoreError, ClientError  # loaded with the client at the latest
 
         try:
-            lease = await self._store.acquire_lease(
-                TRIGGER_LEASE, self._holder, now=self._clock(), seconds=TRIGGER_SECONDS
-            )
-            if lease is None:
-                return False
-            client = await self._aws.lambda_()
-            await client.invoke(FunctionName=self._function, InvocationType="Event", Payload=b"{}")
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                return await self._pull()
         except (StoreError, BotoCoreError, ClientError, OSError) as error:
             message = "The worker function could not be asked for a round."
             self._listener.emit(DependencyFailed("worker", "invoke", type(error).__name__, message))
             return False
+
+    async def _pull(self) -> bool:
+        lease = await self._store.acquire_lease(TRIGGER_LEASE, self._holder, now=self._clock(), seconds=TRIGGER_SECONDS)
+        if lease is None:
+            return False
+        client = await self._aws.lambda_()
+        await client.invoke(FunctionName=self._function, InvocationType="Event", Payload=b"{}")
         return True

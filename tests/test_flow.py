@@ -8,6 +8,7 @@ import pytest
 
 from service import flow as flow_module
 from service.collection import collection
+from service.deadline import deadline
 from service.domain import Origin
 from service.errors import (
     BudgetExhausted,
@@ -207,13 +208,15 @@ async def test_a_hanging_model_is_left_at_its_deadline(
     assert (served.origin, served.degraded) == (CACHE, "live_timeout")
 
 
-async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingListener) -> None:
+@pytest.mark.parametrize("left", [3600.0, 3.0])
+async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingListener, left: float) -> None:
     stage = Stage(events)
 
-    await stage.live()
+    with deadline(left):
+        await stage.live()
 
     [(_, seconds)] = stage.gateway.asked
-    assert seconds < LIVE_SECONDS
+    assert 0 < seconds < min(LIVE_SECONDS, left) - 0.4
     assert DATABASE_SECONDS < LIVE_SECONDS
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from service.deadline import within
-from service.lambda_process import Context, LambdaProcess, in_lambda
-from workers.fleet import FleetRounds, fleet_rounds
-
-# No round is longer than its lease.
-ROUND_SECONDS = 90.0
+from service.deadline import deadline, within
+from service.errors import StoreError
+from service.lambda_process import Context, InvocationFailed, LambdaProcess, in_lambda, start
+from telemetry.events import DependencyFailed
+from workers.fleet import KEEP_SECONDS, LEASE_SECONDS, fleet_rounds
+from workers.round import STORE_SECONDS
 
 
 class Worker:
@@ -20,21 +20,37 @@ class Worker:
 
     def __init__(self, process: LambdaProcess) -> None:
         self._process = process
-        self._rounds: FleetRounds = fleet_rounds(process.resources)
+        self._listener = process.resources.listener
+        self._rounds = fleet_rounds(process.resources)
 
     def handle(self, context: Context) -> dict[str, Any]:
-        """The round's report; `{"round": null}` when another worker has the lease."""
+        """The round's report; `{"round": null}` when another worker has the lease.
+
+        Raises StoreError when nobody can say, InvocationFailed when the time was up: Lambda counts both as errors.
+        """
         return self._process.run(self._handle(), context)
 
     async def _handle(self) -> dict[str, Any]:
-        async with asyncio.timeout(within(ROUND_SECONDS)):
-            finished = await self._rounds.run()
+        # No round is longer than its lease, and there is time left to give that back.
+        seconds = within(LEASE_SECONDS) - KEEP_SECONDS
+        if seconds <= STORE_SECONDS:  # before a lease is taken that might not be given back
+            raise InvocationFailed("There is no time left for a round.")
+        try:
+            # The models end in time for what they wrote to be stored and reported.
+            with deadline(seconds - STORE_SECONDS):
+                async with asyncio.timeout(seconds):
+                    finished = await self._rounds.run()
+        except TimeoutError:
+            raise InvocationFailed("The round did not end in time.") from None
+        except StoreError as error:
+            self._listener.emit(DependencyFailed("store", "acquire lease", type(error).__name__, str(error)))
+            raise
         return {"round": None if finished is None else msgspec.to_builtins(finished)}
 
 
 @cache
 def _worker() -> Worker:
-    return Worker(LambdaProcess(os.environ))
+    return Worker(start(os.environ))
 
 
 def handler(event: object, context: Context) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def context_files(root: Path) -> set[PurePosixPath]:
 
 def _files_below(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in (".git", ".venv", "node_modules")]
+        folders[:] = [name for name in folders if name not in (".git", ".venv", "build", "node_modules")]
         yield from (Path(folder, file) for file in files)
 
 

@@ -1,0 +1,56 @@
+"""Tools in environments of their own: the emulator and the SAM CLI each pin other versions of what the service uses."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from service.process import say
+
+ROOT = Path(__file__).parents[1]
+WHAT = {"emulator": "MiniStack", "sam": "the SAM CLI"}
+
+Command = Sequence[str | Path]
+
+
+class DeploymentFailed(Exception):
+    """What whoever deploys is told."""
+
+
+def environment(name: str) -> Path:
+    """The programs of build/venv-<name>, set up from requirements/<name>.txt if it is not. Raises DeploymentFailed."""
+    lock, folder = ROOT / f"requirements/{name}.txt", ROOT / f"build/venv-{name}"
+    ready, digest = folder / "ready", hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
+    if not ready.is_file() or ready.read_text() != digest:
+        say(f"Setting up {WHAT[name]} in build/{folder.name} (once, some 60 MB to download) …")
+        run_uv("venv", "--clear", "--python", sys.executable, folder)
+        run_uv("pip", "install", "--python", folder, "--require-hashes", "-r", lock)
+        ready.write_text(digest)
+    return folder / "bin"
+
+
+def run_uv(*arguments: str | Path) -> None:
+    """Run uv, silent unless something is wrong, trusting whom this machine trusts. Raises DeploymentFailed."""
+    run([sys.executable, "-m", "uv", "--quiet", "--system-certs", *arguments], "Packages could not be installed")
+
+
+def run(command: Command, failure: str, environ: Mapping[str, str] | None = None, log: Path | None = None) -> None:
+    """Run a program to its end, writing to the terminal or to a log. Raises DeploymentFailed if it fails."""
+    full = os.environ | (environ or {})
+    if log is None:
+        code = subprocess.run(command, cwd=ROOT, env=full, check=False).returncode  # noqa: S603
+    else:
+        with log.open("w") as file:
+            code = subprocess.run(  # noqa: S603
+                command, cwd=ROOT, env=full, stdout=file, stderr=subprocess.STDOUT, check=False
+            ).returncode
+    if code:
+        raise DeploymentFailed(f"{failure}{'.' if log is None else last_lines(log)}")
+
+
+def last_lines(log: Path) -> str:
+    """How a log ends, to put after what went wrong."""
+    ending = "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-12:])
+    return f"; {os.path.relpath(log)} ends in\n{ending}"

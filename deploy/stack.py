@@ -1,0 +1,97 @@
+"""The stack of deploy/template.yaml and what belongs into it, in an account or an emulator: as the AWS settings say."""
+
+import mimetypes
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
+from service.page import PAGE_FOLDER
+from service.process import say
+
+TEMPLATE = ROOT / "deploy/template.yaml"
+NAME = "sayings"
+
+
+class Stack:
+    """One by its name. Every method raises DeploymentFailed."""
+
+    def __init__(self, name: str = NAME) -> None:
+        self.name = name
+        # Like all tools of AWS but boto3, which would read AWS_DEFAULT_REGION alone.
+        self.session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+        if self.session.region_name is None:
+            raise DeploymentFailed("AWS_REGION is not set, nor is there a region in your AWS configuration.")
+        self.region: str = self.session.region_name
+
+    def deploy(
+        self, parameters: Mapping[str, str], *options: str, template: Path = TEMPLATE, log: Path | None = None
+    ) -> None:
+        """Create or update it by the SAM CLI, which says how it goes: on the terminal, or in a file."""
+        # In quotation marks, or the SAM CLI would take what stands before the first space.
+        values = [f'{name}="{value}"' for name, value in parameters.items()]
+        overrides = ["--parameter-overrides", *values] if values else []
+        command: Command = [
+            environment("sam") / "sam", "deploy", "--template-file", template, "--stack-name", self.name,
+            "--region", self.region, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-progressbar",
+            "--no-fail-on-empty-changeset", *options, *overrides,
+        ]  # fmt: skip
+        run(command, f"The stack {self.name} could not be deployed", {"SAM_CLI_TELEMETRY": "0"}, log)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        with refusals(f"The stack {self.name} cannot be read"):
+            stack = self.session.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def load_collection(self) -> None:
+        settings = {"SAYINGS_STORE": self.outputs["Store"], "AWS_REGION": self.region}
+        run([sys.executable, "-m", "service.seed"], "The collection could not be loaded", settings)
+
+    def upload_page(self) -> None:
+        """Put the page's files into their bucket, and have the distribution forget the ones it knows."""
+        say("Uploading the page …")
+        storage, distributions = self.session.client("s3"), self.session.client("cloudfront")
+        with refusals("The page could not be uploaded"):
+            for file in filter(Path.is_file, PAGE_FOLDER.rglob("*")):
+                storage.put_object(
+                    Bucket=self.outputs["PageBucketName"],
+                    Key=file.relative_to(PAGE_FOLDER).as_posix(),
+                    Body=file.read_bytes(),
+                    ContentType=_content_type(file),
+                    CacheControl="no-cache",
+                )
+            distributions.create_invalidation(
+                DistributionId=self.outputs["DistributionId"],
+                InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time())},
+            )
+
+
+def given(parameters: Sequence[str]) -> dict[str, str]:
+    """Parameters of the template by their names, from `Name=value`. Raises DeploymentFailed."""
+    for parameter in parameters:
+        if not re.fullmatch(r"[A-Za-z0-9]+=[^\"\\]*", parameter):
+            raise DeploymentFailed(f"{parameter!r} is not of the form Name=value.")
+    return dict(parameter.split("=", 1) for parameter in parameters)
+
+
+@contextmanager
+def refusals(failure: str) -> Iterator[None]:
+    """What AWS refuses, or does not answer, as DeploymentFailed."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentFailed(f"{failure}: {error}") from error
+
+
+def _content_type(file: Path) -> str:
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

@@ -1,0 +1,52 @@
+"""What a server does beside its requests, for where nothing runs between them: writing serves, filling the pool.
+
+It is begun beside a request when it is due; what is not finished by the time of the answer goes on beside the next one.
+"""
+
+import asyncio
+import time
+
+from service.background import contained
+from service.deadline import within
+from service.resources import Resources
+
+EVERY_SECONDS = 10.0
+
+
+class Upkeep:
+    """At most one at a time, at most once in `EVERY_SECONDS`."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._filler = resources.filler
+        self._serves = resources.serves
+        self._trigger = resources.round_trigger
+        self._listener = resources.listener
+        self._task: asyncio.Task[bool] | None = None
+        self._due_at: float | None = None
+
+    def begin_if_due(self) -> None:
+        """Never beside the process's first request, which is slow enough."""
+        now = time.monotonic()
+        if self._due_at is None:
+            self._due_at = now
+        elif now >= self._due_at:
+            self.begin()
+
+    def begin(self) -> None:
+        """Start it now, unless it is under way."""
+        self._due_at = time.monotonic() + EVERY_SECONDS
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
+
+    async def wait(self, seconds: float) -> None:
+        """Give it that long to finish."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=within(seconds))
+
+    async def _do(self) -> None:
+        await self._serves.flush()
+        if not self._filler.is_needed():
+            return
+        await self._filler.fill()
+        if self._filler.is_needed() and self._trigger is not None:
+            await self._trigger.pull()

@@ -1,0 +1,184 @@
+"""The functions' package: what is in it, for whom, and that it is all they need when Lambda's own client runs it."""
+
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import package as packaging
+from deploy.environments import DeploymentFailed
+from deploy.package import ARCHIVE, ON_AWS, Target, package, this_machine
+from service.collection import collection
+from service.config import Settings
+from service.simulator import Simulator
+from service.vendors import SIMULATED_KEY, key_names
+from tests.aws import put_key, ssm_client
+from tests.deploy.stack import TEMPLATE, Stack
+from tests.lambdas.gateway import Asked, answer
+from tests.lambdas.runtime_api import runtime
+from tests.lambdas.tables import tables_with
+
+pytestmark = pytest.mark.slow
+
+HERE = this_machine()
+both = pytest.mark.parametrize("target", [ON_AWS, HERE], ids=["on AWS", "here"])
+
+# The field of an ELF header that says which machine a library is for.
+MACHINES = {"arm64": 183, "x86_64": 62}
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, Path]:
+    folder = tmp_path_factory.mktemp("packages")
+    return {ON_AWS: package(ON_AWS, folder / "aws.zip"), HERE: package(HERE, folder / "here.zip")}
+
+
+def names(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as zipped:
+        return zipped.namelist()
+
+
+@pytest.fixture
+def unpacked(archives: dict[Target, Path], tmp_path: Path) -> Path:
+    with zipfile.ZipFile(archives[HERE]) as zipped:
+        zipped.extractall(tmp_path / "task")
+    return tmp_path / "task"
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions run by a Python that has Lambda's runtime client, what that needs, and nothing else."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    (packages,) = (tmp_path / "bare/lib").glob("python*/site-packages")
+    for name in ("awslambdaric", "simplejson", "snapshot-restore-py"):
+        for file in metadata.files(name) or ():
+            if ".." not in file.parts:
+                (packages / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.locate(), packages / file)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare/bin/python"))
+
+
+@pytest.fixture
+def tables(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    return tables_with(collection()[:20], moto_url, monkeypatch)
+
+
+@pytest.fixture
+async def environ(
+    tables: dict[str, str], moto_url: str, simulator_url: str, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """What a function has around it, as the template gives it."""
+    async with ssm_client(moto_url, monkeypatch) as ssm:
+        for name in key_names(Settings()).values():
+            await put_key(ssm, name, SIMULATED_KEY)
+    return tables | {"SAYINGS_KEYS": "ssm", "SAYINGS_SIMULATOR": simulator_url, "SAYINGS_ROUNDS": "off"}
+
+
+@pytest.mark.usefixtures("bare_python")
+async def test_the_api_needs_nothing_beyond_its_package(unpacked: Path, environ: dict[str, str]) -> None:
+    async with runtime("service.lambda_handler.handler", root=unpacked, environ=environ) as function:
+        sayings = [answer(await function.invoke(Asked("GET", "/sayings").v1())).json for _ in range(4)]
+
+    assert [saying["origin"] for saying in sayings] == ["database"] * 3 + ["live"]
+    assert {saying["degraded"] for saying in sayings} == {None}
+
+
+@pytest.mark.usefixtures("bare_python")
+async def test_the_worker_needs_nothing_beyond_its_package(
+    unpacked: Path, environ: dict[str, str], simulator: Simulator
+) -> None:
+    async with runtime("workers.lambda_handler.handler", root=unpacked, environ=environ) as function:
+        report = await function.invoke({"source": "aws.scheduler"}, seconds=120)
+
+    assert [(model["sayings"], model["error_type"]) for model in report["round"]["models"]] == [(3, "")] * 4
+    assert {call.vendor for call in simulator.calls} == {"anthropic", "openai"}
+
+
+@both
+@pytest.mark.parametrize(
+    "useless",
+    [
+        r"(^|/)tests?/", r"\.pyc$", r"__pycache__", r"\.pyi$", r"^(pip|setuptools|moto|uv|rich)/",
+        r"^service/simulator/", r"^bin/", r"(^|/)RECORD$",
+    ],
+)  # fmt: skip
+def test_it_has_nothing_in_it_that_nobody_needs(target: Target, useless: str, archives: dict[Target, Path]) -> None:
+    assert [name for name in names(archives[target]) if re.search(useless, name)] == []
+
+
+@both
+def test_all_libraries_in_it_are_for_its_python_and_machine(target: Target, archives: dict[Target, Path]) -> None:
+    tag = f".cpython-{target.python.replace('.', '')}-"
+    with zipfile.ZipFile(archives[target]) as zipped:
+        libraries = {name: zipped.read(name)[:20] for name in zipped.namelist() if name.endswith(".so")}
+
+    assert libraries
+    for name, header in libraries.items():
+        assert tag in name or ".abi3." in name, name
+        if header.startswith(b"\x7fELF"):
+            assert struct.unpack_from("<H", header, 18) == (MACHINES[target.architecture],), name
+
+
+def test_what_is_tried_here_is_what_runs_on_aws(archives: dict[Target, Path]) -> None:
+    tag = re.compile(r"\.cpython-.*\.so$")
+    modules = [{tag.sub(".so", name) for name in names(archive)} for archive in archives.values()]
+
+    assert modules[0] == modules[1]
+
+
+def test_equal_inputs_make_equal_bytes(archives: dict[Target, Path], tmp_path: Path) -> None:
+    again = package(HERE, tmp_path / "lambda.zip")
+
+    assert again.read_bytes() == archives[HERE].read_bytes()
+
+
+def test_what_is_up_to_date_is_not_made_again(
+    archives: dict[Target, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Path(shutil.copyfile(archives[HERE], tmp_path / "lambda.zip"))
+    made: list[Target] = []
+    monkeypatch.setattr(packaging, "_make", lambda target, *_: made.append(target))
+
+    package(HERE, archive)
+    package(ON_AWS, archive)
+
+    assert made == [ON_AWS]
+
+
+def test_a_broken_archive_is_made_again(archives: dict[Target, Path], tmp_path: Path) -> None:
+    archive = tmp_path / "lambda.zip"
+    archive.write_bytes(archives[HERE].read_bytes()[:1000])
+
+    package(HERE, archive)
+
+    assert archive.read_bytes() == archives[HERE].read_bytes()
+
+
+def test_it_says_how_large_it_is(archives: dict[Target, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    package(HERE, archives[HERE])
+
+    said = capsys.readouterr().err.splitlines()
+    assert re.search(r"here\.zip: \d+\.\d MB, unpacked \d+\.\d MB", said[0])
+    assert len(said) == 1 + 10
+
+
+def test_more_than_lambda_takes_is_refused(archives: dict[Target, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "MAX_BYTES", 2**20)
+
+    with pytest.raises(DeploymentFailed, match=r"larger than Lambda's 1\.0 MB"):
+        package(HERE, archives[HERE])
+
+
+def test_the_template_asks_for_what_is_packaged() -> None:
+    template: dict[str, Any] = dict(Stack().template)
+    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
+
+    assert (defaults["PythonRuntime"], defaults["Architecture"]) == (f"python{ON_AWS.python}", ON_AWS.architecture)
+    assert (TEMPLATE.parent / template["Globals"]["Function"]["CodeUri"]).resolve() == ARCHIVE

@@ -1,0 +1,42 @@
+"""A function's process on an SQLite file and the simulator, with what it tells remembered."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from service.collection import collection
+from service.config import Settings
+from service.lambda_handler import Api
+from service.lambda_process import LambdaProcess
+from tests.lambdas.tables import tables_with
+from tests.support import RecordingListener
+
+Start = Callable[..., LambdaProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path, events: RecordingListener) -> Iterator[Start]:
+    """Starts processes and lets go of them at the end; without another setting the models are at a dead address."""
+    started: list[LambdaProcess] = []
+    usual = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": "http://127.0.0.1:1"}
+
+    def start(**environ: str) -> LambdaProcess:
+        chosen = usual | environ
+        started.append(LambdaProcess(Settings.from_env(chosen), chosen, events))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+@pytest.fixture
+def api(start: Start) -> Api:
+    return Api(start())
+
+
+@pytest.fixture
+def on_dynamodb(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of a function whose tables hold twenty sayings of the collection."""
+    return tables_with(collection()[:20], moto_url, monkeypatch)

@@ -1,0 +1,97 @@
+"""API Gateway as the tests play it: requests as its events, its context, and what it makes of an answer."""
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from multidict import CIMultiDict
+
+from tests.http.wire import Answer
+from tests.http.wire import request as wire_form
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """Lambda's context: how much time the invocation has left."""
+
+    seconds: float = 29.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round(self.seconds * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request; underscores in the names of headers stand for hyphens."""
+
+    method: str
+    target: str = "/"
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.target[:40]} {self.headers or ''} {self.body[:24]!r} {self.body[-24:]!r}"
+
+    @property
+    def named_headers(self) -> dict[str, str]:
+        return {name.replace("_", "-"): value for name, value in self.headers.items()}
+
+    def wire(self) -> bytes:
+        return wire_form(self.method, self.target, self.body, **self.headers)
+
+    def v1(self) -> dict[str, Any]:
+        """As a REST API sends it."""
+        path, _, query = self.target.partition("?")
+        parameters = {unquote(name): values for name, values in parse_qs(query, keep_blank_values=True).items()}
+        return {
+            "resource": "/{proxy+}",
+            "path": path,
+            "httpMethod": self.method,
+            "headers": self.named_headers or None,
+            "multiValueHeaders": {name: [value] for name, value in self.named_headers.items()} or None,
+            "queryStringParameters": {name: values[-1] for name, values in parameters.items()} or None,
+            "multiValueQueryStringParameters": parameters or None,
+            "pathParameters": {"proxy": path.removeprefix("/")},
+            "stageVariables": None,
+            "requestContext": {"stage": "prod", "path": f"/prod{path}", "identity": {"sourceIp": "203.0.113.7"}},
+        } | self._event_body()
+
+    def v2(self) -> dict[str, Any]:
+        """As an HTTP API sends it: header names in lower case, cookies apart."""
+        path, _, query = self.target.partition("?")
+        headers = {name.lower(): value for name, value in self.named_headers.items()}
+        cookie = headers.pop("cookie", None)
+        http = {"method": self.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"}
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": headers,
+            "requestContext": {"stage": "$default", "http": http},
+        }
+        return event | self._event_body() | ({} if cookie is None else {"cookies": cookie.split("; ")})
+
+    def _event_body(self) -> dict[str, Any]:
+        """Text as text, anything else as base64; without a body null."""
+        if not self.body:
+            return {"body": None, "isBase64Encoded": False}
+        try:
+            return {"body": self.body.decode(), "isBase64Encoded": False}
+        except UnicodeDecodeError:
+            return self.base64_body()
+
+    def base64_body(self) -> dict[str, Any]:
+        return {"body": base64.b64encode(self.body).decode(), "isBase64Encoded": True}
+
+
+def answer(result: dict[str, Any]) -> Answer:
+    """What API Gateway sends for a function's result, cookies being headers again."""
+    headers = CIMultiDict(result["headers"])
+    for cookie in result.get("cookies", []) + result.get("multiValueHeaders", {}).get("Set-Cookie", []):
+        headers.add("Set-Cookie", cookie)
+    assert set(result) <= {"statusCode", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"}
+    assert all(isinstance(value, str) for value in headers.values())
+    assert result["isBase64Encoded"] is False
+    return Answer(result["statusCode"], headers, result["body"].encode())

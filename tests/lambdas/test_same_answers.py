@@ -1,0 +1,251 @@
+"""One suite of requests against the server and the handler in both payloads: the same answers but for ids and times."""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a live call has only eight
+import openai  # noqa: F401
+import pytest
+
+from service.app import listening
+from service.config import Settings
+from service.http import MAX_BODY_BYTES, MAX_TARGET_BYTES
+from service.lambda_handler import Api
+from service.lambda_process import LambdaProcess
+from service.resources import Resources, open_resources
+from service.simulator import Simulator
+from tests.http import test_bad_input as bad_input
+from tests.http.conftest import SIMULATED
+from tests.http.wire import Answer, converse
+from tests.lambdas.gateway import Asked, Remaining, answer
+from tests.support import RecordingListener, model_saying
+
+pytestmark = pytest.mark.slow
+
+Ask = Callable[[Asked], Awaitable[Answer]]
+VOTER = "v" * 32
+VOTED = {"Content_Type": "application/json", "Cookie": f"a=b; sayings_voter={VOTER}; c=d"}
+ORIGIN = "https://page.example"
+# What the connection adds; API Gateway has its own.
+OF_THE_CONNECTION = {"connection", "content-length", "date", "server"}
+
+
+@pytest.fixture
+def origins() -> str:
+    """Pages that may call; tests override it."""
+    return ""
+
+
+@pytest.fixture
+async def fronts(tmp_path: Path, origins: str) -> AsyncIterator[dict[str, Ask]]:
+    """The server and the handler twice, each with a store, a pool and a simulator of its own, all alike."""
+    async with AsyncExitStack() as stack:
+        fronts = {}
+        for name in ("server", "v1", "v2"):
+            environ = {
+                "SAYINGS_STORE": f"sqlite:///{tmp_path}/{name}.db",
+                "SAYINGS_SIMULATOR": await stack.enter_async_context(Simulator(seed=1, speed=0).serve()),
+                "SAYINGS_ALLOWED_ORIGINS": origins,
+                "SAYINGS_PORT": "0",
+                "SAYINGS_TRUSTED_PROXIES": "1",
+            }
+            open_front = _server if name == "server" else _function
+            fronts[name] = await open_front(name, Settings.from_env(environ), environ, stack)
+        yield fronts
+
+
+async def _server(name: str, settings: Settings, environ: dict[str, str], stack: AsyncExitStack) -> Ask:
+    resources = await stack.enter_async_context(open_resources(settings, environ, RecordingListener()))
+    await _fill(resources)
+    url = await stack.enter_async_context(listening(resources))
+    port = int(url.rpartition(":")[2])
+
+    async def ask(asked: Asked) -> Answer:
+        over_https = Asked(asked.method, asked.target, asked.body, asked.headers | {"X_Forwarded_Proto": "https"})
+        [found] = await converse(port, over_https.wire(), without_body=asked.method == "HEAD")
+        return found
+
+    return ask
+
+
+async def _function(name: str, settings: Settings, environ: dict[str, str], stack: AsyncExitStack) -> Ask:
+    process = await asyncio.to_thread(LambdaProcess, settings, environ, RecordingListener())
+    stack.push_async_callback(asyncio.to_thread, process.close)
+    await asyncio.to_thread(process.run, _fill(process.resources), Remaining())
+    api = Api(process)
+
+    async def ask(asked: Asked) -> Answer:
+        event = asked.v1() if name == "v1" else asked.v2()
+        return answer(await asyncio.to_thread(api.handle, event, Remaining()))
+
+    return ask
+
+
+async def _fill(resources: Resources) -> None:
+    warm = model_saying("A warm saying on Amazon S3.", created_at=time.time(), simulated=True)
+    await resources.store.put_sayings([SIMULATED, warm])
+    resources.pool.add([warm])
+
+
+async def same_answer(fronts: dict[str, Ask], asked: Asked) -> Answer:
+    """What all of them answer, the server's as it is."""
+    answers = {}
+    for name, ask in fronts.items():
+        random.seed(7)  # the same draws for all
+        answers[name] = await ask(asked)
+    plain = {name: _plain(found) for name, found in answers.items()}
+    assert plain["v1"] == plain["server"]
+    assert plain["v2"] == plain["server"]
+    return answers["server"]
+
+
+def _plain(found: Answer) -> tuple[int, dict[str, str], bytes]:
+    """An answer without its ids and times."""
+    headers = {name.lower(): value for name, value in found.headers.items()}
+    if "set-cookie" in headers:
+        headers["set-cookie"] = re.sub("=[A-Za-z0-9_-]{32};", "=VOTER;", headers["set-cookie"], count=1)
+    times = rb'"(executionTime|totalExecutionTime|apiLatency|originalLlmTime)":[0-9.]+'
+    body = re.sub(times, rb'"\1":TIME', found.body)
+    body = re.sub(rb'"(requestId)":"[0-9a-f]{32}"', rb'"\1":ID', body)
+    body = re.sub(rb'"(traceId)":"1-[0-9a-f]{8}-[0-9a-f]{24}"', rb'"\1":ID', body)
+    if "set-cookie" in headers:
+        body = re.sub(rb'"(feedbackId)":"[^"]+"', rb'"\1":ID', body)
+    return found.status, {name: headers[name] for name in headers if name not in OF_THE_CONNECTION}, body
+
+
+def cases(test: Callable[..., object]) -> list[Any]:
+    """The table that a test of tests/http is parametrised with."""
+    [mark] = [mark for mark in test.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
+    return list(mark.args[1])
+
+
+def vote(feedback: str = "POSITIVE", **headers: str) -> Asked:
+    body = bad_input.with_more(b"").replace(b"POSITIVE", feedback.encode())
+    return Asked("POST", "/feedback", body, {"Content_Type": "application/json"} | headers)
+
+
+async def test_the_first_five_sayings(fronts: dict[str, Ask]) -> None:
+    answers = [await same_answer(fronts, Asked("GET", "/sayings")) for _ in range(5)]
+
+    assert [each.json["origin"] for each in answers] == ["database", "database", "database", "live", "cache"]
+
+
+@pytest.mark.parametrize("path", ["/models", "/health/live", "/health/ready", "/openapi.json"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_is_there_to_read(fronts: dict[str, Ask], method: str, path: str) -> None:
+    found = await same_answer(fronts, Asked(method, path))
+
+    assert found.status == 200
+    assert (method == "HEAD") == (found.body == b"")
+
+
+async def test_the_life_of_a_vote(fronts: dict[str, Ask]) -> None:
+    withdrawal = Asked("DELETE", f"/feedback/{SIMULATED.saying_id}", headers={"Cookie": VOTED["Cookie"]})
+
+    answers = [
+        await same_answer(fronts, vote(**VOTED)),
+        await same_answer(fronts, vote(**VOTED)),
+        await same_answer(fronts, vote("NEGATIVE", **VOTED)),
+        await same_answer(fronts, withdrawal),
+    ]
+
+    assert [each.json["status"] for each in answers] == ["recorded", "unchanged", "changed", "withdrawn"]
+    assert not any("Set-Cookie" in each.headers for each in answers)
+
+
+async def test_a_new_voters_cookie(fronts: dict[str, Ask]) -> None:
+    found = await same_answer(fronts, vote())
+
+    attributes = found.headers["Set-Cookie"].split("; ")[1:]
+    assert attributes == ["Path=/", "Max-Age=31536000", "HttpOnly", "SameSite=Lax", "Secure"]
+
+
+async def test_text_beyond_ascii(fronts: dict[str, Ask]) -> None:
+    # The id is of the normalised text: the three must read the bytes alike to find the saying.
+    text = SIMULATED.text.replace("Amazon S3", "Amazon\u00a0S3").upper().encode()
+    body = vote().body.replace(SIMULATED.text.encode(), b"\xe2\x80\x9c" + text + b"\xe2\x80\x9d")
+
+    found = await same_answer(fronts, Asked("POST", "/feedback", body, VOTED))
+
+    assert found.json["status"] == "recorded"
+
+
+# What API Gateway itself lets through: methods that it knows, addresses in ASCII. One that is too long the server's
+# parser refuses, in other words.
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+ADDRESSES = [
+    Asked(method, target)
+    for method, target, _ in cases(bad_input.test_a_bad_address_gets_a_documented_error)
+    if method in METHODS and target.isascii() and target.startswith("/") and len(target) <= MAX_TARGET_BYTES
+]
+WRONG_METHODS = [
+    Asked(method, path)
+    for path, method in cases(bad_input.test_a_wrong_method_is_told_the_right_ones)
+    if method in METHODS and path not in ("/", "/app.js")  # the page is CloudFront's
+]
+WRONG_METHODS.append(Asked("POST", "/sayings", b"{}", VOTED))
+ENCODED = [
+    Asked("GET", "/%73ayings"), Asked("GET", "/health%2Flive"), Asked("GET", "/%E2%98%83"),
+    Asked("GET", "/say%20ings"), Asked("DELETE", "/feedback/%30" + "0" * 31),
+    *(Asked("GET", f"/models{query}") for query in cases(bad_input.test_parameters_that_nobody_asked_for_are_ignored)),
+]  # fmt: skip
+BODIES = [
+    Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)
+] + [
+    Asked("POST", "/feedback", bad_input.padded(MAX_BODY_BYTES), VOTED),
+    Asked("POST", "/feedback", bad_input.padded(MAX_BODY_BYTES + 1), VOTED),
+]
+SOURCES = [
+    Asked("POST", "/feedback", bad_input.with_more(b"").replace(SIMULATED.source.encode(), source), VOTED)
+    for source, _ in cases(bad_input.test_a_source_that_names_another_is_a_conflict)
+]
+KINDS = [
+    Asked("POST", "/feedback", bad_input.with_more(b""), headers)
+    for headers in cases(bad_input.test_a_body_of_another_kind_is_refused)
+] + [
+    Asked("POST", "/feedback", bad_input.with_more(b""), {"Content_Type": kind, "Cookie": VOTED["Cookie"]})
+    for kind in cases(bad_input.test_json_in_utf8_is_taken_however_it_is_announced)
+]
+EVERYTHING_WRONG = {
+    "addresses": ADDRESSES,
+    "methods": WRONG_METHODS,
+    "encoded addresses": ENCODED,
+    "bodies": BODIES,
+    "sources": SOURCES,
+    "kinds of bodies": KINDS,
+}
+
+
+@pytest.mark.parametrize("group", EVERYTHING_WRONG)
+async def test_whatever_is_wrong_or_odd(fronts: dict[str, Ask], group: str) -> None:
+    statuses = {str(asked): (await same_answer(fronts, asked)).status for asked in EVERYTHING_WRONG[group]}
+
+    assert all(status < 500 for status in statuses.values()), statuses
+    assert any(status >= 400 for status in statuses.values())
+
+
+class TestWithAllowedOrigins:
+    @pytest.fixture
+    def origins(self) -> str:
+        return ORIGIN
+
+    @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example", "null", ""])
+    async def test_other_pages(self, fronts: dict[str, Ask], origin: str) -> None:
+        asked_for = {"Origin": origin, "Access_Control_Request_Method": "POST"}
+
+        preflight = await same_answer(fronts, Asked("OPTIONS", "/feedback", headers=asked_for))
+        nowhere = await same_answer(fronts, Asked("OPTIONS", "/nowhere", headers=asked_for))
+        read = await same_answer(fronts, Asked("GET", "/models", headers={"Origin": origin}))
+        lost = await same_answer(fronts, Asked("GET", "/nowhere", headers={"Origin": origin}))
+        voted = await same_answer(fronts, vote(Origin=origin))
+
+        assert [preflight.status, nowhere.status] == [204 if origin == ORIGIN else 405, 404]
+        assert [read.status, lost.status, voted.status] == [200, 404, 200]
+        allowed = {each.headers.get("Access-Control-Allow-Origin") for each in (preflight, read, lost, voted)}
+        assert allowed == {origin if origin == ORIGIN else None}

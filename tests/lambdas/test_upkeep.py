@@ -1,0 +1,204 @@
+"""What is done beside the requests: the pool fills from the store, serves get written, a fleet asks for one round."""
+
+import asyncio
+import time
+
+import pytest
+
+from service import lambda_handler, upkeep
+from service.lambda_handler import Api
+from service.lambda_process import LambdaProcess
+from service.round_trigger import TRIGGER_SECONDS
+from telemetry.events import DependencyFailed, RequestServed, Unexpected
+from tests.aws import REGION, answering, http_response
+from tests.lambdas.conftest import Start
+from tests.lambdas.gateway import Asked, Remaining, answer
+from tests.support import NAMES, Clock, RecordingListener, model_saying
+
+ACCEPTED = http_response(b"", status=202)
+WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
+DEAD_AWS = "http://127.0.0.1:1"
+FLEET = 50
+
+
+async def started(start: Start, **environ: str) -> LambdaProcess:
+    return await asyncio.to_thread(start, **environ)
+
+
+async def ask(api: Api, times: int = 1, path: str = "/sayings") -> None:
+    """Ask that many times, one after the other."""
+    for _ in range(times):
+        result = await asyncio.to_thread(api.handle, Asked("GET", path).v2(), Remaining())
+        assert answer(result).status == 200
+
+
+async def put_fresh_sayings(process: LambdaProcess, each: int = 3) -> None:
+    """What a round of another process brings: so many of every model."""
+    sayings = [
+        model_saying(f"{number} on Amazon S3 by {model}", model=model, created_at=time.time(), simulated=True)
+        for model in NAMES
+        for number in range(each)
+    ]
+    await asyncio.to_thread(process.run, process.resources.store.put_sayings(sayings), Remaining())
+
+
+async def serves(process: LambdaProcess) -> int:
+    tallies = await asyncio.to_thread(process.run, process.resources.store.tallies(), Remaining())
+    return sum(tally.serves for tally in tallies.values())
+
+
+async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start: Start) -> None:
+    # Given fresh sayings in the store
+    process = await started(start)
+    await put_fresh_sayings(process)
+    api = Api(process)
+
+    # When there is one request, and another
+    await ask(api)
+    after_one = (len(process.resources.pool), await serves(process))
+    await ask(api)
+    after_two = (len(process.resources.pool), await serves(process))
+
+    # Then the first left everything to the second
+    assert (after_one, after_two) == ((0, 0), (12, 1))
+
+
+async def test_a_warm_up_warms_up_at_once(start: Start) -> None:
+    process = await started(start)
+    await put_fresh_sayings(process)
+
+    await asyncio.to_thread(Api(process).handle, {"warmup": True}, Remaining())
+
+    assert len(process.resources.pool) == 12
+
+
+@pytest.mark.parametrize(("every", "written"), [(0.0, 4), (3600.0, 1)])
+async def test_it_is_done_at_an_interval(
+    start: Start, monkeypatch: pytest.MonkeyPatch, every: float, written: int
+) -> None:
+    monkeypatch.setattr(upkeep, "EVERY_SECONDS", every)
+    process = await started(start, SAYINGS_SIMULATOR="off")
+
+    await ask(Api(process), times=5)
+
+    assert await serves(process) == written  # the last request's own are for the next time
+
+
+async def test_a_fleet_asks_for_one_round(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+) -> None:
+    # Given fifty environments on one store, their pools as empty as the store
+    heads: list[str] = []
+    async with answering(ACCEPTED, heads) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        apis = [Api(await started(start, **WITH_WORKER)) for _ in range(FLEET)]
+
+        # When each has its first and its second request, all at the same time
+        await asyncio.gather(*(ask(api, times=2) for api in apis))
+        for api in apis:  # what a busy machine did not finish beside them
+            await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
+
+    # Then the worker function was invoked once, and nobody waited for it
+    assert len(heads) == 1
+    assert heads[0].startswith("POST /2015-03-31/functions/the-worker/invocations ")
+    assert "x-amz-invocation-type: event" in heads[0].lower()
+    assert not events.of(Unexpected)
+
+
+async def test_a_pool_that_the_store_could_fill_asks_for_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[str] = []
+    async with answering(ACCEPTED, heads) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        process = await started(start, **WITH_WORKER)
+        await put_fresh_sayings(process)
+
+        await ask(Api(process), times=3)
+
+    assert heads == []
+
+
+async def test_while_the_pool_stays_low_it_is_asked_again_after_a_while(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[str] = []
+    clock = Clock()
+    async with answering(ACCEPTED, heads) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        process = await started(start, **WITH_WORKER)
+        trigger = process.resources.round_trigger
+        assert trigger is not None
+        monkeypatch.setattr(trigger, "_clock", clock)
+
+        pulled = []
+        for seconds in (0.0, TRIGGER_SECONDS - 1, 1.0):
+            clock.forward(seconds)
+            pulled.append(await asyncio.to_thread(process.run, trigger.pull(), Remaining()))
+
+    assert pulled == [True, False, True]
+    assert len(heads) == 2
+
+
+@pytest.mark.parametrize(
+    ("response", "error_type"),
+    [
+        (http_response(b'{"Message": "the SDK\'s own words"}', status=403), "ClientError"),
+        (http_response(b"<html>", status=503), "ClientError"),
+        (b"nonsense\r\n\r\n", "HTTPClientError"),
+    ],
+    ids=["denied", "down", "junk"],
+)
+async def test_a_worker_function_that_cannot_be_asked_is_reported(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, response: bytes, error_type: str
+) -> None:
+    async with answering(response) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        api = Api(await started(start, **WITH_WORKER))
+
+        await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
+        await ask(api)
+
+    [failure] = events.of(DependencyFailed)
+    assert (failure.dependency, failure.operation, failure.error_type) == ("worker", "invoke", error_type)
+    assert "words" not in failure.error_message
+    assert not events.of(Unexpected)
+
+
+async def test_answers_do_not_wait_for_an_upkeep_that_hangs_and_none_begins_another(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an upkeep that would be due with every request, and asks for a round for ever
+    pulled: list[None] = []
+
+    async def pull() -> bool:
+        pulled.append(None)
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(upkeep, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(lambda_handler, "UPKEEP_SECONDS", 0.05)
+    process = await started(start, **WITH_WORKER)
+    monkeypatch.setattr(process.resources.round_trigger, "pull", pull)
+    api = Api(process)
+
+    # When there are requests until it has begun to, and more
+    async with asyncio.timeout(30):
+        while not pulled:
+            await ask(api, path="/models")
+    await ask(api, times=3, path="/models")
+
+    # Then all were answered beside one and the same upkeep
+    assert len(pulled) == 1
+
+
+@pytest.mark.parametrize("store", ["dynamodb://", None], ids=["no store", "no Lambda service"])
+async def test_without_aws_there_are_answers_and_reports(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, store: str | None
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_AWS)
+    api = Api(await started(start, **WITH_WORKER, **({} if store is None else {"SAYINGS_STORE": store})))
+
+    await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
+    await ask(api, times=3)
+
+    assert {failure.dependency for failure in events.of(DependencyFailed)} >= {"worker"}
+    assert {served.status for served in events.of(RequestServed)} == {200}
+    assert not events.of(Unexpected)
