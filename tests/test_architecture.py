@@ -192,15 +192,14 @@ class TestCommands:
         readme = (ROOT / "README.md").read_text()
 
         named = set(re.findall(r"(?:\$|`|^)\s*make ([a-z-]+)", readme, re.MULTILINE))
-        (rest,) = re.findall(r"`make help` lists the rest: (.*)", readme)
-        named |= set(re.findall(r"`([a-z-]+)`", rest))
 
         assert {"run", "test", "help"} < named
         assert named - listed == set()
 
     def test_help_lists_every_target(self) -> None:
-        (phony,) = re.findall(r"^\.PHONY: (.+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        explained = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+        (phony,) = re.findall(r"^\.PHONY: (.+)", makefile, re.MULTILINE)
+        explained = re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
 
         assert sorted(explained) == sorted(phony.split())
 
