@@ -17,7 +17,7 @@ help: ## List the commands
 
 run: $(VENV)/runtime ## Serve page and API on http://localhost:8080 (PORT= changes it)
 	@echo "Starting Cloud Sayings …"
-	@SAYINGS_PORT=$(PORT) exec $(BIN)/python -m workers.one_machine
+	@SAYINGS_PORT=$(PORT) SAYINGS_TRACE=$(if $(TRACE),on,off) exec $(BIN)/python -m workers.one_machine
 
 test: $(VENV)/development ## Run every test
 	@echo "Running every test …"

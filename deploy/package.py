@@ -33,8 +33,12 @@ OUR_SUFFIXES = {".py", ".json"}
 # Where nothing else answers; in Lambda the vendors do, or a simulator somewhere else.
 NOT_OURS = PurePosixPath("service/simulator")
 
-# Only terminals show these.
-UNUSED_PACKAGES = ("rich", "pygments", "markdown-it-py", "mdurl")
+# Only terminals show these; and a function sends its spans by UDP, not through an OTLP exporter.
+UNUSED_PACKAGES = (
+    "rich", "pygments", "markdown-it-py", "mdurl",
+    "grpcio", "opentelemetry-exporter-otlp-proto-grpc", "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-exporter-http-transport", "requests", "charset-normalizer", "certifi",
+)  # fmt: skip
 # Of the four hundred that botocore describes; all that service/aws_clients.py opens.
 AWS_SERVICES = {"dynamodb", "lambda", "ssm"}
 

@@ -8,14 +8,22 @@ from service.config import Settings
 from service.process import run, say
 from service.resources import open_resources
 from service.signals import stop_signal
-from telemetry.logs import LogListener
+from telemetry.setup import open_telemetry
 
 
 async def main(settings: Settings) -> int:
-    stop, listener = stop_signal(), LogListener()
-    async with open_resources(settings, os.environ, listener) as resources:
-        jobs = {"serves": resources.serves.run, "pool": resources.filler.run}
-        async with listening(resources) as url, running(jobs, listener):
+    stop = stop_signal()
+    async with (
+        open_telemetry(os.environ, show_traces=settings.trace == "on") as telemetry,
+        open_resources(settings, os.environ, telemetry.listener) as resources,
+    ):
+        jobs = {
+            "serves": resources.serves.run,
+            "pool": resources.filler.run,
+            "gauges": resources.gauges.run,
+            **telemetry.jobs,
+        }
+        async with listening(resources) as url, running(jobs, telemetry.listener):
             say(f"The API listens on {url}")
             await stop.wait()
     return 0

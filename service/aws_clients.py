@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from service.aws_watch import CallWatch
 from service.errors import ConfigError
+from telemetry.events import SILENCE, Listener
 
 if TYPE_CHECKING:
     from aioboto3 import Session
@@ -24,8 +26,9 @@ class AwsClients:
     Raises ConfigError where the AWS SDK does not accept its settings.
     """
 
-    def __init__(self, region: str, stack: AsyncExitStack) -> None:
+    def __init__(self, region: str, stack: AsyncExitStack, listener: Listener = SILENCE) -> None:
         self._region = region
+        self._listener = listener
         self._stack = stack
         self._session: Session | None = None
         self._clients: dict[str, Any] = {}
@@ -46,7 +49,9 @@ class AwsClients:
         if service not in self._clients:
             with _settings_refused():
                 opening = self._open_session().client(service, config=_config())
-                self._clients[service] = await self._stack.enter_async_context(opening)
+                client = await self._stack.enter_async_context(opening)
+            CallWatch(self._region, self._listener).watch(client)
+            self._clients[service] = client
         return self._clients[service]
 
     def _open_session(self) -> "Session":

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service.catalogue import NANOS_PER_DOLLAR
 from service.errors import BudgetExhausted, StoreError
 from service.store.base import Spend, SpendWindow, Store
-from telemetry.events import DependencyFailed, Listener
+from telemetry.events import DependencyFailed, Listener, SpendMeasured
 
 STORE_SECONDS = 1.0
 
@@ -41,9 +42,10 @@ class Budget:
         window = spend_window(self._clock())
         with self._reported("reserve spend"):
             async with asyncio.timeout(STORE_SECONDS):
-                room = await self._store.reserve_spend(window, amount, caps=self._caps)
-        if not room:
+                held = await self._store.reserve_spend(window, amount, caps=self._caps)
+        if held is None:
             raise BudgetExhausted("The spend cap leaves no room for this call.")
+        self._listener.emit(SpendMeasured(held.day / NANOS_PER_DOLLAR))
         return Reservation(window, amount)
 
     async def settle(self, reservation: Reservation, cost: int) -> None:

@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_ttl_seconds: Seconds = 21_600
     allowed_origins: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    trace: Switch = "off"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Named without the prefix, as section 4 of the design, the AWS SDKs and OpenTelemetry have them.
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     openai_parameter_name: str = "/api-key/openai"
     aws_region: str = ""
     otel_exporter_otlp_endpoint: str = ""
+    otel_exporter_otlp_protocol: str = ""
 
     @property
     def origins(self) -> frozenset[str]:
@@ -83,7 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
 
-_UNPREFIXED = frozenset({"claude_parameter_name", "openai_parameter_name", "aws_region", "otel_exporter_otlp_endpoint"})
+_UNPREFIXED = frozenset(
+    {"claude_parameter_name", "openai_parameter_name", "aws_region", "otel_exporter_otlp_endpoint",
+     "otel_exporter_otlp_protocol"}
+)  # fmt: skip
 
 
 def _variable(field: str) -> str:
@@ -120,6 +125,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError("SAYINGS_ROUNDS", problem)
     if settings.otel_exporter_otlp_endpoint and not is_http_url(settings.otel_exporter_otlp_endpoint):
         raise ConfigError("OTEL_EXPORTER_OTLP_ENDPOINT", f"{settings.otel_exporter_otlp_endpoint!r} is not a URL")
+    if settings.otel_exporter_otlp_protocol not in ("", "grpc", "http/protobuf"):
+        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL", "must be one of grpc, http/protobuf")
     if settings.uses_aws and not _REGION.fullmatch(settings.aws_region):
         raise ConfigError("AWS_REGION", "a region such as eu-west-1 is needed for DynamoDB and SSM")
 

@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
 from service.http import MAX_TARGET_BYTES, Request, Response, Route, Router, elapsed_ms, json_response
 from service.messages import ErrorAnswer, ErrorBody
+from telemetry import traces
 from telemetry.events import Listener, RequestServed, Unexpected
-from telemetry.logs import request_id
-from telemetry.trace_ids import trace_id
+
+# Methods are anybody's text; this is OpenTelemetry's word for all others.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
+OTHER_METHOD = "_OTHER"
 
 ReadBody = Callable[[], Awaitable[bytes]]
 
@@ -20,6 +23,7 @@ class Dispatcher:
         self._router = Router(routes)
         self._listener = listener
         self._allowed_origins = allowed_origins
+        self._paths = {route.operation: route.path for route in routes}
 
     async def dispatch(self, request: Request, target_bytes: int, read_body: ReadBody) -> Response:
         """The answer to a request that has begun. The body is read only where it is wanted. Never raises."""
@@ -53,8 +57,7 @@ class Dispatcher:
     def begin(self, request: Request) -> None:
         """Start the clock and give the request its id, for everything that is logged or answered from here on."""
         request.started = time.perf_counter()
-        request.trace_id = trace_id(request.headers)
-        request_id.set(request.trace_id)
+        request.trace_id = traces.begin(request.headers).trace_id
 
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
         """The documented answer to an error."""
@@ -90,7 +93,9 @@ class Dispatcher:
             response.headers["Set-Cookie"] = request.new_cookie
         if self._allowed_origins:
             self._allow_origin(request, response)
-        self._listener.emit(RequestServed(operation, response.status, elapsed_ms(request), error_code))
+        path = self._paths.get(operation, "")  # never the raw one, which is anybody's text
+        method = request.method if request.method in _METHODS else OTHER_METHOD
+        self._listener.emit(RequestServed(operation, response.status, elapsed_ms(request), error_code, method, path))
         return response
 
     def _allow_origin(self, request: Request, response: Response) -> None:

@@ -38,7 +38,7 @@ from service.messages import (
     TokensUsed,
 )
 from service.openapi import openapi_document
-from telemetry.trace_ids import xray_form
+from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
 VOTER_COOKIE_SECONDS = 365 * 24 * 3600

@@ -84,7 +84,7 @@ class Feedback:
         result = await self._store.vote(vote)
         if result is None:
             raise SayingNotFound
-        self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor))
+        self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor, _generation_id(saying)))
         return identity, result
 
     async def _withdraw(self, voter: str, identity: str) -> VoteResult:
@@ -100,6 +100,10 @@ class Feedback:
         if not self._catalogue.knows_source(source):
             raise InvalidRequest("The source names nobody known.", details=["source: unknown"])
         raise SourceMismatch
+
+
+def _generation_id(saying: Saying) -> str:
+    return saying.generation.generation_id if saying.generation else ""
 
 
 def _identity(opinion: Opinion) -> str:

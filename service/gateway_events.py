@@ -41,11 +41,14 @@ def payload_of(event: object) -> Payload:
     return Payload.UNKNOWN
 
 
-def request_line(event: Event, payload: Payload) -> Request:
-    """The request without its body."""
-    if payload is Payload.V2:
-        return Request(_http(event)["method"], _path(event, event["rawPath"]), _v2_headers(event), secure=True)
-    return Request(event["httpMethod"], _path(event, event["path"]), _v1_headers(event), secure=True)
+def request_line(event: Event, payload: Payload, segment: str | None = None) -> Request:
+    """The request without its body. `segment` is Lambda's own in the trace: it lies between the caller's and ours."""
+    is_v2 = payload is Payload.V2
+    headers = _v2_headers(event) if is_v2 else _v1_headers(event)
+    if segment is not None:
+        headers["X-Amzn-Trace-Id"] = segment
+    method, path = (_http(event)["method"], event["rawPath"]) if is_v2 else (event["httpMethod"], event["path"])
+    return Request(method, _path(event, path), headers, secure=True)
 
 
 def target_bytes(event: Event, payload: Payload) -> int:

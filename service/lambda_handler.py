@@ -28,7 +28,7 @@ class Api:
         resources = process.resources
         self._process = process
         self._listener = resources.listener
-        self._upkeep = Upkeep(resources)
+        self._upkeep = Upkeep(resources, process.telemetry)
         self._dispatcher = Dispatcher(
             resources.endpoints.routes, resources.listener, allowed_origins=resources.settings.origins
         )
@@ -51,7 +51,7 @@ class Api:
     async def _answer(self, event: Any, payload: Payload) -> Response:
         if payload is Payload.UNKNOWN:
             return self._refuse_unknown()
-        request = request_line(event, payload)
+        request = request_line(event, payload, os.environ.get("_X_AMZN_TRACE_ID"))
         self._dispatcher.begin(request)
         response = await self._dispatcher.dispatch(request, target_bytes(event, payload), partial(body_of, event))
         if request.method == "HEAD":

@@ -12,7 +12,8 @@ from service.deadline import deadline
 from service.errors import CloudSayingsError
 from service.resources import Resources, open_resources
 from telemetry.events import Listener, Unexpected
-from telemetry.logs import LogListener, configure_logging
+from telemetry.lambda_setup import LambdaTelemetry, open_lambda_telemetry
+from telemetry.logs import configure_logging
 
 # Of the invocation's time: for the answer to be written and sent once it is decided.
 RESERVE_SECONDS = 0.5
@@ -33,8 +34,9 @@ class InvocationFailed(CloudSayingsError):
 class LambdaProcess:
     """Runs coroutines on the environment's loop. Raises ConfigError when it cannot start."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, settings: Settings, environ: Mapping[str, str], telemetry: LambdaTelemetry) -> None:
+        self.telemetry = telemetry
+        self._listener = listener = telemetry.listener
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         opening = self._stack.enter_async_context(open_resources(settings, environ, listener))
@@ -48,8 +50,11 @@ class LambdaProcess:
     def run(self, work: Coroutine[Any, Any, T], context: Context) -> T:
         """Run one invocation's work; what is left of the invocation's time bounds every deadline in it."""
         seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-        with deadline(seconds), _in_our_words("invocation", self._listener):
-            return self._runner.run(work, context=copy_context())
+        try:
+            with deadline(seconds), _in_our_words("invocation", self._listener):
+                return self._runner.run(work, context=copy_context())
+        finally:
+            self.telemetry.flush()  # afterwards the environment may freeze, for good
 
     def close(self) -> None:
         """Let go of everything; Lambda never asks for it, tests do."""
@@ -61,7 +66,7 @@ def start(environ: Mapping[str, str]) -> LambdaProcess:
     """A process as Lambda has it, with its log on stdout."""
     settings = Settings.from_env(environ)
     configure_logging(settings.log_level)
-    return LambdaProcess(settings, environ, LogListener())
+    return LambdaProcess(settings, environ, open_lambda_telemetry(environ))
 
 
 def in_lambda() -> bool:

@@ -79,6 +79,11 @@ class Pool:
             heapq.heappop(shelf.heap)
             self._ids.discard(warm.saying.saying_id)
 
+    def size_of(self, contributor: str) -> int:
+        """How many sayings of a contributor are warm, expired ones that nobody asked for included."""
+        shelf = self._shelves.get(contributor)
+        return len(shelf.heap) if shelf else 0
+
     def lacks(self, contributor: str) -> bool:
         """Whether a contributor has too few fresh sayings, or ones that have been shown often."""
         now = self._clock()

@@ -12,6 +12,7 @@ from service.endpoints import Endpoints
 from service.feedback import Feedback
 from service.filling import PoolFiller
 from service.flow import Flow
+from service.gauges import Gauges
 from service.keys import KeyStore
 from service.llm.gateway import Gateway
 from service.llm.registry import ADAPTERS, Adapters
@@ -43,6 +44,7 @@ class Resources:
     filler: PoolFiller
     round_trigger: RoundTrigger | None
     serves: ServeCounter
+    gauges: Gauges
     endpoints: Endpoints
 
 
@@ -53,18 +55,19 @@ async def open_resources(
     """Open what the settings ask for, and close it again also when the start fails half-way. Raises ConfigError."""
     async with AsyncExitStack() as stack:
         catalogue = load_catalogue(ADAPTERS, settings.catalogue)
-        aws = AwsClients(settings.aws_region, stack)
+        aws = AwsClients(settings.aws_region, stack, listener)
         vendors = await open_vendors(settings, environ, catalogue, aws, stack)
-        store = await open_store(_store_address(settings, simulated=vendors.simulated), aws, stack)
+        store = await open_store(_store_address(settings, simulated=vendors.simulated), aws, stack, listener)
 
         keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
         stack.push_async_callback(keys.close)
         adapters = Adapters(vendors.simulator_url)
         stack.push_async_callback(adapters.close)
+        budget = Budget(store, listener, caps=_caps(settings))
         gateway = Gateway(
             adapters,
             keys,
-            Budget(store, listener, caps=_caps(settings)),
+            budget,
             listener,
             catalogue=catalogue,
             key_names=key_names(settings),
@@ -74,6 +77,7 @@ async def open_resources(
         filler = PoolFiller(
             pool, store, vendors.models, listener, ttl=settings.pool_ttl_seconds, simulated=vendors.simulated
         )
+        gauges = Gauges(pool, vendors.models, listener, simulated=vendors.simulated)
         serves = ServeCounter(store, listener)
         stack.push_async_callback(serves.flush)
         flow = Flow(
@@ -110,6 +114,7 @@ async def open_resources(
             filler=filler,
             round_trigger=round_trigger,
             serves=serves,
+            gauges=gauges,
             endpoints=endpoints,
         )
 

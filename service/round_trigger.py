@@ -45,7 +45,8 @@ class RoundTrigger:
                 return await self._pull()
         except (StoreError, BotoCoreError, ClientError, OSError) as error:
             message = "The worker function could not be asked for a round."
-            self._listener.emit(DependencyFailed("worker", "invoke", type(error).__name__, message))
+            cause = type(error.__cause__ or error).__name__
+            self._listener.emit(DependencyFailed("worker", "invoke", "WorkerNotAsked", message, cause))
             return False
 
     async def _pull(self) -> bool:

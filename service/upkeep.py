@@ -9,6 +9,7 @@ import time
 from service.background import contained
 from service.deadline import within
 from service.resources import Resources
+from telemetry.lambda_setup import LambdaTelemetry
 
 EVERY_SECONDS = 10.0
 
@@ -16,8 +17,10 @@ EVERY_SECONDS = 10.0
 class Upkeep:
     """At most one at a time, at most once in `EVERY_SECONDS`."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, telemetry: LambdaTelemetry) -> None:
+        self._telemetry = telemetry
         self._filler = resources.filler
+        self._gauges = resources.gauges
         self._serves = resources.serves
         self._trigger = resources.round_trigger
         self._listener = resources.listener
@@ -45,6 +48,11 @@ class Upkeep:
 
     async def _do(self) -> None:
         await self._serves.flush()
+        await self._keep_filled()
+        self._gauges.measure()
+        await self._telemetry.load()
+
+    async def _keep_filled(self) -> None:
         if not self._filler.is_needed():
             return
         await self._filler.fill()

@@ -20,6 +20,8 @@ class RequestServed(Event, frozen=True, gc=False):
     status: int
     total_ms: float
     error_code: str = ""
+    method: str = ""
+    route: str = ""
 
 
 class SayingServed(Event, frozen=True, gc=False):
@@ -62,6 +64,41 @@ class ModelCalled(Event, frozen=True, gc=False):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_nanos: int | None = None
+    generation_id: str = ""
+    response_id: str = ""
+
+
+class AwsCalled(Event, frozen=True, gc=False):
+    """One HTTP call to AWS; `status` is None when there was no answer, `error_type` AWS's own code or an exception."""
+
+    service: str
+    operation: str
+    region: str
+    total_ms: float
+    status: int | None = None
+    error_type: str = ""
+    tables: tuple[str, ...] = ()
+
+
+class SqliteCalled(Event, frozen=True, gc=False):
+    """One transaction or read of the embedded store, waiting for its thread included."""
+
+    operation: str
+    total_ms: float
+    error_type: str = ""
+
+
+class PoolMeasured(Event, frozen=True, gc=False):
+    """How many warm sayings of a model this process holds."""
+
+    model: str
+    size: int
+
+
+class SpendMeasured(Event, frozen=True, gc=False):
+    """What is reserved or spent today, by all processes together."""
+
+    today_usd: float
 
 
 class SayingsRejected(Event, frozen=True, gc=False):
@@ -77,6 +114,7 @@ class VoteTaken(Event, frozen=True, gc=False):
     feedback_type: str
     status: str
     contributor: str
+    generation_id: str = ""
 
 
 class RoundStarted(Event, frozen=True, gc=False):
@@ -116,8 +154,22 @@ class Listener(Protocol):
     def emit(self, event: Event) -> None: ...
 
 
+class Listeners:
+    """Several listeners as one."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener.emit(event)
+
+
 class Silence:
     """Listens to nothing."""
 
     def emit(self, event: Event) -> None:
         """Nobody is interested."""
+
+
+SILENCE = Silence()

@@ -1,10 +1,8 @@
 """Structured logs: one JSON object a line on stdout, with the fields that saved queries rely on.
 
-Every record has `timestamp`, `level`, `logger`, `message`, `request_id`, `error_type`, `error_message`, `model` and
-`api_time_ms` (empty strings and null where there is nothing to say), and `stack` when an exception is logged.
-
-What a library logs is not trusted: the text of its exceptions may hold a key or a prompt, and so may what it prints
-for debugging. Its warnings and errors are written, in its own words but without any exception's.
+Every record has `timestamp`, `level`, `logger`, `message`, `request_id`, `trace_id`, `xray_trace_id`, `error_type`,
+`error_message`, `model` and `api_time_ms` (empty strings and null where there is nothing to say), and `stack` when an
+exception is logged.
 """
 
 import datetime
@@ -13,27 +11,29 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
 from typing import Any, TextIO
 
 import msgspec
 
+from telemetry import traces
 from telemetry.events import (
+    AwsCalled,
     DependencyFailed,
     Event,
     ModelCalled,
     ModelReport,
+    PoolMeasured,
     PriceMissing,
     RequestServed,
     RoundFinished,
     RoundStarted,
     SayingServed,
     SayingsRejected,
+    SpendMeasured,
+    SqliteCalled,
     Unexpected,
     VoteTaken,
 )
-
-request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 logger = logging.getLogger("sayings")
 
@@ -51,13 +51,24 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record),
-            "request_id": request_id.get(),
+            **_ids(),
             **_EMPTY,
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
             line |= _exception_fields(record.exc_info[1])
         return _encoded(line)
+
+
+def _ids() -> dict[str, str]:
+    """The request's id, which is its trace's, in the forms that logs, OpenTelemetry and X-Ray are searched by."""
+    trace = traces.current()
+    trace_id = trace.trace_id if trace else ""
+    return {
+        "request_id": trace_id,
+        "trace_id": trace_id,
+        "xray_trace_id": traces.xray_form(trace_id) if trace_id else "",
+    }
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -88,16 +99,19 @@ def _encoded(line: dict[str, Any]) -> str:
 
 def _exception_fields(error: BaseException) -> dict[str, Any]:
     """Types and stacks of the exception and of what led to it, without their texts."""
-    chain = list(_chain(error))
-    names = [type(link).__name__ for link in chain]
+    names = [type(link).__name__ for link in _chain(error)]
     return {
         "error_type": names[0],
         "error_message": f"unexpected {' from '.join(names)}",
-        "stack": "".join(
-            f"{name}:\n{''.join(traceback.format_tb(link.__traceback__))}"
-            for name, link in zip(names, chain, strict=True)
-        ),
+        "stack": stack_of(error),
     }
+
+
+def stack_of(error: BaseException) -> str:
+    """The stacks of an exception and of what led to it, without their texts."""
+    return "".join(
+        f"{type(link).__name__}:\n{''.join(traceback.format_tb(link.__traceback__))}" for link in _chain(error)
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -128,9 +142,11 @@ class LogListener:
 
     def emit(self, event: Event) -> None:  # noqa: C901 - one case per event is the plainest form
         match event:
-            case SayingServed(degraded=None) | RoundStarted():
+            case SayingServed(degraded=None):
                 pass
             case RequestServed(status=status) if status < 500:
+                pass
+            case RoundStarted() | AwsCalled() | SqliteCalled() | PoolMeasured() | SpendMeasured():
                 pass
             case ModelCalled(error_type=""):
                 _log(logging.INFO, "model answered", event)

@@ -10,9 +10,9 @@ class BadStore:
     def __init__(self, *, hangs: bool = False) -> None:
         self._hangs = hangs
 
-    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> bool:
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
         await self._fail()
-        return True
+        return None
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
         await self._fail()

@@ -49,11 +49,13 @@ def test_every_setting_has_its_default() -> None:
         "pool_ttl_seconds": 21_600,
         "allowed_origins": "",
         "trusted_proxies": 0,
+        "trace": "off",
         "log_level": "INFO",
         "claude_parameter_name": "/api-key/anthropic",
         "openai_parameter_name": "/api-key/openai",
         "aws_region": "",
         "otel_exporter_otlp_endpoint": "",
+        "otel_exporter_otlp_protocol": "",
     }
 
 
@@ -116,6 +118,7 @@ BAD = [
     ("SAYINGS_", "x"),
     *[("CLAUDE_PARAMETER_NAME", bad) for bad in ("", "/api key", "/api-key/anthropic\n")],
     ("OPENAI_PARAMETER_NAME", "/api-key/anthropic"),
+    *[("OTEL_EXPORTER_OTLP_PROTOCOL", bad) for bad in ("http/json", "GRPC", "udp")],
     *[("OTEL_EXPORTER_OTLP_ENDPOINT", bad) for bad in ("localhost:4317", "http://", "http://host:port", "http://a\nb")],
 ]
 

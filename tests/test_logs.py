@@ -10,22 +10,27 @@ from typing import Any
 
 import pytest
 
+from telemetry import traces
 from telemetry.events import (
+    AwsCalled,
     DependencyFailed,
     Event,
     ModelCalled,
     ModelReport,
+    PoolMeasured,
     PriceMissing,
     RequestServed,
     RoundFinished,
     RoundStarted,
     SayingServed,
     SayingsRejected,
+    SpendMeasured,
+    SqliteCalled,
     Unexpected,
     VoteTaken,
 )
-from telemetry.logs import LogListener, configure_logging, logger, request_id
-from telemetry.trace_ids import trace_id, xray_form
+from telemetry.logs import LogListener, configure_logging, logger
+from telemetry.traces import xray_form
 from tests.logging_capture import Log, captured_log
 
 ALWAYS = {"timestamp", "level", "message", "request_id", "error_type", "error_message", "model", "api_time_ms"}
@@ -158,6 +163,15 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
 ]
 
 
+UNLOGGED = [
+    RoundStarted(("gpt-4.1",)),
+    AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
+    SqliteCalled("vote", 0.7),
+    PoolMeasured("gpt-4.1", 12),
+    SpendMeasured(0.42),
+]
+
+
 @pytest.mark.parametrize(("event", "fields"), LINES)
 def test_what_is_worth_a_line_is_one_json_object_with_every_field(
     event: Event, fields: dict[str, Any], log: Log
@@ -175,7 +189,7 @@ def test_what_is_worth_a_line_is_one_json_object_with_every_field(
         SayingServed("cache", 9, None),
         RequestServed("sayings", 200, 0.4),
         RequestServed("vote", 404, 0.4, "saying_not_found"),
-        RoundStarted(("gpt-4.1",)),
+        *UNLOGGED,
     ],
 )
 def test_a_warm_hit_and_other_everyday_things_write_nothing(event: Event, log: Log) -> None:
@@ -185,7 +199,7 @@ def test_a_warm_hit_and_other_everyday_things_write_nothing(event: Event, log: L
 
 
 def test_every_kind_of_event_has_its_place_in_these_tests() -> None:
-    assert {type(event) for event, _ in LINES} == set(Event.__subclasses__()) - {RoundStarted}
+    assert {type(event) for event, _ in LINES} == set(Event.__subclasses__()) - {type(event) for event in UNLOGGED}
 
 
 @pytest.mark.parametrize(("level", "levels"), [("INFO", ["INFO", "WARNING"]), ("ERROR", [])])
@@ -213,14 +227,17 @@ def test_a_library_that_is_set_to_debug_writes_only_its_warnings(log: Log) -> No
 
 async def test_the_request_id_is_the_one_of_the_request_that_logs(log: Log) -> None:
     async def request(id_: str) -> None:
-        request_id.set(id_)
+        traces.begin({"X-Amzn-Trace-Id": f"Root={xray_form(id_)}"})
         await asyncio.sleep(0)
         LogListener().emit(REPORT)
 
-    await asyncio.gather(asyncio.create_task(request("first")), asyncio.create_task(request("second")))
+    first, second = "1" * 32, "2" * 32
+    await asyncio.gather(asyncio.create_task(request(first)), asyncio.create_task(request(second)))
     LogListener().emit(REPORT)
 
-    assert [record["request_id"] for record in log.records] == ["first", "second", ""]
+    assert [record["request_id"] for record in log.records] == [first, second, ""]
+    assert [record["trace_id"] for record in log.records] == [first, second, ""]
+    assert [record["xray_trace_id"] for record in log.records] == [xray_form(first), xray_form(second), ""]
 
 
 def test_an_exception_comes_with_its_stack_and_with_what_led_to_it(log: Log) -> None:
@@ -341,7 +358,7 @@ TRACE = "5759e988bd862e3fe1be46a994272793"
     ],
 )
 def test_the_id_of_a_request_is_the_callers_trace(headers: dict[str, str]) -> None:
-    assert trace_id(headers) == TRACE
+    assert traces.begin(headers).trace_id == TRACE
     assert xray_form(TRACE) == "1-5759e988-bd862e3fe1be46a994272793"
 
 
@@ -357,7 +374,7 @@ def test_the_id_of_a_request_is_the_callers_trace(headers: dict[str, str]) -> No
     ],
 )
 def test_without_a_usable_trace_a_request_gets_an_id_of_its_own(headers: dict[str, str]) -> None:
-    first, second = trace_id(headers), trace_id(headers)
+    first, second = traces.begin(headers).trace_id, traces.begin(headers).trace_id
 
     assert first != second
     assert TRACE not in (first, second)

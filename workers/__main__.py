@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
+from service.background import running
 from service.config import Settings
 from service.errors import StoreError
 from service.process import run, say
@@ -16,6 +17,7 @@ from service.resources import open_resources
 from service.signals import stop_signal
 from telemetry.events import Listener
 from telemetry.logs import LogListener, configure_logging
+from telemetry.setup import open_telemetry
 from workers.fleet import FleetRounds, fleet_rounds
 from workers.progress import ProgressTable
 
@@ -36,9 +38,13 @@ async def main(settings: Settings) -> int:
         return await work(settings, table, once=once)
 
 
-async def work(settings: Settings, listener: Listener, *, once: bool) -> int:
+async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
     stop = stop_signal()
-    async with open_resources(settings, os.environ, listener) as resources:
+    async with (
+        open_telemetry(os.environ, show_traces=settings.trace == "on", logs=logs) as telemetry,
+        open_resources(settings, os.environ, telemetry.listener) as resources,
+        running(telemetry.jobs, telemetry.listener),
+    ):
         if not resources.models:
             say("No model takes part: there is no key for any, and the simulator is off.")
             return 1

@@ -10,6 +10,7 @@ import msgspec
 from service.deadline import deadline, within
 from service.errors import StoreError
 from service.lambda_process import Context, InvocationFailed, LambdaProcess, in_lambda, start
+from telemetry import traces
 from telemetry.events import DependencyFailed
 from workers.fleet import KEEP_SECONDS, LEASE_SECONDS, fleet_rounds
 from workers.round import STORE_SECONDS
@@ -21,6 +22,7 @@ class Worker:
     def __init__(self, process: LambdaProcess) -> None:
         self._process = process
         self._listener = process.resources.listener
+        self._telemetry = process.telemetry
         self._rounds = fleet_rounds(process.resources)
 
     def handle(self, context: Context) -> dict[str, Any]:
@@ -31,6 +33,7 @@ class Worker:
         return self._process.run(self._handle(), context)
 
     async def _handle(self) -> dict[str, Any]:
+        traces.begin({"X-Amzn-Trace-Id": os.environ.get("_X_AMZN_TRACE_ID", "")})
         # No round is longer than its lease, and there is time left to give that back.
         seconds = within(LEASE_SECONDS) - KEEP_SECONDS
         if seconds <= STORE_SECONDS:  # before a lease is taken that might not be given back
@@ -45,6 +48,7 @@ class Worker:
         except StoreError as error:
             self._listener.emit(DependencyFailed("store", "acquire lease", type(error).__name__, str(error)))
             raise
+        await self._telemetry.load()  # the next invocation may be another environment's
         return {"round": None if finished is None else msgspec.to_builtins(finished)}
 
 

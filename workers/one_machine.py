@@ -9,18 +9,26 @@ from service.config import Settings
 from service.process import run, say
 from service.resources import Resources, open_resources
 from service.signals import stop_signal
-from telemetry.logs import LogListener
+from telemetry.setup import open_telemetry
 from workers.fleet import fleet_rounds
 
 
 async def main(settings: Settings) -> int:
-    stop, listener = stop_signal(), LogListener()
-    async with open_resources(settings, os.environ, listener) as resources:
-        jobs = {"serves": resources.serves.run, "pool": resources.filler.run}
+    stop = stop_signal()
+    async with (
+        open_telemetry(os.environ, show_traces=settings.trace == "on") as telemetry,
+        open_resources(settings, os.environ, telemetry.listener) as resources,
+    ):
+        jobs = {
+            "serves": resources.serves.run,
+            "pool": resources.filler.run,
+            "gauges": resources.gauges.run,
+            **telemetry.jobs,
+        }
         if settings.rounds == "in-process":
             jobs["pool"] = partial(fleet_rounds(resources).keep_warm, resources.filler)
         # Listening first: a round starts with seconds of importing, which would delay the first visitors.
-        async with listening(resources) as url, running(jobs, listener):
+        async with listening(resources) as url, running(jobs, telemetry.listener):
             say(f"Cloud Sayings is at {url} ({_who_writes(resources)}). Ctrl-C stops it.")
             await stop.wait()
     return 0

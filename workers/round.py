@@ -13,6 +13,7 @@ from service.errors import DependencyError, ModelBadResponse, StoreError
 from service.llm.gateway import Gateway
 from service.pool import Pool
 from service.store.base import Lease, Store
+from telemetry import traces
 from telemetry.events import Listener, ModelReport, RoundFinished, RoundStarted, Unexpected
 
 SERVICES_PER_MODEL = 3
@@ -31,6 +32,10 @@ class Round:
 
     async def run(self, lease: Lease) -> RoundFinished:
         """Ask every model, under a lease; the report says what each brought or why it did not."""
+        with traces.work():
+            return await self._run(lease)
+
+    async def _run(self, lease: Lease) -> RoundFinished:
         started = time.perf_counter()
         self._listener.emit(RoundStarted(tuple(model.id for model in self._models)))
         reports = await asyncio.gather(*(self._take_part(model, lease) for model in self._models))

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -21,6 +20,7 @@ from service.llm.parse import Parsed, parse
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
 from service.llm.registry import Adapters
 from service.secret import Secret
+from telemetry import traces
 from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
 
 MAX_ATTEMPTS = 2
@@ -144,10 +144,10 @@ class Gateway:
                 self._keys.invalidate(key_name, key)
             raise
         generation = self._generation(model, kind, api_time_ms, completion.usage)
+        failure = _unfinished(completion.finish, api_time_ms)
+        self._report_answer(generation, completion.response_id, attempt, failure)
         if generation.cost_nanos is not None:  # without a price the worst case stands
             await self._budget.settle(reservation, generation.cost_nanos)
-        failure = _unfinished(completion.finish, api_time_ms)
-        self._report_answer(generation, attempt, failure)
         if failure:
             raise failure
         return completion, generation
@@ -165,7 +165,7 @@ class Gateway:
 
     def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
         return Generation(
-            generation_id=secrets.token_hex(16),
+            generation_id=traces.new_generation_id(),
             model=model.id,
             vendor=model.vendor,
             kind=kind,
@@ -181,7 +181,9 @@ class Gateway:
         source = model_source(model.display_name, simulated=self._simulated)
         return tuple(Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
 
-    def _report_answer(self, generation: Generation, attempt: int, failure: ModelError | None) -> None:
+    def _report_answer(
+        self, generation: Generation, response_id: str, attempt: int, failure: ModelError | None
+    ) -> None:
         self._listener.emit(
             ModelCalled(
                 model=generation.model,
@@ -194,6 +196,9 @@ class Gateway:
                 input_tokens=generation.usage.input_tokens,
                 output_tokens=generation.usage.output_tokens,
                 cost_nanos=generation.cost_nanos,
+                status=200,
+                generation_id=generation.generation_id,
+                response_id=response_id,
             )
         )
 

@@ -9,18 +9,19 @@ from service.collection import collection
 from service.errors import ConfigError
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
+from telemetry.events import SILENCE, Listener
 
 _TABLE_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 
 
-async def open_store(address: str, aws: AwsClients, stack: AsyncExitStack) -> Store:
+async def open_store(address: str, aws: AwsClients, stack: AsyncExitStack, listener: Listener = SILENCE) -> Store:
     """Open the store; the stack closes it. An embedded one brings the collection along. Raises ConfigError.
 
     `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`.
     """
     scheme, separator, rest = address.partition("://")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        store = await SqliteStore.open(Path(rest[1:]))
+        store = await SqliteStore.open(Path(rest[1:]), listener)
         stack.push_async_callback(store.close)
         await store.put_sayings(collection())
         return store

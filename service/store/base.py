@@ -84,8 +84,8 @@ class Store(Protocol):
     async def keep_lease(self, lease: Lease, *, until: float) -> bool:
         """Move the expiry of a lease one still holds; False when somebody else has taken it."""
 
-    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> bool:
-        """Add an amount to both windows if both stay within their caps; False, and nothing added, otherwise."""
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+        """Add an amount to both windows if both stay within their caps: what they hold then; None otherwise."""
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
         """Correct a reservation by the difference to what the call cost (usually negative)."""

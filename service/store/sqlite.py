@@ -8,6 +8,7 @@ never waits for a writer.
 import asyncio
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from service.domain import (
 )
 from service.errors import ConfigError, LeaseLost, StorageFull, StoreError
 from service.store.base import Lease, Spend, SpendWindow, Tally
+from telemetry.events import SILENCE, Listener, SqliteCalled
 
 SCHEMA_VERSION = 1
 # How long a statement waits for another process's lock; below the two seconds a vote may take.
@@ -114,14 +116,26 @@ R = TypeVar("R")
 class _Connection:
     """A connection on a thread of its own."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, listener: Listener) -> None:
         self._path = path
+        self._listener = listener
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{name}")
         self._connection: sqlite3.Connection | None = None
         self._is_set_up = False
 
-    async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
+    async def run(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` on the connection's thread. Raises StoreError."""
+        started = time.perf_counter()
+        error_type = ""
+        try:
+            return await self._run(work)
+        except StoreError as error:
+            error_type = type(error).__name__
+            raise
+        finally:
+            self._listener.emit(SqliteCalled(operation, (time.perf_counter() - started) * 1000, error_type))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], R]) -> R:
         try:
             done = asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
         except RuntimeError as error:
@@ -159,16 +173,16 @@ class _Connection:
 class SqliteStore:
     """The Store protocol on one file."""
 
-    def __init__(self, path: Path) -> None:
-        self._writer = _Connection(path, "writer")
-        self._reader = _Connection(path, "reader")
+    def __init__(self, path: Path, listener: Listener) -> None:
+        self._writer = _Connection(path, "writer", listener)
+        self._reader = _Connection(path, "reader", listener)
 
     @classmethod
-    async def open(cls, path: Path) -> "SqliteStore":
+    async def open(cls, path: Path, listener: Listener = SILENCE) -> "SqliteStore":
         """Open or create the file. Raises ConfigError when that is not possible."""
-        store = cls(path)
+        store = cls(path, listener)
         try:
-            await store._writer.run(_migrate)
+            await store._writer.run("open", _migrate)
         except StoreError as error:
             await store.close()
             raise ConfigError("SAYINGS_STORE", f"the database {path.name} cannot be opened for writing") from error
@@ -186,17 +200,17 @@ class SqliteStore:
                     _check_fence(db, fence)
                 return frozenset(row[0] for row in rows if db.execute(_INSERT, row).rowcount)
 
-        return await self._writer.run(work)
+        return await self._writer.run("put_sayings", work)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         def work(db: sqlite3.Connection) -> Saying | None:
             row = _one(db, f"SELECT {_COLUMNS} FROM main_humor WHERE saying_id = ?", saying_id)
             return None if row is None else _from_row(row)
 
-        return await self._reader.run(work)
+        return await self._reader.run("get_saying", work)
 
     async def random_saying(self) -> Saying | None:
-        return await self._reader.run(_random_saying)
+        return await self._reader.run("random_saying", _random_saying)
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         query = f"""SELECT {_COLUMNS} FROM main_humor WHERE model = ? AND simulated = ? AND created_at >= ?
@@ -206,13 +220,13 @@ class SqliteStore:
             found = (_from_row(row) for row in db.execute(query, (model, simulated, since, limit)))
             return [saying for saying in found if saying is not None]
 
-        return await self._reader.run(work)
+        return await self._reader.run("recent_sayings", work)
 
     async def vote(self, vote: Vote) -> VoteResult | None:
-        return await self._writer.run(lambda db: _vote(db, vote.saying_id, vote.voter, vote))
+        return await self._writer.run("vote", lambda db: _vote(db, vote.saying_id, vote.voter, vote))
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
-        return await self._writer.run(lambda db: _vote(db, saying_id, voter, None))
+        return await self._writer.run("withdraw_vote", lambda db: _vote(db, saying_id, voter, None))
 
     async def add_serves(self, serves: Mapping[str, int]) -> None:
         rows = [{"contributor": name, "serves": count, "up": 0, "down": 0} for name, count in serves.items()]
@@ -221,11 +235,11 @@ class SqliteStore:
             with _transaction(db):
                 db.executemany(_ADD_TALLY, rows)
 
-        await self._writer.run(work)
+        await self._writer.run("add_serves", work)
 
     async def tallies(self) -> dict[str, Tally]:
         query = "SELECT contributor, serves, upvotes, downvotes FROM tallies"
-        return await self._reader.run(lambda db: {row[0]: Tally(*row[1:]) for row in db.execute(query)})
+        return await self._reader.run("tallies", lambda db: {row[0]: Tally(*row[1:]) for row in db.execute(query)})
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
         wish = {"name": name, "holder": holder, "now": now, "expires_at": now + seconds}
@@ -235,7 +249,7 @@ class SqliteStore:
                 row = _one(db, _ACQUIRE_LEASE, wish)
             return None if row is None else Lease(name, holder, row[0], now + seconds)
 
-        return await self._writer.run(work)
+        return await self._writer.run("acquire_lease", work)
 
     async def keep_lease(self, lease: Lease, *, until: float) -> bool:
         query = "UPDATE leases SET expires_at = ? WHERE name = ? AND token = ?"
@@ -244,31 +258,31 @@ class SqliteStore:
             with _transaction(db):
                 return db.execute(query, (until, lease.name, lease.token)).rowcount == 1
 
-        return await self._writer.run(work)
+        return await self._writer.run("keep_lease", work)
 
-    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> bool:
-        def work(db: sqlite3.Connection) -> bool:
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+        def work(db: sqlite3.Connection) -> Spend | None:
             with _transaction(db):
                 spent = _spend(db, window)
                 if spent.day + amount > caps.day or spent.hour + amount > caps.hour:
-                    return False
+                    return None
                 _add_spend(db, window, amount)
-                return True
+                return Spend(spent.day + amount, spent.hour + amount)
 
-        return await self._writer.run(work)
+        return await self._writer.run("reserve_spend", work)
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
         def work(db: sqlite3.Connection) -> None:
             with _transaction(db):
                 _add_spend(db, window, difference)
 
-        await self._writer.run(work)
+        await self._writer.run("adjust_spend", work)
 
     async def spend(self, window: SpendWindow) -> Spend:
-        return await self._reader.run(lambda db: _spend(db, window))
+        return await self._reader.run("spend", lambda db: _spend(db, window))
 
     async def ping(self) -> None:
-        await self._reader.run(lambda db: db.execute("SELECT 1 FROM main_humor LIMIT 1").fetchone())
+        await self._reader.run("ping", lambda db: db.execute("SELECT 1 FROM main_humor LIMIT 1").fetchone())
 
     async def close(self) -> None:
         await self._reader.close()

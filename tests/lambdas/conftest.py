@@ -9,10 +9,19 @@ from service.collection import collection
 from service.config import Settings
 from service.lambda_handler import Api
 from service.lambda_process import LambdaProcess
+from telemetry.events import Listener
+from telemetry.lambda_setup import LambdaTelemetry
 from tests.lambdas.tables import tables_with
 from tests.support import RecordingListener
 
 Start = Callable[..., LambdaProcess]
+
+
+def told_to(listener: Listener) -> LambdaTelemetry:
+    """Telemetry of which nothing goes out."""
+    telemetry = LambdaTelemetry({"OTEL_SDK_DISABLED": "true"})
+    telemetry.listener = listener
+    return telemetry
 
 
 @pytest.fixture
@@ -23,7 +32,7 @@ def start(tmp_path: Path, events: RecordingListener) -> Iterator[Start]:
 
     def start(**environ: str) -> LambdaProcess:
         chosen = usual | environ
-        started.append(LambdaProcess(Settings.from_env(chosen), chosen, events))
+        started.append(LambdaProcess(Settings.from_env(chosen), chosen, told_to(events)))
         return started[-1]
 
     yield start

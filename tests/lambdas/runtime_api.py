@@ -68,8 +68,9 @@ class Function:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """Those lines of the log that are JSON."""
-        return [json.loads(line) for line in self.log if line.startswith("{")]
+        """Those lines of the log that are JSON and no metrics."""
+        lines = [json.loads(line) for line in self.log if line.startswith("{")]
+        return [line for line in lines if "_aws" not in line]
 
     async def next(self, _: web.Request) -> web.Response:
         request_id, event, deadline = await self._events.get()

@@ -51,7 +51,7 @@ async def test_the_api_answers_both_payloads_in_one_environment(environ: dict[st
     assert all("Secure" in each.headers["Set-Cookie"] for each in votes)
     assert (lost.error, refused.error) == ((404, "route_not_found"), (400, "invalid_request"))
     assert [line["message"] for line in function.records] == ["vote taken", "vote taken", "gateway failed"]
-    assert len(function.records) == len(function.log)  # nothing was written that is no JSON
+    assert all(line.startswith("{") for line in function.log)  # nothing was written that is no JSON
 
 
 async def test_the_fourth_saying_is_live_with_a_key_from_ssm(environ: dict[str, str], simulator: Simulator) -> None:

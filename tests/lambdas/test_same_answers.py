@@ -23,6 +23,7 @@ from service.simulator import Simulator
 from tests.http import test_bad_input as bad_input
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer, converse
+from tests.lambdas.conftest import told_to
 from tests.lambdas.gateway import Asked, Remaining, answer
 from tests.support import RecordingListener, model_saying
 
@@ -75,7 +76,7 @@ async def _server(name: str, settings: Settings, environ: dict[str, str], stack:
 
 
 async def _function(name: str, settings: Settings, environ: dict[str, str], stack: AsyncExitStack) -> Ask:
-    process = await asyncio.to_thread(LambdaProcess, settings, environ, RecordingListener())
+    process = await asyncio.to_thread(LambdaProcess, settings, environ, told_to(RecordingListener()))
     stack.push_async_callback(asyncio.to_thread, process.close)
     await asyncio.to_thread(process.run, _fill(process.resources), Remaining())
     api = Api(process)

@@ -139,7 +139,7 @@ async def test_while_the_pool_stays_low_it_is_asked_again_after_a_while(
 
 
 @pytest.mark.parametrize(
-    ("response", "error_type"),
+    ("response", "cause"),
     [
         (http_response(b'{"Message": "the SDK\'s own words"}', status=403), "ClientError"),
         (http_response(b"<html>", status=503), "ClientError"),
@@ -148,7 +148,7 @@ async def test_while_the_pool_stays_low_it_is_asked_again_after_a_while(
     ids=["denied", "down", "junk"],
 )
 async def test_a_worker_function_that_cannot_be_asked_is_reported(
-    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, response: bytes, error_type: str
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, response: bytes, cause: str
 ) -> None:
     async with answering(response) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
@@ -158,7 +158,8 @@ async def test_a_worker_function_that_cannot_be_asked_is_reported(
         await ask(api)
 
     [failure] = events.of(DependencyFailed)
-    assert (failure.dependency, failure.operation, failure.error_type) == ("worker", "invoke", error_type)
+    assert (failure.dependency, failure.operation, failure.error_type) == ("worker", "invoke", "WorkerNotAsked")
+    assert failure.cause == cause
     assert "words" not in failure.error_message
     assert not events.of(Unexpected)
 

@@ -338,10 +338,10 @@ class TestSpend:
 
         granted = await asyncio.gather(*(store.reserve_spend(NOON, 7, caps=caps) for _ in range(100)))
 
-        assert sum(granted) == 60
-        assert await store.reserve_spend(NOON, 4, caps=caps) is False
-        assert await store.reserve_spend(NOON, 3, caps=caps) is True
-        assert await store.reserve_spend(NOON, 1, caps=caps) is False
+        assert sorted(held.hour for held in granted if held) == [7 * count for count in range(1, 61)]
+        assert await store.reserve_spend(NOON, 4, caps=caps) is None
+        assert await store.reserve_spend(NOON, 3, caps=caps) == Spend(423, 423)
+        assert await store.reserve_spend(NOON, 1, caps=caps) is None
         assert await store.spend(NOON) == Spend(423, 423)
 
     async def test_both_the_hour_and_the_day_are_held(self, store: Store) -> None:
@@ -350,14 +350,14 @@ class TestSpend:
         asked = [(NOON, 10), (NOON, 1), (ONE, 6), (ONE, 5), (ONE, 1), (TOMORROW, 10)]
         granted = [await store.reserve_spend(window, amount, caps=caps) for window, amount in asked]
 
-        assert granted == [True, False, False, True, False, True]
+        assert granted == [Spend(10, 10), None, None, Spend(15, 5), None, Spend(10, 10)]
         assert await store.spend(NOON) == Spend(15, 10)
         assert await store.spend(ONE) == Spend(15, 5)
         assert await store.spend(TOMORROW) == Spend(10, 10)
 
     @pytest.mark.parametrize("caps", [Spend(day=99, hour=NO_CAP), Spend(day=NO_CAP, hour=99)])
     async def test_what_is_above_a_cap_alone_is_refused(self, store: Store, caps: Spend) -> None:
-        assert await store.reserve_spend(NOON, 100, caps=caps) is False
+        assert await store.reserve_spend(NOON, 100, caps=caps) is None
         assert await store.spend(NOON) == Spend(0, 0)
 
     async def test_what_a_call_did_not_cost_can_be_spent_again(self, store: Store) -> None:
@@ -367,8 +367,8 @@ class TestSpend:
         await store.adjust_spend(NOON, -30)
 
         assert await store.spend(NOON) == Spend(70, 70)
-        assert await store.reserve_spend(NOON, 31, caps=caps) is False
-        assert await store.reserve_spend(NOON, 30, caps=caps) is True
+        assert await store.reserve_spend(NOON, 31, caps=caps) is None
+        assert await store.reserve_spend(NOON, 30, caps=caps) == Spend(100, 100)
 
     async def test_a_call_may_cost_more_than_was_reserved(self, store: Store) -> None:
         await store.adjust_spend(NOON, 25)

@@ -230,7 +230,7 @@ async def _limit_pages(store: SqliteStore, *, extra: int) -> None:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {pages + extra}")
 
-    await store._writer.run(limit)
+    await store._writer.run("test", limit)
 
 
 @contextmanager

@@ -122,13 +122,14 @@ class DynamoStore:
     async def keep_lease(self, lease: Lease, *, until: float) -> bool:
         return await self._update(writes.prolong_lease(self._state, lease, until=until), repeatable=True) is not None
 
-    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> bool:
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
         day_room, hour_room = caps.day - amount, caps.hour - amount
         if min(day_room, hour_room) < 0:
-            return False
+            return None
         reservation = writes.add_spend_within(self._state, window, amount, day_room=day_room, hour_room=hour_room)
         # Not repeatable: a reservation made unheard stays, which is the safe side, but must not be made twice.
-        return await self._update(reservation, repeatable=False) is not None
+        held = await self._update(reservation, repeatable=False)
+        return None if held is None else Spend(count(held, "total"), count(held, writes.hour_attribute(window)))
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
         # Not repeatable: money given back twice would let the caps be overshot.

@@ -141,8 +141,9 @@ def add_spend(table: str, window: SpendWindow, amount: int) -> "UpdateItemInputT
 def add_spend_within(
     table: str, window: SpendWindow, amount: int, *, day_room: int, hour_room: int
 ) -> "UpdateItemInputTypeDef":
-    """Add an amount unless more than this much is spent already."""
+    """Add an amount unless more than this much is spent already; answered with what is spent then."""
     update = add_spend(table, window, amount)
+    update["ReturnValues"] = "UPDATED_NEW"
     rooms = {":day_room": number(day_room), ":hour_room": number(hour_room)}
     update["ConditionExpression"] = FITS_THE_CAPS
     update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **rooms}

@@ -1,0 +1,103 @@
+"""Each request and round as a tree on the terminal: `make run TRACE=1` shows the story without any backend.
+
+Under the calls stand the metrics that the same events would be counted as, by the names that CloudWatch has them by.
+"""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from telemetry import traces
+from telemetry.events import (
+    AwsCalled,
+    DependencyFailed,
+    Event,
+    ModelCalled,
+    ModelReport,
+    RequestServed,
+    SayingServed,
+    SqliteCalled,
+    Unexpected,
+    VoteTaken,
+)
+from telemetry.metrics import DIMENSIONS, UNITS, Attributes, Batch, Metrics
+from telemetry.notes import Finished
+
+
+class TraceConsole:
+    """Prints what is finished."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def show(self, finished: Finished) -> None:
+        trace, last = finished
+        tree = Tree(_line_of(f"{_headline(last)}   {traces.xray_form(trace.trace_id)}", style="bold"))
+        counted = Metrics()
+        for event in (*(note for _, note in trace.notes), last):
+            counted.emit(event)
+            line = _line(event)
+            if line is not None:
+                tree.add(line)
+        for text in _metric_lines(counted.take()):
+            tree.add(_line_of(text, style="dim"))
+        self._console.print(tree)
+
+
+def _metric_lines(batch: Batch) -> Iterator[str]:
+    for (name, attributes), histogram in batch.histograms.items():
+        if name in DIMENSIONS:
+            yield _metric_line(name, attributes, histogram.total)
+    for (name, attributes), value in batch.sums.items():
+        yield _metric_line(name, attributes, value)
+
+
+def _metric_line(name: str, attributes: Attributes, value: float) -> str:
+    unit = UNITS.get(name, "")
+    return f"{name} {value:.6g}{unit and ' '}{unit}  {' '.join(text for _, text in attributes)}".rstrip()
+
+
+def _headline(last: Event) -> str:
+    if isinstance(last, RequestServed):
+        return f"{last.method} {last.route or '?'} {last.status} in {last.total_ms:.2f} ms"
+    return f"round in {getattr(last, 'total_ms', 0.0):.0f} ms"
+
+
+def _line(note: Event) -> Text | None:  # noqa: C901 - one case per event is the plainest form
+    match note:
+        case ModelCalled():
+            tokens = f"{note.input_tokens or 0} + {note.output_tokens or 0} tokens"
+            cost = "" if note.cost_nanos is None else f", ${note.cost_nanos / 1e9:.6f}"
+            return _timed(f"chat {note.model} ({note.vendor})", note.api_time_ms, f"{tokens}{cost}", note.error_type)
+        case AwsCalled():
+            detail = " ".join(note.tables)
+            return _timed(f"{note.service}.{note.operation}", note.total_ms, detail, note.error_type)
+        case SqliteCalled():
+            return _timed(f"sqlite {note.operation}", note.total_ms, "", note.error_type)
+        case SayingServed():
+            return _line_of(f"saying {note.request_number} from {note.origin}{_because(note.degraded)}")
+        case VoteTaken():
+            return _line_of(f"vote {note.feedback_type or 'taken back'}: {note.status} ({note.contributor})")
+        case ModelReport():
+            return _timed(f"{note.model} brought {note.sayings}", note.total_ms, "", note.error_type)
+        case DependencyFailed():
+            return _line_of(f"{note.dependency}: {note.error_message}", style="red")
+        case Unexpected():
+            return _line_of(f"{note.operation}: {type(note.error).__name__}", style="red")
+    return None
+
+
+def _because(reason: str | None) -> str:
+    return f" because {reason}" if reason else ""
+
+
+def _timed(what: str, milliseconds: float, detail: str, error: str) -> Text:
+    parts = [f"{milliseconds:9.2f} ms  {what}", detail, error]
+    return _line_of("  ".join(part for part in parts if part), style="red" if error else "")
+
+
+def _line_of(text: str, style: str = "") -> Text:
+    """The text without what would steer the terminal."""
+    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), style)

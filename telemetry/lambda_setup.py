@@ -1,0 +1,93 @@
+"""Telemetry of a Lambda function: logs and metrics (EMF) on stdout, traces over UDP to the X-Ray daemon beside it.
+
+While an invocation runs only notes are taken. OpenTelemetry and protobuf are imported when there is a trace to send and
+somebody calls `load`, beside a later request: a cold start pays for neither.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from telemetry.emf import emf_lines
+from telemetry.events import Listener, Listeners, Unexpected
+from telemetry.logs import LogListener
+from telemetry.metrics import Metrics
+from telemetry.notes import Finished, NoteTaker
+from telemetry.setup import sampling_ratio, service_name
+
+if TYPE_CHECKING:
+    from telemetry.spans import SpanMaker
+    from telemetry.xray_udp import XRayUdpExporter
+
+# How many traces wait for `load`; the oldest makes room.
+MOST_TRACES = 64
+
+
+class LambdaTelemetry:
+    """`listener` is what to emit to. `flush` belongs at every invocation's end, `load` into the upkeep."""
+
+    def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None) -> None:
+        self._service = service_name(environ)
+        self._daemon = environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
+        self._stdout = stdout
+        self._metrics = Metrics()
+        self._finished: deque[Finished] = deque()
+        self._sender: tuple[SpanMaker, XRayUdpExporter] | None = None
+        self._logs = LogListener()
+        self.listener: Listener = self._logs
+        if environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+            notes = [NoteTaker(self._keep, ratio=sampling_ratio(environ))] if self._daemon else []
+            self.listener = Listeners(self._logs, self._metrics, *notes)
+
+    def flush(self) -> None:
+        """Write what was counted; send the traces too, once `load` has been called for them. Never raises."""
+        try:
+            self._send_traces()
+            self._write_metrics()
+        except Exception as error:  # noqa: BLE001 - no answer is lost for what is told about it
+            self._logs.emit(Unexpected("telemetry", error))
+
+    async def load(self) -> None:
+        """Import what sends traces, when there is one to send: a quarter of a second, and not on the event loop."""
+        if self._finished and self._sender is None:
+            self._sender = await asyncio.to_thread(self._open)
+
+    def _keep(self, finished: Finished) -> None:
+        if len(self._finished) == MOST_TRACES:
+            self._finished.popleft()
+            self._metrics.count_dropped(1)
+        self._finished.append(finished)
+
+    def _open(self) -> "tuple[SpanMaker, XRayUdpExporter]":
+        from telemetry.spans import SpanMaker, resource_of
+        from telemetry.xray_udp import XRayUdpExporter
+
+        return SpanMaker(resource_of(self._service)), XRayUdpExporter(self._daemon)
+
+    def _send_traces(self) -> None:
+        if self._sender is None or not self._finished:
+            return
+        maker, exporter = self._sender
+        finished, self._finished = self._finished, deque()
+        result = exporter.export([span for trace in finished for span in maker.spans(trace)])
+        if result.name != "SUCCESS":
+            self._metrics.count_dropped(len(finished))
+
+    def _write_metrics(self) -> None:
+        lines = [f"{line}\n" for line in emf_lines(self._metrics.take(), self._service)]
+        if lines:
+            stdout = self._stdout or sys.stdout
+            stdout.write("".join(lines))
+            stdout.flush()
+
+    def close(self) -> None:
+        """Let go of the socket; Lambda never asks for it, tests do."""
+        if self._sender is not None:
+            self._sender[1].shutdown()
+
+
+def open_lambda_telemetry(environ: Mapping[str, str]) -> LambdaTelemetry:
+    """By OTEL_SERVICE_NAME, OTEL_SDK_DISABLED and what Lambda itself says of the X-Ray daemon."""
+    return LambdaTelemetry(environ)

@@ -1,0 +1,111 @@
+"""Which listeners a process has: logs always, by the environment OTLP, on request the terminal's tree.
+
+OTEL_EXPORTER_OTLP_ENDPOINT switches OTLP on, OTEL_SDK_DISABLED=true off. Beside them OTEL_EXPORTER_OTLP_PROTOCOL
+(grpc or http/protobuf), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG
+are read, and the exporters read those of their own (headers, certificates, compression).
+"""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from telemetry.events import Listener, Listeners
+from telemetry.logs import LogListener
+from telemetry.metrics import Metrics
+from telemetry.notes import Finished, NoteTaker
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+DEFAULT_SERVICE_NAME = "cloud-sayings"
+DEFAULT_RATIO = 0.05
+# The exporter's own patience: its thread is never held longer by a collector that does not answer.
+EXPORT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What to emit to, and what has to run beside the requests for it."""
+
+    listener: Listener
+    jobs: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_telemetry(
+    environ: Mapping[str, str], *, show_traces: bool = False, logs: Listener | None = None
+) -> AsyncIterator[Telemetry]:
+    """Telemetry for a server or a worker; what is left is sent when the block ends, within two seconds.
+
+    `logs` stands in for the log where a person is shown something else.
+    """
+    listeners: list[Listener] = [logs or LogListener()]
+    jobs = {}
+    outlets: list[Callable[[Finished], None]] = []
+    async with AsyncExitStack() as stack:
+        if show_traces:
+            outlets.append(_console())
+        if _wants_otlp(environ):
+            from telemetry.otlp import OtlpExport
+            from telemetry.spans import resource_of
+
+            metrics = Metrics()
+            export = OtlpExport(metrics, resource_of(service_name(environ)), *_exporters(environ))
+            stack.push_async_callback(export.close)
+            listeners.append(metrics)
+            jobs["telemetry"] = export.run
+            outlets.append(export.hand_over)
+        if outlets:  # who wants to see traces wants to see them all
+            listeners.append(NoteTaker(*outlets, ratio=1.0 if show_traces else sampling_ratio(environ)))
+        yield Telemetry(Listeners(*listeners) if len(listeners) > 1 else listeners[0], jobs)
+
+
+def _console() -> Callable[[Finished], None]:
+    from rich.console import Console
+
+    from telemetry.console import TraceConsole
+
+    return TraceConsole(Console(file=sys.stderr)).show
+
+
+def service_name(environ: Mapping[str, str]) -> str:
+    attributes = environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
+    named = dict(pair.strip().split("=", 1) for pair in attributes if "=" in pair)
+    return environ.get("OTEL_SERVICE_NAME") or named.get("service.name") or DEFAULT_SERVICE_NAME
+
+
+def sampling_ratio(environ: Mapping[str, str]) -> float:
+    """The share of traces to keep, by OTEL_TRACES_SAMPLER and its ARG; the usual one when they make no sense."""
+    sampler = environ.get("OTEL_TRACES_SAMPLER", "").removeprefix("parentbased_")
+    if sampler in ("always_on", "always_off"):
+        return 1.0 if sampler == "always_on" else 0.0
+    try:
+        ratio = float(environ.get("OTEL_TRACES_SAMPLER_ARG", DEFAULT_RATIO))
+    except ValueError:
+        return DEFAULT_RATIO
+    return ratio if 0 <= ratio <= 1 else DEFAULT_RATIO
+
+
+def _wants_otlp(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")) and environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
+
+
+def _exporters(environ: Mapping[str, str]) -> "tuple[SpanExporter, MetricExporter]":
+    """The official exporters; they read the standard variables themselves."""
+    if environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc import metric_exporter, trace_exporter
+
+        return (
+            trace_exporter.OTLPSpanExporter(timeout=EXPORT_SECONDS),
+            metric_exporter.OTLPMetricExporter(timeout=EXPORT_SECONDS),
+        )
+    from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metrics
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
+
+    return (
+        http_traces.OTLPSpanExporter(timeout=EXPORT_SECONDS),
+        http_metrics.OTLPMetricExporter(timeout=EXPORT_SECONDS),
+    )

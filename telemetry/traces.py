@@ -1,0 +1,122 @@
+"""The trace a piece of work belongs to: its ids, whether it is sampled, and what has happened in it so far.
+
+Spans are not made while a request runs. What happens is noted, as the events that are emitted anyway, and only when the
+request is over, and sampled or worth keeping (an error, a live call), are spans made of the notes. So a request that
+nobody samples pays for no span, and one that fails is kept although nobody could have known beforehand.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from telemetry.events import Event
+
+# An id of nothing but zeros is no id.
+_XRAY_ROOT = re.compile(r"(?:^|;)\s*Root=1-(?!0{8}-0{24})([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)")
+_XRAY_PARENT = re.compile(r"(?:^|;)\s*Parent=(?!0{16})([0-9a-f]{16})(?:;|$)")
+_XRAY_SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])(?:;|$)")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+
+# Beyond this a trace is a defect or an attack, not a story anybody reads.
+MOST_NOTES = 200
+
+
+class Trace:
+    """One request or round.
+
+    `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is what the caller
+    wants of sampling, None when it does not say. `notes` are (nanoseconds since the epoch, event). What still happens
+    on its behalf after its end (a key refreshed in the background) is no part of it any more.
+    """
+
+    __slots__ = ("asked", "ended_at", "notes", "parent_id", "trace_id")
+
+    def __init__(self, trace_id: str, parent_id: str = "", asked: bool | None = None) -> None:
+        self.trace_id = trace_id
+        self.parent_id = parent_id
+        self.asked = asked
+        self.ended_at = 0
+        self.notes: list[tuple[int, Event]] = []
+
+    def note(self, event: "Event") -> None:
+        if not self.ended_at and len(self.notes) < MOST_NOTES:
+            self.notes.append((time.time_ns(), event))
+
+    def end(self) -> None:
+        self.ended_at = time.time_ns()
+
+    def is_sampled(self, ratio: float) -> bool:
+        """By the caller's wish, else by the trace id, so that all who see the trace decide alike."""
+        if self.asked is not None:
+            return self.asked
+        return int(self.trace_id[16:], 16) < ratio * 2**64
+
+
+_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def begin(headers: Mapping[str, str]) -> Trace:
+    """Begin the trace of a request: the caller's by `X-Amzn-Trace-Id` or `traceparent`, else a new one."""
+    trace = _callers(headers) or new_trace()
+    _current.set(trace)
+    return trace
+
+
+@contextmanager
+def work() -> Iterator[Trace]:
+    """The trace of work that no request asked for: the invocation's, where Lambda has begun one, else a new one."""
+    trace = _current.get() or new_trace()
+    token = _current.set(trace)
+    try:
+        yield trace
+    finally:
+        _current.reset(token)
+
+
+def current() -> Trace | None:
+    return _current.get()
+
+
+def new_trace() -> Trace:
+    return Trace(f"{int(time.time()):08x}{random.getrandbits(96):024x}")
+
+
+def new_span_id() -> str:
+    return f"{random.getrandbits(64) or 1:016x}"
+
+
+def new_generation_id() -> str:
+    """48 hex digits: the trace a model is called in and the span of the call, so that votes can be linked to it."""
+    trace = _current.get() or new_trace()
+    return trace.trace_id + new_span_id()
+
+
+def xray_form(trace_id: str) -> str:
+    """`1-8hex-24hex`: the same 128 bits as X-Ray writes them."""
+    return f"1-{trace_id[:8]}-{trace_id[8:]}"
+
+
+def _callers(headers: Mapping[str, str]) -> Trace | None:
+    """The trace that the caller's headers name. A load balancer puts a root of its own into every request that has no
+    X-Ray header: one without a parent gives way to a caller that speaks W3C."""
+    xray, w3c = headers.get("X-Amzn-Trace-Id"), headers.get("traceparent")
+    by_xray = _xray_callers(xray) if xray else None
+    by_w3c = _w3c_callers(w3c) if w3c else None
+    return by_xray if by_xray and (by_xray.parent_id or not by_w3c) else by_w3c
+
+
+def _xray_callers(header: str) -> Trace | None:
+    root, parent, sampled = _XRAY_ROOT.search(header), _XRAY_PARENT.search(header), _XRAY_SAMPLED.search(header)
+    if root is None:
+        return None
+    return Trace(root[1] + root[2], parent[1] if parent else "", sampled[1] == "1" if sampled else None)
+
+
+def _w3c_callers(header: str) -> Trace | None:
+    found = _TRACEPARENT.fullmatch(header)
+    return Trace(found[1], found[2], bool(int(found[3], 16) & 1)) if found else None

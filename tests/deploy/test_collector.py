@@ -1,0 +1,126 @@
+"""The collector's file and the alarms against the names that the code emits: neither side drifts unseen."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from telemetry import names
+from telemetry.metrics import DIMENSIONS, UNITS, Metrics
+from telemetry.notes import NoteTaker
+from telemetry.spans import SpanMaker, resource_of
+from telemetry.traces import work
+from telemetry.xray_udp import ANNOTATIONS
+from tests.deploy.image import ROOT
+from tests.deploy.stack import Stack
+from tests.telemetry.stories import EVERYTHING
+
+COLLECTOR = yaml.safe_load((ROOT / "deploy/collector/ecs.yaml").read_text())
+EMF = COLLECTOR["exporters"]["awsemf"]
+STACK = Stack()
+ALARMS = STACK.of_type("AWS::CloudWatch::Alarm")
+
+
+def declared(metric: str) -> set[frozenset[str]]:
+    """The sets of dimensions under which the collector publishes a metric."""
+    return {
+        frozenset(dimensions)
+        for declaration in EMF["metric_declarations"]
+        if any(re.search(pattern, metric) for pattern in declaration["metric_name_selectors"])
+        for dimensions in declaration["dimensions"]
+    }
+
+
+def wanted(metric: str) -> set[frozenset[str]]:
+    return {frozenset(("service.name", *dimensions)) for dimensions in DIMENSIONS[metric]}
+
+
+def emitted_metrics() -> set[str]:
+    """The names of all that is counted in a life with everything in it."""
+    metrics = Metrics()
+    for event in EVERYTHING:
+        metrics.emit(event)
+    metrics.count_dropped(1)
+    batch = metrics.take()
+    return {name for name, _ in (*batch.histograms, *batch.sums, *batch.gauges)}
+
+
+def emitted_attributes() -> set[str]:
+    """The attributes of all spans of such a life."""
+    maker = SpanMaker(resource_of("sayings-api"))
+    found: set[str] = set()
+    notes = NoteTaker(
+        lambda finished: found.update(*(span.attributes or {} for span in maker.spans(finished))), ratio=1
+    )
+    for event in EVERYTHING:
+        with work():
+            for before in EVERYTHING[:4]:
+                notes.emit(before)
+            notes.emit(event)
+    return found
+
+
+class TestMetrics:
+    @pytest.mark.parametrize("metric", DIMENSIONS)
+    def test_a_metric_is_published_under_exactly_the_dimensions_of_the_code(self, metric: str) -> None:
+        assert declared(metric) == wanted(metric)
+
+    def test_what_is_for_other_backends_is_not_published(self) -> None:
+        others = emitted_metrics() - DIMENSIONS.keys()
+
+        assert others
+        assert {name for name in others if declared(name)} == set()
+
+    def test_every_metric_that_is_named_is_one_that_the_code_emits(self) -> None:
+        patterns = [each for rule in EMF["metric_declarations"] for each in rule["metric_name_selectors"]]
+        described = {each["metric_name"] for each in EMF["metric_descriptors"]}
+
+        named = {re.sub(r"^\^|\$$", "", pattern) for pattern in patterns}
+
+        assert named == DIMENSIONS.keys()
+        assert named <= emitted_metrics()
+        assert described <= named
+
+    def test_a_unit_that_cloudwatch_does_not_know_is_overwritten(self) -> None:
+        units = {each["metric_name"]: each["unit"] for each in EMF["metric_descriptors"]}
+
+        assert {name for name in DIMENSIONS if UNITS.get(name) == "USD"} <= units.keys()
+        assert set(units.values()) <= {"Count", "None"}
+
+    def test_they_land_in_the_namespace_of_the_alarms(self) -> None:
+        assert EMF["namespace"] == names.NAMESPACE
+        assert EMF["dimension_rollup_option"] == "NoDimensionRollup"
+
+
+class TestTraces:
+    def test_what_is_indexed_is_what_lambda_annotates(self) -> None:
+        assert tuple(COLLECTOR["exporters"]["awsxray"]["indexed_attributes"]) == ANNOTATIONS
+
+    def test_what_is_indexed_is_on_the_spans(self) -> None:
+        assert set(ANNOTATIONS) <= emitted_attributes()
+
+
+class TestAlarms:
+    @pytest.mark.parametrize("alarm", ALARMS)
+    def test_an_alarm_on_our_metrics_reads_a_set_of_dimensions_that_is_published(self, alarm: str) -> None:
+        for metric, dimensions in ours(STACK.properties(alarm)):
+            assert dimensions in wanted(metric), (alarm, metric)
+
+    def test_most_alarms_are_on_our_metrics(self) -> None:
+        assert len([alarm for alarm in ALARMS if list(ours(STACK.properties(alarm)))]) >= 6
+
+
+def ours(alarm: dict[str, Any]) -> list[tuple[str, frozenset[str]]]:
+    """Name and dimensions of every metric of our namespace that an alarm looks at."""
+    stats = [alarm, *(query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query)]
+    found = [
+        (stat["MetricName"], frozenset(dimension["Name"] for dimension in stat["Dimensions"]))
+        for stat in stats
+        if stat.get("Namespace") == names.NAMESPACE
+    ]
+    for query in alarm.get("Metrics", []):
+        schema = re.match(r'SELECT \w+\((\w+)\) FROM SCHEMA\("CloudSayings", (.+?)\)', query.get("Expression", ""))
+        if schema:
+            found.append((schema[1], frozenset(re.findall(r'"([^"]+)"', schema[2]))))
+    return found

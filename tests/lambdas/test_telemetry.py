@@ -1,0 +1,70 @@
+"""What functions tell through AWS's own runtime client: metrics with every answer, traces beside a later one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.vendors import SIMULATED_KEY
+from tests.aws import put_key, ssm_client
+from tests.lambdas.gateway import Asked
+from tests.lambdas.runtime_api import Function, runtime
+from tests.telemetry.emf import points
+from tests.telemetry.test_xray_udp import Daemon
+
+pytestmark = pytest.mark.slow
+
+# What the Runtime API says of every invocation.
+LAMBDAS_TRACE, LAMBDAS_SEGMENT = "5759e988bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
+SAYINGS = Asked("GET", "/sayings", headers={"X_Amzn_Trace_Id": "Root=1-00000001-000000000000000000000001;Sampled=0"})
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    daemon = Daemon()
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture
+async def environ(
+    on_dynamodb: dict[str, str], moto_url: str, simulator_url: str, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    async with ssm_client(moto_url, monkeypatch) as ssm:
+        for name in ("/api-key/anthropic", "/api-key/openai"):
+            await put_key(ssm, name, SIMULATED_KEY)
+    own = {"SAYINGS_KEYS": "ssm", "SAYINGS_SIMULATOR": simulator_url, "SAYINGS_ROUNDS": "off"}
+    return on_dynamodb | own | {"AWS_XRAY_DAEMON_ADDRESS": daemon.address, "OTEL_SERVICE_NAME": "sayings-x"}
+
+
+def metrics(function: Function) -> list[str]:
+    return [point.metric for line in function.log if '"_aws"' in line for point in points(line)]
+
+
+async def test_the_first_answer_has_its_metrics_and_a_later_one_its_trace_under_lambdas_segment(
+    environ: dict[str, str], daemon: Daemon
+) -> None:
+    async with runtime("service.lambda_handler.handler", environ=environ) as function:
+        await function.invoke(SAYINGS.v2())
+        metrics_of_one, spans_of_one = metrics(function), daemon.spans()
+        await function.invoke({"warmup": True})
+        await function.invoke(SAYINGS.v2())
+        spans = daemon.spans()
+
+    assert "TotalExecutionTime" in metrics_of_one
+    assert spans_of_one == []
+    roots = [span for span in spans if span.name == "GET /sayings"]
+    assert len(roots) == 2
+    assert {span.name for span in spans} == {"GET /sayings", "DynamoDB.Query"}
+    assert {span.trace_id.hex() for span in spans} == {LAMBDAS_TRACE}
+    assert {span.parent_span_id.hex() for span in roots} == {LAMBDAS_SEGMENT}
+
+
+async def test_a_round_is_one_trace_sent_before_the_worker_answers(environ: dict[str, str], daemon: Daemon) -> None:
+    async with runtime("workers.lambda_handler.handler", environ=environ) as function:
+        await function.invoke({}, seconds=120)
+        spans, counted = daemon.spans(), metrics(function)
+
+    assert {span.trace_id.hex() for span in spans} == {LAMBDAS_TRACE}
+    assert spans[0].parent_span_id.hex() == LAMBDAS_SEGMENT
+    assert len([span for span in spans if span.name.startswith("chat ")]) == 4
+    assert {"APILatency", "TokensUsed", "Cost", "RoundSayings"} <= set(counted)

@@ -1,0 +1,1 @@
+"""What an SRE gets to see."""

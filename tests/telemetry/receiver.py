@@ -1,0 +1,267 @@
+"""A collector as the exporters know it: OTLP over gRPC or HTTP, remembering what came and failing as told."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from aiohttp import web
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1 import metrics_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+# Longer than anything takes, so that a hang becomes a failure.
+PATIENCE_SECONDS = 30.0
+
+Kind = trace_pb2.Span.SpanKind
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span as it came over the wire."""
+
+    proto: trace_pb2.Span
+    resource: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.proto.name
+
+    @property
+    def kind(self) -> str:
+        name: str = Kind.Name(self.proto.kind)
+        return name.removeprefix("SPAN_KIND_")
+
+    @property
+    def trace_id(self) -> str:
+        return self.proto.trace_id.hex()
+
+    @property
+    def span_id(self) -> str:
+        return self.proto.span_id.hex()
+
+    @property
+    def parent_id(self) -> str:
+        return self.proto.parent_span_id.hex()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return _attributes(self.proto.attributes)
+
+    @property
+    def failed(self) -> bool:
+        return self.proto.status.code == trace_pb2.Status.STATUS_CODE_ERROR
+
+    @property
+    def exceptions(self) -> list[dict[str, Any]]:
+        return [_attributes(event.attributes) for event in self.proto.events if event.name == "exception"]
+
+    @property
+    def links(self) -> list[str]:
+        return [link.trace_id.hex() + link.span_id.hex() for link in self.proto.links]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}{' FAILED' if self.failed else ''}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a metric as it came over the wire, with what its metric says."""
+
+    name: str
+    unit: str
+    attributes: Mapping[str, Any]
+    proto: metrics_pb2.ExponentialHistogramDataPoint | metrics_pb2.NumberDataPoint
+    temporality: str | None
+
+    @property
+    def value(self) -> float:
+        """A number's value, a histogram's count."""
+        if isinstance(self.proto, metrics_pb2.ExponentialHistogramDataPoint):
+            return self.proto.count
+        return self.proto.as_int if self.proto.HasField("as_int") else self.proto.as_double
+
+    def __str__(self) -> str:
+        told = " ".join(f"{key}={value}" for key, value in sorted(self.attributes.items()))
+        return f"{self.name} [{self.unit}] {told}".rstrip()
+
+
+class Receiver:
+    """Collects spans and points of metrics. `url` is for OTEL_EXPORTER_OTLP_ENDPOINT.
+
+    `trouble` is what it answers with instead: an HTTP status or the gRPC code that stands for it.
+    """
+
+    url: str
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.all_points: list[Point] = []
+        self.texts: list[str] = []  # everything, to search for what must not be there
+        self.resources: list[dict[str, Any]] = []
+        self.trouble: int | None = None
+        self.refused: Counter[str] = Counter()  # exports of traces and of metrics
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def roots(self) -> list[Span]:
+        ids = {span.span_id for span in self.spans}
+        return [span for span in self.spans if span.parent_id not in ids]
+
+    def children(self, parent: Span) -> list[Span]:
+        """In the order in which they began."""
+        found = [span for span in self.spans if span.parent_id == parent.span_id and span.trace_id == parent.trace_id]
+        return sorted(found, key=lambda span: span.proto.start_time_unix_nano)
+
+    def tree(self, root: Span) -> list[str]:
+        """A trace as kinds and names: its root, then the calls made."""
+        return [str(root), *map(str, self.children(root))]
+
+    def root(self, name: str, number: int = 0) -> Span:
+        return [span for span in self.roots() if span.name == name][number]
+
+    def child(self, root: Span, beginning: str) -> Span:
+        return next(span for span in self.children(root) if span.name.startswith(beginning))
+
+    def points(self, name: str) -> list[Point]:
+        return [point for point in self.all_points if point.name == name]
+
+    def totals(self, name: str) -> dict[tuple[Any, ...], float]:
+        """The sums, or the counts, of a metric by the values of its attributes."""
+        totals: dict[tuple[Any, ...], float] = {}
+        for point in self.points(name):
+            key = tuple(value for _, value in sorted(point.attributes.items()))
+            totals[key] = totals.get(key, 0) + point.value
+        return totals
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def take_traces(self, request: trace_service_pb2.ExportTraceServiceRequest) -> None:
+        for resource_spans in request.resource_spans:
+            resource = _attributes(resource_spans.resource.attributes)
+            self.resources.append(resource)
+            self.spans += [Span(span, resource) for scope in resource_spans.scope_spans for span in scope.spans]
+        self._took(request)
+
+    def take_metrics(self, request: metrics_service_pb2.ExportMetricsServiceRequest) -> None:
+        for resource_metrics in request.resource_metrics:
+            self.resources.append(_attributes(resource_metrics.resource.attributes))
+            for scope in resource_metrics.scope_metrics:
+                self.all_points += [point for metric in scope.metrics for point in _points(metric)]
+        self._took(request)
+
+    def refuse(self, what: str) -> None:
+        self.refused[what] += 1
+        self._took("")
+
+    def _took(self, request: object) -> None:
+        self.texts.append(str(request))
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+
+def _points(metric: metrics_pb2.Metric) -> Iterable[Point]:
+    kind = metric.WhichOneof("data") or ""
+    data = getattr(metric, kind)
+    temporality = getattr(data, "aggregation_temporality", None)
+    named = None if temporality is None else metrics_pb2.AggregationTemporality.Name(temporality).split("_")[-1]
+    return [Point(metric.name, metric.unit, _attributes(one.attributes), one, named) for one in data.data_points]
+
+
+def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    return getattr(value, kind) if kind else None
+
+
+@asynccontextmanager
+async def grpc_receiver(port: int = 0) -> AsyncIterator[Receiver]:
+    """On threads of its own, as a collector beside the process would be."""
+    receiver = Receiver()
+    server = grpc.server(ThreadPoolExecutor(4))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(receiver), server)  # type: ignore[no-untyped-call]
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(receiver), server)  # type: ignore[no-untyped-call]
+    receiver.url = f"http://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+    server.start()
+    try:
+        yield receiver
+    finally:
+        await asyncio.to_thread(server.stop(None).wait)
+
+
+class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: Any, context: Any) -> Any:
+        _obey(self._receiver, "traces", context)
+        self._receiver.take_traces(request)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: Any, context: Any) -> Any:
+        _obey(self._receiver, "metrics", context)
+        self._receiver.take_metrics(request)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
+def _obey(receiver: Receiver, what: str, context: Any) -> None:
+    codes = {429: grpc.StatusCode.RESOURCE_EXHAUSTED, 500: grpc.StatusCode.INTERNAL}
+    if receiver.trouble is not None:
+        receiver.refuse(what)
+        context.abort(codes[receiver.trouble], "as told")
+
+
+@asynccontextmanager
+async def http_receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+
+    async def traces(request: web.Request) -> web.Response:
+        return _taken(receiver, receiver.take_traces, trace_service_pb2.ExportTraceServiceRequest, await request.read())
+
+    async def metrics(request: web.Request) -> web.Response:
+        kind = metrics_service_pb2.ExportMetricsServiceRequest
+        return _taken(receiver, receiver.take_metrics, kind, await request.read())
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/traces", traces), web.post("/v1/metrics", metrics)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()
+
+
+def _taken(receiver: Receiver, take: Callable[[Any], None], kind: type[Any], body: bytes) -> web.Response:
+    if receiver.trouble is not None:
+        receiver.refuse("traces" if take == receiver.take_traces else "metrics")
+        return web.Response(status=receiver.trouble)
+    request = kind()
+    request.ParseFromString(body)
+    take(request)
+    return web.Response(content_type="application/x-protobuf")
+
+
+RECEIVERS = {"grpc": grpc_receiver, "http/protobuf": http_receiver}

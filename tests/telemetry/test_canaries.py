@@ -1,0 +1,113 @@
+"""Keys planted where keys are kept come out nowhere: in no span, metric, log line or answer of a run with faults."""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from service import aws_clients, keys
+from service.aws_clients import AwsClients
+from service.simulator import Fault, FaultKind, Simulator
+from service.vendors import SIMULATED_KEY
+from tests.aws import REGION, put_key
+from tests.logging_capture import Log, captured_log, everything_logged
+from tests.telemetry.composition import SAMPLED, Composition, Service
+from tests.telemetry.receiver import Receiver
+
+pytestmark = pytest.mark.slow
+
+CANARY = "canary-5f1c77e0"
+AWS_CANARY = "aws-canary-9be2"
+# Each model in turn; what a vendor says to a bad key, and answers that hold what was sent, above all.
+FAULTS = [
+    FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.BAD_REQUEST, FaultKind.SERVER_ERROR, FaultKind.RATE_LIMITED,
+    FaultKind.SPEND_LIMIT, FaultKind.RESET, FaultKind.TRUNCATED_BODY, FaultKind.BAD_JSON, FaultKind.HTML,
+    FaultKind.REFUSAL, FaultKind.TEXT_PROMPT_ECHO, FaultKind.REDIRECT,
+]  # fmt: skip
+
+
+async def answers_of_a_run_with_faults(service: Service, simulator: Simulator) -> list[str]:
+    answers = []
+    for kind in FAULTS:
+        simulator.inject("*", Fault(kind, count=8))
+        await service.round()
+        answers += [(await service.ask("GET", "/sayings", headers=SAMPLED)).body.decode() for _ in range(6)]
+        simulator.clear_faults()
+        service.resources.gateway._breakers.clear()
+    for path in ("/models", "/health/ready", "/openapi.json", "/nowhere"):
+        answers.append((await service.ask("GET", path, headers=SAMPLED)).body.decode())
+    return answers
+
+
+def everything_told(receiver: Receiver, log: Log, answers: Sequence[str]) -> str:
+    assert len(receiver.spans) > 50
+    assert receiver.points("Errors")
+    assert len(log.records) > len(FAULTS)
+    return "\n".join([*receiver.texts, log.getvalue(), *answers])
+
+
+async def test_keys_in_ssm(
+    composition: Composition,
+    receiver: Receiver,
+    simulator: Simulator,
+    moto_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, seconds in ((aws_clients, "READ_SECONDS"), (keys, "FETCH_TIMEOUT_SECONDS")):
+        monkeypatch.setattr(module, seconds, 60.0)
+    composition.set(AWS_ENDPOINT_URL=moto_url, AWS_SECRET_ACCESS_KEY=AWS_CANARY)
+    names = {vendor: f"/{uuid.uuid4().hex}/{vendor}" for vendor in ("anthropic", "openai")}
+    async with AsyncExitStack() as stack:
+        for name in names.values():
+            await put_key(await AwsClients(REGION, stack).ssm(), name, f"{SIMULATED_KEY}-{CANARY}")
+
+    with captured_log("DEBUG") as log, everything_logged("botocore", "httpx2", "anthropic", "openai") as told:
+        async with composition.running(
+            keys="ssm",
+            aws_region=REGION,
+            claude_parameter_name=names["anthropic"],
+            openai_parameter_name=names["openai"],
+            live_every=2,
+        ) as service:
+            answers = await answers_of_a_run_with_faults(service, simulator)
+
+    told_by_us = everything_told(receiver, log, answers)
+    assert CANARY in "".join(told)  # it was there to be told
+    assert "GetParameter" in told_by_us
+    assert CANARY not in told_by_us
+    assert AWS_CANARY not in told_by_us
+
+
+async def test_keys_in_the_environment(
+    composition: Composition, receiver: Receiver, simulator: Simulator, simulator_url: str, tmp_path: Path
+) -> None:
+    entries = [
+        {"id": "gpt-4.1-mini", "vendor": "openai", "display_name": "GPT", "base_url": f"{simulator_url}/openai/v1"},
+        {
+            "id": "claude-haiku-4-5",
+            "vendor": "anthropic",
+            "display_name": "C",
+            "base_url": f"{simulator_url}/anthropic",
+        },
+    ]
+    rest = {"key_parameter": "OWN_KEY", "max_tokens": 600, "timeout_seconds": 5}
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_bytes(msgspec.json.encode({"models": [entry | rest for entry in entries]}))
+    composition.set(
+        OWN_KEY=f"{SIMULATED_KEY}-{CANARY}",
+        ANTHROPIC_LOG="debug",
+        OPENAI_LOG="debug",
+        OTEL_EXPORTER_OTLP_HEADERS=f"x-collector-key={AWS_CANARY}",
+    )
+
+    with captured_log("DEBUG") as log, everything_logged("httpx2", "anthropic", "openai"):
+        async with composition.running(live_every=2, simulator="off", catalogue=str(catalogue)) as service:
+            answers = await answers_of_a_run_with_faults(service, simulator)
+
+    assert len(simulator.calls) > len(FAULTS)  # which takes no call without a key
+    told_by_us = everything_told(receiver, log, answers)
+    assert CANARY not in told_by_us
+    assert AWS_CANARY not in told_by_us

@@ -1,0 +1,270 @@
+"""A collector that is dead, slow, talks nonsense or wants nothing changes no answer, and what is lost is counted."""
+
+import asyncio
+import statistics
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from telemetry import otlp, setup
+from telemetry.events import RequestServed
+from telemetry.metrics import Metrics
+from telemetry.notes import Finished
+from telemetry.otlp import QUEUE_SIZE, OtlpExport
+from telemetry.spans import resource_of
+from telemetry.traces import Trace, new_trace
+from tests.aws import answering
+from tests.logging_capture import Log, captured_log
+from tests.telemetry.composition import SAMPLED, Composition
+from tests.telemetry.receiver import RECEIVERS, grpc_receiver
+from tests.test_processes import Machine, new_visitor
+
+PROTOCOLS = list(RECEIVERS)
+NO_HTTP = b"\x00\x00\x12\x04\x00\x00junk" * 20
+JUNK = b"HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\n<h1>"
+
+
+@asynccontextmanager
+async def collector(fault: str) -> AsyncIterator[str]:
+    """The address of one that is dead, never answers, or answers with junk."""
+    if fault == "dead":
+        yield "http://127.0.0.1:1"
+        return
+    async with answering({"hanging": None, "no HTTP": NO_HTTP, "junk": JUNK}[fault]) as url:
+        yield url
+
+
+FAULTS = ["dead", "hanging", "no HTTP", "junk"]
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many exports in a short time."""
+    monkeypatch.setattr(setup, "EXPORT_SECONDS", 0.2)
+    monkeypatch.setattr(otlp, "REST_SECONDS", 0.01)
+    monkeypatch.setattr(otlp, "METRIC_SECONDS", 0.02)
+
+
+def complaints(log: Log) -> list[str]:
+    return [record["message"] for record in log.records if record["message"].startswith("telemetry ")]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_no_answer_changes_and_little_is_said(nowhere: Composition, fault: str, protocol: str) -> None:
+    with captured_log() as log:
+        async with collector(fault) as url:
+            nowhere.send_to(url, protocol)
+
+            async with nowhere.running() as service:
+                while "telemetry does not get through" not in complaints(log):
+                    await service.saying(headers=SAMPLED)
+                sayings = await service.sayings(20, headers=SAMPLED)
+                vote = await service.vote(sayings[0])
+
+    libraries = [record for record in log.records if record["logger"].startswith("opentelemetry")]
+    assert vote.status == 200
+    assert complaints(log) == ["telemetry does not get through"]
+    assert len(libraries) <= 3  # why, at the first time
+    assert [record["error_type"] for record in log.records if record["message"] in complaints(log)] == [
+        "TelemetryNotSent"
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_what_was_refused_is_counted_when_the_collector_is_back(nowhere: Composition, protocol: str) -> None:
+    with captured_log() as log:
+        async with RECEIVERS[protocol]() as receiver:
+            nowhere.patient()
+            nowhere.send_to(receiver.url, protocol)
+            receiver.trouble = 429
+
+            async with nowhere.running() as service:
+                for refused in range(3):
+                    await service.sayings(1, headers=SAMPLED)
+                    await receiver.until(lambda refused=refused: receiver.refused["traces"] > refused)  # type: ignore[misc]
+                await receiver.until(lambda: receiver.refused["metrics"] > 2)
+                receiver.trouble = None
+                await service.sayings(1, headers=SAMPLED)
+
+    lost = sum(point.value for point in receiver.points("TelemetryDropped"))
+    assert len(receiver.roots()) == 1
+    assert lost == 3 + receiver.refused["metrics"]
+    assert complaints(log) == ["telemetry does not get through", "telemetry gets through again"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
+async def test_a_collector_that_was_away_is_sent_to_again(nowhere: Composition) -> None:
+    async with grpc_receiver() as first:
+        nowhere.patient()
+        nowhere.send_to(first.url)
+        stack = AsyncExitStack()
+        service = await stack.enter_async_context(nowhere.running())
+        await service.saying(headers=SAMPLED)
+        await first.until(lambda: bool(first.spans))
+    with captured_log() as log:
+        while "telemetry does not get through" not in complaints(log):
+            await service.saying(headers=SAMPLED)
+
+        async with grpc_receiver(int(first.url.rpartition(":")[2])) as second:
+            await second.until(lambda: bool(second.points("TelemetryDropped")))
+            await service.saying(headers=SAMPLED)
+            await second.until(lambda: bool(second.spans))
+            await stack.aclose()
+
+    assert complaints(log) == ["telemetry does not get through", "telemetry gets through again"]
+
+
+class Spans(SpanExporter):
+    """Takes spans, once it may."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+        self.asked = threading.Event()
+        self.may = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.asked.set()
+        self.may.wait(30)
+        self.spans += spans
+        return SpanExportResult.SUCCESS
+
+
+class Numbers(MetricExporter):
+    """Takes metrics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sums: dict[str, float] = {}
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 0, **_: Any) -> MetricExportResult:
+        for metric in metrics_data.resource_metrics[0].scope_metrics[0].metrics:
+            self.sums[metric.name] = sum(getattr(point, "value", 0) for point in metric.data.data_points)
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 0) -> bool:
+        return True
+
+    def shutdown(self, timeout_millis: float = 0, **_: Any) -> None:
+        pass
+
+
+def a_trace(trace: Trace | None = None) -> Finished:
+    trace = trace or new_trace()
+    trace.end()
+    return Finished(trace, RequestServed("getSaying", 200, 1.0, "", "GET", "/sayings"))
+
+
+async def test_a_full_queue_drops_the_oldest_and_counts_them() -> None:
+    spans, numbers = Spans(), Numbers()
+    export = OtlpExport(Metrics(), resource_of("test"), spans, numbers)
+    export.hand_over(a_trace())
+    await asyncio.to_thread(spans.asked.wait, 30)  # the thread has it, and waits
+
+    finished = [a_trace() for _ in range(QUEUE_SIZE + 100)]
+    for one in finished:
+        export.hand_over(one)
+    spans.may.set()
+    await export.close()  # whose batch of metrics takes one more place
+
+    assert len(spans.spans) == 1 + QUEUE_SIZE - 1
+    sent = {f"{span.context.trace_id:032x}" for span in spans.spans if span.context}
+    assert finished[100].trace.trace_id not in sent
+    assert {one.trace.trace_id for one in finished[101:]} <= sent
+    assert numbers.sums["TelemetryDropped"] == 101
+
+
+async def test_a_trace_of_which_no_spans_can_be_made_does_not_end_telemetry() -> None:
+    spans, numbers = Spans(), Numbers()
+    spans.may.set()
+    with captured_log() as log:
+        export = OtlpExport(Metrics(), resource_of("test"), spans, numbers)
+        export.hand_over(a_trace(Trace("no hexadecimal number")))
+        await asyncio.to_thread(_wait_for, lambda: bool(log.records))
+        export.hand_over(a_trace())
+        await export.close()
+
+    assert len(spans.spans) == 1
+    assert log.records[0]["error_type"] == "ValueError"
+    assert numbers.sums["TelemetryDropped"] == 1
+
+
+def _wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "protocol"), [("dead", "grpc"), ("hanging", "grpc"), ("no HTTP", "grpc"), ("hanging", "http/protobuf")]
+)
+async def test_a_process_stops_in_time_and_says_nothing_but_json(machine: Machine, fault: str, protocol: str) -> None:
+    async with collector(fault) as url:
+        server = await machine.serve(
+            "service",
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_TRACES_SAMPLER_ARG="1",
+        )
+        async with new_visitor() as visitor:
+            for _ in range(20):
+                await server.get("/sayings", visitor)
+        started = time.monotonic()
+
+        code = await server.stop()
+
+    assert code == 0
+    assert len(server.said) == 1  # where it listens
+    assert time.monotonic() - started < otlp.LAST_FLUSH_SECONDS + 4.0  # for everything else, on a busy machine
+
+
+@pytest.mark.slow
+async def test_a_request_takes_as_long_with_a_collector_that_hangs(machine: Machine, tmp_path: Path) -> None:
+    async with collector("hanging") as url, new_visitor() as visitor:
+        plain = await machine.serve()
+        watched = await machine.serve(
+            SAYINGS_STORE=f"sqlite:///{tmp_path}/watched.db",
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+            OTEL_TRACES_SAMPLER_ARG="1",
+        )
+        for server in (plain, watched):
+            await server.logs("round finished")
+            for _ in range(10):
+                await server.get("/sayings", visitor)
+
+        took: dict[str, list[float]] = {plain.url: [], watched.url: []}
+        for _ in range(300):
+            for server in (plain, watched):
+                began = time.perf_counter()
+                await server.get("/sayings", visitor)
+                took[server.url].append((time.perf_counter() - began) * 1000)
+
+    # The design's five milliseconds at p99 are measured by `make bench`; a busy machine holds them at the median.
+    assert statistics.median(took[watched.url]) < statistics.median(took[plain.url]) + 5
+
+
+async def test_nothing_is_sent_when_the_sdk_is_disabled(nowhere: Composition) -> None:
+    async with grpc_receiver() as receiver:
+        nowhere.send_to(receiver.url)
+        nowhere.set(OTEL_SDK_DISABLED="TRUE")
+
+        async with nowhere.running() as service:
+            await service.saying(headers=SAMPLED)
+
+    assert not receiver.texts
+    assert not [thread for thread in threading.enumerate() if thread.name == "telemetry"]

@@ -1,0 +1,314 @@
+"""Metrics: what is counted and what not, percentiles that can be relied on, and no more series than were meant."""
+
+import math
+import os
+import random
+from collections.abc import Callable, Iterable
+from itertools import product
+from pathlib import Path
+from statistics import quantiles
+
+import msgspec
+import pytest
+from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, MetricsData
+
+from service.config import Settings
+from service.dispatch import Dispatcher
+from service.http import Request, Response
+from service.resources import Resources, open_resources
+from service.simulator import Fault, FaultKind, Simulator
+from telemetry.events import (
+    Event,
+    Listeners,
+    ModelCalled,
+    PoolMeasured,
+    RequestServed,
+    SayingServed,
+    SpendMeasured,
+    Unexpected,
+    VoteTaken,
+)
+from telemetry.metrics import DIMENSIONS, SCALE, Batch, Histogram, Metrics, Series
+from telemetry.otlp import metrics_data
+from telemetry.setup import DEFAULT_RATIO, sampling_ratio, service_name
+from telemetry.spans import resource_of
+from tests.support import RecordingListener
+from workers.fleet import fleet_rounds
+
+CALLED = ModelCalled("gpt-4.1", "openai", "live", 1, 1200.0, input_tokens=200, output_tokens=50, cost_nanos=800_000)
+FAILED = msgspec.structs.replace(
+    CALLED, error_type="ModelTimeout", input_tokens=None, output_tokens=None, cost_nanos=None
+)
+REFUSED = msgspec.structs.replace(CALLED, error_type="ModelRefused")
+FREE = msgspec.structs.replace(CALLED, cost_nanos=None)
+
+
+def counted(*events: Event) -> Batch:
+    metrics = Metrics()
+    for event in events:
+        metrics.emit(event)
+    return metrics.take()
+
+
+def series(batch: Batch) -> set[Series]:
+    return {*batch.histograms, *batch.sums, *batch.gauges}
+
+
+def called(batch: Batch) -> set[str]:
+    """The names of what was counted."""
+    return {name for name, _ in series(batch)}
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (RequestServed("getSaying", 200, 0.4), {"TotalExecutionTime"}),
+        (RequestServed("none", 404, 0.4, "route_not_found"), {"TotalExecutionTime", "Errors"}),
+        (CALLED, {"APILatency", "TokensUsed", "Cost", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
+        (FREE, {"APILatency", "TokensUsed", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
+        (FAILED, {"APILatency", "Errors", "gen_ai.client.operation.duration"}),
+        (REFUSED, {"APILatency", "Errors", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
+        (SayingServed("database", 1, None), set()),
+        (SayingServed("database", 5, "pool_empty"), {"Fallbacks"}),
+        (VoteTaken("", "recorded", "gpt-4.1"), {"Feedback"}),
+        (Unexpected("gauges", ValueError()), {"Errors"}),
+        (PoolMeasured("gpt-4.1", 12), {"PoolSize"}),
+        (SpendMeasured(0.25), {"SpendReserved"}),
+    ],
+)
+def test_what_is_counted(event: Event, expected: set[str]) -> None:
+    assert called(counted(event)) == expected
+
+
+def test_what_was_taken_is_not_counted_again() -> None:
+    metrics = Metrics(clock=iter(range(10)).__next__)
+    metrics.emit(CALLED)
+    metrics.emit(RequestServed("getSaying", 200, 0.4))
+
+    first, second = metrics.take(), metrics.take()
+
+    assert series(first)
+    assert not series(second)
+    assert (first.started_at, first.ended_at, second.started_at) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("value", [2.0**-10, 0.125, 1.0, 2.0, 1024.0])
+def test_a_bucket_ends_with_its_upper_bound(value: float) -> None:
+    histogram, beyond = Histogram(), Histogram()
+    histogram.record(value)
+    beyond.record(value * 1.001)
+
+    (index,), (next_index,) = histogram.buckets, beyond.buckets
+
+    assert 2 ** ((index + 1) / 2**SCALE) == value
+    assert next_index == index + 1
+
+
+def test_what_took_no_time_has_a_bucket_of_its_own() -> None:
+    histogram = Histogram()
+    histogram.record(0.0)
+    histogram.record(1.0)
+
+    assert (histogram.zeros, histogram.count, histogram.low, histogram.high) == (1, 2, 0.0, 1.0)
+    assert sum(histogram.buckets.values()) == 1
+
+
+def points(data: MetricsData, name: str) -> list[ExponentialHistogramDataPoint]:
+    metrics = data.resource_metrics[0].scope_metrics[0].metrics
+    (metric,) = [metric for metric in metrics if metric.name == name]  # one metric, however many series
+    return [point for point in metric.data.data_points if isinstance(point, ExponentialHistogramDataPoint)]
+
+
+def percentile(point: ExponentialHistogramDataPoint, share: float) -> float:
+    """As CloudWatch and others read it from the buckets: the middle of the one in which it lies."""
+    base, rank = 2 ** (2**-point.scale), share * point.count
+    seen = point.zero_count
+    for index, count in enumerate(point.positive.bucket_counts, point.positive.offset):
+        seen += count
+        if seen >= rank:
+            return math.sqrt(base**index * base ** (index + 1))
+    raise AssertionError("there are fewer values than were counted")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: rng.lognormvariate(7, 0.6),
+        lambda rng: rng.uniform(0.001, 30_000),
+        lambda rng: rng.choice([0.05, 900.0]) * rng.uniform(0.9, 1.1),
+    ],
+)
+def test_a_percentile_read_from_the_buckets_is_within_five_percent(draw: Callable[[random.Random], float]) -> None:
+    rng = random.Random(1)
+    values = [draw(rng) for _ in range(5_000)]
+
+    batch = counted(*(RequestServed("getSaying", 200, value) for value in values))
+    (point,) = points(metrics_data(batch, resource_of("test")), "TotalExecutionTime")
+
+    cuts = quantiles(values, n=1000)
+    for share in (0.25, 0.90, 0.99):
+        assert percentile(point, share) == pytest.approx(cuts[round(share * 1000) - 1], rel=0.05)
+    assert (point.count, point.min, point.max) == (5_000, min(values), max(values))
+    assert point.sum == pytest.approx(sum(values))
+
+
+def test_a_metric_is_sent_once_with_all_its_series() -> None:
+    batch = counted(RequestServed("getSaying", 200, 1.0), RequestServed("postFeedback", 200, 2.0))
+
+    found = points(metrics_data(batch, resource_of("test")), "TotalExecutionTime")
+
+    assert [point.attributes for point in found] == [{"operation": "getSaying"}, {"operation": "postFeedback"}]
+
+
+@pytest.mark.parametrize(
+    ("environ", "ratio"),
+    [
+        ({}, DEFAULT_RATIO),
+        ({"OTEL_TRACES_SAMPLER_ARG": "0.5"}, 0.5),
+        ({"OTEL_TRACES_SAMPLER_ARG": "0"}, 0.0),
+        ({"OTEL_TRACES_SAMPLER_ARG": "1"}, 1.0),
+        *(({"OTEL_TRACES_SAMPLER_ARG": junk}, DEFAULT_RATIO) for junk in ("", "much", "nan", "inf", "-1", "5", "0,5")),
+        ({"OTEL_TRACES_SAMPLER": "always_on"}, 1.0),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_always_off", "OTEL_TRACES_SAMPLER_ARG": "1"}, 0.0),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.2"}, 0.2),
+        ({"OTEL_TRACES_SAMPLER": "xray", "OTEL_TRACES_SAMPLER_ARG": "endpoint=http://x"}, DEFAULT_RATIO),
+    ],
+)
+def test_the_share_of_traces_is_the_environments(environ: dict[str, str], ratio: float) -> None:
+    assert sampling_ratio(environ) == ratio
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({}, "cloud-sayings"),
+        ({"OTEL_SERVICE_NAME": "api"}, "api"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=api,junk"}, "api"),
+        ({"OTEL_SERVICE_NAME": "api", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "api"),
+    ],
+)
+def test_the_services_name_is_the_environments(
+    environ: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+
+    attributes = resource_of(service_name(os.environ)).attributes
+
+    assert attributes["service.name"] == name
+    assert ("a" in attributes) is ("a=b" in str(environ))
+
+
+MODELS = {
+    "claude-haiku-4-5": "anthropic",
+    "claude-sonnet-4-5": "anthropic",
+    "gpt-4.1": "openai",
+    "gpt-4.1-mini": "openai",
+}
+# For each of the models, in this order, one round each.
+FAULTS = {
+    FaultKind.SERVER_ERROR: "ModelOverloaded",
+    FaultKind.BAD_JSON: "ModelBadResponse",
+    FaultKind.REFUSAL: "ModelRefused",
+    FaultKind.MAX_TOKENS: "ModelTruncated",
+}
+HOSTILE = ("\x1b[31m", "<script>", "gpt-9", "x" * 2_000, "'; DROP TABLE", "\u202e", "%00", "../..", "\n", "{}")
+
+
+class Crowd:
+    """People and others, at the dispatcher's door."""
+
+    def __init__(self, resources: Resources, listener: Listeners) -> None:
+        self._dispatcher = Dispatcher(resources.endpoints.routes, listener, allowed_origins=frozenset({"https://a.b"}))
+        self._rng = random.Random(1)
+        self.asked = 0
+
+    async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Response:
+        self.asked += 1
+        request = Request(method, path, {"Content-Type": "application/json"} | headers)
+
+        async def read_body() -> bytes:
+            return msgspec.json.encode(body)
+
+        self._dispatcher.begin(request)
+        return await self._dispatcher.dispatch(request, len(path), read_body)
+
+    async def hostile(self) -> Response:
+        rng, text = self._rng, self._rng.choice(HOSTILE) + str(self._rng.random())
+        match rng.randrange(6):
+            case 0:
+                return await self.ask("GET", f"/{text}")
+            case 1:
+                return await self.ask(text, "/sayings")
+            case 2:
+                return await self.ask("DELETE", f"/feedback/{text}")
+            case 3:
+                return await self.ask("POST", "/feedback", {"sayingId": text, "source": text, "feedbackType": text})
+            case 4:
+                vote = {"saying": text, "source": f"Generated by {text}", "feedbackType": "POSITIVE"}
+                return await self.ask("POST", "/feedback", vote, Cookie=f"voter={text}")
+            case _:
+                return await self.ask("OPTIONS", "/sayings", Origin=rng.choice([text, "https://a.b"]))
+
+
+@pytest.mark.slow
+async def test_ten_thousand_mixed_requests_make_no_more_series_than_were_meant(
+    tmp_path: Path, simulator: Simulator, simulator_url: str, events: RecordingListener
+) -> None:
+    settings = Settings(store=f"sqlite:///{tmp_path}/sayings.db", simulator=simulator_url, live_every=500)
+    metrics = Metrics()
+    listener = Listeners(metrics, events)
+    async with open_resources(settings, {}, listener) as resources:
+        for kind in FAULTS:
+            simulator.inject("*", Fault(kind, count=100))
+            await fleet_rounds(resources, rest_seconds=0).run()
+            simulator.clear_faults()
+            resources.gateway._breakers.clear()
+        await fleet_rounds(resources, rest_seconds=0).run()
+        resources.gauges.measure()
+
+        crowd = Crowd(resources, listener)
+        while crowd.asked < 10_000:
+            answer = await (crowd.ask("GET", "/sayings") if crowd.asked % 2 else crowd.hostile())
+            assert answer.status < 500
+        saying = msgspec.json.decode((await crowd.ask("GET", "/sayings")).body)
+        for opinion in ("POSITIVE", "NEGATIVE"):
+            vote = {"sayingId": saying["sayingId"], "source": saying["source"], "feedbackType": opinion}
+            await crowd.ask("POST", "/feedback", vote, Cookie="voter=" + "a" * 32)
+        await crowd.ask("DELETE", f"/feedback/{saying['sayingId']}", Cookie="voter=" + "a" * 32)
+
+    assert {(name, *(value for _, value in attributes)) for name, attributes in series(metrics.take())} == MEANT
+
+
+def meant() -> Iterable[tuple[str, ...]]:
+    """Every series, as its metric and the values of its attributes."""
+    yield from product(["TotalExecutionTime"], ["none", "preflight", "getSaying", "postFeedback", "deleteFeedback"])
+    yield from product(["Errors"], ["none"], ["route_not_found", "method_not_allowed"])
+    yield from product(["Errors"], ["postFeedback", "deleteFeedback"], ["invalid_request"])
+    yield from product(["Feedback"], ["POSITIVE", "NEGATIVE", "WITHDRAWN"])
+    yield from product(["RoundSayings", "PoolSize"], MODELS)
+    yield ("Errors", "postFeedback", "saying_not_found")
+    yield ("SpendReserved",)
+    for model, vendor in MODELS.items():
+        yield from product(["APILatency", "TokensUsed", "Cost"], [vendor], [model])
+        yield from product(["gen_ai.client.token.usage"], ["chat"], [vendor], [model], ["input", "output"])
+        yield ("gen_ai.client.operation.duration", "chat", vendor, model)
+        yield from product(["gen_ai.client.operation.duration"], ["chat"], [vendor], [model], FAULTS.values())
+        yield from product(["Errors"], [vendor], [model], FAULTS.values())
+
+
+MEANT = set(meant())
+
+
+def test_cloudwatchs_dimensions_are_attributes_that_their_metrics_have() -> None:
+    batch = counted(
+        RequestServed("getSaying", 503, 1.0, "store_unavailable"),
+        SayingServed("database", 5, "pool_empty"),
+        CALLED,
+        FAILED,
+    )
+    had = {(name, key) for name, attributes in series(batch) for key, _ in attributes}
+
+    wanted = {(name, key) for name, sets in DIMENSIONS.items() for dimensions in sets for key in dimensions}
+
+    assert wanted <= had

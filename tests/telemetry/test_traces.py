@@ -1,0 +1,236 @@
+"""Whose trace a request belongs to, whether it is kept, and that its logs tell so."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from multidict import CIMultiDict
+
+from service.gateway_events import Payload, request_line
+from telemetry import traces
+from telemetry.events import (
+    DependencyFailed,
+    Event,
+    ModelCalled,
+    ModelReport,
+    RequestServed,
+    RoundFinished,
+    SayingServed,
+    Unexpected,
+    VoteTaken,
+)
+from telemetry.notes import Finished, NoteTaker
+from telemetry.spans import SpanMaker, resource_of
+from telemetry.traces import MOST_NOTES
+from tests.logging_capture import captured_log
+from tests.telemetry.composition import SAMPLED, TRACE_ID, Composition
+
+EPOCH, REST, PARENT = "6a2b3c4d", "0123456789abcdef01234567", "53995c3f42cd8ad8"
+ROOT = f"Root=1-{EPOCH}-{REST}"
+W3C_ID, W3C_PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACEPARENT = f"00-{W3C_ID}-{W3C_PARENT}-01"
+
+
+def header(value: str) -> dict[str, str]:
+    return {"X-Amzn-Trace-Id": value}
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (header(f"{ROOT};Parent={PARENT};Sampled=1"), (TRACE_ID, PARENT, True)),
+        (header(f"{ROOT};Parent={PARENT};Sampled=0"), (TRACE_ID, PARENT, False)),
+        (header(f"{ROOT};Parent={PARENT};Sampled=?"), (TRACE_ID, PARENT, None)),
+        (header(f"{ROOT};Parent={PARENT}"), (TRACE_ID, PARENT, None)),
+        (header(f"{ROOT};Sampled=1"), (TRACE_ID, "", True)),
+        (header(ROOT), (TRACE_ID, "", None)),
+        (header(f"Self=1-67891234-12456789abcdef012345678a;{ROOT}"), (TRACE_ID, "", None)),
+        (header(f"Sampled=1; Parent={PARENT}; {ROOT}; Lineage=a:1"), (TRACE_ID, PARENT, True)),
+        ({"x-amzn-trace-id": f"{ROOT};Parent={PARENT};Sampled=1"}, (TRACE_ID, PARENT, True)),
+        ({"traceparent": TRACEPARENT}, (W3C_ID, W3C_PARENT, True)),
+        ({"Traceparent": f"00-{W3C_ID}-{W3C_PARENT}-00"}, (W3C_ID, W3C_PARENT, False)),
+        ({"traceparent": f"00-{W3C_ID}-{W3C_PARENT}-03"}, (W3C_ID, W3C_PARENT, True)),
+        (header(f"{ROOT};Parent={PARENT}") | {"traceparent": TRACEPARENT}, (TRACE_ID, PARENT, None)),
+        # A load balancer's own root beside a caller that speaks W3C.
+        (header(ROOT) | {"traceparent": TRACEPARENT}, (W3C_ID, W3C_PARENT, True)),
+        (header(ROOT) | {"traceparent": "junk"}, (TRACE_ID, "", None)),
+        (header("junk") | {"traceparent": TRACEPARENT}, (W3C_ID, W3C_PARENT, True)),
+    ],
+)
+def test_a_trace_is_the_callers(headers: Mapping[str, str], expected: tuple[str, str, bool | None]) -> None:
+    trace = traces.begin(CIMultiDict(headers))
+
+    assert (trace.trace_id, trace.parent_id, trace.asked) == expected
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        header(""),
+        header("Root="),
+        header(f"Root=2-{EPOCH}-{REST}"),
+        header(f"Root=1-{EPOCH}-{REST}0"),
+        header(f"Root=1-{'0' * 8}-{'0' * 24}"),
+        header(f"Root=1-{EPOCH.upper()}-{REST.upper()}"),
+        header(f"Root=1-{EPOCH}-{REST[:-1]}\N{ARABIC-INDIC DIGIT ONE}"),
+        header("Root=1-<script>-alert(1)"),
+        header("Parent=" + "A" * 8_000),
+        {"traceparent": TRACEPARENT + "\n"},
+        {"traceparent": "ff" + TRACEPARENT[2:]},
+        {"traceparent": f"00-{'0' * 32}-{W3C_PARENT}-01"},
+        {"traceparent": f"00-{W3C_ID}-{'0' * 16}-01"},
+        {"traceparent": TRACEPARENT.upper()},
+        {"traceparent": f"{TRACEPARENT}, {TRACEPARENT}"},
+    ],
+)
+def test_what_is_no_trace_gets_a_new_one(headers: Mapping[str, str]) -> None:
+    trace, another = traces.begin(CIMultiDict(headers)), traces.begin(CIMultiDict(headers))
+
+    assert len({trace.trace_id, another.trace_id, TRACE_ID}) == 3
+    assert len(trace.trace_id) == 32
+    assert (trace.parent_id, trace.asked) == ("", None)
+
+
+def test_a_forged_parent_is_no_parent() -> None:
+    trace = traces.begin(header(f"{ROOT};Parent={'0' * 16};Sampled=yes"))
+
+    assert (trace.trace_id, trace.parent_id, trace.asked) == (TRACE_ID, "", None)
+
+
+@pytest.mark.parametrize("payload", [Payload.V1, Payload.V2])
+def test_api_gateways_lower_case_headers_are_found(payload: Payload) -> None:
+    headers = {"x-amzn-trace-id": f"{ROOT};Parent={PARENT};Sampled=1"}
+    event = {
+        "httpMethod": "GET",
+        "path": "/",
+        "rawPath": "/",
+        "requestContext": {"http": {"method": "GET"}},
+        "headers": headers,
+    }
+
+    trace = traces.begin(request_line(event, payload).headers)
+
+    assert trace.trace_id == TRACE_ID
+
+
+def test_the_share_that_is_sampled_is_decided_by_the_id_alone() -> None:
+    sampled = [traces.new_trace().is_sampled(0.05) for _ in range(10_000)]
+    again = {traces.Trace(TRACE_ID).is_sampled(0.05) for _ in range(10)}
+
+    assert 350 < sum(sampled) < 650
+    assert len(again) == 1
+    assert traces.new_trace().is_sampled(1.0)
+    assert not traces.new_trace().is_sampled(0.0)
+
+
+SERVED = RequestServed("getSaying", 200, 1.5, method="GET", route="/sayings")
+LIVE = ModelCalled("gpt-4.1", "openai", "live", 1, 900.0)
+
+
+def kept(*events: Event, ratio: float = 0.0, headers: Mapping[str, str] | None = None) -> list[Finished]:
+    """What of a request in which this happens is handed over."""
+    handed_over: list[Finished] = []
+    notes = NoteTaker(handed_over.append, ratio=ratio)
+    traces.begin(headers or {})
+    for event in events:
+        notes.emit(event)
+    return handed_over
+
+
+@pytest.mark.parametrize(
+    ("events", "is_kept"),
+    [
+        ([SERVED], False),
+        ([SayingServed("cache", 5, None), SERVED], False),
+        ([SayingServed("cache", 5, "pool_empty"), SERVED], False),
+        ([RequestServed("none", 404, 1.0, "route_not_found")], False),
+        ([LIVE, SERVED], True),
+        ([DependencyFailed("store", "random saying", "StoreError", "Broken."), SERVED], True),
+        ([Unexpected("getSaying", ValueError()), SERVED], True),
+        ([RequestServed("postFeedback", 503, 1.0, "store_unavailable")], True),
+        ([RoundFinished((), 1.0, 1)], True),
+    ],
+)
+def test_what_nobody_sampled_is_kept_when_it_is_remarkable(events: list[Event], is_kept: bool) -> None:
+    assert bool(kept(*events)) is is_kept
+    assert bool(kept(*events, headers=header(f"{ROOT};Sampled=0"))) is is_kept
+    assert kept(*events, headers=header(f"{ROOT};Sampled=1"))
+    assert kept(*events, ratio=1.0)
+
+
+async def test_what_happens_outside_of_any_trace_is_kept_nowhere() -> None:
+    handed_over: list[Finished] = []
+
+    async def beside_the_requests() -> None:
+        NoteTaker(handed_over.append, ratio=1.0).emit(LIVE)
+
+    traces._current.set(None)
+    await asyncio.create_task(beside_the_requests())
+
+    assert handed_over == []
+
+
+def test_what_comes_after_the_end_is_no_part_of_the_trace() -> None:
+    (finished,) = kept(LIVE, SERVED, LIVE)
+    ended_at = finished.trace.ended_at
+
+    (root, *calls) = SpanMaker(resource_of("test")).spans(finished)
+
+    assert len(calls) == 1
+    assert root.end_time == ended_at
+
+
+def test_a_trace_that_never_ends_is_cut_and_still_told() -> None:
+    (finished,) = kept(*[LIVE] * (MOST_NOTES + 50), SERVED)
+
+    assert len(SpanMaker(resource_of("test")).spans(finished)) == 1 + MOST_NOTES
+
+
+@pytest.mark.parametrize(
+    ("reports", "failed"),
+    [
+        ([ModelReport("a", 3, 1.0), ModelReport("b", 0, 1.0, "ModelTimeout", "Late.")], False),
+        ([ModelReport("a", 0, 1.0, "ModelTimeout"), ModelReport("b", 0, 1.0, "BudgetExhausted")], True),
+    ],
+)
+def test_a_round_has_failed_when_nobody_brought_anything(reports: list[ModelReport], failed: bool) -> None:
+    (finished,) = kept(*reports, RoundFinished(tuple(reports), 2.0, 7))
+
+    (root,) = SpanMaker(resource_of("test")).spans(finished)
+
+    assert (not root.status.is_ok) is failed
+    assert len(root.events) == sum(1 for report in reports if report.error_type)
+
+
+@pytest.mark.parametrize(
+    "generation_id", ["", "a generation of some earlier version, of 48 letters", "0" * 47, "f" * 49]
+)
+def test_a_generation_from_before_has_no_link(generation_id: str) -> None:
+    (finished,) = kept(VoteTaken("POSITIVE", "recorded", "gpt-4.1", generation_id), SERVED, ratio=1.0)
+
+    (root,) = SpanMaker(resource_of("test")).spans(finished)
+
+    assert root.links == ()
+
+
+def test_a_generation_is_named_by_its_trace() -> None:
+    trace = traces.begin({})
+
+    generation_id = traces.new_generation_id()
+
+    assert generation_id.startswith(trace.trace_id)
+    assert len(generation_id) == 48
+
+
+@pytest.mark.slow
+async def test_answers_and_logs_name_the_trace_in_both_forms(nowhere: Composition) -> None:
+    with captured_log() as log:
+        async with nowhere.running() as service:
+            (*_, live) = await service.sayings(4, headers=SAMPLED)
+            refused = await service.ask("GET", "/nowhere", headers=SAMPLED)
+
+    answered = next(record for record in log.records if record["message"] == "model answered")
+    assert answered["trace_id"] == answered["request_id"] == TRACE_ID
+    assert answered["xray_trace_id"] == live["traceId"] == f"1-{EPOCH}-{REST}"
+    assert refused.json["requestId"] == TRACE_ID
