@@ -68,8 +68,8 @@ def _failure(error: BaseException) -> tuple[int | None, str]:
 
 
 def _tables(params: Mapping[str, Any]) -> set[str]:
-    """The tables a call names, those inside a transaction too."""
-    tables = {params["TableName"]} if "TableName" in params else set()
+    """The tables a call names, those inside a batch or a transaction too."""
+    tables = {params["TableName"]} if "TableName" in params else set(params.get("RequestItems", ()))
     for item in params.get("TransactItems", ()):
         tables |= {part["TableName"] for part in item.values()}
     return tables

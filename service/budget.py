@@ -3,17 +3,18 @@
 What was reserved by a process that died, or for a call whose end nobody saw, stays counted as spent.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from service.catalogue import NANOS_PER_DOLLAR
+from service.deadline import within
+from service.domain import hour_of
 from service.errors import BudgetExhausted, StoreError
+from service.patience import patience
 from service.store.base import Spend, SpendWindow, Store
-from telemetry.events import DependencyFailed, Listener, SpendMeasured
+from telemetry.events import Listener, SpendMeasured
 
 STORE_SECONDS = 1.0
 
@@ -24,6 +25,25 @@ class Reservation:
 
     window: SpendWindow
     amount: int
+
+
+class Advance:
+    """Nanodollars set aside together for several calls by their names; each call takes its own when it begins."""
+
+    def __init__(self, window: SpendWindow, amounts: Mapping[str, int]) -> None:
+        self._window = window
+        self._amounts = dict(amounts)
+
+    def take(self, name: str) -> Reservation | None:
+        """What was set aside for that call, once; from here on it counts as spent until it is settled."""
+        amount = self._amounts.pop(name, None)
+        return None if amount is None else Reservation(self._window, amount)
+
+    def take_rest(self) -> Reservation:
+        """What no call has taken."""
+        rest = Reservation(self._window, sum(self._amounts.values()))
+        self._amounts.clear()
+        return rest
 
 
 class Budget:
@@ -40,32 +60,32 @@ class Budget:
     async def reserve(self, amount: int) -> Reservation:
         """Set the amount aside. Raises BudgetExhausted, or StoreError: without a count no money is spent."""
         window = spend_window(self._clock())
-        with self._reported("reserve spend"):
-            async with asyncio.timeout(STORE_SECONDS):
-                held = await self._store.reserve_spend(window, amount, caps=self._caps)
+        async with patience("reserve spend", within(STORE_SECONDS), self._listener):
+            held = await self._store.reserve_spend(window, amount, caps=self._caps)
         if held is None:
-            raise BudgetExhausted("The spend cap leaves no room for this call.")
+            raise BudgetExhausted("The spend cap leaves no room for this.")
         self._listener.emit(SpendMeasured(held.day / NANOS_PER_DOLLAR))
         return Reservation(window, amount)
 
+    async def reserve_all(self, amounts: Mapping[str, int]) -> Advance:
+        """Set the amounts aside for several calls, in one write: all of them or none. Raises as `reserve` does."""
+        reservation = await self.reserve(sum(amounts.values()))
+        return Advance(reservation.window, amounts)
+
+    async def release(self, advance: Advance) -> None:
+        """Give back what no call has taken."""
+        rest = advance.take_rest()
+        if rest.amount:
+            await self.settle(rest, 0)
+
     async def settle(self, reservation: Reservation, cost: int) -> None:
         """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent."""
-        with suppress(StoreError), self._reported("settle spend"):
-            async with asyncio.timeout(STORE_SECONDS):
+        with suppress(StoreError):
+            async with patience("settle spend", STORE_SECONDS, self._listener):
                 await self._store.adjust_spend(reservation.window, cost - reservation.amount)
-
-    @contextmanager
-    def _reported(self, operation: str) -> Iterator[None]:
-        """A store that fails, or does not answer, is reported and a StoreError."""
-        try:
-            yield
-        except (StoreError, TimeoutError) as failure:
-            error = failure if isinstance(failure, StoreError) else StoreError("The store did not answer in time.")
-            self._listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))
-            raise error from failure.__cause__
 
 
 def spend_window(now: float) -> SpendWindow:
     """The UTC day and hour of a moment in seconds since the epoch."""
-    moment = datetime.fromtimestamp(now, UTC)
-    return SpendWindow(day=f"{moment:%Y-%m-%d}", hour=f"{moment:%Y-%m-%dT%H}")
+    hour = hour_of(now)
+    return SpendWindow(day=hour.partition("T")[0], hour=hour)

@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hourly_cap_usd: Dollars = 1.0
     key_ttl_seconds: Seconds = 300
     pool_ttl_seconds: Seconds = 21_600
+    burst_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 100
     allowed_origins: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     trace: Switch = "off"

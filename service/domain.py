@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 MIN_SAYING_LENGTH = 20
@@ -29,6 +30,14 @@ class CallKind(StrEnum):
     """What a model was called for."""
 
     LIVE = "live"
+    ROUND = "round"
+    COMPARE = "compare"
+
+
+class CallShape(StrEnum):
+    """How much a call was asked to write. Latencies of the two are never mixed: three sayings take longer than one."""
+
+    SINGLE = "single"
     ROUND = "round"
 
 
@@ -74,6 +83,28 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One model call that the vendor bills: what it was asked for and what of that may be shown.
+
+    `asked` and `sayings` are counts. `error_type` is set when it was answered, but with a refusal or half an answer: it
+    cost money all the same, and its time is no latency.
+    """
+
+    generation: Generation
+    asked: int
+    sayings: int
+    error_type: str = ""
+
+    @property
+    def shape(self) -> CallShape:
+        return CallShape.SINGLE if self.asked == 1 else CallShape.ROUND
+
+    @property
+    def contributor(self) -> str:
+        return model_contributor(self.generation.model, simulated=self.generation.simulated)
+
+
+@dataclass(frozen=True, slots=True)
 class Saying:
     """A saying and, unless a person wrote it for the collection, the generation it came from."""
 
@@ -105,12 +136,16 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One voter's opinion of one saying; what the client claims about the answer is kept but never trusted."""
+    """One voter's opinion of one saying; what the client claims about the answer is kept but never trusted.
+
+    `burst` names the address it came from within one hour (see `burst_of`), "" where that is unknown.
+    """
 
     saying_id: str
     voter: str
     feedback_type: FeedbackType
     cast_at: float
+    burst: str = ""
     claimed_execution_ms: float | None = None
     claimed_cached: bool | None = None
 
@@ -122,6 +157,69 @@ class VoteResult:
     status: VoteStatus
     upvotes: int
     downvotes: int
+
+
+TIE = "tie"
+NONE = "none"
+SLOTS = "ABCD"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one model brought to a comparison: a saying, or the word for why there is none.
+
+    `latency_ms` is None when the model was not called; `generation` is set when the call succeeded.
+    """
+
+    slot: str
+    model: str
+    source: str
+    saying: str | None
+    error: str | None
+    latency_ms: float | None
+    generation: Generation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One service, one prompt, several models at once; the slots in the order drawn for it. Seconds since the epoch."""
+
+    comparison_id: str
+    service: str
+    simulated: bool
+    created_at: float
+    entries: tuple[Entry, ...]
+
+    def outcome(self, winner: str) -> "Outcome":
+        """What a vote for a slot, TIE or NONE says about the models that had a saying to show."""
+        names = {entry.slot: self._contributor(entry) for entry in self.entries if entry.saying is not None}
+        return Outcome(tuple(sorted(names.values())), names.get(winner, winner))
+
+    def _contributor(self, entry: Entry) -> str:
+        return model_contributor(entry.model, simulated=self.simulated)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One voter's answer to one comparison: a slot, TIE or NONE; None while it has only been shown.
+
+    `burst` is that of a Vote.
+    """
+
+    comparison_id: str
+    voter: str
+    shown_at: float
+    winner: str | None = None
+    cast_at: float | None = None
+    burst: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Outcome:
+    """How a comparison ended: the contributors that had something to show, sorted, and the best, TIE or NONE."""
+
+    contributors: tuple[str, ...]
+    result: str
 
 
 def normalise(text: str) -> str:
@@ -138,6 +236,22 @@ def saying_id(text: str) -> str:
 def feedback_id(voter: str, saying: str) -> str:
     """The id of one voter's vote on one saying; it does not give the voter away."""
     return hashlib.sha256(f"{voter}\0{saying}".encode()).hexdigest()[:32]
+
+
+def burst_of(address: str, moment: float) -> str:
+    """Which votes belong together as one address's within an hour (UTC): the hour and a hash.
+
+    Addresses are not stored, and the hashes of two hours cannot be matched. "" for an unknown address.
+    """
+    if not address:
+        return ""
+    hour = hour_of(moment)
+    return f"{hour}/{hashlib.sha256(f'{hour}/{address}'.encode()).hexdigest()[:16]}"
+
+
+def hour_of(moment: float) -> str:
+    """The UTC hour of a moment in seconds since the epoch: `2026-11-20T13`."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H}"
 
 
 def model_contributor(model: str, *, simulated: bool) -> str:

@@ -6,14 +6,21 @@ CloudSayingsError
 │   ├── InvalidRequest            400
 │   ├── RouteNotFound             404
 │   ├── SayingNotFound            404
+│   ├── ComparisonNotFound        404
 │   ├── MethodNotAllowed          405
 │   ├── RequestTimeout            408
 │   ├── SourceMismatch            409
+│   ├── ComparisonNotShown        409
+│   ├── ComparisonExpired         409
+│   ├── SlotNotEligible           409
 │   ├── BodyTooLarge              413
 │   └── UnsupportedMediaType      415
 ├── UnavailableError              ours, to try again later: 503 with Retry-After
 │   ├── NoSayingAvailable
 │   ├── VoteNotStored
+│   ├── StatisticsUnavailable
+│   ├── NothingToCompare
+│   ├── ComparisonUnavailable
 │   └── StorageFull               also a StoreError
 └── DependencyError               something outside failed; callers fall back
     ├── StoreError
@@ -103,6 +110,22 @@ class SourceMismatch(RequestError):
     status, code, message = 409, "source_mismatch", "The source given is not the one that wrote this saying."
 
 
+class ComparisonNotFound(RequestError):
+    status, code, message = 404, "comparison_not_found", "No such comparison is known."
+
+
+class ComparisonNotShown(RequestError):
+    status, code, message = 409, "comparison_not_shown", "This comparison has not been shown to you."
+
+
+class ComparisonExpired(RequestError):
+    status, code, message = 409, "comparison_expired", "This comparison was shown more than a day ago."
+
+
+class SlotNotEligible(RequestError):
+    status, code, message = 409, "slot_not_eligible", "That slot has no saying to vote for."
+
+
 class BodyTooLarge(RequestError):
     status, code, message = 413, "body_too_large", "The body is larger than 1 MiB."
 
@@ -125,6 +148,21 @@ class NoSayingAvailable(UnavailableError):
 class VoteNotStored(UnavailableError):
     status, code = 503, "store_unavailable"
     message = "The vote could not be stored; it is safe to send it again."
+
+
+class StatisticsUnavailable(UnavailableError):
+    status, code, message = 503, "statistics_unavailable", "The statistics cannot be read right now; please try again."
+
+
+class NothingToCompare(UnavailableError):
+    status, code, message = 503, "nothing_to_compare", "Fewer than two models take part at the moment."
+
+
+class ComparisonUnavailable(UnavailableError):
+    """The cap is reached and this voter has seen every stored comparison, or they cannot be read."""
+
+    status, code = 503, "comparison_unavailable"
+    message = "No comparison is available right now; please try again later."
 
 
 class InternalError(HttpError):

@@ -19,7 +19,7 @@ async def seed(address: str, settings: Settings, *, create_tables: bool) -> None
             from service.store.dynamodb import create_tables as create
 
             await create(await aws.dynamodb(), address.removeprefix("dynamodb://"))
-        store = await open_store(address, aws, stack)
+        store = await open_store(address, aws, stack, burst_limit=settings.burst_votes)
         await store.put_sayings(collection())
     say(f"The {len(collection())} sayings of the collection are in {address}")
 

@@ -1,7 +1,8 @@
-"""A store that counts no money: it raises, or never answers."""
+"""A store that counts no money and keeps no calls: it raises, or never answers."""
 
 import asyncio
 
+from service.domain import Call
 from service.errors import StoreError
 from service.store.base import Spend, SpendWindow
 
@@ -15,6 +16,9 @@ class BadStore:
         return None
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
+        await self._fail()
+
+    async def record_call(self, call: Call) -> None:
         await self._fail()
 
     async def _fail(self) -> None:

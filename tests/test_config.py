@@ -47,6 +47,7 @@ def test_every_setting_has_its_default() -> None:
         "hourly_cap_usd": 1.0,
         "key_ttl_seconds": 300,
         "pool_ttl_seconds": 21_600,
+        "burst_votes": 100,
         "allowed_origins": "",
         "trusted_proxies": 0,
         "trace": "off",
@@ -112,6 +113,7 @@ BAD = [
             "https://a.com https://b.com",
         )
     ],
+    *[("SAYINGS_BURST_VOTES", bad) for bad in ("0", "-1", "nan", "many", "")],
     *[("SAYINGS_TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
     ("SAYINGS_LOG_LEVEL", "LOUD"),
     ("SAYINGS_STROE", "sqlite:///sayings.db"),
@@ -147,7 +149,7 @@ def test_what_needs_aws_needs_a_region(needing: dict[str, str], region: dict[str
 async def test_a_bad_store_address_is_refused(address: str) -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(ConfigError) as raised:
-            await open_store(address, AwsClients(REGION, stack), stack)
+            await open_store(address, AwsClients(REGION, stack), stack, burst_limit=100)
 
     assert_one_line_naming("SAYINGS_STORE", raised.value)
 
@@ -158,7 +160,7 @@ async def test_a_database_path_that_cannot_be_written_is_refused(tmp_path: Path)
     for path in (tmp_path, tmp_path / "file" / "sayings.db", tmp_path / "nowhere" / "sayings.db"):
         async with AsyncExitStack() as stack:
             with pytest.raises(ConfigError) as raised:
-                await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack)
+                await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack, burst_limit=100)
         assert_one_line_naming("SAYINGS_STORE", raised.value)
 
 

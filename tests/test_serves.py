@@ -7,9 +7,11 @@ import pytest
 from service import serves as serves_module
 from service.errors import StoreError
 from service.serves import ServeCounter
+from service.store.base import Tally
+from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed
 from tests.fakes import FakeStore
-from tests.support import RecordingListener
+from tests.support import Clock, RecordingListener
 
 
 async def test_a_flush_writes_one_batch_and_the_next_only_what_came_since(events: RecordingListener) -> None:
@@ -24,6 +26,39 @@ async def test_a_flush_writes_one_batch_and_the_next_only_what_came_since(events
     await serves.flush()
 
     assert store.serves == [{"gpt-4.1": 2, "collection": 1}, {"collection": 1}]
+
+
+async def test_serves_count_in_the_hour_they_were_made_in_however_late_they_are_written(
+    store: SqliteStore, events: RecordingListener
+) -> None:
+    clock = Clock(1_800_000_000 + 50 * 60)
+    serves = ServeCounter(store, events, clock=clock)
+    serves.count("gpt-4.1")
+    clock.forward(20 * 60)
+    serves.count("gpt-4.1")
+
+    clock.forward(3 * 3_600)
+    await serves.flush()
+
+    one = Tally(serves=1)
+    counted = await store.aggregates(since_hour="")
+    assert counted.hours == {("2027-01-15T08", "gpt-4.1"): one, ("2027-01-15T09", "gpt-4.1"): one}
+
+
+async def test_a_store_that_fails_is_not_asked_for_hour_after_hour(events: RecordingListener) -> None:
+    store, clock = FakeStore(), Clock()
+    serves = ServeCounter(store.as_store(), events, clock=clock)
+    for _ in range(5):
+        serves.count("gpt-4.1")
+        clock.forward(3_600)
+
+    store.trouble = StoreError("down")
+    await serves.flush()
+    store.trouble = None
+    await serves.flush()
+
+    assert len(events.of(DependencyFailed)) == 1
+    assert store.serves == [{"gpt-4.1": 1}] * 5
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])

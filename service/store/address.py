@@ -14,19 +14,22 @@ from telemetry.events import SILENCE, Listener
 _TABLE_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 
 
-async def open_store(address: str, aws: AwsClients, stack: AsyncExitStack, listener: Listener = SILENCE) -> Store:
+async def open_store(
+    address: str, aws: AwsClients, stack: AsyncExitStack, listener: Listener = SILENCE, *, burst_limit: int
+) -> Store:
     """Open the store; the stack closes it. An embedded one brings the collection along. Raises ConfigError.
 
-    `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`.
+    `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`. Votes that come
+    from one address within an hour are set aside when they are more than `burst_limit`.
     """
     scheme, separator, rest = address.partition("://")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        store = await SqliteStore.open(Path(rest[1:]), listener)
+        store = await SqliteStore.open(Path(rest[1:]), listener, burst_limit=burst_limit)
         stack.push_async_callback(store.close)
         await store.put_sayings(collection())
         return store
     if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
         from service.store.dynamodb import DynamoStore  # not needed, so not imported, on one machine
 
-        return DynamoStore(await aws.dynamodb(), rest)
+        return DynamoStore(await aws.dynamodb(), rest, burst_limit=burst_limit)
     raise ConfigError("SAYINGS_STORE", f"{address!r} is neither sqlite:///file.db nor dynamodb://")

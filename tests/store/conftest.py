@@ -1,8 +1,8 @@
 """Both stores, each test with one of its own: SQLite in a file, DynamoDB on a moto server."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,15 +64,32 @@ async def sqlite_store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
+OpenStore = Callable[[int], Awaitable[Store]]
+
+
 @pytest.fixture(params=["sqlite", "dynamodb"])
-async def store(
+async def open_store(
     request: pytest.FixtureRequest, tmp_path: Path, connect: Connect, moto_url: str
-) -> AsyncIterator[Store]:
+) -> AsyncIterator[OpenStore]:
+    """Open the test's one store on what is stored so far, with a burst limit. On every backend."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+
+            async def open_with(burst_limit: int) -> Store:
+                opened = await SqliteStore.open(tmp_path / "sayings.db", burst_limit=burst_limit)
+                stack.push_async_callback(opened.close)
+                return opened
+
+        else:
+            dynamo = await stack.enter_async_context(_dynamo(connect, moto_url))
+
+            async def open_with(burst_limit: int) -> Store:
+                return DynamoStore(dynamo.client, dynamo.prefix, burst_limit=burst_limit)
+
+        yield open_with
+
+
+@pytest.fixture
+async def store(open_store: OpenStore) -> Store:
     """The contract is tested on every backend."""
-    if request.param == "sqlite":
-        opened = await SqliteStore.open(tmp_path / "sayings.db")
-        yield opened
-        await opened.close()
-    else:
-        async with _dynamo(connect, moto_url) as dynamo:
-            yield dynamo.store
+    return await open_store(100)

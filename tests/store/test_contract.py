@@ -1,4 +1,4 @@
-"""What store/base.py promises, on every backend."""
+"""What store/base.py promises of sayings, votes, leases and spend, on every backend."""
 
 import asyncio
 import random
@@ -9,7 +9,8 @@ import pytest
 from service.domain import Saying, VoteResult, VoteStatus
 from service.errors import LeaseLost
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store, Tally
-from tests.store.builders import MODEL, NEGATIVE, POSITIVE, collected, generated, generation, vote
+from tests.store.builders import HOUR, MODEL, NEGATIVE, POSITIVE, collected, generated, generation, vote
+from tests.store.counting import totals
 
 NOON = SpendWindow("2026-11-20", "2026-11-20T12")
 ONE = SpendWindow("2026-11-20", "2026-11-20T13")
@@ -151,7 +152,7 @@ class TestVotes:
 
         assert recorded == VoteResult(VoteStatus.RECORDED, 1, 0)
         assert beside == VoteResult(VoteStatus.RECORDED, 1, 1)
-        assert await store.tallies() == {MODEL: Tally(serves=0, upvotes=1, downvotes=1)}
+        assert await totals(store) == {MODEL: Tally(serves=0, upvotes=1, downvotes=1)}
 
     async def test_repeating_a_vote_changes_nothing(self, store: Store) -> None:
         saying = generated("a saying")
@@ -161,7 +162,7 @@ class TestVotes:
         again = await store.vote(vote(saying))
 
         assert again == VoteResult(VoteStatus.UNCHANGED, 1, 0)
-        assert await store.tallies() == {MODEL: Tally(upvotes=1)}
+        assert await totals(store) == {MODEL: Tally(upvotes=1)}
 
     async def test_changing_a_vote_moves_both_counters(self, store: Store) -> None:
         saying = generated("a saying")
@@ -171,7 +172,7 @@ class TestVotes:
         changed = await store.vote(vote(saying, feedback=NEGATIVE))
 
         assert changed == VoteResult(VoteStatus.CHANGED, 0, 1)
-        assert await store.tallies() == {MODEL: Tally(downvotes=1)}
+        assert await totals(store) == {MODEL: Tally(downvotes=1)}
 
     async def test_a_vote_can_be_taken_back_and_cast_again(self, store: Store) -> None:
         saying = generated("a saying")
@@ -179,11 +180,11 @@ class TestVotes:
         await store.vote(vote(saying))
 
         withdrawn = await store.withdraw_vote(saying.saying_id, "ann")
-        tallies = await store.tallies()
+        tallies = await totals(store)
         again = await store.vote(vote(saying))
 
         assert withdrawn == VoteResult(VoteStatus.WITHDRAWN, 0, 0)
-        assert tallies == {MODEL: Tally()}
+        assert tallies == {}
         assert again == VoteResult(VoteStatus.RECORDED, 1, 0)
 
     async def test_taking_back_what_was_not_cast_changes_nothing(self, store: Store) -> None:
@@ -199,7 +200,7 @@ class TestVotes:
 
         assert await store.vote(on_nothing) is None
         assert await store.withdraw_vote(unknown, "ann") is None
-        assert await store.tallies() == {}
+        assert await totals(store) == {}
 
     async def test_votes_count_for_whoever_wrote_the_saying(self, store: Store) -> None:
         sayings = [generated("real"), generated("simulated", simulated=True), collected("of the collection")]
@@ -209,7 +210,7 @@ class TestVotes:
             await store.vote(vote(saying))
 
         one = Tally(upvotes=1)
-        assert await store.tallies() == {MODEL: one, f"{MODEL} (simulated)": one, "collection": one}
+        assert await totals(store) == {MODEL: one, f"{MODEL} (simulated)": one, "collection": one}
 
     async def test_two_hundred_voters_at_once_are_all_counted(self, store: Store) -> None:
         saying = generated("a saying")
@@ -220,7 +221,7 @@ class TestVotes:
 
         assert {result.status for result in results if result} == {VoteStatus.RECORDED}
         assert await store.withdraw_vote(saying.saying_id, "nobody") == VoteResult(VoteStatus.UNCHANGED, 150, 50)
-        assert await store.tallies() == {MODEL: Tally(upvotes=150, downvotes=50)}
+        assert await totals(store) == {MODEL: Tally(upvotes=150, downvotes=50)}
 
     async def test_one_voter_fifty_times_at_once_counts_once(self, store: Store) -> None:
         saying = generated("a saying")
@@ -230,7 +231,7 @@ class TestVotes:
 
         statuses = Counter(result.status for result in results if result)
         assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
-        assert await store.tallies() == {MODEL: Tally(upvotes=1)}
+        assert await totals(store) == {MODEL: Tally(upvotes=1)}
 
     async def test_one_voter_changing_and_withdrawing_many_times_at_once_counts_once(self, store: Store) -> None:
         saying = generated("a saying")
@@ -238,13 +239,13 @@ class TestVotes:
         await store.vote(vote(saying, feedback=POSITIVE))
 
         changes = await asyncio.gather(*(store.vote(vote(saying, feedback=NEGATIVE)) for _ in range(15)))
-        changed = await store.tallies()
+        changed = await totals(store)
         withdrawals = await asyncio.gather(*(store.withdraw_vote(saying.saying_id, "ann") for _ in range(15)))
 
         assert Counter(result.status for result in changes if result) == {"changed": 1, "unchanged": 14}
         assert changed == {MODEL: Tally(downvotes=1)}
         assert Counter(result.status for result in withdrawals if result) == {"withdrawn": 1, "unchanged": 14}
-        assert await store.tallies() == {MODEL: Tally()}
+        assert await totals(store) == {}
 
     async def test_one_voter_of_two_minds_at_once_ends_with_one_vote(self, store: Store) -> None:
         saying = generated("a saying")
@@ -252,7 +253,7 @@ class TestVotes:
 
         await asyncio.gather(*(store.vote(vote(saying, feedback=mind)) for mind in (POSITIVE, NEGATIVE)))
 
-        assert await store.tallies() in ({MODEL: Tally(upvotes=1)}, {MODEL: Tally(downvotes=1)})
+        assert await totals(store) in ({MODEL: Tally(upvotes=1)}, {MODEL: Tally(downvotes=1)})
 
 
 class TestServes:
@@ -261,14 +262,14 @@ class TestServes:
         await store.put_sayings([saying])
         await store.vote(vote(saying))
 
-        await asyncio.gather(*(store.add_serves({MODEL: 2, "collection": 1}) for _ in range(20)))
+        await asyncio.gather(*(store.add_serves({MODEL: 2, "collection": 1}, hour=HOUR) for _ in range(20)))
 
-        assert await store.tallies() == {MODEL: Tally(serves=40, upvotes=1), "collection": Tally(serves=20)}
+        assert await totals(store) == {MODEL: Tally(serves=40, upvotes=1), "collection": Tally(serves=20)}
 
     async def test_there_may_be_none(self, store: Store) -> None:
-        await store.add_serves({})
+        await store.add_serves({}, hour=HOUR)
 
-        assert await store.tallies() == {}
+        assert await totals(store) == {}
 
 
 class TestLeases:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import sqlite3
 import sys
 import time
@@ -14,10 +15,21 @@ import pytest
 
 from service.domain import Saying
 from service.errors import ConfigError, StorageFull, StoreError
-from service.store import sqlite as sqlite_module
-from service.store.base import Tally
-from service.store.sqlite import SCHEMA_VERSION, SqliteStore
-from tests.store.builders import MODEL, NEGATIVE, collected, generated, vote
+from service.store.base import StoredSaying, Tally
+from service.store.sqlite import SCHEMA_VERSION, SqliteStore, connection, database
+from tests.store.builders import (
+    CAST_AT,
+    MODEL,
+    NEGATIVE,
+    ballot,
+    call,
+    collected,
+    comparison,
+    generated,
+    shown,
+    vote,
+)
+from tests.store.counting import totals
 from tests.store.voting_process import SAYING
 
 KILLS = 5
@@ -36,7 +48,7 @@ async def test_killed_in_mid_write_no_acknowledged_vote_is_lost(tmp_path: Path) 
     counted = Counter(raw.values())
     counters = (counted["POSITIVE"], counted["NEGATIVE"])
     assert _read(database, "SELECT upvotes, downvotes FROM main_humor") == [counters]
-    assert _read(database, "SELECT upvotes, downvotes FROM tallies") == [counters]
+    assert _read(database, "SELECT upvotes, downvotes FROM tallies WHERE scope = 'total'") == [counters]
     assert _read(database, "PRAGMA integrity_check") == [("ok",)]
 
 
@@ -45,10 +57,10 @@ async def test_a_killed_process_leaves_a_database_that_opens_and_counts_on(tmp_p
     await _votes_until_killed(database, "killed")
 
     store = await SqliteStore.open(database)
-    before = (await store.tallies())[MODEL]
+    before = (await totals(store))[MODEL]
     await store.vote(vote(SAYING, "afterwards"))
 
-    assert await store.tallies() == {MODEL: Tally(upvotes=before.upvotes + 1, downvotes=before.downvotes)}
+    assert await totals(store) == {MODEL: Tally(upvotes=before.upvotes + 1, downvotes=before.downvotes)}
     await store.close()
 
 
@@ -61,7 +73,7 @@ async def test_on_a_full_disk_votes_are_refused_and_reads_go_on(sqlite_store: Sq
 
     assert await sqlite_store.get_saying(saying.saying_id) == saying
     assert await sqlite_store.random_saying() == saying
-    assert await sqlite_store.tallies() == {MODEL: Tally(upvotes=counted)}
+    assert await totals(sqlite_store) == {MODEL: Tally(upvotes=counted)}
 
 
 async def test_with_room_on_the_disk_again_votes_are_counted_again(sqlite_store: SqliteStore) -> None:
@@ -90,14 +102,114 @@ async def test_a_damaged_row_is_passed_over(sqlite_store: SqliteStore, tmp_path:
     assert await sqlite_store.get_saying(damaged.saying_id) is None
 
 
+@pytest.mark.parametrize("damage", ["entries = 'not JSON'", "entries = '[{}]'"])
+async def test_a_damaged_comparison_is_passed_over(sqlite_store: SqliteStore, tmp_path: Path, damage: str) -> None:
+    damaged, whole = comparison("damaged"), comparison("whole")
+    for one in (damaged, whole):
+        await sqlite_store.put_comparison(one, shown(one))
+
+    _write(tmp_path / "sayings.db", f"UPDATE comparisons SET {damage} WHERE comparison_id = 'damaged'")
+
+    drawn = {await sqlite_store.unseen_comparison("bob", service=None, simulated=False) for _ in range(20)}
+    assert drawn == {whole}
+    assert await sqlite_store.get_comparison("damaged", "ann") is None
+    assert [stored.comparison async for stored in sqlite_store.all_ballots()] == [whole]
+
+
+async def test_damaged_votes_calls_and_outcomes_are_passed_over(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    saying, compared = generated("a saying"), comparison()
+    await sqlite_store.put_sayings([saying])
+    await sqlite_store.vote(vote(saying))
+    await sqlite_store.record_call(call())
+    await sqlite_store.put_comparison(compared, shown(compared))
+    await sqlite_store.cast_ballot(compared, ballot(compared))
+
+    for damage in ("saying_feedback SET feedback_type = '?'", "calls SET kind = '?'", "outcomes SET outcome = '?'"):
+        _write(tmp_path / "sayings.db", f"UPDATE {damage}")
+
+    assert [stored async for stored in sqlite_store.all_votes()] == []
+    assert [made async for made in sqlite_store.all_calls()] == []
+    assert (await sqlite_store.aggregates(since_hour="")).outcomes == {}
+
+
+async def test_a_saying_whose_services_are_damaged_can_be_voted_on(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    saying = generated("a saying")
+    await sqlite_store.put_sayings([saying])
+    _write(tmp_path / "sayings.db", "UPDATE main_humor SET services = 'not JSON'")
+
+    await sqlite_store.vote(vote(saying))
+
+    counted = await sqlite_store.aggregates(since_hour="")
+    assert (counted.contributors, counted.services) == ({MODEL: Tally(upvotes=1)}, {})
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
+async def test_a_stream_is_whole_wherever_its_pages_end(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(database, "_PAGE", 2)
+    sayings, compared = [collected(f"saying {n}") for n in range(rows)], comparison()
+    await sqlite_store.put_sayings(sayings)
+    await sqlite_store.put_comparison(compared, shown(compared, "voter 0"))
+    for number in range(rows):
+        await sqlite_store.vote(vote(sayings[number % 2], f"voter {number}"))
+        await sqlite_store.show_comparison(shown(compared, f"voter {number}"))
+        await sqlite_store.record_call(call(f"call {number}"))
+
+    voters = {f"voter {number}" for number in range(rows)}
+    assert [stored.saying async for stored in sqlite_store.all_sayings()] == sayings
+    assert {stored.vote.voter async for stored in sqlite_store.all_votes()} == voters
+    assert {stored.ballot.voter async for stored in sqlite_store.all_ballots()} == voters
+    assert [made async for made in sqlite_store.all_calls()] == [call(f"call {number}") for number in range(rows)]
+
+
+async def test_a_stream_reads_page_by_page_and_lets_others_write_between(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PAGE", 2)
+    sayings = [collected(f"saying {n}") for n in range(5)]
+    await sqlite_store.put_sayings(sayings)
+
+    streamed = sqlite_store.all_sayings()
+    first = await anext(streamed)
+    await sqlite_store.vote(vote(sayings[4]))
+    rest = [stored async for stored in streamed]
+
+    assert first.saying == sayings[0]
+    assert rest[-1] == StoredSaying(sayings[4], 1, 0)
+
+
+async def test_the_aggregates_touch_no_table_that_grows_with_votes_or_calls(sqlite_store: SqliteStore) -> None:
+    statements: list[str] = []
+    await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(statements.append))
+
+    await sqlite_store.aggregates(since_hour="2027-01-15T08")
+
+    await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(None))
+    read = {table for statement in statements for table in re.findall(r"\bFROM (\w+)", statement)}
+    assert read == {"tallies", "call_tallies", "latencies", "outcomes"}
+
+
+async def test_the_hours_are_found_by_key(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    statements: list[str] = []
+    await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(statements.append))
+    await sqlite_store.aggregates(since_hour="2027-01-15T08")
+    await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(None))
+
+    (hours,) = (statement for statement in statements if "2027-01-15T08" in statement)
+
+    plan = _read(tmp_path / "sayings.db", f"EXPLAIN QUERY PLAN {hours}")
+    assert [step[-1] for step in plan] == ["SEARCH tallies USING PRIMARY KEY (scope=? AND name>?)"]
+
+
 async def test_raw_votes_keep_what_the_client_claimed(sqlite_store: SqliteStore, tmp_path: Path) -> None:
     saying = generated("a saying")
     await sqlite_store.put_sayings([saying])
 
-    await sqlite_store.vote(vote(saying, "ann", NEGATIVE))
+    await sqlite_store.vote(vote(saying, "ann", NEGATIVE, burst="hour/address"))
 
     rows = _read(tmp_path / "sayings.db", "SELECT * FROM saying_feedback")
-    assert rows == [(saying.saying_id, "ann", "NEGATIVE", 1_800_000_500.5, 12.5, 1)]
+    assert rows == [(saying.saying_id, "ann", "NEGATIVE", CAST_AT, "hour/address", 12.5, 1, MODEL, CAST_AT)]
 
 
 @pytest.mark.parametrize("path", ["no-such-folder/sayings.db", ".", "text.txt"])
@@ -134,7 +246,7 @@ async def test_opening_twice_keeps_what_is_there(sqlite_store: SqliteStore, tmp_
 async def test_while_another_process_writes_reads_go_on_and_a_vote_fails_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
     database, saying = tmp_path / "sayings.db", generated("a saying")
     store = await SqliteStore.open(database)
     await store.put_sayings([saying])
@@ -154,7 +266,7 @@ async def test_while_another_process_writes_reads_go_on_and_a_vote_fails_in_time
 
 
 def test_waiting_for_the_lock_leaves_a_vote_time_to_answer() -> None:
-    assert sqlite_module.BUSY_SECONDS < 2
+    assert connection.BUSY_SECONDS < 2
 
 
 async def test_a_database_overwritten_by_something_else_is_an_error_of_the_store(
@@ -166,9 +278,9 @@ async def test_a_database_overwritten_by_something_else_is_an_error_of_the_store
     with (tmp_path / "sayings.db").open("r+b") as file:
         file.write(b"junk" * 20_000)
 
-    for call in (sqlite_store.ping(), sqlite_store.random_saying(), sqlite_store.vote(vote(generated("a saying")))):
+    for asked in (sqlite_store.ping(), sqlite_store.random_saying(), sqlite_store.vote(vote(generated("a saying")))):
         with pytest.raises(StoreError) as raised:
-            await call
+            await asked
         assert "main_humor" not in str(raised.value)
 
 
@@ -195,7 +307,7 @@ async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteS
 
     assert again is not None
     assert (again.upvotes, again.downvotes) == (1, 0)
-    assert await sqlite_store.tallies() == {MODEL: Tally(upvotes=1)}
+    assert await totals(sqlite_store) == {MODEL: Tally(upvotes=1)}
 
 
 async def _votes_until_killed(database: Path, name: str) -> dict[str, str]:

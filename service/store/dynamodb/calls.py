@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The pause before the second attempt is up to this long, and doubles with every further one.
+# The pause before the second attempt is up to this long, and doubles with every further one to eight times as much.
 PAUSE_SECONDS = 0.05
+# How often something is decided anew because what it rests on has changed under way.
+_DECISIONS = 10
 
 _THROTTLES = {
     "ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
@@ -39,9 +41,13 @@ class Refused(RetryableError):
 
 
 class Conflict(Refused):
-    """Another transaction was at one of the items; it is over in milliseconds."""
+    """Another transaction was at one of the items; it is over in milliseconds.
 
-    attempts = 5
+    All the votes of one address meet at its burst: enough attempts for a crowd behind one router, as far as the two
+    seconds of a vote reach.
+    """
+
+    attempts = 10
 
 
 class Unanswered(RetryableError):
@@ -72,7 +78,24 @@ async def send(call: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
                 raise
         else:
             return answer
-        await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2 ** (attempt - 1)))
+        await _pause(attempt)
+
+
+async def decide(work: Callable[[], Awaitable[T]]) -> T:
+    """The result of work that reads, decides and writes where nothing has changed: begun again where something had.
+
+    Raises StoreError.
+    """
+    for attempt in range(1, _DECISIONS + 1):
+        try:
+            return await work()
+        except ConditionFailed:
+            await _pause(attempt)
+    raise StoreError("The data kept changing under way.")
+
+
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2 ** min(attempt - 1, 3)))
 
 
 @contextmanager

@@ -1,9 +1,23 @@
-"""What an item looks like: sayings and votes as DynamoDB's typed values, and back."""
+"""What an item looks like: sayings, votes, comparisons, ballots and calls as DynamoDB's typed values, and back."""
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from service.domain import CallKind, Generation, Saying, Usage, Vote
+import msgspec
+
+from service.domain import (
+    Ballot,
+    Call,
+    CallKind,
+    Comparison,
+    Entry,
+    FeedbackType,
+    Generation,
+    Saying,
+    Usage,
+    Vote,
+)
+from service.store.base import StoredVote
 from service.store.dynamodb.tables import DRAW_SHELVES
 
 if TYPE_CHECKING:
@@ -38,12 +52,16 @@ def _point(saying_id: str) -> int:
     return int.from_bytes(hashlib.sha256(saying_id.encode()).digest()[:6], "big")
 
 
-def to_vote_item(vote: Vote) -> "Item":
+def to_vote_item(stored: StoredVote) -> "Item":
+    vote = stored.vote
     item: Item = {
         "saying_id": text(vote.saying_id),
         "voter": text(vote.voter),
         "feedback_type": text(vote.feedback_type),
         "cast_at": number(vote.cast_at),
+        "first_cast_at": number(stored.first_cast_at),
+        "burst": text(vote.burst),
+        "contributor": text(stored.contributor),
     }
     if vote.claimed_execution_ms is not None:
         # A client may claim 1e-300; DynamoDB refuses numbers that small.
@@ -51,6 +69,36 @@ def to_vote_item(vote: Vote) -> "Item":
     if vote.claimed_cached is not None:
         item["claimed_cached"] = {"BOOL": vote.claimed_cached}
     return item
+
+
+def to_stored_vote(item: "Item", contributor: str) -> StoredVote | None:
+    """The vote of an item; None for a damaged one, which is passed over."""
+    try:
+        first_cast_at, burst = first_casting(item)
+        vote = Vote(
+            item["saying_id"]["S"],
+            item["voter"]["S"],
+            FeedbackType(item["feedback_type"]["S"]),
+            float(item["cast_at"]["N"]),
+            burst,
+            float(item["claimed_execution_ms"]["N"]) if "claimed_execution_ms" in item else None,
+            item["claimed_cached"]["BOOL"] if "claimed_cached" in item else None,
+        )
+    except (KeyError, ValueError):
+        return None
+    return StoredVote(vote, contributor, first_cast_at)
+
+
+def is_counted_in_full(vote: "Item") -> bool:
+    """Whether a vote is counted by service and hour: those stored before that was done are not."""
+    return "first_cast_at" in vote
+
+
+def first_casting(vote: "Item") -> tuple[float, str]:
+    """When a vote was first cast, and its burst."""
+    if not is_counted_in_full(vote):
+        return float(vote["cast_at"]["N"]), ""
+    return float(vote["first_cast_at"]["N"]), vote["burst"]["S"]
 
 
 def to_item(saying: Saying) -> "Item":
@@ -107,3 +155,84 @@ def _to_generation(item: "Item") -> Generation:
         int(item["cost_nanos"]["N"]) if "cost_nanos" in item else None,
         float(item["created_at"]["N"]),
     )
+
+
+COMPARISON_PART = "comparison"
+_BALLOT_PART = "ballot#"
+# A comparison needs so many sayings to be voted on.
+_LEAST_SAYINGS = 2
+
+
+def comparison_key(comparison_id: str) -> "Item":
+    return {"comparison_id": text(comparison_id), "part": text(COMPARISON_PART)}
+
+
+def ballot_key(comparison_id: str, voter: str) -> "Item":
+    return {"comparison_id": text(comparison_id), "part": text(_BALLOT_PART + voter)}
+
+
+def realm(*, simulated: bool) -> "Value":
+    return text("simulated" if simulated else "real")
+
+
+def to_comparison_item(comparison: Comparison) -> "Item":
+    item: Item = comparison_key(comparison.comparison_id) | {
+        "service": text(comparison.service),
+        "simulated": {"BOOL": comparison.simulated},
+        "created_at": number(comparison.created_at),
+        "entries": text(msgspec.json.encode(comparison.entries).decode()),
+    }
+    sayings = sum(entry.saying is not None for entry in comparison.entries)
+    # With a realm it is in the index of those that can be shown to others.
+    return item | {"realm": realm(simulated=comparison.simulated)} if sayings >= _LEAST_SAYINGS else item
+
+
+def to_comparison(item: "Item") -> Comparison | None:
+    """The comparison of an item; None for none or a damaged one, which is passed over."""
+    try:
+        entries = msgspec.json.decode(item["entries"]["S"], type=tuple[Entry, ...])
+        return Comparison(
+            item["comparison_id"]["S"],
+            item["service"]["S"],
+            item["simulated"]["BOOL"],
+            float(item["created_at"]["N"]),
+            entries,
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def to_shown_item(ballot: Ballot) -> "Item":
+    """A ballot that has been shown and not been cast."""
+    return ballot_key(ballot.comparison_id, ballot.voter) | {"shown_at": number(ballot.shown_at)}
+
+
+def to_ballot(item: "Item") -> Ballot | None:
+    """The ballot of an item; None for none or a damaged one, which is passed over."""
+    try:
+        return Ballot(
+            item["comparison_id"]["S"],
+            item["part"]["S"].removeprefix(_BALLOT_PART),
+            float(item["shown_at"]["N"]),
+            item["winner"]["S"] if "winner" in item else None,
+            float(item["cast_at"]["N"]) if "cast_at" in item else None,
+            item["burst"]["S"] if "burst" in item else "",
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def to_call_item(call: Call) -> "Item":
+    return _to_generation_attributes(call.generation) | {
+        "asked": number(call.asked),
+        "sayings": number(call.sayings),
+        "error_type": text(call.error_type),
+    }
+
+
+def to_call(item: "Item") -> Call | None:
+    """The call of an item; None for a damaged one, which is passed over."""
+    try:
+        return Call(_to_generation(item), count(item, "asked"), count(item, "sayings"), item["error_type"]["S"])
+    except (KeyError, ValueError):
+        return None

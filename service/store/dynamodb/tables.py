@@ -1,17 +1,22 @@
 """The DynamoDB tables, in the words that CreateTable and CloudFormation share, and how to make them without a stack.
 
-| table           | partition key             | sort key       | what an item is                                 |
-|-----------------|---------------------------|----------------|-------------------------------------------------|
-| main_humor      | saying_id                 |                | a saying, its generation and its counters       |
-|   by_draw       | draw_shelf, a quarter     | draw, a point  | where the saying lies on the ring random draws  |
-|   by_model      | contributor, the model    | created_at     | the sayings of one model (simulated ones apart) |
-| saying_feedback | saying_id                 | voter          | a vote as it was cast                           |
-| service_state   | name = lease#<name>       | part = lease   | who holds a lease, its token and its expiry     |
-|                 | name = spend#<day>        | part = spend   | nanodollars: `total` and one number an hour     |
-|                 | name = tally#<shard>      | part = whom    | serves and votes of a model or the collection   |
+| table              | partition key          | sort key       | what an item is                                 |
+|--------------------|------------------------|----------------|-------------------------------------------------|
+| main_humor         | saying_id              |                | a saying, its generation and its counters       |
+|   by_draw          | draw_shelf, a quarter  | draw, a point  | where the saying lies on the ring random draws  |
+|   by_model         | contributor, the model | created_at     | the sayings of one model (simulated ones apart) |
+| saying_feedback    | saying_id              | voter          | a vote as it was last cast, and when first      |
+| saying_comparisons | comparison_id          | comparison     | what the models wrote, and in which slot        |
+|                    |                        | ballot#<voter> | shown to a voter, and what was chosen           |
+|   by_newest        | realm, real or not     | created_at     | a comparison that can be voted on               |
+| model_calls        | generation_id          |                | a call that was billed                          |
+| service_state      | name = lease#<name>    | part = lease   | who holds a lease, its token and its expiry     |
+|                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
+|                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
+|                    | name = tally#<shard>   | part = a line  | something counted (lines.py)                    |
 
-The collection's sayings have no created_at and so no place in by_model. Counting votes is spread over `TALLY_SHARDS`
-partitions. Neither index holds a counter, so that a vote writes none.
+The collection's sayings have no created_at and so no place in by_model; a comparison with fewer than two sayings has no
+realm and so none in by_newest. Counting is spread over `TALLY_SHARDS` partitions. No index holds what a vote changes.
 """
 
 from contextlib import suppress
@@ -31,14 +36,17 @@ if TYPE_CHECKING:
 
 SAYINGS = "main_humor"
 FEEDBACK = "saying_feedback"
+COMPARISONS = "saying_comparisons"
+CALLS = "model_calls"
 STATE = "service_state"
 
 BY_DRAW = "by_draw"
 BY_MODEL = "by_model"
+BY_NEWEST = "by_newest"
 DRAW_SHELVES = 4
 TALLY_SHARDS = 8
 
-# Spend is of no use once its day is long over: DynamoDB deletes the item by itself.
+# Spend and hours are of no use once they are long over: DynamoDB deletes such items by itself.
 EXPIRY_ATTRIBUTE = "expires_at_epoch"
 
 # All a saying is, and nothing that changes.
@@ -66,8 +74,8 @@ def _attributes(**types: "ScalarAttributeTypeType") -> "list[AttributeDefinition
     return [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
 
 
-def _index(name: str, partition: str, sort: str) -> "GlobalSecondaryIndexTypeDef":
-    projected = [attribute for attribute in _SAYING if attribute != sort]
+def _index(name: str, partition: str, sort: str, attributes: tuple[str, ...]) -> "GlobalSecondaryIndexTypeDef":
+    projected = [attribute for attribute in attributes if attribute != sort]
     return {
         "IndexName": name,
         "KeySchema": _key(partition, sort),
@@ -80,14 +88,25 @@ TABLES: dict[str, Table] = {
         "KeySchema": _key("saying_id"),
         "AttributeDefinitions": _attributes(saying_id="S", draw_shelf="N", draw="N", contributor="S", created_at="N"),
         "GlobalSecondaryIndexes": [
-            _index(BY_DRAW, "draw_shelf", "draw"),
-            _index(BY_MODEL, "contributor", "created_at"),
+            _index(BY_DRAW, "draw_shelf", "draw", _SAYING),
+            _index(BY_MODEL, "contributor", "created_at", _SAYING),
         ],
         "BillingMode": "PAY_PER_REQUEST",
     },
     FEEDBACK: {
         "KeySchema": _key("saying_id", "voter"),
         "AttributeDefinitions": _attributes(saying_id="S", voter="S"),
+        "BillingMode": "PAY_PER_REQUEST",
+    },
+    COMPARISONS: {
+        "KeySchema": _key("comparison_id", "part"),
+        "AttributeDefinitions": _attributes(comparison_id="S", part="S", realm="S", created_at="N"),
+        "GlobalSecondaryIndexes": [_index(BY_NEWEST, "realm", "created_at", ("service",))],
+        "BillingMode": "PAY_PER_REQUEST",
+    },
+    CALLS: {
+        "KeySchema": _key("generation_id"),
+        "AttributeDefinitions": _attributes(generation_id="S"),
         "BillingMode": "PAY_PER_REQUEST",
     },
     STATE: {

@@ -1,24 +1,40 @@
 """Every write as a request, decided without sending it. The conditions are what the store's promises rest on."""
 
-import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from service.domain import Saying, Vote
-from service.store.base import Lease, SpendWindow
-from service.store.dynamodb.items import number, text, to_item, to_vote_item
-from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, TALLY_SHARDS
+from service.domain import Ballot, Call, Comparison, Saying
+from service.store.base import Lease, SpendWindow, StoredVote
+from service.store.dynamodb.items import (
+    ballot_key,
+    is_counted_in_full,
+    number,
+    text,
+    to_call_item,
+    to_comparison_item,
+    to_item,
+    to_shown_item,
+    to_vote_item,
+)
+from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateItemInputTypeDef
 
-    from service.store.dynamodb.items import Item, Value
+    from service.store.dynamodb.items import Item
 
     Write = TransactWriteItemTypeDef
 
 IS_NEW = "attribute_not_exists(saying_id)"
 IS_KNOWN = "attribute_exists(saying_id)"
-IS_STILL_THAT_VOTE = "feedback_type = :before"
+# Taken back and cast again it may be the same opinion, but it is another vote: of another hour, from another address.
+IS_STILL_THAT_VOTE = "feedback_type = :before AND first_cast_at = :first AND burst = :burst"
+IS_STILL_THAT_OLD_VOTE = "feedback_type = :before AND attribute_not_exists(first_cast_at)"
+IS_NEW_COMPARISON = "attribute_not_exists(comparison_id)"
+IS_NEW_CALL = "attribute_not_exists(generation_id)"
+IS_STILL_THAT_CHOICE = "winner = :before"
+IS_NOT_CAST_YET = "attribute_exists(shown_at) AND attribute_not_exists(winner)"
 LEASE_IS_FREE = "attribute_not_exists(expires_at) OR expires_at <= :now"
 LEASE_IS_OURS = "#token = :token"
 FITS_THE_CAPS = (
@@ -46,27 +62,35 @@ def check_fence(table: str, fence: Lease) -> "Write":
     }
 
 
-def replace_vote(table: str, before: "Item", vote: Vote | None) -> "Write":
+def replace_vote(table: str, before: "Item", vote: StoredVote | None) -> "Write":
     """Put `vote` where the item `before` still is (empty: where there is none); None takes it away."""
+    if not before and vote is not None:
+        return {"Put": {"TableName": table, "Item": to_vote_item(vote), "ConditionExpression": IS_NEW}}
+    condition, values = _is_still(before)
     if vote is None:
         return {
             "Delete": {
                 "TableName": table,
                 "Key": {"saying_id": before["saying_id"], "voter": before["voter"]},
-                "ConditionExpression": IS_STILL_THAT_VOTE,
-                "ExpressionAttributeValues": {":before": before["feedback_type"]},
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": values,
             }
         }
-    if not before:
-        return {"Put": {"TableName": table, "Item": to_vote_item(vote), "ConditionExpression": IS_NEW}}
     return {
         "Put": {
             "TableName": table,
             "Item": to_vote_item(vote),
-            "ConditionExpression": IS_STILL_THAT_VOTE,
-            "ExpressionAttributeValues": {":before": before["feedback_type"]},
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
         }
     }
+
+
+def _is_still(vote: "Item") -> "tuple[str, Item]":
+    opinion = {":before": vote["feedback_type"]}
+    if not is_counted_in_full(vote):
+        return IS_STILL_THAT_OLD_VOTE, opinion
+    return IS_STILL_THAT_VOTE, opinion | {":first": vote["first_cast_at"], ":burst": vote["burst"]}
 
 
 def add_to_saying(table: str, saying_id: str, *, upvotes: int, downvotes: int) -> "Write":
@@ -81,21 +105,63 @@ def add_to_saying(table: str, saying_id: str, *, upvotes: int, downvotes: int) -
     }
 
 
-def add_to_tally(table: str, contributor: str, *, serves: int = 0, upvotes: int = 0, downvotes: int = 0) -> "Write":
-    # Any shard will do: whoever reads tallies sums them all.
-    shard = random.randrange(TALLY_SHARDS)
+def put_new_comparison(table: str, comparison: Comparison) -> "Write":
+    item = to_comparison_item(comparison)
+    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": IS_NEW_COMPARISON}}
+
+
+def put_new_ballot(table: str, ballot: Ballot) -> "Write":
+    return {"Put": {"TableName": table, "Item": to_shown_item(ballot), "ConditionExpression": IS_NEW_COMPARISON}}
+
+
+def cast(table: str, ballot: Ballot, winner: str, *, before: str | None) -> "Write":
+    """Choose a winner where `before` still is what was chosen (None: nothing yet)."""
+    values = {":winner": text(winner), ":cast_at": number(ballot.cast_at or ballot.shown_at)}
+    if before is None:
+        update, condition = "SET winner = :winner, cast_at = :cast_at, burst = :burst", IS_NOT_CAST_YET
+        values[":burst"] = text(ballot.burst)
+    else:
+        update, condition = "SET winner = :winner, cast_at = :cast_at", IS_STILL_THAT_CHOICE
+        values[":before"] = text(before)
     return {
         "Update": {
             "TableName": table,
-            "Key": {"name": tally_name(shard), "part": text(contributor)},
-            "UpdateExpression": "ADD serves :serves, upvotes :up, downvotes :down",
-            "ExpressionAttributeValues": {
-                ":serves": number(serves),
-                ":up": number(upvotes),
-                ":down": number(downvotes),
-            },
+            "Key": ballot_key(ballot.comparison_id, ballot.voter),
+            "ConditionExpression": condition,
+            "UpdateExpression": update,
+            "ExpressionAttributeValues": values,
         }
     }
+
+
+def put_new_call(table: str, call: Call) -> "Write":
+    return {"Put": {"TableName": table, "Item": to_call_item(call), "ConditionExpression": IS_NEW_CALL}}
+
+
+def add_to(table: str, key: "Item", counts: Mapping[str, float], *, expires: int | None = None) -> "Write":
+    """Add to the attributes of an item; `expires` is when, in seconds since the epoch, DynamoDB may forget it."""
+    expression, names, values = addition(counts)
+    if expires is not None:
+        expression += " SET #expiry = :expiry"
+        names["#expiry"] = EXPIRY_ATTRIBUTE
+        values[":expiry"] = number(expires)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+    }
+
+
+def addition(counts: Mapping[str, float]) -> "tuple[str, dict[str, str], Item]":
+    """An ADD of numbers to attributes of any names, with the names and values its placeholders stand for."""
+    expression = "ADD " + ", ".join(f"#n{index} :n{index}" for index in range(len(counts)))
+    names = {f"#n{index}": name for index, name in enumerate(counts)}
+    values = {f":n{index}": number(amount) for index, amount in enumerate(counts.values())}
+    return expression, names, values
 
 
 def take_lease(table: str, name: str, holder: str, *, now: float, until: float) -> "UpdateItemInputTypeDef":
@@ -160,7 +226,3 @@ def spend_key(window: SpendWindow) -> "Item":
 
 def hour_attribute(window: SpendWindow) -> str:
     return f"h{window.hour[-2:]}"
-
-
-def tally_name(shard: int) -> "Value":
-    return text(f"tally#{shard}")

@@ -1,0 +1,135 @@
+"""Bursts: the votes and ballots of one address within an hour, set aside together while there are too many of them.
+
+A burst is one item: how many votes and ballots it holds, for whom (as `lines.ASIDE` has it), and whether they are set
+aside, which is believed as it is stored, also by a process with another limit. A vote that leaves its burst on its side
+is written on the condition that it does, so that many votes of one address follow each other without being decided
+again. One that moves the burst across the limit moves all that it holds, and needs it exactly as it was read.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from service.store.dynamodb.calls import decide
+from service.store.dynamodb.database import Database
+from service.store.dynamodb.items import count, number, text
+from service.store.dynamodb.lines import ASIDE, add_to_line, any_shard
+from service.store.dynamodb.writes import addition
+
+if TYPE_CHECKING:
+    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.writes import Write
+
+STAYS_COUNTED = "attribute_not_exists(votes) OR (set_aside = :was AND votes <= :bound)"
+STAYS_ASIDE = "set_aside = :was AND votes >= :bound"
+IS_AS_IT_WAS = "revision = :revision"
+
+_PART = "burst"
+_NAME = "burst#"
+_OWN = ("votes", "revision")
+_ON_THE_WRONG_SIDE = (
+    "#part = :part AND ((set_aside = :yes AND votes <= :limit) OR (set_aside = :no AND votes > :limit))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A burst as it was read; without a name it is nobody's and counts nothing."""
+
+    name: str
+    votes: int = 0
+    is_aside: bool = False
+    revision: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Bursts(Database):
+    """Reads bursts, says what a vote writes to them, and moves them after a change of the limit."""
+
+    async def review_bursts(self) -> int:
+        moved = 0
+        async for page in self._scan(
+            {
+                "TableName": self._state,
+                "FilterExpression": _ON_THE_WRONG_SIDE,
+                "ExpressionAttributeNames": {"#part": "part"},
+                "ExpressionAttributeValues": {
+                    ":part": text(_PART),
+                    ":yes": {"BOOL": True},
+                    ":no": {"BOOL": False},
+                    ":limit": number(self._burst_limit),
+                },
+            }
+        ):
+            for item in page:
+                name = item["name"]["S"].removeprefix(_NAME)
+                moved += await decide(partial(self._review, name))
+        return moved
+
+    async def _review(self, name: str) -> bool:
+        burst = await self._burst(name)
+        if burst.is_aside == (burst.votes > self._burst_limit):
+            return False
+        await self._transact(self._burst_writes(any_shard(), burst, votes=0, counts={}))
+        return True
+
+    async def _burst(self, name: str) -> Burst:
+        return to_burst(name, await self._get(self._state, _key(name))) if name else Burst("")
+
+    def _burst_writes(self, shard: int, burst: Burst, *, votes: int, counts: Mapping[str, int]) -> "list[Write]":
+        """What it takes to add that many votes, and these counts of them, to a burst."""
+        if not burst.name:
+            return []
+        is_aside = burst.votes + votes > self._burst_limit
+        update = update_burst(self._state, burst, is_aside, votes, counts, limit=self._burst_limit)
+        moved = moved_aside(burst, is_aside, counts)
+        return [update, add_to_line(self._state, shard, ASIDE, moved)] if moved else [update]
+
+
+def to_burst(name: str, item: "Item") -> Burst:
+    counts = {key: count(item, key) for key, value in item.items() if "N" in value and key not in _OWN}
+    is_aside = item["set_aside"]["BOOL"] if item else False
+    return Burst(name, count(item, "votes"), is_aside, count(item, "revision"), counts)
+
+
+def moved_aside(burst: Burst, is_aside: bool, counts: Mapping[str, int]) -> dict[str, int]:
+    """By how much the counts set aside change when these are added to the burst, which is then aside or not."""
+    before = Counter(burst.counts) if burst.is_aside else Counter()
+    after = Counter(burst.counts) if is_aside else Counter()
+    if is_aside:
+        after.update(counts)
+    after.subtract(before)
+    return {name: difference for name, difference in after.items() if difference}
+
+
+def update_burst(
+    table: str, burst: Burst, is_aside: bool, votes: int, counts: Mapping[str, int], *, limit: int
+) -> "Write":
+    """Add to a burst, on the condition that this is right for what it holds by then."""
+    expression, names, values = addition({**counts, "votes": votes, "revision": 1})
+    condition, bounds = _condition(burst, is_aside, votes, limit)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": _key(burst.name),
+            "ConditionExpression": condition,
+            "UpdateExpression": f"{expression} SET set_aside = :aside",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {**values, **bounds, ":aside": {"BOOL": is_aside}},
+        }
+    }
+
+
+def _condition(burst: Burst, is_aside: bool, votes: int, limit: int) -> "tuple[str, Item]":
+    was: Item = {":was": {"BOOL": burst.is_aside}}
+    if is_aside != burst.is_aside:
+        return IS_AS_IT_WAS, {":revision": number(burst.revision)}
+    if is_aside:
+        return STAYS_ASIDE, was | {":bound": number(limit + 1 - votes)}
+    return STAYS_COUNTED, was | {":bound": number(limit - votes)}
+
+
+def _key(name: str) -> "Item":
+    return {"name": text(_NAME + name), "part": text(_PART)}

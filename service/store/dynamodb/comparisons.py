@@ -1,0 +1,139 @@
+"""Comparisons: what four models wrote side by side, to whom it has been shown, and what people chose."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from service.domain import Ballot, Comparison, VoteStatus
+from service.store.base import StoredBallot
+from service.store.dynamodb import writes
+from service.store.dynamodb.bursts import Burst, Bursts
+from service.store.dynamodb.calls import ConditionFailed, decide
+from service.store.dynamodb.items import (
+    COMPARISON_PART,
+    ballot_key,
+    comparison_key,
+    realm,
+    text,
+    to_ballot,
+    to_comparison,
+)
+from service.store.dynamodb.lines import add_to_line, any_shard, outcome_line
+from service.store.dynamodb.tables import BY_NEWEST
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
+
+    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.writes import Write
+
+# Comparisons are drawn from so many; those of one service are looked for among this many.
+_NEWEST = 50
+_SEARCHED = 1_000
+# Of how many at a time it is asked whether a voter has seen them.
+_ASKED_AT_ONCE = 10
+
+
+class Comparisons(Bursts):
+    """The part of the Store protocol that is about comparisons."""
+
+    async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:
+        await self._put_new(
+            writes.put_new_comparison(self._comparisons, comparison), writes.put_new_ballot(self._comparisons, ballot)
+        )
+
+    async def show_comparison(self, ballot: Ballot) -> None:
+        await self._put_new(writes.put_new_ballot(self._comparisons, ballot))
+
+    async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
+        keys = [comparison_key(comparison_id), ballot_key(comparison_id, voter)]
+        items = {item["part"]["S"]: item for item in await self._get_many(self._comparisons, keys)}
+        comparison = to_comparison(items.pop(COMPARISON_PART, {}))
+        return None if comparison is None else (comparison, next(map(to_ballot, items.values()), None))
+
+    async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
+        newest = await self._newest(service, simulated=simulated)
+        random.shuffle(newest)
+        for start in range(0, len(newest), _ASKED_AT_ONCE):
+            for unseen in await self._unseen(voter, newest[start : start + _ASKED_AT_ONCE]):
+                comparison = to_comparison(await self._get(self._comparisons, comparison_key(unseen)))
+                if comparison is not None:
+                    return comparison
+        return None
+
+    async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
+        return await decide(lambda: self._cast(comparison, ballot))
+
+    async def all_ballots(self) -> AsyncIterator[StoredBallot]:
+        async for page in self._scan({"TableName": self._comparisons}):
+            comparisons = await self._comparisons_of(page)
+            for item in page:
+                ballot, comparison = to_ballot(item), comparisons.get(item["comparison_id"]["S"])
+                if ballot is not None and comparison is not None:
+                    yield StoredBallot(ballot, comparison)
+
+    async def _put_new(self, *puts: "Write") -> None:
+        """Nothing changes when it is there already."""
+        with suppress(ConditionFailed):
+            await self._transact(list(puts))
+
+    async def _newest(self, service: str | None, *, simulated: bool) -> list[str]:
+        query: QueryInputTypeDef = {
+            "TableName": self._comparisons,
+            "IndexName": BY_NEWEST,
+            "KeyConditionExpression": "realm = :realm",
+            "ExpressionAttributeValues": {":realm": realm(simulated=simulated)},
+            "ScanIndexForward": False,
+            "Limit": _NEWEST,
+        }
+        if service is not None:
+            query["Limit"] = _SEARCHED
+            query["FilterExpression"] = "#service = :service"
+            query["ExpressionAttributeNames"] = {"#service": "service"}
+            query["ExpressionAttributeValues"] = {":realm": realm(simulated=simulated), ":service": text(service)}
+        return [item["comparison_id"]["S"] for item in await self._query(query)][:_NEWEST]
+
+    async def _unseen(self, voter: str, comparisons: list[str]) -> list[str]:
+        ballots = await self._get_many(self._comparisons, [ballot_key(each, voter) for each in comparisons])
+        seen = {ballot["comparison_id"]["S"] for ballot in ballots}
+        return [each for each in comparisons if each not in seen]
+
+    async def _cast(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
+        """Raises ConditionFailed when the ballot is no longer as it was read."""
+        item, burst = await asyncio.gather(
+            self._get(self._comparisons, ballot_key(ballot.comparison_id, ballot.voter)), self._burst(ballot.burst)
+        )
+        before = to_ballot(item)
+        if before is None or ballot.winner is None:
+            return None
+        if before.winner == ballot.winner:
+            return VoteStatus.UNCHANGED
+        if before.winner is not None and before.burst != burst.name:
+            burst = await self._burst(before.burst)
+        counts = _counts(comparison, before.winner, ballot.winner)
+        cast = writes.cast(self._comparisons, ballot, ballot.winner, before=before.winner)
+        await self._transact([cast, *self._ballot_writes(burst, counts, votes=int(before.winner is None))])
+        return VoteStatus.RECORDED if before.winner is None else VoteStatus.CHANGED
+
+    def _ballot_writes(self, burst: Burst, counts: dict[str, int], *, votes: int) -> "list[Write]":
+        shard = any_shard()
+        lines = [add_to_line(self._state, shard, line, {"votes": difference}) for line, difference in counts.items()]
+        return [*lines, *self._burst_writes(shard, burst, votes=votes, counts=counts)]
+
+    async def _comparisons_of(self, page: "list[Item]") -> dict[str, Comparison]:
+        """The comparisons that the items of a page belong to, from another page where they are not on this one."""
+        here = [item for item in page if item["part"]["S"] == COMPARISON_PART]
+        elsewhere = {item["comparison_id"]["S"] for item in page} - {item["comparison_id"]["S"] for item in here}
+        items = here + await self._get_many(self._comparisons, map(comparison_key, elsewhere))
+        return {found.comparison_id: found for item in items if (found := to_comparison(item)) is not None}
+
+
+def _counts(comparison: Comparison, before: str | None, after: str) -> dict[str, int]:
+    """By how much the lines of outcomes move."""
+    counts = Counter([outcome_line(comparison.outcome(after))])
+    if before is not None:
+        counts.subtract([outcome_line(comparison.outcome(before))])
+    return {line: difference for line, difference in counts.items() if difference}

@@ -1,0 +1,37 @@
+"""What a fleet agrees on: who makes the round, and how much may still be spent."""
+
+from service.store.base import Lease, Spend, SpendWindow
+from service.store.dynamodb import writes
+from service.store.dynamodb.database import Database
+from service.store.dynamodb.items import count
+
+
+class Coordination(Database):
+    """The part of the Store protocol that is about leases and spend."""
+
+    async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
+        # Should a first attempt have been carried out unheard, the second finds the lease taken: it just expires.
+        taken = await self._update(
+            writes.take_lease(self._state, name, holder, now=now, until=now + seconds), repeatable=True
+        )
+        return None if taken is None else Lease(name, holder, count(taken, "token"), now + seconds)
+
+    async def keep_lease(self, lease: Lease, *, until: float) -> bool:
+        return await self._update(writes.prolong_lease(self._state, lease, until=until), repeatable=True) is not None
+
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+        day_room, hour_room = caps.day - amount, caps.hour - amount
+        if min(day_room, hour_room) < 0:
+            return None
+        reservation = writes.add_spend_within(self._state, window, amount, day_room=day_room, hour_room=hour_room)
+        # Not repeatable: a reservation made unheard stays, which is the safe side, but must not be made twice.
+        held = await self._update(reservation, repeatable=False)
+        return None if held is None else Spend(count(held, "total"), count(held, writes.hour_attribute(window)))
+
+    async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
+        # Not repeatable: money given back twice would let the caps be overshot.
+        await self._update(writes.add_spend(self._state, window, difference), repeatable=False)
+
+    async def spend(self, window: SpendWindow) -> Spend:
+        item = await self._get(self._state, writes.spend_key(window))
+        return Spend(count(item, "total"), count(item, writes.hour_attribute(window)))

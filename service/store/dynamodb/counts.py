@@ -1,0 +1,99 @@
+"""What is counted beside votes (serves and calls), all that is counted taken together, and how much is stored."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from service.domain import Call
+from service.statistics.histogram import bucket_of
+from service.store.base import Aggregates
+from service.store.dynamodb.calls import ConditionFailed, send
+from service.store.dynamodb.database import Database
+from service.store.dynamodb.items import to_call
+from service.store.dynamodb.lines import (
+    BUCKET,
+    add_to_hour,
+    add_to_line,
+    aggregates,
+    any_shard,
+    calls_line,
+    tally_name,
+)
+from service.store.dynamodb.tables import TALLY_SHARDS
+from service.store.dynamodb.writes import put_new_call
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TableDescriptionTypeDef
+
+    from service.store.dynamodb.items import Item
+
+
+class Counts(Database):
+    """The part of the Store protocol that is about serves, calls and aggregates."""
+
+    async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
+        if not serves:
+            return
+        shard = any_shard()
+        in_all = [add_to_line(self._state, shard, whom, {"serves": n}) for whom, n in serves.items()]
+        by_hour = [add_to_hour(self._state, shard, hour, whom, {"serves": n}) for whom, n in serves.items()]
+        await self._transact([*in_all, *by_hour])
+
+    async def record_call(self, call: Call) -> None:
+        line = add_to_line(self._state, any_shard(), calls_line(call.contributor, call.shape), _call_counts(call))
+        with suppress(ConditionFailed):  # known, and so counted, already
+            await self._transact([put_new_call(self._calls, call), line])
+
+    async def aggregates(self, *, since_hour: str) -> Aggregates:
+        shards = await asyncio.gather(*map(self._lines, range(TALLY_SHARDS)))
+        return aggregates(chain.from_iterable(shards), since_hour=since_hour)
+
+    async def all_calls(self) -> AsyncIterator[Call]:
+        async for page in self._scan({"TableName": self._calls}):
+            for item in page:
+                if (call := to_call(item)) is not None:
+                    yield call
+
+    async def sizes(self) -> dict[str, int]:
+        # By DynamoDB's own count, which it renews every few hours.
+        votes, sayings, comparisons, calls = await asyncio.gather(
+            *map(self._describe, (self._feedback, self._sayings, self._comparisons, self._calls))
+        )
+        return {
+            "votes": votes["ItemCount"],
+            "sayings": sayings["ItemCount"],
+            # What is not in the index is a ballot.
+            "comparisons": comparisons["ItemCount"] - comparisons["GlobalSecondaryIndexes"][0].get("ItemCount", 0),
+            "calls": calls["ItemCount"],
+        }
+
+    async def _describe(self, table: str) -> "TableDescriptionTypeDef":
+        return (await send(lambda: self._client.describe_table(TableName=table), repeatable=True))["Table"]
+
+    async def _lines(self, shard: int) -> "list[Item]":
+        query: QueryInputTypeDef = {
+            "TableName": self._state,
+            "KeyConditionExpression": "#name = :shard",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": {":shard": tally_name(shard)},
+            "ConsistentRead": True,
+        }
+        return await self._query_all(query)
+
+
+def _call_counts(call: Call) -> dict[str, float]:
+    made = call.generation
+    counts: dict[str, float] = {
+        "billed": 1,
+        "unpriced": int(made.cost_nanos is None),
+        "sayings": call.sayings,
+        "input_tokens": made.usage.input_tokens,
+        "output_tokens": made.usage.output_tokens,
+        "cost_nanos": made.cost_nanos or 0,
+    }
+    if call.error_type:
+        return counts
+    # DynamoDB adds in 38 digits: rounded, no sum ever needs more.
+    return counts | {f"{BUCKET}{bucket_of(made.latency_ms)}": 1, "latency_ms": round(made.latency_ms, 6)}

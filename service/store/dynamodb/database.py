@@ -1,0 +1,111 @@
+"""The ways to the tables: reads as last written, pages, conditional updates, transactions."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from service.store.dynamodb.calls import ConditionFailed, Refused, send
+from service.store.dynamodb.tables import CALLS, COMPARISONS, FEEDBACK, SAYINGS, STATE
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_dynamodb.type_defs import (
+        BatchGetItemOutputTypeDef,
+        QueryInputTypeDef,
+        ScanInputTypeDef,
+        UpdateItemInputTypeDef,
+    )
+
+    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.writes import Write
+
+# The longest text that is sure to fit a sort key's 1,024 bytes.
+_LONGEST_KEY = 256
+# What DynamoDB takes in one BatchGetItem.
+_KEYS_AT_ONCE = 100
+
+
+class Database:
+    """The tables whose names start with `prefix`, and the size above which a burst is set aside."""
+
+    def __init__(self, client: "DynamoDBClient", prefix: str = "", burst_limit: int = 100) -> None:
+        self._client = client
+        self._burst_limit = burst_limit
+        self._sayings = prefix + SAYINGS
+        self._feedback = prefix + FEEDBACK
+        self._comparisons = prefix + COMPARISONS
+        self._calls = prefix + CALLS
+        self._state = prefix + STATE
+
+    async def _get(self, table: str, key: "Item") -> "Item":
+        """An item as it was last written; empty when there is none."""
+        if not _can_be_key(key):
+            return {}
+        answer = await send(
+            lambda: self._client.get_item(TableName=table, Key=key, ConsistentRead=True), repeatable=True
+        )
+        return answer.get("Item", {})
+
+    async def _get_many(self, table: str, keys: "Iterable[Item]") -> "list[Item]":
+        """The items there are, as they were last written, in any order. The keys must differ."""
+        possible = list(filter(_can_be_key, keys))
+        found: list[Item] = []
+        for start in range(0, len(possible), _KEYS_AT_ONCE):
+            found += await self._get_batch(table, possible[start : start + _KEYS_AT_ONCE])
+        return found
+
+    async def _get_batch(self, table: str, keys: "Sequence[Item]") -> "list[Item]":
+        async def batch() -> "BatchGetItemOutputTypeDef":
+            answer = await self._client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+            if answer["UnprocessedKeys"]:
+                raise Refused("The database is busy.")
+            return answer
+
+        return (await send(batch, repeatable=True))["Responses"][table]
+
+    async def _query(self, query: "QueryInputTypeDef") -> "list[Item]":
+        """The first page, a megabyte: more than a query with a limit asks for."""
+        answer = await send(lambda: self._client.query(**query), repeatable=True)
+        return answer["Items"]
+
+    async def _query_all(self, query: "QueryInputTypeDef") -> "list[Item]":
+        items: list[Item] = []
+        page: QueryInputTypeDef | None = query
+        while page is not None:
+            answer = await send(partial(self._client.query, **page), repeatable=True)
+            items += answer["Items"]
+            last = answer.get("LastEvaluatedKey")
+            page = {**query, "ExclusiveStartKey": last} if last else None
+        return items
+
+    async def _scan(self, scan: "ScanInputTypeDef") -> "AsyncIterator[list[Item]]":
+        """The items of a whole table, page by page: never more than a megabyte in memory."""
+        page: ScanInputTypeDef | None = scan
+        while page is not None:
+            answer = await send(partial(self._client.scan, **page), repeatable=True)
+            yield answer["Items"]
+            last = answer.get("LastEvaluatedKey")
+            page = {**scan, "ExclusiveStartKey": last} if last else None
+
+    async def _update(self, update: "UpdateItemInputTypeDef", *, repeatable: bool) -> "Item | None":
+        """The attributes an update returns; None when its condition did not hold."""
+        try:
+            answer = await send(lambda: self._client.update_item(**update), repeatable=repeatable)
+        except ConditionFailed:
+            return None
+        return answer.get("Attributes", {})
+
+    async def _transact(self, all_or_none: "list[Write]") -> None:
+        """Carry out all of the writes or none. Raises ConditionFailed."""
+        # By the token DynamoDB knows a transaction it has carried out already: repeating it adds nothing twice.
+        token = uuid.uuid4().hex
+        await send(
+            lambda: self._client.transact_write_items(TransactItems=all_or_none, ClientRequestToken=token),
+            repeatable=True,
+        )
+
+
+def _can_be_key(key: "Item") -> bool:
+    """What cannot be a key is an error to DynamoDB; to us it is one more key that nothing has."""
+    return all(0 < len(part["S"]) <= _LONGEST_KEY for part in key.values())

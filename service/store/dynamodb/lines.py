@@ -1,0 +1,149 @@
+"""What is counted, line by line: under which sort key, in which attributes, and what it all adds up to.
+
+| part                            | attributes                                                            |
+|---------------------------------|-----------------------------------------------------------------------|
+| <contributor>                   | serves, upvotes, downvotes                                            |
+| service#<service>#<contributor> | upvotes, downvotes                                                    |
+| hour#<hour>#<contributor>       | serves, upvotes, downvotes; forgotten after some days                 |
+| calls#<contributor>#<shape>     | billed, sayings, tokens, …; bucket#<number> for a bucket of latencies |
+| outcome#<contributors, result>  | votes                                                                 |
+| aside#                          | of all this what came in bursts: up#…, down#… and outcome#…           |
+
+Every line is kept in each of the shards and adds up over them; on one shard alone a number may be negative.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from service.domain import CallShape, Outcome
+from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
+from service.store.dynamodb.items import text
+from service.store.dynamodb.tables import TALLY_SHARDS
+from service.store.dynamodb.writes import add_to
+
+if TYPE_CHECKING:
+    from service.store.dynamodb.items import Item, Value
+    from service.store.dynamodb.writes import Write
+
+ASIDE = "aside#"
+BUCKET = "bucket#"
+_OUTCOME = "outcome#"
+# Hours are shown for a day.
+_HOURS_KEPT = timedelta(days=3)
+
+Sums = Mapping[str, Decimal]
+
+
+def any_shard() -> int:
+    """Any will do, as long as all that one transaction counts goes to the same: it can then meet another only there."""
+    return random.randrange(TALLY_SHARDS)
+
+
+def tally_name(shard: int) -> "Value":
+    return text(f"tally#{shard}")
+
+
+def line_key(shard: int, part: str) -> "Item":
+    return {"name": tally_name(shard), "part": text(part)}
+
+
+def add_to_line(table: str, shard: int, part: str, counts: Mapping[str, float]) -> "Write":
+    return add_to(table, line_key(shard, part), counts)
+
+
+def add_to_hour(table: str, shard: int, hour: str, contributor: str, counts: Mapping[str, float]) -> "Write":
+    forgotten = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC) + _HOURS_KEPT
+    key = line_key(shard, f"hour#{hour}#{contributor}")
+    return add_to(table, key, counts, expires=int(forgotten.timestamp()))
+
+
+def service_line(service: str, contributor: str) -> str:
+    return f"service#{service}#{contributor}"
+
+
+def calls_line(contributor: str, shape: CallShape) -> str:
+    return f"calls#{contributor}#{shape}"
+
+
+def outcome_line(outcome: Outcome) -> str:
+    return _OUTCOME + msgspec.json.encode((outcome.contributors, outcome.result)).decode()
+
+
+def upvotes_aside(contributor: str) -> str:
+    return f"up#{contributor}"
+
+
+def downvotes_aside(contributor: str) -> str:
+    return f"down#{contributor}"
+
+
+def aggregates(items: "Iterable[Item]", *, since_hour: str) -> Aggregates:
+    """What the lines of all shards add up to."""
+    sums = _sums(items)
+    aside = sums.pop(ASIDE, {})
+    contributors, services, hours, calls, outcomes = {}, {}, {}, {}, {}
+    for part, line in sums.items():
+        match part.split("#", 2):
+            case "service", service, contributor:
+                services[service, contributor] = _tally(line)
+            case "hour", hour, contributor if hour >= since_hour:
+                hours[hour, contributor] = _tally(line)
+            case "hour", _, _:
+                pass
+            case "calls", contributor, shape:
+                calls[contributor, CallShape(shape)] = _call_tally(line)
+            case "outcome", *_:
+                outcomes[_outcome(part)] = OutcomeTally(_int(line, "votes"), _int(aside, part))
+            case _:
+                contributors[part] = _tally(line, aside, part)
+    return Aggregates(contributors, services, hours, calls, outcomes)
+
+
+def _sums(items: "Iterable[Item]") -> dict[str, Sums]:
+    """Every number of the lines, added up over the shards."""
+    sums: dict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for item in items:
+        line = sums[item["part"]["S"]]
+        for name, value in item.items():
+            if "N" in value:
+                line[name] += Decimal(value["N"])
+    return dict(sums)
+
+
+def _tally(line: Sums, aside: Sums | None = None, contributor: str = "") -> Tally:
+    aside = aside or {}
+    return Tally(
+        serves=_int(line, "serves"),
+        upvotes=_int(line, "upvotes"),
+        downvotes=_int(line, "downvotes"),
+        aside_upvotes=_int(aside, upvotes_aside(contributor)),
+        aside_downvotes=_int(aside, downvotes_aside(contributor)),
+    )
+
+
+def _call_tally(line: Sums) -> CallTally:
+    return CallTally(
+        latencies={int(name[len(BUCKET) :]): int(line[name]) for name in line if name.startswith(BUCKET)},
+        latency_ms=float(line.get("latency_ms", 0)),
+        billed=_int(line, "billed"),
+        unpriced=_int(line, "unpriced"),
+        sayings=_int(line, "sayings"),
+        input_tokens=_int(line, "input_tokens"),
+        output_tokens=_int(line, "output_tokens"),
+        cost_nanos=_int(line, "cost_nanos"),
+    )
+
+
+def _outcome(part: str) -> Outcome:
+    contributors, result = msgspec.json.decode(part[len(_OUTCOME) :], type=tuple[tuple[str, ...], str])
+    return Outcome(contributors, result)
+
+
+def _int(line: Sums, name: str) -> int:
+    return int(line.get(name, 0))

@@ -1,0 +1,116 @@
+"""Sayings: stored once, looked up by id, drawn at random.
+
+A random saying is drawn from a ring: every saying lies at a point given by the hash of its id, a draw takes a random
+point and one of the sayings that follow it. Nothing is counted or renumbered for that, so that writers never wait for
+each other, and a draw reads the same few items however large the table is.
+"""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from service.domain import Saying, model_contributor
+from service.errors import LeaseLost
+from service.store.base import Lease, StoredSaying
+from service.store.dynamodb import writes
+from service.store.dynamodb.calls import ConditionFailed
+from service.store.dynamodb.database import Database
+from service.store.dynamodb.items import RING, count, number, shelf_of, text, to_saying
+from service.store.dynamodb.tables import BY_DRAW, BY_MODEL, DRAW_SHELVES
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
+
+    from service.store.dynamodb.items import Item
+
+# How many sayings a draw chooses from. Gaps between neighbours differ a lot, sums of sixteen gaps do not: choosing
+# among so many makes every saying about as likely as the next.
+_WINDOW = 16
+_AT_OR_AFTER = "draw_shelf = :shelf AND draw >= :point"
+_BEFORE = "draw_shelf = :shelf AND draw < :point"
+# A transaction holds a hundred writes; one place is the fence's.
+_SAYINGS_AT_ONCE = 99
+
+
+class Sayings(Database):
+    """The part of the Store protocol that is about sayings."""
+
+    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
+        # Atomic up to 99 sayings. Only the collection is larger, and loading it can be repeated.
+        first_of_each = {saying.saying_id: saying for saying in reversed(sayings)}
+        wanted = list(first_of_each.values())
+        new: set[str] = set()
+        for start in range(0, max(len(wanted), 1), _SAYINGS_AT_ONCE):
+            new |= await self._put_unknown(wanted[start : start + _SAYINGS_AT_ONCE], fence)
+        return frozenset(new)
+
+    async def get_saying(self, saying_id: str) -> Saying | None:
+        return to_saying(await self._saying_item(saying_id))
+
+    async def random_saying(self) -> Saying | None:
+        items = await self._items_after(random.randrange(RING))
+        whole = [saying for saying in map(to_saying, items) if saying is not None]
+        return random.choice(whole) if whole else None
+
+    async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
+        if limit < 1:
+            return []
+        query: QueryInputTypeDef = {
+            "TableName": self._sayings,
+            "IndexName": BY_MODEL,
+            "KeyConditionExpression": "contributor = :contributor AND created_at >= :since",
+            "ExpressionAttributeValues": {
+                ":contributor": text(model_contributor(model, simulated=simulated)),
+                ":since": number(since),
+            },
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        return [saying for saying in map(to_saying, await self._query(query)) if saying is not None]
+
+    async def all_sayings(self) -> AsyncIterator[StoredSaying]:
+        async for page in self._scan({"TableName": self._sayings}):
+            for item in page:
+                if (saying := to_saying(item)) is not None:
+                    yield StoredSaying(saying, count(item, "upvotes"), count(item, "downvotes"))
+
+    async def _put_unknown(self, sayings: list[Saying], fence: Lease | None) -> set[str]:
+        """Write the sayings that are not known yet, all in one transaction, while the fence stands; their ids."""
+        guards = [] if fence is None else [writes.check_fence(self._state, fence)]
+        while guards or sayings:
+            try:
+                await self._transact([*guards, *(writes.put_new_saying(self._sayings, saying) for saying in sayings)])
+            except ConditionFailed as changed:
+                if guards and changed.failed[0]:
+                    raise LeaseLost("Another worker has taken over the round.") from changed
+                # What failed beside the fence is known already, so that every turn has fewer puts than the last.
+                known = changed.failed[len(guards) :]
+                sayings = [saying for saying, is_known in zip(sayings, known, strict=True) if not is_known]
+            else:
+                break
+        return {saying.saying_id for saying in sayings}
+
+    async def _items_after(self, point: int) -> "list[Item]":
+        """The items that follow a point of the ring, all the way round to it where there are few."""
+        first = shelf_of(point)
+        others = [(first + step) % DRAW_SHELVES for step in range(1, DRAW_SHELVES)]
+        arcs = [(first, _AT_OR_AFTER, point), *((shelf, _AT_OR_AFTER, 0) for shelf in others), (first, _BEFORE, point)]
+        items: list[Item] = []
+        for shelf, side, start in arcs:
+            items += await self._shelf_items(shelf, side, start, _WINDOW - len(items))
+            if len(items) == _WINDOW:
+                break
+        return items
+
+    async def _shelf_items(self, shelf: int, side: str, point: int, limit: int) -> "list[Item]":
+        query: QueryInputTypeDef = {
+            "TableName": self._sayings,
+            "IndexName": BY_DRAW,
+            "KeyConditionExpression": side,
+            "ExpressionAttributeValues": {":shelf": number(shelf), ":point": number(point)},
+            "Limit": limit,
+        }
+        return await self._query(query)
+
+    async def _saying_item(self, saying_id: str) -> "Item":
+        return await self._get(self._sayings, {"saying_id": text(saying_id)})

@@ -1,0 +1,78 @@
+"""Bursts: the votes and ballots of one address within an hour, set aside together when they are too many.
+
+`bursts.set_aside` says whether a burst's lines are part of what the tallies and outcomes call aside. It is that flag,
+never a comparison with the limit, by which a vote is counted, so that a limit may change at any time. A burst called
+"" is none.
+"""
+
+import sqlite3
+from functools import partial
+
+from service.store.sqlite.database import Database, one
+
+_ADD_VOTES = """
+INSERT INTO burst_votes (burst, contributor, upvotes, downvotes) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET upvotes = upvotes + excluded.upvotes, downvotes = downvotes + excluded.downvotes
+"""
+_ADD_OUTCOME = """
+INSERT INTO burst_outcomes (burst, outcome, votes) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET votes = votes + excluded.votes
+"""
+_RESIZE = """
+INSERT INTO bursts (burst, votes, set_aside) VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET votes = votes + excluded.votes
+"""
+_ON_THE_WRONG_SIDE = "SELECT burst FROM bursts WHERE set_aside <> (votes > ?)"
+_MOVE_VOTES = """
+UPDATE tallies SET aside_upvotes = aside_upvotes + :sign * line.upvotes,
+    aside_downvotes = aside_downvotes + :sign * line.downvotes
+FROM burst_votes AS line
+WHERE line.burst = :burst AND scope = 'total' AND name = '' AND tallies.contributor = line.contributor
+"""
+_MOVE_OUTCOMES = """
+UPDATE outcomes SET aside = aside + :sign * line.votes
+FROM burst_outcomes AS line WHERE line.burst = :burst AND outcomes.outcome = line.outcome
+"""
+
+
+class Bursts(Database):
+    """The part of the Store protocol that is about bursts."""
+
+    async def review_bursts(self) -> int:
+        limit = self._burst_limit
+        wrong = await self._read("review_bursts", lambda db: db.execute(_ON_THE_WRONG_SIDE, (limit,)).fetchall())
+        # One transaction each: votes are not kept waiting, and what has changed meanwhile is looked at again.
+        return sum([await self._write("review_bursts", partial(settle, burst, limit)) for (burst,) in wrong])
+
+
+def is_set_aside(db: sqlite3.Connection, burst: str) -> bool:
+    row = one(db, "SELECT set_aside FROM bursts WHERE burst = ?", burst)
+    return row is not None and bool(row[0])
+
+
+def add_votes(db: sqlite3.Connection, burst: str, contributor: str, upvotes: int, downvotes: int) -> None:
+    if burst:
+        db.execute(_ADD_VOTES, (burst, contributor, upvotes, downvotes))
+
+
+def add_outcome(db: sqlite3.Connection, burst: str, outcome: str, votes: int) -> None:
+    if burst:
+        db.execute(_ADD_OUTCOME, (burst, outcome, votes))
+
+
+def resize(db: sqlite3.Connection, burst: str, difference: int, limit: int) -> None:
+    """So many votes or ballots have come to the burst or left it, once all of their lines are added."""
+    if burst:
+        db.execute(_RESIZE, (burst, difference))
+        settle(burst, limit, db)
+
+
+def settle(burst: str, limit: int, db: sqlite3.Connection) -> bool:
+    """Move what the burst has counted if it is on the wrong side of the limit; whether it was."""
+    votes, set_aside = one(db, "SELECT votes, set_aside FROM bursts WHERE burst = ?", burst) or (0, 0)
+    belongs_aside = votes > limit
+    if belongs_aside == bool(set_aside):
+        return False
+    for move in (_MOVE_VOTES, _MOVE_OUTCOMES):
+        db.execute(move, {"burst": burst, "sign": 1 if belongs_aside else -1})
+    db.execute("UPDATE bursts SET set_aside = ? WHERE burst = ?", (belongs_aside, burst))
+    return True

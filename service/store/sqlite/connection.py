@@ -1,0 +1,102 @@
+"""A connection to the file on a thread of its own, and what holds its statements together.
+
+A transaction is a plain function run on that thread, so that no two coroutines can mix their statements and a caller
+that is cancelled leaves a transaction whole.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from service.errors import StorageFull, StoreError
+from telemetry.events import Listener, SqliteCalled
+
+# How long a statement waits for another process's lock; below the two seconds a vote may take.
+BUSY_SECONDS = 1.5
+
+R = TypeVar("R")
+
+
+class Connection:
+    """A connection on a thread of its own."""
+
+    def __init__(self, path: Path, name: str, listener: Listener) -> None:
+        self._path = path
+        self._listener = listener
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{name}")
+        self._connection: sqlite3.Connection | None = None
+        self._is_set_up = False
+
+    async def run(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
+        """Run `work` on the connection's thread. Raises StoreError."""
+        started = time.perf_counter()
+        error_type = ""
+        try:
+            return await self._run(work)
+        except StoreError as error:
+            error_type = type(error).__name__
+            raise
+        finally:
+            self._listener.emit(SqliteCalled(operation, (time.perf_counter() - started) * 1000, error_type))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+        except RuntimeError as error:
+            raise StoreError("The database is closed.") from error
+        return await done
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        try:
+            return work(self._open())
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StorageFull from error
+            raise StoreError("The database did not do it.") from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            # Kept before it is of any use, so that it is closed also when the file turns out to be no database.
+            self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        if not self._is_set_up:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._is_set_up = True
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def transaction(db: sqlite3.Connection) -> AbstractContextManager[None]:
+    """What is written within is written whole or not at all."""
+    # IMMEDIATE: a deferred transaction that reads, then writes, fails at once when somebody else wrote in between.
+    return _between(db, "BEGIN IMMEDIATE")
+
+
+def snapshot(db: sqlite3.Connection) -> AbstractContextManager[None]:
+    """What is read within is all of one moment."""
+    return _between(db, "BEGIN DEFERRED")
+
+
+@contextmanager
+def _between(db: sqlite3.Connection, begin: str) -> Iterator[None]:
+    db.execute(begin)
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -1,0 +1,53 @@
+"""What keeps many processes out of each other's way: leases and the spend that they share."""
+
+import sqlite3
+
+from service.store.base import Lease, Spend, SpendWindow
+from service.store.sqlite.database import Database, one
+
+_ACQUIRE_LEASE = """
+INSERT INTO leases (name, holder, token, expires_at) VALUES (?, ?, 1, ?)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = token + 1, expires_at = excluded.expires_at
+WHERE expires_at <= ?
+RETURNING token
+"""
+_KEEP_LEASE = "UPDATE leases SET expires_at = ? WHERE name = ? AND token = ?"
+_ADD_SPEND = "INSERT INTO spend (period, nanos) VALUES (?, ?) ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos"
+
+
+class Coordination(Database):
+    """The part of the Store protocol that is about leases and spend."""
+
+    async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
+        wish = (name, holder, now + seconds, now)
+        row = await self._write("acquire_lease", lambda db: one(db, _ACQUIRE_LEASE, *wish))
+        return None if row is None else Lease(name, holder, row[0], now + seconds)
+
+    async def keep_lease(self, lease: Lease, *, until: float) -> bool:
+        wish = (until, lease.name, lease.token)
+        return await self._write("keep_lease", lambda db: db.execute(_KEEP_LEASE, wish).rowcount == 1)
+
+    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+        def work(db: sqlite3.Connection) -> Spend | None:
+            spent = _spend(db, window)
+            if spent.day + amount > caps.day or spent.hour + amount > caps.hour:
+                return None
+            _add_spend(db, window, amount)
+            return Spend(spent.day + amount, spent.hour + amount)
+
+        return await self._write("reserve_spend", work)
+
+    async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
+        await self._write("adjust_spend", lambda db: _add_spend(db, window, difference))
+
+    async def spend(self, window: SpendWindow) -> Spend:
+        return await self._read("spend", lambda db: _spend(db, window))
+
+
+def _spend(db: sqlite3.Connection, window: SpendWindow) -> Spend:
+    spent = dict(db.execute("SELECT period, nanos FROM spend WHERE period IN (?, ?)", (window.day, window.hour)))
+    return Spend(spent.get(window.day, 0), spent.get(window.hour, 0))
+
+
+def _add_spend(db: sqlite3.Connection, window: SpendWindow, amount: int) -> None:
+    db.executemany(_ADD_SPEND, [(window.day, amount), (window.hour, amount)])

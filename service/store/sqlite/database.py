@@ -1,0 +1,69 @@
+"""The ways to the file: reads, transactions, and a whole table page by page.
+
+Writes and reads have a connection each: a reader never waits for a writer.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from service.store.sqlite.connection import Connection, snapshot, transaction
+from telemetry.events import Listener
+
+# How many rows of a streamed table are in memory at a time.
+_PAGE = 1_000
+
+Row = tuple[Any, ...]
+R = TypeVar("R")
+
+
+class Database:
+    """The two connections, and the size above which a burst is set aside."""
+
+    def __init__(self, path: Path, listener: Listener, *, burst_limit: int) -> None:
+        self._writer = Connection(path, "writer", listener)
+        self._reader = Connection(path, "reader", listener)
+        self._burst_limit = burst_limit
+
+    async def _write(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
+        """Run `work` as one transaction. Raises StoreError."""
+
+        def whole(db: sqlite3.Connection) -> R:
+            with transaction(db):
+                return work(db)
+
+        return await self._writer.run(operation, whole)
+
+    async def _read(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
+        """Run `work` on one state of the data. Raises StoreError."""
+
+        def at_one_moment(db: sqlite3.Connection) -> R:
+            with snapshot(db):
+                return work(db)
+
+        return await self._reader.run(operation, at_one_moment)
+
+    async def _rows(self, operation: str, query: str, start: Row) -> AsyncIterator[Row]:
+        """The rows of a query by key: it begins with the key's columns and takes the last key seen and a limit."""
+        page: list[Row] | None = None
+        while page is None or len(page) == _PAGE:
+            after = page[-1][: len(start)] if page else start
+            page = await self._reader.run(operation, partial(_fetch, query, (*after, _PAGE)))
+            for row in page:
+                yield row
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+
+def one(db: sqlite3.Connection, query: str, *parameters: object) -> Row | None:
+    """The first row of the answer."""
+    row: Row | None = db.execute(query, parameters).fetchone()
+    return row
+
+
+def _fetch(query: str, parameters: Row, db: sqlite3.Connection) -> list[Row]:
+    return db.execute(query, parameters).fetchall()

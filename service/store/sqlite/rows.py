@@ -1,0 +1,130 @@
+"""What the rows of the tables hold, as the words of the project and back. A damaged row is nothing, not an error."""
+
+from typing import TypeVar
+
+import msgspec
+
+from service.domain import Ballot, Call, CallKind, Comparison, Entry, FeedbackType, Generation, Saying, Usage, Vote
+from service.store.base import StoredVote
+from service.store.sqlite.database import Row
+
+GENERATION_COLUMNS = (
+    "generation_id, model, vendor, kind, simulated, prompt_version, llm_time_ms, input_tokens, output_tokens, "
+    "cached_tokens, cost_nanos, created_at"
+)
+SAYING_COLUMNS = f"saying_id, saying, services, source, contributor, {GENERATION_COLUMNS}"
+VOTE_COLUMNS = (
+    "saying_id, voter, feedback_type, cast_at, burst, claimed_execution_ms, claimed_cached, contributor, first_cast_at"
+)
+COMPARISON_COLUMNS = "comparison_id, service, simulated, created_at, entries"
+BALLOT_COLUMNS = "comparison_id, voter, shown_at, winner, cast_at, burst"
+CALL_COLUMNS = f"{GENERATION_COLUMNS}, asked, sayings, error_type"
+_GENERATION_SIZE = GENERATION_COLUMNS.count(",") + 1
+
+T = TypeVar("T")
+
+
+def places(columns: str) -> str:
+    """A question mark for each of the columns."""
+    return ", ".join("?" * (columns.count(",") + 1))
+
+
+def to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def from_json(text: str, type_: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(text, type=type_)
+    except (ValueError, TypeError):
+        return None
+
+
+def saying_row(saying: Saying) -> Row:
+    made = saying.generation
+    head = (saying.saying_id, saying.text, to_json(saying.services), saying.source, saying.contributor)
+    return (*head, *([None] * _GENERATION_SIZE if made is None else _generation_row(made)))
+
+
+def to_saying(row: Row) -> Saying | None:
+    identity, text, services, source, _contributor, *made = row
+    named = to_services(services)
+    try:
+        generation = None if made[0] is None else _generation(*made)
+    except ValueError:
+        return None
+    return None if named is None else Saying(identity, text, named, source, generation)
+
+
+def to_services(text: str) -> tuple[str, ...] | None:
+    return from_json(text, tuple[str, ...])
+
+
+def vote_row(stored: StoredVote) -> Row:
+    vote = stored.vote
+    return (
+        vote.saying_id, vote.voter, vote.feedback_type, vote.cast_at, vote.burst, vote.claimed_execution_ms,
+        vote.claimed_cached, stored.contributor, stored.first_cast_at,
+    )  # fmt: skip
+
+
+def to_vote(row: Row) -> StoredVote | None:
+    saying_id, voter, feedback, cast_at, burst, claimed_ms, claimed_cached, contributor, first_cast_at = row
+    try:
+        feedback_type = FeedbackType(feedback)
+    except ValueError:
+        return None
+    cached = None if claimed_cached is None else bool(claimed_cached)
+    return StoredVote(
+        Vote(saying_id, voter, feedback_type, cast_at, burst, claimed_ms, cached), contributor, first_cast_at
+    )
+
+
+def comparison_row(comparison: Comparison) -> Row:
+    return (
+        comparison.comparison_id, comparison.service, comparison.simulated, comparison.created_at,
+        to_json(comparison.entries),
+    )  # fmt: skip
+
+
+def to_comparison(row: Row) -> Comparison | None:
+    identity, service, simulated, created_at, text = row
+    entries = from_json(text, tuple[Entry, ...])
+    return None if entries is None else Comparison(identity, service, bool(simulated), created_at, entries)
+
+
+def ballot_row(ballot: Ballot) -> Row:
+    return (ballot.comparison_id, ballot.voter, ballot.shown_at, ballot.winner, ballot.cast_at, ballot.burst)
+
+
+def to_ballot(row: Row) -> Ballot:
+    return Ballot(*row)
+
+
+def call_row(call: Call) -> Row:
+    return (*_generation_row(call.generation), call.asked, call.sayings, call.error_type)
+
+
+def to_call(row: Row) -> Call | None:
+    try:
+        return Call(_generation(*row[:_GENERATION_SIZE]), *row[_GENERATION_SIZE:])
+    except ValueError:
+        return None
+
+
+def _generation_row(made: Generation) -> Row:
+    return (
+        made.generation_id, made.model, made.vendor, made.kind, made.simulated, made.prompt_version, made.latency_ms,
+        made.usage.input_tokens, made.usage.output_tokens, made.usage.cached_input_tokens, made.cost_nanos,
+        made.created_at,
+    )  # fmt: skip
+
+
+def _generation(
+    generation_id: str, model: str, vendor: str, kind: str, simulated: int, version: str, llm_time_ms: float,
+    input_tokens: int, output_tokens: int, cached_tokens: int, cost_nanos: int | None, created_at: float,
+) -> Generation:  # fmt: skip
+    return Generation(
+        generation_id, model, vendor, CallKind(kind), bool(simulated), version, llm_time_ms,
+        Usage(input_tokens, output_tokens, cached_tokens), cost_nanos, created_at,
+    )  # fmt: skip

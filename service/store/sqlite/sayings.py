@@ -1,0 +1,73 @@
+"""Sayings: putting them, looking them up, drawing one."""
+
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+
+from service.domain import Saying
+from service.errors import LeaseLost
+from service.store.base import Lease, StoredSaying
+from service.store.sqlite.database import Database, one
+from service.store.sqlite.rows import SAYING_COLUMNS, places, saying_row, to_saying
+
+# How many damaged rows a random draw passes over before it gives up.
+_DRAWS = 4
+
+_PUT = f"INSERT OR IGNORE INTO main_humor ({SAYING_COLUMNS}) VALUES ({places(SAYING_COLUMNS)})"
+_BY_ID = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE saying_id = ?"
+_FROM_POSITION = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE position >= ? ORDER BY position LIMIT 1"
+_RECENT = f"""
+SELECT {SAYING_COLUMNS} FROM main_humor WHERE model = ? AND simulated = ? AND created_at >= ?
+ORDER BY created_at DESC LIMIT ?
+"""
+_EVERY_ONE = f"""
+SELECT position, upvotes, downvotes, {SAYING_COLUMNS} FROM main_humor WHERE position > ? ORDER BY position LIMIT ?
+"""
+
+
+class Sayings(Database):
+    """The part of the Store protocol that is about sayings."""
+
+    async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
+        rows = [saying_row(saying) for saying in sayings]
+
+        def work(db: sqlite3.Connection) -> frozenset[str]:
+            if fence is not None:
+                _check_fence(db, fence)
+            return frozenset(row[0] for row in rows if db.execute(_PUT, row).rowcount)
+
+        return await self._write("put_sayings", work)
+
+    async def get_saying(self, saying_id: str) -> Saying | None:
+        row = await self._read("get_saying", lambda db: one(db, _BY_ID, saying_id))
+        return None if row is None else to_saying(row)
+
+    async def random_saying(self) -> Saying | None:
+        return await self._read("random_saying", _random_saying)
+
+    async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
+        wish = (model, simulated, since, limit)
+        rows = await self._read("recent_sayings", lambda db: db.execute(_RECENT, wish).fetchall())
+        return [saying for saying in map(to_saying, rows) if saying is not None]
+
+    async def all_sayings(self) -> AsyncIterator[StoredSaying]:
+        async for _, upvotes, downvotes, *row in self._rows("all_sayings", _EVERY_ONE, (0,)):
+            if (saying := to_saying(tuple(row))) is not None:
+                yield StoredSaying(saying, upvotes, downvotes)
+
+
+def _check_fence(db: sqlite3.Connection, fence: Lease) -> None:
+    row = one(db, "SELECT token FROM leases WHERE name = ?", fence.name)
+    if row is None or row[0] != fence.token:
+        raise LeaseLost("Another worker has taken over the round.")
+
+
+def _random_saying(db: sqlite3.Connection) -> Saying | None:
+    count = db.execute("SELECT max(position) FROM main_humor").fetchone()[0]
+    if count is None:
+        return None
+    for _ in range(_DRAWS):
+        saying = to_saying(db.execute(_FROM_POSITION, (random.randint(1, count),)).fetchone())
+        if saying is not None:
+            return saying
+    return None
