@@ -1,0 +1,76 @@
+"""Who leads, and how many more votes it would take to tell where that is open."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.statistics.answer import Verdict
+from service.statistics.intervals import MIN_VOTES, wilson
+
+_TOO_MANY_VOTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The votes on one model."""
+
+    upvotes: int
+    votes: int
+
+    @property
+    def share(self) -> float:
+        return self.upvotes / self.votes
+
+    def after(self, more: int) -> tuple[float, float]:
+        """The interval after so many more votes, should they be cast as those before."""
+        return wilson(self.share, self.votes + more)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`votes_needed` would settle what the verdict leaves open: 0 where nothing is, None when no number would."""
+
+    verdict: Verdict
+    votes_needed: int | None
+
+
+def standings(polls: Mapping[str, Poll]) -> dict[str, Standing]:
+    """The standing of each model against the leader, which has the highest share of upvotes.
+
+    The leader is measured against the model it is hardest to tell from: it leads where all others trail. A model that
+    alone has enough votes has nobody to be measured against, and needs votes on the others.
+    """
+    missing = {name: MIN_VOTES - poll.votes for name, poll in polls.items() if poll.votes < MIN_VOTES}
+    measured = {name: poll for name, poll in polls.items() if name not in missing}
+    if len(measured) > 1:
+        return _unmeasured(missing) | _measured(measured)
+    return _unmeasured(missing | dict.fromkeys(measured, min(missing.values(), default=None)))
+
+
+def votes_needed(leader: Poll, rival: Poll) -> int | None:
+    """After how many more votes on each of the two, at their present shares, their intervals would be apart.
+
+    0 when they are, None when it would take a million or more. Intervals only shrink with votes: bisection finds it.
+    """
+
+    def are_apart(more: int) -> bool:
+        return leader.after(more)[0] > rival.after(more)[1]
+
+    votes = bisect_left(range(_TOO_MANY_VOTES), True, key=are_apart)
+    return votes if votes < _TOO_MANY_VOTES else None
+
+
+def _unmeasured(missing: Mapping[str, int | None]) -> dict[str, Standing]:
+    return {name: Standing("too few votes", votes) for name, votes in missing.items()}
+
+
+def _measured(polls: Mapping[str, Poll]) -> dict[str, Standing]:
+    leader = max(polls, key=lambda name: polls[name].share)
+    needed = {name: votes_needed(polls[leader], poll) for name, poll in polls.items() if name != leader}
+    hardest = max(needed.values(), key=lambda votes: _TOO_MANY_VOTES if votes is None else votes)
+    trailing = {name: _standing("trails", votes) for name, votes in needed.items()}
+    return trailing | {leader: _standing("leads", hardest)}
+
+
+def _standing(settled: Verdict, votes: int | None) -> Standing:
+    return Standing(settled if votes == 0 else "too close to call", votes)
