@@ -8,17 +8,19 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
+from typing import Any, cast
 
 from aiohttp import HttpVersion11, web
 
+from service.client_address import client_address
 from service.config import Settings
 from service.dispatch import Dispatcher
 from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, RequestTimeout
-from service.http import BODY_SECONDS, Request, Response
+from service.http import BODY_SECONDS, Caller, Request, Response
 from service.page import Page
 from service.resources import Resources
 
@@ -41,10 +43,16 @@ class Application:
         self._page = page
         self._trusted_proxies = trusted_proxies
 
-    async def handle(self, incoming: web.BaseRequest) -> web.Response:
-        request = Request(incoming.method, incoming.path, incoming.headers, secure=self._is_secure(incoming))
+    async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        caller = _Client(incoming, self._trusted_proxies)
+        request = Request(
+            incoming.method, incoming.path, incoming.headers, secure=self._is_secure(incoming), caller=caller
+        )
         self._dispatcher.begin(request)
-        return _outgoing(await self._answer(incoming, request))
+        response = await self._answer(incoming, request)
+        if response.stream is None:
+            return _outgoing(response)
+        return await _streamed(incoming, response, response.stream)
 
     async def _answer(self, incoming: web.BaseRequest, request: Request) -> Response:
         try:
@@ -77,9 +85,42 @@ class Application:
         return (forwarded or incoming.scheme) == "https"
 
 
+class _Client(Caller):
+    """The other end of a connection, or of the proxies before it."""
+
+    __slots__ = ("_incoming", "_trusted_proxies")
+
+    takes_streams = True
+
+    def __init__(self, incoming: web.BaseRequest, trusted_proxies: int) -> None:
+        self._incoming = incoming
+        self._trusted_proxies = trusted_proxies
+
+    @property
+    def address(self) -> str:
+        forwarded = self._incoming.headers.getall("X-Forwarded-For", ())
+        return client_address(self._incoming.remote or "", forwarded, trusted_proxies=self._trusted_proxies)
+
+    def staying(self) -> AbstractContextManager[None]:
+        return cast("_Connection", self._incoming.protocol).staying()
+
+
 def _outgoing(response: Response) -> web.Response:
     outgoing = web.Response(status=response.status, body=response.body, headers=response.headers)
     outgoing.headers["Server"] = SERVER_NAME
+    return outgoing
+
+
+async def _streamed(
+    incoming: web.BaseRequest, response: Response, stream: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    outgoing = web.StreamResponse(status=response.status, headers=response.headers | {"Server": SERVER_NAME})
+    # Begun before the first byte is sent: what was never begun does nothing when it is closed.
+    with suppress(ConnectionError):  # aiohttp meets the same one again, and knows what to do
+        async with aclosing(stream):
+            async for chunk in stream:
+                await outgoing.prepare(incoming)
+                await outgoing.write(chunk)
     return outgoing
 
 
@@ -132,6 +173,8 @@ class _Connection(web.RequestHandler):
         )
         self._application = application
         self._head_timer: asyncio.TimerHandle | None = None
+        self._server = server
+        self._staying: asyncio.Task[Any] | None = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -143,6 +186,21 @@ class _Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
         super().connection_lost(exc)
+        if self._staying is not None and not self._staying.cancelling():  # when stopped it is cancelled already
+            self._staying.cancel()
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        """Cancel the current task when the connection is lost, as aiohttp does it with all tasks or with none."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._server.hold(task)
+        self._staying = task
+        if self.transport is None:  # it already is
+            task.cancel()
+        try:
+            yield
+        finally:
+            self._staying = None
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -173,6 +231,16 @@ class Server(web.Server):
     def __init__(self, application: Application) -> None:
         super().__init__(application.handle)
         self._application = application
+        self._held: set[asyncio.Task[Any]] = set()
+
+    def hold(self, task: asyncio.Task[Any]) -> None:
+        """Have the task waited for in the end."""
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
+
+    async def settle(self) -> None:
+        """Wait for what aiohttp, after its patience, cancels and leaves: there may be work to be put away."""
+        await asyncio.gather(*self._held, return_exceptions=True)
 
     def __call__(self) -> _Connection:
         return _Connection(self, self._application)
@@ -192,6 +260,7 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
     finally:
         resources.endpoints.draining = True
         await runner.cleanup()
+        await server.settle()
 
 
 def _url(host: str, port: int) -> str:

@@ -1,10 +1,21 @@
 """The way of every request, whatever brought it: route, id, answer, documented error, CORS."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
-from service.http import MAX_TARGET_BYTES, Request, Response, Route, Router, elapsed_ms, json_response
+from service.http import (
+    MAX_TARGET_BYTES,
+    Request,
+    Response,
+    Route,
+    Router,
+    elapsed_ms,
+    json_response,
+    server_sent_event,
+)
 from service.messages import ErrorAnswer, ErrorBody
 from telemetry import traces
 from telemetry.events import Listener, RequestServed, Unexpected
@@ -12,6 +23,10 @@ from telemetry.events import Listener, RequestServed, Unexpected
 # Methods are anybody's text; this is OpenTelemetry's word for all others.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
 OTHER_METHOD = "_OTHER"
+
+# What is told, and nobody is answered, when the client went away or the process was stopped; the status is nginx's.
+BROKEN_OFF = 499
+BROKEN_OFF_CODE = "broken_off"
 
 ReadBody = Callable[[], Awaitable[bytes]]
 
@@ -38,6 +53,9 @@ class Dispatcher:
             return self._finish(request, operation, await route.handler(request))
         except HttpError as error:
             return self.refuse(request, error, operation)
+        except asyncio.CancelledError:
+            self._tell(request, operation, BROKEN_OFF, BROKEN_OFF_CODE)
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
             return self.fail(request, error, operation)
 
@@ -61,8 +79,7 @@ class Dispatcher:
 
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
         """The documented answer to an error."""
-        body = ErrorAnswer(ErrorBody(error.code, str(error), error.details), request.trace_id)
-        response = json_response(body, error.status)
+        response = json_response(_error_answer(request, error), error.status)
         if error.retry_after is not None:
             response.headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, MethodNotAllowed):
@@ -93,10 +110,34 @@ class Dispatcher:
             response.headers["Set-Cookie"] = request.new_cookie
         if self._allowed_origins:
             self._allow_origin(request, response)
+        if response.stream is None:
+            self._tell(request, operation, response.status, error_code)
+        else:
+            response.stream = self._told(request, operation, response.stream)
+        return response
+
+    async def _told(
+        self, request: Request, operation: str, stream: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        """The stream, of which is told when it is over; a defect in it becomes its last event."""
+        status, error_code = BROKEN_OFF, BROKEN_OFF_CODE
+        try:
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+            status, error_code = 200, ""
+        except Exception as error:  # noqa: BLE001 - the boundary, as in `dispatch`
+            self._listener.emit(Unexpected(operation, error))
+            failure = InternalError()
+            status, error_code = failure.status, failure.code
+            yield server_sent_event("error", _error_answer(request, failure))
+        finally:
+            self._tell(request, operation, status, error_code)
+
+    def _tell(self, request: Request, operation: str, status: int, error_code: str) -> None:
         path = self._paths.get(operation, "")  # never the raw one, which is anybody's text
         method = request.method if request.method in _METHODS else OTHER_METHOD
-        self._listener.emit(RequestServed(operation, response.status, elapsed_ms(request), error_code, method, path))
-        return response
+        self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path))
 
     def _allow_origin(self, request: Request, response: Response) -> None:
         response.headers["Vary"] = "Origin"
@@ -104,3 +145,7 @@ class Dispatcher:
         if origin in self._allowed_origins:
             response.headers["Access-Control-Allow-Origin"] = origin or ""
             response.headers["Access-Control-Allow-Credentials"] = "true"
+
+
+def _error_answer(request: Request, error: HttpError) -> ErrorAnswer:
+    return ErrorAnswer(ErrorBody(error.code, str(error), error.details), request.trace_id)

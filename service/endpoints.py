@@ -3,41 +3,77 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import cast
 
 import msgspec
 
-from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model, Price
+from service.answers import (
+    compare_answer,
+    compare_vote_answer,
+    event_of,
+    feedback_answer,
+    price_entry,
+    saying_answer,
+)
+from service.ballots import Ballots
+from service.catalogue import Catalogue, Model
+from service.compare import Closed, Compare, Opened, Step
 from service.deadline import within
-from service.domain import FeedbackType, Generation, Origin, VoteResult, feedback_id, model_source
+from service.domain import Entry, model_source
 from service.errors import (
     BodyTooLarge,
+    ComparisonExpired,
+    ComparisonNotFound,
+    ComparisonNotShown,
+    ComparisonUnavailable,
     InvalidRequest,
     NoSayingAvailable,
+    NothingToCompare,
     RequestTimeout,
     SayingNotFound,
+    SlotNotEligible,
     SourceMismatch,
+    StatisticsUnavailable,
     StorageFull,
     UnsupportedMediaType,
     VoteNotStored,
 )
 from service.feedback import Feedback, Opinion
-from service.flow import Flow, Served
-from service.http import JSON_HEADERS, Request, Response, Route, decode_body, elapsed_ms, json_response
+from service.flow import Flow
+from service.http import (
+    JSON_HEADERS,
+    STREAM_HEADERS,
+    Request,
+    Response,
+    Route,
+    decode_body,
+    elapsed_ms,
+    json_response,
+    server_sent_event,
+    wants_stream,
+)
 from service.messages import (
     SAYING_ID_PATTERN,
+    CompareAnswer,
+    CompareRequest,
+    CompareVoteAnswer,
+    CompareVoteRequest,
+    ComparisonDone,
+    ComparisonStarted,
     FeedbackAnswer,
     FeedbackRequest,
     LiveAnswer,
-    Metrics,
     ModelEntry,
     ModelsAnswer,
-    PriceEntry,
     ReadyAnswer,
     SayingAnswer,
-    TokensUsed,
+    SlotAnswer,
 )
 from service.openapi import openapi_document
+from service.statistics.answer import StatsAnswer
+from service.statistics.current import Statistics
 from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
@@ -45,7 +81,7 @@ VOTER_COOKIE_SECONDS = 365 * 24 * 3600
 READY_SECONDS = 1.0
 
 _VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
-_SAYING_ID = re.compile(SAYING_ID_PATTERN)
+_ID = re.compile(SAYING_ID_PATTERN)
 
 
 class Endpoints:
@@ -56,6 +92,9 @@ class Endpoints:
         *,
         flow: Flow,
         feedback: Feedback,
+        compare: Compare,
+        ballots: Ballots,
+        statistics: Statistics,
         catalogue: Catalogue,
         participants: Iterable[Model],
         simulated: bool,
@@ -63,6 +102,9 @@ class Endpoints:
     ) -> None:
         self._flow = flow
         self._feedback = feedback
+        self._compare = compare
+        self._ballots = ballots
+        self._statistics = statistics
         self._catalogue = catalogue
         self._participants = {model.id for model in participants}
         self._simulated = simulated
@@ -87,6 +129,24 @@ class Endpoints:
                 "DELETE", "/feedback/{sayingId}", "deleteFeedback", "Take one's vote back", self.delete_feedback,
                 FeedbackAnswer, errors=votes,
             ),
+            Route(
+                "POST", "/compare", "postCompare", "Ask all models the same, blindly", self.post_compare, CompareAnswer,
+                body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable),
+                events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
+            ),
+            Route(
+                "POST", "/compare/{comparisonId}/vote", "postCompareVote",
+                "Vote on a comparison, or change one's vote, and see who wrote what", self.post_compare_vote,
+                CompareVoteAnswer, body=CompareVoteRequest,
+                errors=(
+                    *bad_body, ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible,
+                    VoteNotStored, StorageFull,
+                ),
+            ),
+            Route(
+                "GET", "/stats", "getStats", "The comparison of the models", self.get_stats, StatsAnswer,
+                errors=(StatisticsUnavailable,),
+            ),
             Route("GET", "/models", "getModels", "The catalogue with prices", self.get_models, ModelsAnswer),
             Route("GET", "/health/live", "getLive", "Whether the process answers", self.get_live, LiveAnswer),
             Route(
@@ -98,28 +158,40 @@ class Endpoints:
 
     async def get_saying(self, request: Request) -> Response:
         served = await self._flow.next_saying()
-        return json_response(_saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
+        return json_response(saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
 
     async def post_feedback(self, request: Request) -> Response:
         vote = decode_body(request, FeedbackRequest)
-        voter = _known_voter(request)
-        if voter is None:
-            voter = _new_voter()
-            # With every answer: who repeats a vote that may or may not have been stored must be the same voter.
-            request.new_cookie = _voter_cookie(voter, secure=request.secure)
+        voter = _voter(request)
         opinion = Opinion(
             vote.saying, vote.saying_id, vote.source, vote.feedback_type, vote.execution_time, vote.is_cached
         )
-        identity, result = await self._feedback.vote(voter, opinion)
-        return json_response(_feedback_answer(voter, identity, vote.feedback_type, result))
+        identity, result = await self._feedback.vote(voter, opinion, request.caller.address)
+        return json_response(feedback_answer(voter, identity, vote.feedback_type, result))
 
     async def delete_feedback(self, request: Request) -> Response:
-        identity = request.parameters["sayingId"]
-        if not _SAYING_ID.fullmatch(identity):
-            raise InvalidRequest("The saying's id is not one.", details=["sayingId: expected 32 hex digits"])
+        identity = _path_id(request, "sayingId")
         voter = _known_voter(request) or _new_voter()
         result = await self._feedback.withdraw(voter, identity)
-        return json_response(_feedback_answer(voter, identity, None, result))
+        return json_response(feedback_answer(voter, identity, None, result))
+
+    async def post_compare(self, request: Request) -> Response:
+        wanted = decode_body(request, CompareRequest).service
+        steps = self._compare.run(_voter(request), wanted)
+        first = await anext(steps)  # what it raises is still an answer of its own
+        if wants_stream(request):
+            return Response(200, b"", dict(STREAM_HEADERS), _events(request, first, steps))
+        return json_response(await _whole(request, first, steps))
+
+    async def post_compare_vote(self, request: Request) -> Response:
+        identity = _path_id(request, "comparisonId")
+        winner = decode_body(request, CompareVoteRequest).winner
+        voter = _known_voter(request) or _new_voter()
+        comparison, status = await self._ballots.vote(voter, identity, winner, request.caller.address)
+        return json_response(compare_vote_answer(comparison, winner, status))
+
+    async def get_stats(self, _: Request) -> Response:
+        return Response(200, await self._statistics.encoded(), dict(JSON_HEADERS))
 
     async def get_models(self, _: Request) -> Response:
         return json_response(ModelsAnswer([self._model_entry(model) for model in self._catalogue]))
@@ -147,53 +219,43 @@ class Endpoints:
             participates=model.id in self._participants,
             simulated=self._simulated,
             retires=None if model.retires is None else model.retires.isoformat(),
-            price=None if model.price is None else _price(model.price),
+            price=None if model.price is None else price_entry(model.price),
         )
 
 
-def _saying_answer(served: Served, elapsed_ms: float, trace: str) -> SayingAnswer:
-    saying, generation = served.saying, served.generation
-    return SayingAnswer(
-        saying_id=saying.saying_id,
-        saying=saying.text,
-        source=saying.source,
-        origin=served.origin,
-        model=saying.model,
-        vendor=saying.vendor,
-        services=saying.services,
-        request_number=served.request_number,
-        is_cached=served.origin is Origin.CACHE,
-        execution_time=elapsed_ms,
-        original_llm_time=saying.llm_time_ms,
-        degraded=served.degraded,
-        metrics=Metrics(
-            total_execution_time=elapsed_ms,
-            api_latency=served.api_latency_ms,
-            tokens_used=None if generation is None else _tokens(generation),
-            cost=None if generation is None else _dollars(generation),
-        ),
-        trace_id=trace,
-    )
+def _path_id(request: Request, name: str) -> str:
+    identity = request.parameters[name]
+    if not _ID.fullmatch(identity):
+        raise InvalidRequest("The id in the address is not one.", details=[f"{name}: expected 32 hex digits"])
+    return identity
 
 
-def _tokens(generation: Generation) -> TokensUsed:
-    return TokensUsed(generation.usage.input_tokens, generation.usage.output_tokens)
+async def _events(request: Request, first: Step, steps: AsyncGenerator[Step, None]) -> AsyncGenerator[bytes, None]:
+    with request.caller.staying():
+        async with aclosing(steps):
+            yield server_sent_event(*event_of(first))
+            async for step in steps:
+                yield server_sent_event(*event_of(step))
 
 
-def _dollars(generation: Generation) -> float | None:
-    return None if generation.cost_nanos is None else generation.cost_nanos / NANOS_PER_DOLLAR
+async def _whole(request: Request, first: Step, steps: AsyncGenerator[Step, None]) -> CompareAnswer:
+    with request.caller.staying():
+        async with aclosing(steps):
+            told = [first, *[step async for step in steps]]
+    opened, *entries, closed = told
+    return compare_answer(cast("Opened", opened), cast("list[Entry]", entries), cast("Closed", closed))
 
 
-def _price(price: Price) -> PriceEntry:
-    return PriceEntry(price.input, price.cached_input, price.output, price.as_of.isoformat())
+def _voter(request: Request) -> str:
+    """The voter's id; somebody new gets one with the answer, whatever that is.
 
-
-def _feedback_answer(
-    voter: str, identity: str, feedback_type: FeedbackType | None, result: VoteResult
-) -> FeedbackAnswer:
-    return FeedbackAnswer(
-        feedback_id(voter, identity), identity, feedback_type, result.upvotes, result.downvotes, result.status
-    )
+    Who repeats a vote that may or may not have been stored must be the same voter.
+    """
+    voter = _known_voter(request)
+    if voter is None:
+        voter = _new_voter()
+        request.new_cookie = _voter_cookie(voter, secure=request.secure)
+    return voter
 
 
 def _known_voter(request: Request) -> str | None:

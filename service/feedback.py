@@ -1,21 +1,15 @@
 """Votes: what a client may say about a saying, and what is believed of it."""
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from service.catalogue import Catalogue
-from service.deadline import within
-from service.domain import FeedbackType, Saying, Vote, VoteResult, saying_id
-from service.errors import InvalidRequest, SayingNotFound, SourceMismatch, StorageFull, StoreError, VoteNotStored
+from service.domain import FeedbackType, Saying, Vote, VoteResult, burst_of, saying_id
+from service.errors import InvalidRequest, SayingNotFound, SourceMismatch
 from service.store.base import Store
-from telemetry.events import DependencyFailed, Listener, VoteTaken
-
-VOTE_SECONDS = 2.0
-
-T = TypeVar("T")
+from service.voting import Voting
+from telemetry.events import Listener, VoteTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +34,46 @@ class Feedback:
         self._catalogue = catalogue
         self._listener = listener
         self._clock = clock
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._voting = Voting(listener)
 
-    async def vote(self, voter: str, opinion: Opinion) -> tuple[str, VoteResult]:
-        """Store an opinion; the saying's id and what the vote did.
+    async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
+        """Store an opinion that came from an address; the saying's id and what the vote did.
 
         Raises InvalidRequest, SayingNotFound, SourceMismatch, VoteNotStored or StorageFull.
         """
-        return await self._accept(self._vote(voter, opinion), "vote")
+        return await self._voting.accept(self._vote(voter, opinion, address), "vote")
 
     async def withdraw(self, voter: str, identity: str) -> VoteResult:
         """Take one's own vote back; `unchanged` when there was none. Raises SayingNotFound or VoteNotStored."""
-        return await self._accept(self._withdraw(voter, identity), "withdraw vote")
+        return await self._voting.accept(self._withdraw(voter, identity), "withdraw vote")
 
     async def close(self) -> None:
         """Wait for the votes under way."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._voting.close()
 
-    async def _accept(self, work: Coroutine[Any, Any, T], operation: str) -> T:
-        """Do the work to its end even if the client that asked for it goes away."""
-        task = asyncio.create_task(self._bounded(work, operation))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
-
-    async def _bounded(self, work: Coroutine[Any, Any, T], operation: str) -> T:
-        try:
-            async with asyncio.timeout(within(VOTE_SECONDS)):
-                return await work
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))
-            if isinstance(error, StorageFull):
-                raise
-            raise VoteNotStored from error
-
-    async def _vote(self, voter: str, opinion: Opinion) -> tuple[str, VoteResult]:
+    async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[str, VoteResult]:
         identity = _identity(opinion)
         saying = await self._store.get_saying(identity)
         if saying is None:
             raise SayingNotFound
         self._check_source(opinion.source, saying)
-        vote = Vote(identity, voter, opinion.feedback_type, self._clock(), opinion.execution_ms, opinion.cached)
-        result = await self._store.vote(vote)
+        result = await self._store.vote(self._as_vote(identity, voter, opinion, address))
         if result is None:
             raise SayingNotFound
         self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor, _generation_id(saying)))
         return identity, result
+
+    def _as_vote(self, identity: str, voter: str, opinion: Opinion, address: str) -> Vote:
+        now = self._clock()
+        return Vote(
+            saying_id=identity,
+            voter=voter,
+            feedback_type=opinion.feedback_type,
+            cast_at=now,
+            burst=burst_of(address, now),
+            claimed_execution_ms=opinion.execution_ms,
+            claimed_cached=opinion.cached,
+        )
 
     async def _withdraw(self, voter: str, identity: str) -> VoteResult:
         result = await self._store.withdraw_vote(identity, voter)

@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlencode
 
 from multidict import CIMultiDict
 
+from service.client_address import client_address
 from service.errors import InvalidRequest
-from service.http import Request, Response
+from service.http import Caller, Request, Response
 
 Event = Mapping[str, Any]
 
@@ -26,6 +27,31 @@ class Payload(Enum):
     V2 = auto()
     INTERNAL = auto()
     UNKNOWN = auto()
+
+
+class GatewayClient(Caller):
+    """Who asked API Gateway. Answers to it are never streamed, and nobody is told that it has gone."""
+
+    __slots__ = ("_event", "_headers", "_payload", "_trusted_proxies")
+
+    def __init__(self, event: Event, payload: Payload, headers: Mapping[str, str], trusted_proxies: int) -> None:
+        self._event = event
+        self._payload = payload
+        self._headers = headers
+        self._trusted_proxies = trusted_proxies
+
+    @property
+    def address(self) -> str:
+        peer = self._peer()
+        forwarded = self._headers.get("X-Forwarded-For", "").split(",")
+        if forwarded[-1].strip() == peer:  # added by API Gateway itself
+            forwarded.pop()
+        return client_address(peer, forwarded, trusted_proxies=self._trusted_proxies)
+
+    def _peer(self) -> str:
+        of_v1 = _part(_part(self._event, "requestContext"), "identity")
+        peer = (_http(self._event) if self._payload is Payload.V2 else of_v1).get("sourceIp")
+        return peer if isinstance(peer, str) else ""
 
 
 def payload_of(event: object) -> Payload:
@@ -41,14 +67,15 @@ def payload_of(event: object) -> Payload:
     return Payload.UNKNOWN
 
 
-def request_line(event: Event, payload: Payload, segment: str | None = None) -> Request:
+def request_line(event: Event, payload: Payload, segment: str | None = None, *, trusted_proxies: int = 0) -> Request:
     """The request without its body. `segment` is Lambda's own in the trace: it lies between the caller's and ours."""
     is_v2 = payload is Payload.V2
     headers = _v2_headers(event) if is_v2 else _v1_headers(event)
     if segment is not None:
         headers["X-Amzn-Trace-Id"] = segment
     method, path = (_http(event)["method"], event["rawPath"]) if is_v2 else (event["httpMethod"], event["path"])
-    return Request(method, _path(event, path), headers, secure=True)
+    caller = GatewayClient(event, payload, headers, trusted_proxies)
+    return Request(method, _path(event, path), headers, secure=True, caller=caller)
 
 
 def target_bytes(event: Event, payload: Payload) -> int:

@@ -3,7 +3,8 @@
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,12 +21,37 @@ JSON_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
+EVENT_STREAM = "text/event-stream"
+STREAM_HEADERS = JSON_HEADERS | {
+    "Content-Type": EVENT_STREAM,
+    "X-Accel-Buffering": "no",  # or nginx, and what is like it, keeps the events together until there are enough
+}
 _JSON_TYPE = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-?8\"?\s*)?", re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder()
 # What a parser says may quote the client; enough to recognise it by.
 _MAX_DETAIL_LENGTH = 200
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Caller:
+    """Who sent a request, as far as whatever brought it can tell; this one is nobody known."""
+
+    __slots__ = ()
+
+    takes_streams = False
+
+    @property
+    def address(self) -> str:
+        """What the requests of one client have in common (see client_address); "" when nobody can tell."""
+        return ""
+
+    def staying(self) -> AbstractContextManager[None]:
+        """Around what is worth doing only as long as the client is there: once it has gone, the task is cancelled."""
+        return nullcontext()
+
+
+NOBODY = Caller()
 
 
 @dataclass(slots=True)
@@ -44,15 +70,20 @@ class Request:
     trace_id: str = ""
     started: float = 0.0
     new_cookie: str = ""
+    caller: Caller = NOBODY
 
 
 @dataclass(slots=True)
 class Response:
-    """One answer; `headers` has everything but the length."""
+    """One answer; `headers` has everything but the length. With a `stream` of server-sent events that is the body.
+
+    Whoever writes a stream closes it, also when it was not written to its end.
+    """
 
     status: int
     body: bytes
     headers: dict[str, str]
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -60,7 +91,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint: where it is, what it takes and gives, and the errors it documents."""
+    """An endpoint: where it is, what it takes and gives, and the errors it documents.
+
+    `events` are what it streams, in order, by their names, to those who take a stream instead of the answer.
+    """
 
     method: str
     path: str
@@ -71,6 +105,7 @@ class Route:
     body: type | None = None
     errors: tuple[type[HttpError], ...] = ()
     failure: tuple[int, type] | None = None
+    events: Mapping[str, type] = field(default_factory=dict)
 
 
 class Router:
@@ -107,6 +142,17 @@ def elapsed_ms(request: Request) -> float:
 
 def json_response(message: msgspec.Struct, status: int = 200) -> Response:
     return Response(status, _ENCODER.encode(message), dict(JSON_HEADERS))
+
+
+def server_sent_event(name: str, message: msgspec.Struct) -> bytes:
+    """One event of a stream. JSON has no line breaks: no text in it can end the event, or begin another."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), _ENCODER.encode(message))
+
+
+def wants_stream(request: Request) -> bool:
+    """Whether events are welcome: they are unless a client asks for JSON, or cannot be sent any."""
+    accepted = request.headers.get("Accept", "").lower()
+    return request.caller.takes_streams and (EVENT_STREAM in accepted or "application/json" not in accepted)
 
 
 def decode_body(request: Request, type_: type[T]) -> T:

@@ -51,7 +51,12 @@ class Api:
     async def _answer(self, event: Any, payload: Payload) -> Response:
         if payload is Payload.UNKNOWN:
             return self._refuse_unknown()
-        request = request_line(event, payload, os.environ.get("_X_AMZN_TRACE_ID"))
+        request = request_line(
+            event,
+            payload,
+            os.environ.get("_X_AMZN_TRACE_ID"),
+            trusted_proxies=self._process.resources.settings.trusted_proxies,
+        )
         self._dispatcher.begin(request)
         response = await self._dispatcher.dispatch(request, target_bytes(event, payload), partial(body_of, event))
         if request.method == "HEAD":

@@ -11,6 +11,8 @@ SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
 
 # The length besides: `$` also matches before a line break at the end.
 SayingId = Annotated[str, Meta(pattern=SAYING_ID_PATTERN, max_length=32, description="32 hex digits")]
+Slot = Annotated[str, Meta(pattern="^[A-D]$")]
+Winner = Literal["A", "B", "C", "D", "tie", "none"]
 Milliseconds = Annotated[float, Meta(ge=0, le=86_400_000)]
 
 
@@ -74,6 +76,75 @@ class FeedbackAnswer(Message, frozen=True):
     upvotes: int
     downvotes: int
     status: VoteStatus
+
+
+class CompareRequest(Message, frozen=True):
+    """What to compare the models on: a service by its full name, or any."""
+
+    service: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+class SlotAnswer(Message, frozen=True):
+    """What one model wrote, without its name, or the word for why it wrote nothing."""
+
+    slot: Slot
+    saying: str | None
+    error: str | None
+
+
+class CompareAnswer(Message, frozen=True):
+    """A comparison; `replayed` when the spend cap left no room for a new one and this is an older one.
+
+    `votable` when at least two slots have a saying, and it could be stored.
+    """
+
+    comparison_id: str
+    service: str
+    replayed: bool
+    votable: bool
+    slots: list[SlotAnswer]
+
+
+class ComparisonStarted(Message, frozen=True):
+    """The stream's first event, `comparison`: as CompareAnswer, the slots that will follow by their names."""
+
+    comparison_id: str
+    service: str
+    replayed: bool
+    slots: list[Slot]
+
+
+class ComparisonDone(Message, frozen=True):
+    """The stream's last event, `done`: `votable` when at least two slots have a saying, and it could be stored."""
+
+    comparison_id: str
+    votable: bool
+
+
+class CompareVoteRequest(Message, frozen=True):
+    """The best slot, `tie` when they are equally good, `none` when none is any good."""
+
+    winner: Winner
+
+
+class RevealedSlot(Message, frozen=True):
+    """A slot with all that was hidden: milliseconds, tokens, US dollars."""
+
+    slot: Slot
+    model: str
+    source: str
+    saying: str | None
+    api_latency: float | None
+    tokens_used: TokensUsed | None
+    cost: float | None
+    error: str | None
+
+
+class CompareVoteAnswer(Message, frozen=True):
+    comparison_id: str
+    winner: Winner
+    status: VoteStatus
+    slots: list[RevealedSlot]
 
 
 class PriceEntry(Message, frozen=True):

@@ -1,13 +1,13 @@
 """The OpenAPI 3.1 document, made from the routes and the bodies that the code really uses."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
-from service.http import Route
+from service.http import EVENT_STREAM, Route
 from service.messages import SAYING_ID_PATTERN, ErrorAnswer
 
 VERSION = "0.1.0"
@@ -26,7 +26,10 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": "Cloud Sayings",
             "version": VERSION,
-            "description": "Witty analogies about AWS services by four language models, and the votes on them.",
+            "description": (
+                "Witty analogies about AWS services by four language models, the votes on them, and what these say "
+                "about the models."
+            ),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,
@@ -35,12 +38,13 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _bodies(route: Route) -> list[type]:
-    candidates = [route.answer, route.body, route.failure and route.failure[1]]
+    candidates = [route.answer, route.body, route.failure and route.failure[1], *route.events.values()]
     return [body for body in candidates if isinstance(body, type) and issubclass(body, msgspec.Struct)]
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    responses = {"200": {"description": "Success", "content": _content(route.answer)}}
+    content = _content(route.answer) | (_stream(route.events) if route.events else {})
+    responses: dict[str, Any] = {"200": {"description": "Success", "content": content}}
     if route.failure is not None:
         status, body = route.failure
         responses[str(status)] = {"description": "Not now", "content": _content(body)}
@@ -76,6 +80,16 @@ def _content(body: type) -> dict[str, Any]:
     is_message = issubclass(body, msgspec.Struct)
     schema = {"$ref": f"#/components/schemas/{body.__name__}"} if is_message else {"type": "object"}
     return {"application/json": {"schema": schema}}
+
+
+def _stream(events: Mapping[str, type]) -> dict[str, Any]:
+    """OpenAPI has no form for a stream of events, so that they are told of in words."""
+    named = ", ".join(f"`{name}` ({body.__name__})" for name, body in events.items())
+    description = (
+        "Server-sent events, unless JSON is asked for by `Accept: application/json`; the data of each is one line of "
+        f"JSON: {named}. Where something goes wrong in between, the last one is `error` ({ErrorAnswer.__name__})."
+    )
+    return {EVENT_STREAM: {"schema": {"type": "string", "description": description}}}
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

@@ -5,8 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from service.aws_clients import AwsClients
+from service.ballots import Ballots
 from service.budget import Budget
+from service.calls import CallRecorder
 from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
+from service.compare import Compare
 from service.config import Settings
 from service.endpoints import Endpoints
 from service.feedback import Feedback
@@ -19,6 +22,7 @@ from service.llm.registry import ADAPTERS, Adapters
 from service.pool import Pool
 from service.round_trigger import RoundTrigger
 from service.serves import ServeCounter
+from service.statistics.current import Statistics
 from service.store.address import open_store
 from service.store.base import Spend, Store
 from service.vendors import key_names, open_vendors
@@ -57,7 +61,8 @@ async def open_resources(
         catalogue = load_catalogue(ADAPTERS, settings.catalogue)
         aws = AwsClients(settings.aws_region, stack, listener)
         vendors = await open_vendors(settings, environ, catalogue, aws, stack)
-        store = await open_store(_store_address(settings, simulated=vendors.simulated), aws, stack, listener)
+        address = _store_address(settings, simulated=vendors.simulated)
+        store = await open_store(address, aws, stack, listener, burst_limit=settings.burst_votes)
 
         keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
         stack.push_async_callback(keys.close)
@@ -68,11 +73,13 @@ async def open_resources(
             adapters,
             keys,
             budget,
+            CallRecorder(store, listener),
             listener,
             catalogue=catalogue,
             key_names=key_names(settings),
             simulated=vendors.simulated,
         )
+        stack.push_async_callback(gateway.close)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
             pool, store, vendors.models, listener, ttl=settings.pool_ttl_seconds, simulated=vendors.simulated
@@ -94,9 +101,32 @@ async def open_resources(
         round_trigger = None if worker is None else RoundTrigger(worker, store, aws, listener)
         feedback = Feedback(store, catalogue, listener)
         stack.push_async_callback(feedback.close)
+        compare = Compare(
+            gateway=gateway,
+            store=store,
+            pool=pool,
+            listener=listener,
+            models=vendors.models,
+            simulated=vendors.simulated,
+        )
+        stack.push_async_callback(compare.close)
+        ballots = Ballots(store, listener)
+        stack.push_async_callback(ballots.close)
+        statistics = Statistics(
+            store=store,
+            models=vendors.models,
+            catalogue=catalogue,
+            simulated=vendors.simulated,
+            burst_limit=settings.burst_votes,
+            listener=listener,
+        )
+        stack.push_async_callback(statistics.close)
         endpoints = Endpoints(
             flow=flow,
             feedback=feedback,
+            compare=compare,
+            ballots=ballots,
+            statistics=statistics,
             catalogue=catalogue,
             participants=vendors.models,
             simulated=vendors.simulated,

@@ -12,6 +12,8 @@ from rich.tree import Tree
 from telemetry import traces
 from telemetry.events import (
     AwsCalled,
+    BallotTaken,
+    ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -80,6 +82,11 @@ def _line(note: Event) -> Text | None:  # noqa: C901 - one case per event is the
             return _line_of(f"saying {note.request_number} from {note.origin}{_because(note.degraded)}")
         case VoteTaken():
             return _line_of(f"vote {note.feedback_type or 'taken back'}: {note.status} ({note.contributor})")
+        case ComparisonFinished():
+            more = ", shown again" if note.replayed else ", abandoned" if note.abandoned else ""
+            return _timed(f"comparison: {note.answered} answered, {note.failed} failed{more}", note.total_ms, "", "")
+        case BallotTaken():
+            return _line_of(f"ballot {note.outcome}: {note.status}")
         case ModelReport():
             return _timed(f"{note.model} brought {note.sayings}", note.total_ms, "", note.error_type)
         case DependencyFailed():

@@ -117,6 +117,26 @@ class VoteTaken(Event, frozen=True, gc=False):
     generation_id: str = ""
 
 
+class ComparisonFinished(Event, frozen=True, gc=False):
+    """Every slot of a comparison has a saying or has failed.
+
+    `replayed` when it is an older one, for want of budget; `abandoned` when whoever asked went away before its end.
+    """
+
+    answered: int
+    failed: int
+    total_ms: float
+    replayed: bool = False
+    abandoned: bool = False
+
+
+class BallotTaken(Event, frozen=True, gc=False):
+    """A vote on a comparison was stored, changed or found unchanged; `outcome` is `winner`, `tie` or `none`."""
+
+    outcome: str
+    status: str
+
+
 class RoundStarted(Event, frozen=True, gc=False):
     """A round begins: these models are asked at once."""
 

@@ -18,6 +18,8 @@ import msgspec
 from telemetry import traces
 from telemetry.events import (
     AwsCalled,
+    BallotTaken,
+    ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -164,6 +166,10 @@ class LogListener:
                 _log(logging.WARNING, "request failed", event, error_type=event.error_code)
             case VoteTaken():
                 _log(logging.INFO, "vote taken", event)
+            case ComparisonFinished():
+                _log(logging.INFO, "comparison finished", event)
+            case BallotTaken():
+                _log(logging.INFO, "ballot taken", event)
             case ModelReport(error_type=""):
                 _log(logging.INFO, "model took part in the round", event)
             case ModelReport():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from telemetry import names
 from telemetry.events import (
+    BallotTaken,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -118,6 +119,8 @@ class Metrics:
                 self._model_call(event)
             case VoteTaken():
                 self._add(names.FEEDBACK, ((names.OPERATION, event.feedback_type or "WITHDRAWN"),))
+            case BallotTaken():
+                self._add(names.FEEDBACK, ((names.OPERATION, "COMPARISON"),))
             case RoundFinished():
                 for report in event.models:
                     self._add(names.ROUND_SAYINGS, ((names.REQUEST_MODEL, report.model),), report.sayings)

@@ -18,6 +18,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from telemetry import names, traces
 from telemetry.events import (
     AwsCalled,
+    ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -72,6 +73,8 @@ class SpanMaker:
                 attributes[names.ORIGIN] = note.origin
                 attributes[names.REQUEST_NUMBER] = note.request_number
                 attributes[names.DEGRADED] = note.degraded
+            elif isinstance(note, ComparisonFinished) and note.replayed:
+                attributes[names.DEGRADED] = "budget"
         return self._root(
             trace,
             f"{event.method} {event.route}".strip(),

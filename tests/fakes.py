@@ -1,15 +1,16 @@
 """A store and a gateway that do as they are told, for the parts that stand on them."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
+from service.budget import Advance
 from service.catalogue import Catalogue, Model, load_catalogue
-from service.domain import CallKind, Saying, Vote, VoteResult
+from service.domain import Ballot, CallKind, Comparison, Saying, Vote, VoteResult, VoteStatus
 from service.errors import DependencyError
 from service.llm.gateway import Gateway, Written
 from service.llm.registry import ADAPTERS
-from service.store.base import Store
+from service.store.base import SpendWindow, Store
 from tests.support import model_saying
 
 
@@ -27,6 +28,8 @@ class FakeStore:
         self.recent: list[Saying] = []
         self.kept: list[Saying] = []
         self.serves: list[dict[str, int]] = []
+        self.comparisons: list[Comparison] = []
+        self.ballots: list[Ballot] = []
         self.asked = asyncio.Event()
 
     def as_store(self) -> Store:
@@ -58,9 +61,32 @@ class FakeStore:
         await self._obey()
         return None
 
-    async def add_serves(self, serves: Mapping[str, int]) -> None:
+    async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
         await self._obey()
         self.serves.append(dict(serves))
+
+    async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:
+        await self._obey()
+        self.comparisons.append(comparison)
+        self.ballots.append(ballot)
+
+    async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
+        await self._obey()
+        return None
+
+    async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
+        await self._obey()
+        shown = {ballot.comparison_id for ballot in self.ballots if ballot.voter == voter}
+        candidates = (each for each in self.comparisons if each.comparison_id not in shown)
+        return next((each for each in candidates if service in (None, each.service)), None)
+
+    async def show_comparison(self, ballot: Ballot) -> None:
+        await self._obey()
+        self.ballots.append(ballot)
+
+    async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
+        await self._obey()
+        return None
 
     async def until_asked(self) -> None:
         """Until somebody wants something the next time."""
@@ -77,25 +103,57 @@ class FakeStore:
 
 
 class FakeGateway:
-    """Every model writes one saying at once, unless there is `trouble`, it `hangs` or what it writes is `rejected`."""
+    """Every model writes one saying at once, unless there is `trouble`, it `hangs` or what it writes is `rejected`.
+
+    Each saying is another one, unless there is a `text`. `troubles` are single models' own, before they are called;
+    those in `hanging` never answer once they are. `released` is what was given back of what was `reserved` together, in
+    amounts of one for each model.
+    """
 
     def __init__(self) -> None:
         self.trouble: DependencyError | None = None
         self.hangs = False
         self.rejected = False
+        self.text = ""
         self.asked: list[tuple[str, float]] = []
+        self.troubles: dict[str, Exception] = {}
+        self.hanging: set[str] = set()
+        self.unreservable: DependencyError | None = None
+        self.reserved: list[list[str]] = []
+        self.released: list[int] = []
 
     def as_gateway(self) -> Gateway:
         return cast("Gateway", self)
 
+    async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
+        if self.unreservable is not None:
+            raise self.unreservable
+        self.reserved.append([model.id for model in models])
+        return Advance(SpendWindow("today", "now"), dict.fromkeys(self.reserved[-1], 1))
+
+    async def release(self, advance: Advance) -> None:
+        self.released.append(advance.take_rest().amount)
+
     async def write(
-        self, model: Model, services: Sequence[str], *, kind: CallKind, timeout: float, known: Collection[str] = ()
+        self,
+        model: Model,
+        services: Sequence[str],
+        *,
+        kind: CallKind,
+        timeout: float,
+        known: Collection[str] = (),
+        advance: Advance | None = None,
     ) -> Written:
+        if model.id in self.troubles:
+            raise self.troubles[model.id]
+        if advance is not None:
+            advance.take(model.id)
         self.asked.append((model.id, timeout))
-        if self.hangs:
+        if self.hangs or model.id in self.hanging:
             await asyncio.Event().wait()
         if self.trouble is not None:
             raise self.trouble
-        saying = model_saying(f"the {len(self.asked)}th live saying", model=model.id, created_at=2e9)
+        text = self.text or f"the {len(self.asked)}th live saying"
+        saying = model_saying(text, model=model.id, created_at=2e9)
         assert saying.generation is not None
         return Written(saying.generation, () if self.rejected else (saying,), ())

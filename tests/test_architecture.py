@@ -137,8 +137,8 @@ BUILDERS = {
     "FixedKeySource": {"service.vendors"},
     "PrefixedKeySource": {"service.vendors"},
     "open_vendors": RESOURCES,
-    "open_store": RESOURCES | {"service.seed"},
-    "AwsClients": RESOURCES | {"service.seed"},
+    "open_store": RESOURCES | {"service.commands", "service.seed"},
+    "AwsClients": RESOURCES | {"service.commands", "service.seed"},
     "Adapters": RESOURCES,
     "KeyStore": RESOURCES,
     "Gateway": RESOURCES,
@@ -148,6 +148,10 @@ BUILDERS = {
     "ServeCounter": RESOURCES,
     "Flow": RESOURCES,
     "Feedback": RESOURCES,
+    "CallRecorder": RESOURCES,
+    "Compare": RESOURCES,
+    "Ballots": RESOURCES,
+    "Statistics": RESOURCES,
     "Endpoints": RESOURCES,
 }
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from service import budget as budget_module
-from service.budget import Budget, spend_window
+from service.budget import Budget, Reservation, spend_window
 from service.errors import BudgetExhausted, StoreError
 from service.store.base import Spend, SpendWindow, Store
 from service.store.sqlite import SqliteStore
@@ -85,6 +85,41 @@ async def test_many_at_once_never_reserve_more_than_there_is(budget: Budget, sto
     refused = [outcome for outcome in outcomes if isinstance(outcome, BudgetExhausted)]
     assert len(outcomes) - len(refused) == 400 // 3
     assert await store.spend(spend_window(LAST_SECOND)) == Spend(day=399, hour=399)
+
+
+async def test_several_amounts_are_reserved_together_or_not_at_all(
+    budget: Budget, store: SqliteStore, clock: Clock
+) -> None:
+    await budget.reserve_all({"a": 100, "b": 300})
+
+    with pytest.raises(BudgetExhausted):
+        await budget.reserve_all({"a": 0, "b": 1})
+
+    assert await store.spend(spend_window(clock())) == Spend(day=400, hour=400)
+
+
+async def test_of_what_was_reserved_together_each_takes_its_own_once_and_the_rest_is_given_back(
+    budget: Budget, store: SqliteStore, clock: Clock
+) -> None:
+    advance = await budget.reserve_all({"a": 100, "b": 200, "c": 50})
+
+    taken, again, unknown = advance.take("b"), advance.take("b"), advance.take("d")
+    clock.forward(1)  # midnight
+    await budget.release(advance)
+    await budget.release(advance)
+
+    assert (taken, again, unknown) == (Reservation(spend_window(LAST_SECOND), 200), None, None)
+    assert advance.take("a") is None
+    assert await store.spend(spend_window(LAST_SECOND)) == Spend(day=200, hour=200)
+
+
+async def test_many_together_never_reserve_more_than_there_is(budget: Budget, store: SqliteStore) -> None:
+    attempts = [budget.reserve_all(dict.fromkeys("abcd", 9)) for _ in range(50)]
+
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+
+    assert sum(not isinstance(outcome, BudgetExhausted) for outcome in outcomes) == 400 // 36
+    assert await store.spend(spend_window(LAST_SECOND)) == Spend(day=396, hour=396)
 
 
 async def test_without_a_store_nothing_is_reserved(bad_store: Store, events: RecordingListener) -> None:

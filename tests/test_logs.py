@@ -13,6 +13,8 @@ import pytest
 from telemetry import traces
 from telemetry.events import (
     AwsCalled,
+    BallotTaken,
+    ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -131,6 +133,23 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
     (
         VoteTaken("POSITIVE", "recorded", "gpt-4.1"),
         {"level": "INFO", "message": "vote taken", "feedback_type": "POSITIVE", "status": "recorded"},
+    ),
+    (
+        ComparisonFinished(3, 1, 2150.0, abandoned=True),
+        {
+            "level": "INFO",
+            "message": "comparison finished",
+            "answered": 3,
+            "failed": 1,
+            "total_ms": 2150.0,
+            "replayed": False,
+            "abandoned": True,
+            "error_type": "",
+        },
+    ),
+    (
+        BallotTaken("tie", "changed"),
+        {"level": "INFO", "message": "ballot taken", "outcome": "tie", "status": "changed", "error_type": ""},
     ),
     (
         REPORT,

@@ -4,22 +4,24 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from service.budget import Budget
+from service.budget import Advance, Budget, Reservation
+from service.calls import CallRecorder
 from service.catalogue import Catalogue, Model
-from service.domain import CallKind, Generation, Saying, Usage, model_source
+from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
 from service.errors import ModelError, ModelKeyRejected, ModelRefused, ModelTimeout, ModelTruncated
 from service.keys import KeyStore
 from service.llm.base import Completion, Finish
 from service.llm.breaker import Breaker
-from service.llm.parse import Parsed, parse
+from service.llm.parse import parse
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
 from service.llm.registry import Adapters
 from service.secret import Secret
+from service.undertakings import Undertakings
 from telemetry import traces
 from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
 
@@ -46,6 +48,18 @@ class Written:
     missing: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Something to be written. `deadline` is on the gateway's clock; what is `known` would be a duplicate."""
+
+    model: Model
+    prompt: Prompt
+    kind: CallKind
+    known: Collection[str]
+    deadline: float
+    advance: Advance | None
+
+
 class Gateway:
     """Calls models. `key_names` maps a vendor to the parameter that holds its key."""
 
@@ -54,6 +68,7 @@ class Gateway:
         adapters: Adapters,
         keys: KeyStore,
         budget: Budget,
+        calls: CallRecorder,
         listener: Listener,
         *,
         catalogue: Catalogue,
@@ -65,6 +80,7 @@ class Gateway:
         self._adapters = adapters
         self._keys = keys
         self._budget = budget
+        self._calls = calls
         self._listener = listener
         self._key_names = key_names
         self._simulated = simulated
@@ -72,41 +88,57 @@ class Gateway:
         self._jitter = jitter
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
         self._retries = RETRIES_IN_STOCK
+        self._books = Undertakings()
         self._prices = [model.price for model in catalogue if model.price]
         for model in catalogue:
             if model.price is None:
                 listener.emit(PriceMissing(model.id))
 
+    async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
+        """Set aside what asking all these models at once may cost, for `write` to take: all of it or nothing.
+
+        Whoever reserves releases. Raises BudgetExhausted or StoreError.
+        """
+        prompt = build_prompt(services)
+        return await self._budget.reserve_all({model.id: self._worst_case(model, prompt) for model in models})
+
+    async def release(self, advance: Advance) -> None:
+        """Give back what was set aside for calls that were not made after all."""
+        await self._books.finish(self._budget.release(advance))
+
     async def write(
-        self, model: Model, services: Sequence[str], *, kind: CallKind, timeout: float, known: Collection[str] = ()
+        self,
+        model: Model,
+        services: Sequence[str],
+        *,
+        kind: CallKind,
+        timeout: float,
+        known: Collection[str] = (),
+        advance: Advance | None = None,
     ) -> Written:
         """Ask a model for one saying on each of the services; ids in `known` would be duplicates.
 
         `timeout` in seconds bounds everything: import, key, reservation, call and retry; no timeout around it is
-        needed, and one that fires first would hide the failure from the breaker. Raises DependencyError: a ModelError,
-        KeyStoreError, BudgetExhausted or StoreError.
+        needed, and one that fires first would hide the failure from the breaker. The first attempt is paid from the
+        `advance`, if there is one. A call that is cancelled while it runs counts as spent: nobody knows what it cost.
+        Raises DependencyError: a ModelError, KeyStoreError, BudgetExhausted or StoreError.
         """
-        prompt = build_prompt(services)
-        deadline = self._clock() + timeout
+        order = _Order(model, build_prompt(services), kind, known, self._clock() + timeout, advance)
         with self._breakers[model.id].guard():
-            completion, generation = await self._call(model, prompt, kind, deadline)
-        parsed = parse(completion.text, prompt, known)
-        if parsed.rejected:
-            self._listener.emit(SayingsRejected(model.id, parsed.rejected))
-        done = {draft.asked for draft in parsed.drafts}
-        missing = tuple(service for service in prompt.services if service not in done)
-        return Written(generation, self._sayings(model, generation, parsed), missing)
+            return await self._call(order)
 
-    async def _call(
-        self, model: Model, prompt: Prompt, kind: CallKind, deadline: float
-    ) -> tuple[Completion, Generation]:
+    async def close(self) -> None:
+        """Wait for the books to be complete."""
+        await self._books.close()
+
+    async def _call(self, order: _Order) -> Written:
         self._retries = min(self._retries + RETRY_SHARE, RETRIES_IN_STOCK)
         attempt = 1
         while True:
             try:
-                return await self._attempt(model, prompt, kind, attempt, deadline)
+                return await self._attempt(order, attempt)
             except ModelError as error:
-                delay = self._delay_before_retry(error, attempt, deadline)
+                delay = self._delay_before_retry(error, attempt, order.deadline)
                 if delay is None:
                     raise
             await asyncio.sleep(delay)
@@ -122,35 +154,54 @@ class Gateway:
         self._retries -= 1
         return delay
 
-    async def _attempt(
-        self, model: Model, prompt: Prompt, kind: CallKind, attempt: int, deadline: float
-    ) -> tuple[Completion, Generation]:
-        adapter = self._adapters.of(model)
-        key_name = self._key_name(model)
+    async def _attempt(self, order: _Order, attempt: int) -> Written:
+        model, adapter = order.model, self._adapters.of(order.model)
         try:
-            async with asyncio.timeout(deadline - self._clock()):
+            async with asyncio.timeout(order.deadline - self._clock()):
                 await adapter.load()
-                key = await self._keys.get(key_name) if key_name else NO_KEY
-                reservation = await self._budget.reserve(self._worst_case(model, prompt))
+                key = await self._key(model)
+                reservation = await self._reservation(order)
         except TimeoutError:
             raise ModelTimeout("There was no time left to ask the model.") from None
         try:
-            completion, api_time_ms = await _timed(adapter.complete(model, prompt, key), deadline - self._clock())
+            completion, api_time_ms = await _timed(
+                adapter.complete(model, order.prompt, key), order.deadline - self._clock()
+            )
         except ModelError as error:
-            self._report_failure(model, kind, attempt, error)
+            self._report_failure(model, order.kind, attempt, error)
             if not error.may_be_billed:
                 await self._budget.settle(reservation, 0)
-            if isinstance(error, ModelKeyRejected) and key_name:
-                self._keys.invalidate(key_name, key)
+            if isinstance(error, ModelKeyRejected):
+                self._invalidate(model, key)
             raise
-        generation = self._generation(model, kind, api_time_ms, completion.usage)
+        generation = self._generation(model, order.kind, api_time_ms, completion.usage)
         failure = _unfinished(completion.finish, api_time_ms)
         self._report_answer(generation, completion.response_id, attempt, failure)
-        if generation.cost_nanos is not None:  # without a price the worst case stands
-            await self._budget.settle(reservation, generation.cost_nanos)
+        nothing = Written(generation, (), order.prompt.services)
+        written = nothing if failure else self._read(completion.text, order, generation)
+        # To the end, even if whoever asked has gone: it is paid for.
+        await self._books.finish(self._book(reservation, _as_call(order, written, failure)))
         if failure:
             raise failure
-        return completion, generation
+        return written
+
+    async def _reservation(self, order: _Order) -> Reservation:
+        """What the call may cost, set aside. Nothing may come between this and the call."""
+        in_advance = order.advance.take(order.model.id) if order.advance else None
+        return in_advance or await self._budget.reserve(self._worst_case(order.model, order.prompt))
+
+    async def _book(self, reservation: Reservation, call: Call) -> None:
+        cost = call.generation.cost_nanos  # without a price the worst case stands
+        settling = [] if cost is None else [self._budget.settle(reservation, cost)]
+        await asyncio.gather(*settling, self._calls.record(call))
+
+    async def _key(self, model: Model) -> Secret:
+        name = self._key_name(model)
+        return await self._keys.get(name) if name else NO_KEY
+
+    def _invalidate(self, model: Model, key: Secret) -> None:
+        if name := self._key_name(model):
+            self._keys.invalidate(name, key)
 
     def _key_name(self, model: Model) -> str | None:
         """An entry with an endpoint of its own never gets the vendor's key."""
@@ -177,9 +228,15 @@ class Gateway:
             created_at=time.time(),
         )
 
-    def _sayings(self, model: Model, generation: Generation, parsed: Parsed) -> tuple[Saying, ...]:
-        source = model_source(model.display_name, simulated=self._simulated)
-        return tuple(Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
+    def _read(self, text: str, order: _Order, generation: Generation) -> Written:
+        parsed = parse(text, order.prompt, order.known)
+        if parsed.rejected:
+            self._listener.emit(SayingsRejected(order.model.id, parsed.rejected))
+        source = model_source(order.model.display_name, simulated=self._simulated)
+        sayings = (Saying(each.saying_id, each.text, each.services, source, generation) for each in parsed.drafts)
+        done = {draft.asked for draft in parsed.drafts}
+        missing = tuple(service for service in order.prompt.services if service not in done)
+        return Written(generation, tuple(sayings), missing)
 
     def _report_answer(
         self, generation: Generation, response_id: str, attempt: int, failure: ModelError | None
@@ -230,6 +287,11 @@ async def _timed(completing: Awaitable[Completion], seconds: float) -> tuple[Com
         failure = error
     failure.api_time_ms = _milliseconds_since(started)
     raise failure
+
+
+def _as_call(order: _Order, written: Written, failure: ModelError | None) -> Call:
+    error_type = type(failure).__name__ if failure else ""
+    return Call(written.generation, len(order.prompt.services), len(written.sayings), error_type)
 
 
 def _milliseconds_since(started: float) -> float:

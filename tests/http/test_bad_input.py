@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.http import MAX_BODY_BYTES
-from telemetry.events import RequestServed, Unexpected
+from telemetry.events import RequestServed, SpendMeasured, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import Answer, request
 
@@ -59,6 +59,14 @@ def with_more(field: bytes) -> bytes:
         ("DELETE", "/feedback/", (404, "route_not_found")),
         ("DELETE", "/feedback/" + "0" * 32 + "/more", (404, "route_not_found")),
         ("DELETE", "/feedback/" + "0" * 32, (404, "saying_not_found")),
+        ("POST", "/compare/", (404, "route_not_found")),
+        ("POST", "/compare//vote", (404, "route_not_found")),
+        ("POST", "/compare/nonsense/vote", INVALID),
+        ("POST", "/compare/" + "A" * 32 + "/vote", INVALID),
+        ("POST", f"/compare/{'0' * 32}%0A/vote", INVALID),
+        ("POST", "/compare/" + "0" * 8_000 + "/vote", INVALID),
+        ("POST", "/compare/%ff%fe/vote", INVALID),
+        ("POST", "/compare/" + "0" * 32 + "/vote/more", (404, "route_not_found")),
         ("OPTIONS", "*", (404, "route_not_found")),
         ("CONNECT", "localhost:443", (404, "route_not_found")),
         ("BREW", "/sayings", INVALID),
@@ -84,6 +92,9 @@ ALLOWED = {
     "/sayings": "GET, HEAD",
     "/feedback": "POST",
     f"/feedback/{'0' * 32}": "DELETE",
+    "/compare": "POST",
+    f"/compare/{'0' * 32}/vote": "POST",
+    "/stats": "GET, HEAD",
     "/health/live": "GET, HEAD",
     "/": "GET, HEAD",
     "/app.js": "GET, HEAD",
@@ -106,7 +117,7 @@ async def test_a_wrong_method_is_told_the_right_ones(server: Server, path: str, 
     assert method == "HEAD" or answer.error == (405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["/sayings", "/models", "/health/live", "/openapi.json", "/", "/app.js"])
+@pytest.mark.parametrize("path", ["/sayings", "/stats", "/models", "/health/live", "/openapi.json", "/", "/app.js"])
 async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
     answer = await server.ask("HEAD", path)
 
@@ -150,7 +161,43 @@ async def test_a_body_that_is_no_vote_is_refused(server: Server, body: bytes) ->
 
     assert answer.error == INVALID
     assert len(answer.body) < 1_000  # what was sent is not sent back
-    assert await server.resources.store.tallies() == {}
+    assert [vote async for vote in server.resources.store.all_votes()] == []
+
+
+COMPARE, COMPARE_VOTE = "/compare", f"/compare/{'0' * 32}/vote"
+MALFORMED = [
+    b"", b"{", b"null", b"[]", b"17", b"NaN", b'"text"', b"\xff\xfe{}", b"\xef\xbb\xbf{}", "{}".encode("utf-16"),
+    b"[" * 200_000, b'{"more": ' + b"[" * 200_000, b'{"more": ' + b'{"a":' * 100_000, b'{"more": "\\ud800"}',
+    b'{"more": NaN}', b'{"more": "\xff"}', b'{"more": "a\nb"}', b'{"more": 1, "more": 1}',
+    b'{"more": ' + b"1" * 5_000 + b"}", b"{}{}",
+]  # fmt: skip
+WRONG = {
+    COMPARE: [
+        b'{"service": ""}', b'{"service": 7}', b'{"service": true}', b'{"service": ["Amazon S3"]}', b'{"service": {}}',
+        b'{"service": "Amazon S4"}', b'{"service": "amazon s3"}', b'{"service": "Amazon S3\\n"}',
+        b'{"service": "Amazon S3", "service": "Amazon S3"}', b'{"service": "' + b"x" * 101 + b'"}',
+        b'{"service": "<script>"}', b'{"service": "\\u0000"}',
+    ],
+    COMPARE_VOTE: [
+        b"{}", b'{"winner": ""}', b'{"winner": null}', b'{"winner": "a"}', b'{"winner": "E"}', b'{"winner": "AB"}',
+        b'{"winner": "TIE"}', b'{"winner": "A\\n"}', b'{"winner": 1}', b'{"winner": true}', b'{"winner": ["A"]}',
+        b'{"winner": "gpt-4.1"}', b'{"winner": "' + b"A" * 10_000 + b'"}', b'{"winner": "A", "winner": "A"}',
+    ],
+}  # fmt: skip
+WRONG_BODIES = [(path, body) for path, wrong in WRONG.items() for body in MALFORMED + wrong]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), WRONG_BODIES, ids=lambda value: repr(value[:20] + value[-20:]) if isinstance(value, bytes) else ""
+)
+async def test_a_body_that_asks_for_no_comparison_or_is_no_vote_on_one_is_refused(
+    server: Server, path: str, body: bytes
+) -> None:
+    [answer] = await server.converse(request("POST", path, body, Content_Type=JSON))
+
+    assert answer.error == INVALID
+    assert len(answer.body) < 1_000
+    assert not server.events.of(SpendMeasured)
 
 
 @pytest.mark.parametrize(
@@ -170,24 +217,24 @@ async def test_a_source_that_names_another_is_a_conflict(
     assert answer.error == error
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Content_Type": "application/x-www-form-urlencoded"},
-        {"Content_Type": "text/plain"},
-        {"Content_Type": "multipart/form-data; boundary=x"},
-        {"Content_Type": "application/json; charset=bogus"},
-        {"Content_Type": "application/json; charset=utf-16"},
-        {"Content_Type": "application/jsonp"},
-        {"Content_Type": "\xff"},
-        {"Content_Type": JSON, "Content_Encoding": "gzip"},
-        {"Content_Type": JSON, "Content_Encoding": "bogus"},
-    ],
-    ids=str,
-)
-async def test_a_body_of_another_kind_is_refused(server: Server, headers: dict[str, str]) -> None:
-    [answer] = await server.converse(request("POST", "/feedback", with_more(b""), **headers))
+OTHER_KINDS: list[dict[str, str]] = [
+    {},
+    {"Content_Type": "application/x-www-form-urlencoded"},
+    {"Content_Type": "text/plain"},
+    {"Content_Type": "multipart/form-data; boundary=x"},
+    {"Content_Type": "application/json; charset=bogus"},
+    {"Content_Type": "application/json; charset=utf-16"},
+    {"Content_Type": "application/jsonp"},
+    {"Content_Type": "\xff"},
+    {"Content_Type": JSON, "Content_Encoding": "gzip"},
+    {"Content_Type": JSON, "Content_Encoding": "bogus"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHER_KINDS, ids=str)
+@pytest.mark.parametrize("path", ["/feedback", COMPARE, COMPARE_VOTE])
+async def test_a_body_of_another_kind_is_refused(server: Server, headers: dict[str, str], path: str) -> None:
+    [answer] = await server.converse(request("POST", path, with_more(b""), **headers))
 
     assert answer.error == WRONG_TYPE
 
@@ -270,6 +317,19 @@ async def test_what_is_not_http_is_refused_in_the_same_words(server: Server, sen
     [answer] = await server.converse(sent)
 
     assert answer.error == INVALID
+
+
+@pytest.mark.parametrize("path", [COMPARE, COMPARE_VOTE])
+async def test_the_body_of_a_comparison_has_the_same_limit(server: Server, path: str) -> None:
+    body = b'{"service": "Amazon S4", "winner": "A"}'
+
+    fits, too_large = await server.converse(
+        *(request("POST", path, body.ljust(size), Content_Type=JSON) for size in (MAX_BODY_BYTES, MAX_BODY_BYTES + 1)),
+        answers=2,
+    )
+
+    assert fits.status in (400, 404)
+    assert too_large.error == TOO_LARGE
 
 
 async def test_requests_in_a_row_on_one_connection_are_each_answered_after_an_error_too(server: Server) -> None:

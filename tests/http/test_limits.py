@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service import app as app_module
-from service import feedback as feedback_module
+from service import voting as voting_module
 from service.catalogue import NANOS_PER_DOLLAR
 from service.domain import Vote, VoteResult
 from service.page import Page
@@ -42,7 +42,7 @@ class HeldStore:
 
 
 async def upvotes(server: Server) -> int:
-    tally = (await server.resources.store.tallies()).get(SIMULATED.contributor)
+    tally = (await server.resources.store.aggregates(since_hour="")).contributors.get(SIMULATED.contributor)
     return tally.upvotes if tally else 0
 
 
@@ -207,7 +207,7 @@ async def test_a_vote_that_hangs_is_answered_503_and_counts_once_when_repeated(
 
     with monkeypatch.context() as patched:
         patched.setattr(SqliteStore, "vote", store_and_say_nothing)
-        patched.setattr(feedback_module, "VOTE_SECONDS", 0.1)
+        patched.setattr(voting_module, "VOTE_SECONDS", 0.1)
         first = await server.post_vote(vote)
     cookie = first.headers["Set-Cookie"].partition(";")[0]
 

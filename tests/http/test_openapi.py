@@ -9,6 +9,7 @@ import pytest
 from service.errors import HttpError
 from service.messages import FeedbackRequest
 from tests.http.conftest import SIMULATED, Server
+from tests.http.test_compare import events_in
 
 pytestmark = pytest.mark.slow
 
@@ -160,6 +161,13 @@ def vote(source: str = SIMULATED.source, identity: str = IDENTITY) -> dict[str, 
         ("DELETE", f"/feedback/{IDENTITY}", "/feedback/{sayingId}", None),
         ("DELETE", f"/feedback/{'0' * 32}", "/feedback/{sayingId}", None),
         ("DELETE", "/feedback/nonsense", "/feedback/{sayingId}", None),
+        ("POST", "/compare", "/compare", {"service": "Amazon S3"}),
+        ("POST", "/compare", "/compare", {"service": "Amazon S4"}),
+        ("POST", "/compare", "/compare", None),
+        ("POST", f"/compare/{'0' * 32}/vote", "/compare/{comparisonId}/vote", {"winner": "A"}),
+        ("POST", f"/compare/{'0' * 32}/vote", "/compare/{comparisonId}/vote", {"winner": "E"}),
+        ("POST", "/compare/nonsense/vote", "/compare/{comparisonId}/vote", {"winner": "A"}),
+        ("GET", "/stats", "/stats", None),
         ("PUT", "/sayings", "/sayings", None),
         ("GET", "/models", "/models", None),
         ("GET", "/health/live", "/health/live", None),
@@ -172,7 +180,7 @@ async def test_actual_answers_are_as_described(
 ) -> None:
     await server.known()
 
-    answer = await server.ask(method, path, json=body)
+    answer = await server.ask(method, path, json=body, headers={"Accept": "application/json"})
 
     operation = document["paths"][template].get(method.lower(), document["paths"]["/sayings"]["get"])
     described = operation["responses"].get(str(answer.status), operation["responses"]["default"])
@@ -181,6 +189,27 @@ async def test_actual_answers_are_as_described(
         assert problems(document, schema, answer.json) == []
     if answer.status >= 400:
         assert f"`{answer.json['error']['code']}`" in described["description"]
+
+
+async def test_a_comparison_from_beginning_to_end_is_as_described(server: Server, document: dict[str, Any]) -> None:
+    voter = {"Cookie": f"sayings_voter={'v' * 32}"}
+    stream = await server.ask("POST", "/compare", json={}, headers=voter)
+    events = events_in(stream.body)
+    identity = events[0][1]["comparisonId"]
+
+    voted = await server.ask("POST", f"/compare/{identity}/vote", json={"winner": "A"}, headers=voter)
+    expired = await server.ask("POST", f"/compare/{identity}/vote", json={"winner": "A"})
+
+    content = document["paths"]["/compare"]["post"]["responses"]["200"]["content"]
+    in_words = content["text/event-stream"]["schema"]["description"]
+    named = dict(re.findall(r"`(\w+)` \((\w+)\)", in_words))
+    assert list(named) == ["comparison", "slot", "done", "error"]
+    for name, data in events:
+        assert problems(document, {"$ref": f"#/components/schemas/{named[name]}"}, data) == []
+    operation = document["paths"]["/compare/{comparisonId}/vote"]["post"]
+    for answer in (voted, expired):
+        described = operation["responses"][str(answer.status)]
+        assert problems(document, described["content"]["application/json"]["schema"], answer.json) == []
 
 
 async def test_a_server_that_is_not_ready_answers_as_described(server: Server, document: dict[str, Any]) -> None:

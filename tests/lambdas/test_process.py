@@ -14,7 +14,7 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
-from service import aws_clients, feedback, flow, lambda_handler, lambda_process
+from service import aws_clients, budget, compare, flow, lambda_handler, lambda_process, voting
 from service.errors import ConfigError
 from service.keys import KeyStore
 from service.lambda_handler import Api
@@ -29,6 +29,7 @@ from tests.logging_capture import captured_log
 from tests.support import RecordingListener, model_saying
 
 SAYINGS = Asked("GET", "/sayings")
+COMPARE = Asked("POST", "/compare", b"{}", {"Content_Type": "application/json"})
 COOKIE = {"Cookie": f"sayings_voter={'v' * 32}", "Content_Type": "application/json"}
 
 
@@ -120,7 +121,10 @@ class TestTimeLeft:
         monkeypatch.setattr(flow, "DATABASE_SECONDS", self.LIMIT_SECONDS)
         monkeypatch.setattr(flow, "LIVE_SECONDS", self.LIMIT_SECONDS)
         monkeypatch.setattr(flow, "MODEL_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(feedback, "VOTE_SECONDS", self.LIMIT_SECONDS)
+        monkeypatch.setattr(voting, "VOTE_SECONDS", self.LIMIT_SECONDS)
+        monkeypatch.setattr(budget, "STORE_SECONDS", self.LIMIT_SECONDS)
+        monkeypatch.setattr(compare, "STORE_SECONDS", self.LIMIT_SECONDS)
+        monkeypatch.setattr(compare, "COMPARE_SECONDS", self.LIMIT_SECONDS)
 
     @pytest.fixture(autouse=True)
     def in_time(self) -> Iterator[None]:
@@ -143,9 +147,13 @@ class TestTimeLeft:
 
         status, saying = ask(api, SAYINGS, seconds)
         voted, refusal = ask(api, vote_on(saying, "POSITIVE"), seconds)
+        compared, nothing = ask(api, COMPARE, seconds)
+        counted, unknown = ask(api, Asked("GET", "/stats"), seconds)
 
         assert (status, saying["origin"], saying["degraded"]) == (200, "builtin", "database_timeout")
         assert (voted, refusal["error"]["code"]) == (503, "store_unavailable")
+        assert (compared, nothing["error"]["code"]) == (503, "comparison_unavailable")
+        assert (counted, unknown["error"]["code"]) == (503, "statistics_unavailable")
         assert not events.of(Unexpected)
 
     def test_a_store_that_hangs_beside_the_requests(
@@ -169,6 +177,8 @@ class TestTimeLeft:
 
         assert [each["origin"] for each in answers[:3]] == ["database"] * 3
         assert (answers[3]["origin"], answers[3]["degraded"]) == ("builtin", "live_timeout")
+        status, compared = await asyncio.to_thread(ask, api, COMPARE, 4.0)
+        assert (status, {slot["error"] for slot in compared["slots"]}) == (200, {"timeout"})
         assert not events.of(Unexpected)
 
 
@@ -259,6 +269,7 @@ async def test_an_hour_in_the_freezer_disturbs_nothing(
     # Then pool, keys, models and upkeep go on: the key that has expired meanwhile is fetched, the serves get written
     assert before == ["database", "database", "database", "live", "cache", "live"]
     assert after == ["cache", "cache", "cache", "cache", "cache", "live"]
-    tallies = await asyncio.to_thread(process.run, process.resources.store.tallies(), Remaining())
-    assert sum(tally.serves for tally in tallies.values()) >= 6
+    reading = process.resources.store.aggregates(since_hour="")
+    counted = await asyncio.to_thread(process.run, reading, Remaining())
+    assert sum(tally.serves for tally in counted.contributors.values()) >= 6
     assert not events.of(Unexpected)

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import re
+import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
+from service import compare
 from service.app import listening
 from service.config import Settings
 from service.http import MAX_BODY_BYTES, MAX_TARGET_BYTES
@@ -25,7 +27,7 @@ from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer, converse
 from tests.lambdas.conftest import told_to
 from tests.lambdas.gateway import Asked, Remaining, answer
-from tests.support import RecordingListener, model_saying
+from tests.support import NAMES, RecordingListener, model_saying
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +115,7 @@ def _plain(found: Answer) -> tuple[int, dict[str, str], bytes]:
         headers["set-cookie"] = re.sub("=[A-Za-z0-9_-]{32};", "=VOTER;", headers["set-cookie"], count=1)
     times = rb'"(executionTime|totalExecutionTime|apiLatency|originalLlmTime)":[0-9.]+'
     body = re.sub(times, rb'"\1":TIME', found.body)
+    body = re.sub(rb'"generatedAt":"[^"]+"', b'"generatedAt":TIME', body)
     body = re.sub(rb'"(requestId)":"[0-9a-f]{32}"', rb'"\1":ID', body)
     body = re.sub(rb'"(traceId)":"1-[0-9a-f]{8}-[0-9a-f]{24}"', rb'"\1":ID', body)
     if "set-cookie" in headers:
@@ -137,7 +140,7 @@ async def test_the_first_five_sayings(fronts: dict[str, Ask]) -> None:
     assert [each.json["origin"] for each in answers] == ["database", "database", "database", "live", "cache"]
 
 
-@pytest.mark.parametrize("path", ["/models", "/health/live", "/health/ready", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/models", "/stats", "/health/live", "/health/ready", "/openapi.json"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_what_is_there_to_read(fronts: dict[str, Ask], method: str, path: str) -> None:
     found = await same_answer(fronts, Asked(method, path))
@@ -165,6 +168,32 @@ async def test_a_new_voters_cookie(fronts: dict[str, Ask]) -> None:
 
     attributes = found.headers["Set-Cookie"].split("; ")[1:]
     assert attributes == ["Path=/", "Max-Age=31536000", "HttpOnly", "SameSite=Lax", "Secure"]
+
+
+async def test_the_life_of_a_comparison(fronts: dict[str, Ask], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "_random", Unshuffled())
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "c" * 2 * size)  # of each front's own
+    compare_s3 = Asked("POST", "/compare", b'{"service": "Amazon S3"}', VOTED | {"Accept": "application/json"})
+
+    compared = await same_answer(fronts, compare_s3)
+    answers = [
+        await same_answer(fronts, Asked("POST", f"/compare/{'c' * 32}/vote", b'{"winner": "%b"}' % winner, headers))
+        for winner, headers in [
+            (b"A", VOTED), (b"A", VOTED), (b"tie", VOTED), (b"E", VOTED), (b"A", VOTED | {"Cookie": ""}),
+        ]
+    ]  # fmt: skip
+
+    assert (compared.json["comparisonId"], len(compared.json["slots"])) == ("c" * 32, 4)
+    assert [answer.status for answer in answers] == [200, 200, 200, 400, 409]
+    assert [answer.json["status"] for answer in answers[:3]] == ["recorded", "unchanged", "changed"]
+    assert [slot["model"] for slot in answers[0].json["slots"]] == list(NAMES)
+
+
+class Unshuffled:
+    """Draws the first ones in their order."""
+
+    def sample(self, population: Sequence[Any], k: int) -> list[Any]:
+        return list(population[:k])
 
 
 async def test_text_beyond_ascii(fronts: dict[str, Ask]) -> None:
@@ -197,8 +226,8 @@ ENCODED = [
     *(Asked("GET", f"/models{query}") for query in cases(bad_input.test_parameters_that_nobody_asked_for_are_ignored)),
 ]  # fmt: skip
 BODIES = [
-    Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)
-] + [
+    *(Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)),
+    *(Asked("POST", path, body, VOTED) for path, body in bad_input.WRONG_BODIES),
     Asked("POST", "/feedback", bad_input.padded(MAX_BODY_BYTES), VOTED),
     Asked("POST", "/feedback", bad_input.padded(MAX_BODY_BYTES + 1), VOTED),
 ]
@@ -207,8 +236,9 @@ SOURCES = [
     for source, _ in cases(bad_input.test_a_source_that_names_another_is_a_conflict)
 ]
 KINDS = [
-    Asked("POST", "/feedback", bad_input.with_more(b""), headers)
-    for headers in cases(bad_input.test_a_body_of_another_kind_is_refused)
+    Asked("POST", path, bad_input.with_more(b""), headers)
+    for path in ("/feedback", bad_input.COMPARE, bad_input.COMPARE_VOTE)
+    for headers in bad_input.OTHER_KINDS
 ] + [
     Asked("POST", "/feedback", bad_input.with_more(b""), {"Content_Type": kind, "Cookie": VOTED["Cookie"]})
     for kind in cases(bad_input.test_json_in_utf8_is_taken_however_it_is_announced)

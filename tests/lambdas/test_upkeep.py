@@ -43,8 +43,9 @@ async def put_fresh_sayings(process: LambdaProcess, each: int = 3) -> None:
 
 
 async def serves(process: LambdaProcess) -> int:
-    tallies = await asyncio.to_thread(process.run, process.resources.store.tallies(), Remaining())
-    return sum(tally.serves for tally in tallies.values())
+    reading = process.resources.store.aggregates(since_hour="")
+    counted = await asyncio.to_thread(process.run, reading, Remaining())
+    return sum(tally.serves for tally in counted.contributors.values())
 
 
 async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start: Start) -> None:

@@ -8,10 +8,12 @@ from typing import cast
 import msgspec
 import pytest
 
+from service import calls as calls_module
 from service.aws_services import aws_services
 from service.budget import Budget, spend_window
+from service.calls import CallRecorder
 from service.catalogue import Catalogue, Model
-from service.domain import CallKind, saying_id
+from service.domain import Call, CallKind, saying_id
 from service.errors import (
     BudgetExhausted,
     KeyNotFound,
@@ -38,7 +40,7 @@ from service.secret import Secret
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend, Store
 from service.store.sqlite import SqliteStore
-from telemetry.events import ModelCalled, PriceMissing, SayingsRejected
+from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected
 from tests.bad_store import BadStore
 from tests.llm.vendor import CATALOGUE, MODELS, Vendor
 from tests.support import RecordingListener
@@ -48,6 +50,7 @@ KEY_NAMES = {"anthropic": "claude", "openai": "openai"}
 SERVICES = ("Amazon S3", "AWS Lambda", "Amazon SQS")
 PLENTY = 10**12
 NOW = 1_000_000.0
+COMPARE = CallKind.COMPARE
 
 Make = Callable[..., Gateway]
 
@@ -74,6 +77,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 adapters,
                 key_store,
                 budget,
+                CallRecorder(counting_in, events),
                 events,
                 catalogue=catalogue,
                 key_names=KEY_NAMES,
@@ -347,6 +351,174 @@ async def test_a_model_without_a_price_counts_as_the_dearest_and_is_warned_of(
     with pytest.raises(ModelBadResponse):
         await write(gateway, dearest)
     assert await spent(store) == 2 * as_reserved
+
+
+# --- money for several calls at once ----------------------------------------------------------------------------------
+
+ONE = SERVICES[:1]
+
+
+async def test_several_calls_are_paid_from_what_was_reserved_for_all_of_them(
+    gateway: Gateway, store: SqliteStore
+) -> None:
+    advance = await gateway.reserve(CATALOGUE, ONE)
+    reserved = await spent(store)
+
+    asking = (gateway.write(model, ONE, kind=COMPARE, timeout=20.0, advance=advance) for model in CATALOGUE)
+    written = await asyncio.gather(*asking)
+    booked = await spent(store)
+    await gateway.release(advance)
+
+    assert booked == sum(each.generation.cost_nanos or 0 for each in written) < reserved
+    assert await spent(store) == booked
+
+
+async def test_for_several_calls_there_is_room_for_all_or_for_none(make: Make, store: SqliteStore) -> None:
+    await make().reserve(CATALOGUE, ONE)
+    needed = await spent(store)
+
+    with pytest.raises(BudgetExhausted):
+        await make(cap=2 * needed - 1).reserve(CATALOGUE, ONE)
+
+    assert await spent(store) == needed
+
+
+async def test_a_retry_is_reserved_anew(gateway: Gateway, simulator: Simulator, store: SqliteStore) -> None:
+    simulator.inject(GPT.id, Fault(FaultKind.RESET))  # which may be billed
+    advance = await gateway.reserve([GPT], ONE)
+    worst = await spent(store)
+
+    written = await gateway.write(GPT, ONE, kind=COMPARE, timeout=20.0, advance=advance)
+
+    assert written.generation.cost_nanos is not None
+    assert await spent(store) == worst + written.generation.cost_nanos
+
+
+async def _after_failures(gateway: Gateway, simulator: Simulator) -> None:
+    """The breaker is open, and nothing is in the books."""
+    simulator.inject(GPT.id, Fault(FaultKind.BAD_REQUEST, count=FAILURES_TO_OPEN))
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(ModelError):
+            await write(gateway)
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "error"), [("breaker", ModelBreakerOpen), ("key", KeyNotFound), ("time", ModelTimeout)]
+)
+async def test_what_was_reserved_for_a_call_that_was_not_made_is_given_back(
+    make: Make, simulator: Simulator, store: SqliteStore, obstacle: str, error: type[Exception]
+) -> None:
+    gateway = make(keys=Keys()) if obstacle == "key" else make()
+    if obstacle == "breaker":
+        await _after_failures(gateway, simulator)
+    advance = await gateway.reserve([GPT, HAIKU], ONE)
+
+    with pytest.raises(error):
+        await gateway.write(GPT, ONE, kind=COMPARE, timeout=0.0 if obstacle == "time" else 20.0, advance=advance)
+    assert await spent(store) > 0
+    await gateway.release(advance)
+
+    assert await spent(store) == 0
+
+
+async def test_a_call_that_is_cancelled_while_it_runs_counts_as_spent(
+    gateway: Gateway, simulator: Simulator, store: SqliteStore
+) -> None:
+    simulator.inject(GPT.id, Fault(FaultKind.HANG))
+    advance = await gateway.reserve([GPT], ONE)
+    reserved = await spent(store)
+    asking = asyncio.create_task(gateway.write(GPT, ONE, kind=COMPARE, timeout=20.0, advance=advance))
+    await simulator.until(lambda: simulator.in_flight == 1)
+
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await gateway.release(advance)
+    await simulator.until(lambda: simulator.in_flight == 0)
+
+    assert [call.cancelled for call in simulator.calls] == [True]
+    assert await spent(store) == reserved > 0
+
+
+# --- calls that are billed --------------------------------------------------------------------------------------------
+
+
+async def recorded(store: SqliteStore) -> list[Call]:
+    return [call async for call in store.all_calls()]
+
+
+async def test_a_call_is_recorded_with_what_was_asked_for_and_what_may_be_shown(
+    gateway: Gateway, simulator: Simulator, store: SqliteStore
+) -> None:
+    simulator.inject(GPT.id, Fault(FaultKind.TEXT_ONLY_ONE))
+
+    of_three = await write(gateway)
+    of_one = await gateway.write(GPT, ONE, kind=COMPARE, timeout=20.0)
+
+    expected = [Call(of_three.generation, 3, 1), Call(of_one.generation, 1, 1)]
+    assert sorted(await recorded(store), key=lambda call: -call.asked) == expected
+
+
+@pytest.mark.parametrize("kind", BILLED)
+async def test_an_answer_that_is_no_use_is_recorded_as_such(
+    kind: FaultKind, gateway: Gateway, simulator: Simulator, store: SqliteStore
+) -> None:
+    simulator.inject(GPT.id, Fault(kind))
+
+    with pytest.raises(BILLED[kind]):
+        await write(gateway)
+
+    [call] = await recorded(store)
+    assert (call.asked, call.sayings, call.error_type) == (3, 0, BILLED[kind].__name__)
+    assert call.generation.cost_nanos == await spent(store) > 0
+
+
+@pytest.mark.parametrize("kind", [FaultKind.SERVER_ERROR, FaultKind.BAD_JSON, FaultKind.NOT_FOUND])
+async def test_what_the_vendor_does_not_tell_the_price_of_is_not_recorded(
+    kind: FaultKind, gateway: Gateway, simulator: Simulator, store: SqliteStore
+) -> None:
+    simulator.inject(GPT.id, Fault(kind, count=None))
+
+    with pytest.raises(ModelError):
+        await write(gateway)
+
+    assert await recorded(store) == []
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_call_that_cannot_be_recorded_has_been_made_all_the_same(
+    make: Make, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    monkeypatch.setattr(calls_module, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(store, "record_call", BadStore(hangs=hangs).record_call)
+
+    written = await write(make())
+
+    assert len(written.sayings) == 3
+    assert await spent(store) == written.generation.cost_nanos
+    assert [event.operation for event in events.of(DependencyFailed)] == ["record call"]
+
+
+async def test_the_books_are_completed_although_whoever_asked_has_gone(
+    gateway: Gateway, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, let_go, record = asyncio.Event(), asyncio.Event(), store.record_call
+
+    async def hold(call: Call) -> None:
+        arrived.set()
+        await let_go.wait()
+        await record(call)
+
+    monkeypatch.setattr(store, "record_call", hold)
+    asking = asyncio.create_task(write(gateway))
+    await arrived.wait()
+
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    let_go.set()
+    await gateway.close()
+
+    [call] = await recorded(store)
+    assert (call.sayings, call.generation.cost_nanos) == (3, await spent(store))
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Events as the core emits them, for tests of what becomes of them."""
 
 from telemetry.events import (
+    BallotTaken,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -34,6 +35,7 @@ EVERYTHING: tuple[Event, ...] = (
     SERVED,
     RequestServed("postFeedback", 503, 12.0, "vote_not_stored", "POST", "/feedback"),
     VoteTaken("POSITIVE", "recorded", "gpt-4.1", GENERATION),
+    BallotTaken("winner", "recorded"),
     PoolMeasured("gpt-4.1", 12),
     SpendMeasured(0.25),
     RoundFinished((ModelReport("gpt-4.1", 3, 1500.0), ModelReport("gpt-4.1-mini", 0, 80.0, "ModelTimeout")), 1500.0, 7),

@@ -9,6 +9,8 @@ from rich.console import Console
 from telemetry.console import TraceConsole
 from telemetry.events import (
     AwsCalled,
+    BallotTaken,
+    ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -83,11 +85,27 @@ def test_a_round_and_a_vote_are_told_too() -> None:
     with work():
         round_ = shown(RoundStarted(("gpt-4.1",)), *reports, RoundFinished(reports, 901.0, 1))
     vote = shown(VoteTaken("POSITIVE", "recorded", "gpt-4.1"), RequestServed("postFeedback", 200, 2.0))
+    ballot = shown(BallotTaken("tie", "changed"), RequestServed("postCompareVote", 200, 2.0))
 
     assert round_[0].startswith("round in 901 ms")
     assert "gpt-4.1-mini brought 0  ModelTimeout" in "\n".join(round_)
     assert "RoundSayings 3  gpt-4.1" in "\n".join(round_)
     assert "vote POSITIVE: recorded (gpt-4.1)" in "\n".join(vote)
+    assert "ballot tie: changed" in "\n".join(ballot)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (ComparisonFinished(3, 1, 900.0), "900.00 ms  comparison: 3 answered, 1 failed"),
+        (ComparisonFinished(4, 0, 1.0, replayed=True), "1.00 ms  comparison: 4 answered, 0 failed, shown again"),
+        (ComparisonFinished(1, 3, 80.0, abandoned=True), "80.00 ms  comparison: 1 answered, 3 failed, abandoned"),
+    ],
+)
+def test_a_comparison_tells_how_it_ended(event: ComparisonFinished, line: str) -> None:
+    lines = shown(event, RequestServed("postCompare", 200, 901.0))
+
+    assert lines[1].endswith(line)
 
 
 HOSTILE = "[bold red]x[/] \x1b[2J\x1b]0;title\x07 \u202e\u2066 \r\nGET /forged 200 \x00\x9b31m"

@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 from service.gateway_events import Payload, request_line
 from telemetry import traces
 from telemetry.events import (
+    ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
@@ -201,6 +202,15 @@ def test_a_round_has_failed_when_nobody_brought_anything(reports: list[ModelRepo
 
     assert (not root.status.is_ok) is failed
     assert len(root.events) == sum(1 for report in reports if report.error_type)
+
+
+def test_a_comparison_shown_again_says_why() -> None:
+    (finished,) = kept(ComparisonFinished(4, 0, 2.0, replayed=True), SERVED, ratio=1.0)
+
+    (root,) = SpanMaker(resource_of("test")).spans(finished)
+
+    assert root.attributes is not None
+    assert root.attributes["saying.degraded"] == "budget"
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ async def test_a_live_saying(composition: Composition, receiver: Receiver) -> No
         "CLIENT sqlite reserve_spend",
         f"CLIENT chat {model}",
         "CLIENT sqlite adjust_spend",
+        "CLIENT sqlite record_call",
         "CLIENT sqlite put_sayings",
     ]
     assert root.attributes["saying.origin"] == "live"
@@ -114,6 +115,40 @@ async def test_a_live_saying(composition: Composition, receiver: Receiver) -> No
     }
     gauges = ("PoolSize", "SpendReserved")
     assert {point.temporality for point in receiver.all_points if point.name not in gauges} == {"DELTA"}
+
+
+async def test_a_comparison_is_four_calls_at_once_of_which_one_fails(
+    composition: Composition, receiver: Receiver, simulator: Simulator
+) -> None:
+    simulator.inject("gpt-4.1", Fault(FaultKind.SPEND_LIMIT))
+
+    async with composition.running() as service:
+        compared = await service.ask("POST", "/compare", json={"service": "Amazon S3"})
+
+    root = receiver.root("POST /compare")
+    spans = [span for span in receiver.children(root) if "gen_ai.request.model" in span.attributes]
+    chats = {span.attributes["gen_ai.request.model"]: span for span in spans}
+    assert (compared.status, receiver.tree(root)[0]) == (200, "SERVER POST /compare")
+    assert calls(receiver, root) == sorted(
+        ["CLIENT sqlite reserve_spend"]
+        + [f"CLIENT chat {model}{' FAILED' * (model == 'gpt-4.1')}" for model in MODELS]
+        + ["CLIENT sqlite adjust_spend"] * 4
+        + ["CLIENT sqlite record_call"] * 3
+        + ["CLIENT sqlite put_comparison", "CLIENT sqlite put_sayings"]
+    )
+    assert root.attributes == {
+        "http.request.method": "POST",
+        "http.route": "/compare",
+        "url.path": "/compare",
+        "http.response.status_code": 200,
+        "operation": "postCompare",
+    }
+    assert {chat.attributes["saying.call_kind"] for chat in chats.values()} == {"compare"}
+    assert {model: chat.attributes.get("error.type") for model, chat in chats.items()} == dict.fromkeys(MODELS) | {
+        "gpt-4.1": "ModelSpendLimitReached"
+    }
+    assert root.proto.end_time_unix_nano >= max(chat.proto.end_time_unix_nano for chat in chats.values())
+    assert receiver.totals("TotalExecutionTime") == {("postCompare",): 1}
 
 
 async def test_a_live_saying_that_failed_and_fell_back(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.budget import Budget
+from service.calls import CallRecorder
 from service.catalogue import NANOS_PER_DOLLAR, Catalogue, load_catalogue
 from service.config import Settings
 from service.filling import PoolFiller
@@ -54,6 +55,7 @@ class Instance:
             self.adapters,
             self.key_store,
             Budget(self.store, self.listener, caps=self.caps),
+            CallRecorder(self.store, self.listener),
             self.listener,
             catalogue=self.catalogue,
             key_names=key_names(Settings()),

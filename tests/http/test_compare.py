@@ -1,0 +1,605 @@
+"""Comparisons over the wire: the real server and SDKs, the simulator for the models, SQLite for what is kept."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import anthropic  # noqa: F401 - imported beforehand: it takes seconds
+import openai  # noqa: F401
+import pytest
+from multidict import CIMultiDict
+
+from service import app as app_module
+from service import ballots as ballots_module
+from service import compare as compare_module
+from service.app import listening
+from service.budget import spend_window
+from service.catalogue import NANOS_PER_DOLLAR
+from service.domain import burst_of
+from service.errors import StoreError
+from service.simulator import Fault, FaultKind, Simulator
+from service.store.base import StoredBallot
+from service.store.sqlite import SqliteStore
+from telemetry.events import BallotTaken, ComparisonFinished, Event, ModelCalled, RequestServed, Unexpected
+from tests.http.conftest import Server
+from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request
+from tests.support import NAMES, RecordingListener
+
+pytestmark = pytest.mark.slow
+
+JSON = {"Accept": "application/json"}
+VOTER = {"Cookie": f"sayings_voter={'v' * 32}"}
+OTHER = {"Cookie": f"sayings_voter={'w' * 32}"}
+HAIKU, SONNET, GPT, MINI = NAMES
+HIDDEN = ("claude", "haiku", "sonnet", "gpt", "anthropic", "openai", "latency", "cost", "tokens", "source", "model")
+
+
+async def compare(server: Server, **headers: str) -> Answer:
+    """A comparison as one JSON document, for the voter if nobody else is named."""
+    return await server.ask("POST", "/compare", json={"service": "Amazon S3"}, headers=JSON | VOTER | headers)
+
+
+async def vote(server: Server, compared: Answer, winner: str, **headers: str) -> Answer:
+    path = f"/compare/{compared.json['comparisonId']}/vote"
+    return await server.ask("POST", path, json={"winner": winner}, headers=VOTER | headers)
+
+
+def events_in(body: bytes) -> list[tuple[str, Any]]:
+    """The stream's events, which must be made of nothing else."""
+    assert re.fullmatch(rb"(event: [a-z]+\ndata: [^\n]+\n\n)*", body)
+    return [(name.decode(), json.loads(data)) for name, data in re.findall(rb"event: (.+)\ndata: (.+)\n", body)]
+
+
+async def ballots(server: Server) -> list[StoredBallot]:
+    return [ballot async for ballot in server.resources.store.all_ballots()]
+
+
+def overdrawn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on there is no money."""
+    budget = server.resources.gateway._budget
+    monkeypatch.setattr(budget, "_caps", type(budget._caps)(day=0, hour=0))
+
+
+async def until_told(events: RecordingListener, kind: type[Event]) -> Any:
+    """The first event of that kind, once it is there."""
+    told, emit = asyncio.Event(), events.emit
+
+    def emit_and_tell(event: Event) -> None:
+        emit(event)
+        told.set()
+
+    events.emit = emit_and_tell  # type: ignore[method-assign]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not events.of(kind):
+            told.clear()
+            await told.wait()
+    return events.of(kind)[0]
+
+
+# --- the stream -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_comparison_streams_its_slots_and_tells_nothing_of_who_wrote_them(server: Server) -> None:
+    answer = await server.ask("POST", "/compare", json={"service": "Amazon S3"})
+
+    (first, started), *slots, (last, done) = events_in(answer.body)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream")
+    assert (answer.headers["Cache-Control"], answer.headers["X-Accel-Buffering"]) == ("no-store", "no")
+    assert answer.headers["Set-Cookie"].startswith("sayings_voter=")
+    assert (first, last, [name for name, _ in slots]) == ("comparison", "done", ["slot"] * 4)
+    identity = started["comparisonId"]
+    assert started == {"comparisonId": identity, "service": "Amazon S3", "replayed": False, "slots": list("ABCD")}
+    assert done == {"comparisonId": identity, "votable": True}
+    assert sorted(slot["slot"] for _, slot in slots) == list("ABCD")
+    assert all(list(slot) == ["slot", "saying", "error"] and slot["saying"] for _, slot in slots)
+    assert not [word for word in HIDDEN if word in (answer.body.decode() + repr(answer.headers)).lower()]
+
+
+async def test_a_comparison_is_one_request_with_four_calls(server: Server) -> None:
+    await server.ask("POST", "/compare", json={})
+
+    [served], [finished] = server.events.of(RequestServed), server.events.of(ComparisonFinished)
+    assert (served.operation, served.status, served.error_code, served.route) == ("postCompare", 200, "", "/compare")
+    assert served.total_ms >= finished.total_ms
+    assert {call.model for call in server.events.of(ModelCalled)} == set(NAMES)
+    assert {call.kind for call in server.events.of(ModelCalled)} == {"compare"}
+
+
+async def test_each_slot_comes_as_soon_as_it_is_there(server: Server, simulator: Simulator) -> None:
+    simulator.inject(GPT, Fault(FaultKind.HANG))
+
+    async with streamed(server) as events:
+        names = [await anext(events) for _ in range(4)]
+
+    assert [name for name, _ in names] == ["comparison", "slot", "slot", "slot"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (None, "text/event-stream"),
+        ("*/*", "text/event-stream"),
+        ("text/event-stream", "text/event-stream"),
+        ("Text/Event-Stream, application/json", "text/event-stream"),
+        ("application/json", "application/json"),
+        ("Application/JSON; charset=utf-8", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+    ],
+)
+async def test_the_client_chooses_its_form(server: Server, accept: str | None, content_type: str) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+    skipped = ["Accept"] if accept is None else []
+
+    async with server.client.post(
+        f"{server.url}/compare", json={}, headers=headers, skip_auto_headers=skipped
+    ) as answer:
+        assert answer.headers["Content-Type"] == content_type
+        await answer.read()
+
+
+async def test_one_connection_carries_a_stream_and_what_comes_after_it(server: Server) -> None:
+    asked = request("POST", "/compare", b"{}", Content_Type="application/json")
+    async with connected(server.port) as (reader, writer):
+        writer.write(asked + request("GET", "/health/live"))
+
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readuntil(b"0\r\n\r\n")
+        after = await read_answer(reader)
+
+    assert b"Transfer-Encoding: chunked" in head
+    assert body.count(b"event: ") == 6
+    assert after.status == 200
+
+
+@asynccontextmanager
+async def streamed(server: Server, **headers: str) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    """The events of a comparison as they come; the client goes away at the end of the block."""
+    connection = aiohttp.TCPConnector(force_close=True)
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        aiohttp.ClientSession(connector=connection) as client,
+        client.post(f"{server.url}/compare", json={"service": "Amazon S3"}, headers=VOTER | headers) as answer,
+    ):
+        assert answer.status == 200
+        yield _events_of(answer)
+
+
+async def _events_of(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
+    while event := await answer.content.readuntil(b"\n\n"):
+        [told] = events_in(event)
+        yield told
+
+
+# --- votes ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_vote_reveals_everything(server: Server) -> None:
+    compared = await compare(server)
+
+    voted = await vote(server, compared, "B")
+
+    [stored] = await ballots(server)
+    entries = {entry.slot: entry for entry in stored.comparison.entries}
+    assert compared.json == {
+        "comparisonId": stored.comparison.comparison_id,
+        "service": "Amazon S3",
+        "replayed": False,
+        "votable": True,
+        "slots": [{"slot": slot, "saying": entry.saying, "error": None} for slot, entry in entries.items()],
+    }
+    assert voted.json == {
+        "comparisonId": stored.comparison.comparison_id,
+        "winner": "B",
+        "status": "recorded",
+        "slots": [
+            {
+                "slot": slot,
+                "model": entry.model,
+                "source": f"Generated by {NAMES[entry.model]} (simulated)",
+                "saying": entry.saying,
+                "apiLatency": entry.latency_ms,
+                "tokensUsed": {
+                    "input": entry.generation.usage.input_tokens, "output": entry.generation.usage.output_tokens,
+                },
+                "cost": pytest.approx((entry.generation.cost_nanos or 0) / NANOS_PER_DOLLAR),
+                "error": None,
+            }
+            for slot, entry in entries.items()
+            if entry.generation
+        ],
+    }  # fmt: skip
+    assert {entry.model for entry in entries.values()} == set(NAMES)
+
+
+async def test_one_votes_once_and_may_change_ones_mind(server: Server) -> None:
+    compared = await compare(server)
+
+    statuses = [(await vote(server, compared, winner)).json["status"] for winner in ("A", "A", "tie", "none", "D")]
+
+    assert statuses == ["recorded", "unchanged", "changed", "changed", "changed"]
+    [stored] = await ballots(server)
+    assert (stored.ballot.voter, stored.ballot.winner) == ("v" * 32, "D")
+    assert [event.outcome for event in server.events.of(BallotTaken)] == ["winner", "winner", "tie", "none", "winner"]
+    counted = await server.resources.store.aggregates(since_hour="")
+    assert sum(tally.votes for tally in counted.outcomes.values()) == 1
+
+
+async def test_a_new_voter_may_vote_with_the_cookie_of_the_comparison(server: Server) -> None:
+    compared = await server.ask("POST", "/compare", json={}, headers=JSON)
+
+    voted = await vote(server, compared, "A", Cookie=compared.headers["Set-Cookie"].partition(";")[0])
+
+    assert voted.status == 200
+    assert "Set-Cookie" not in voted.headers
+
+
+@pytest.mark.parametrize("headers", [OTHER, {"Cookie": ""}], ids=["another voter", "no cookie"])
+async def test_nobody_votes_on_what_others_were_shown(server: Server, headers: dict[str, str]) -> None:
+    voted = await vote(server, await compare(server), "A", **headers)
+
+    assert voted.error == (409, "comparison_not_shown")
+    assert not [word for word in NAMES if word in voted.body.decode()]
+
+
+async def test_an_unknown_comparison_is_not_found(server: Server) -> None:
+    voted = await server.ask("POST", f"/compare/{'0' * 32}/vote", json={"winner": "A"}, headers=VOTER)
+
+    assert voted.error == (404, "comparison_not_found")
+
+
+async def test_after_a_day_it_is_too_late(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = await compare(server)
+    monkeypatch.setattr(ballots_module, "SHOWN_SECONDS", 0)
+
+    voted = await vote(server, compared, "A")
+
+    assert voted.error == (409, "comparison_expired")
+
+
+async def test_fifty_equal_votes_at_once_count_once(server: Server) -> None:
+    compared = await compare(server)
+
+    voted = await asyncio.gather(*(vote(server, compared, "A") for _ in range(50)))
+
+    assert sorted(each.json["status"] for each in voted) == ["recorded"] + ["unchanged"] * 49
+
+
+class TestBehindAProxy:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"trusted_proxies": 1}
+
+    async def test_votes_are_counted_by_the_address_that_the_proxy_tells(self, server: Server) -> None:
+        forged, told = ("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "6.6.6.6, 2001:db8:1:2::7")
+        identity = (await compare(server)).json["comparisonId"]
+        headers = CIMultiDict([*VOTER.items(), forged, told])
+
+        await server.ask("POST", f"/compare/{identity}/vote", json={"winner": "A"}, headers=headers)
+        await server.ask("POST", "/feedback", json=await server.known(), headers=headers)
+
+        [stored] = await ballots(server)
+        [voted] = [each.vote async for each in server.resources.store.all_votes()]
+        assert stored.ballot.burst == burst_of("2001:db8:1:2::/64", stored.ballot.cast_at or 0)
+        assert voted.burst == burst_of("2001:db8:1:2::/64", voted.cast_at)
+
+
+async def test_votes_without_a_proxy_are_counted_by_the_connections_address(server: Server) -> None:
+    await server.post_vote(await server.known(), X_Forwarded_For="6.6.6.6")
+
+    [voted] = [each.vote async for each in server.resources.store.all_votes()]
+    assert voted.burst == burst_of("127.0.0.1", voted.cast_at)
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+WORDS = {
+    FaultKind.HANG: "timeout",
+    FaultKind.SLOW_DRIP: "timeout",
+    FaultKind.RESET: "connection_failed",
+    FaultKind.RATE_LIMITED: "rate_limited",
+    FaultKind.SPEND_LIMIT: "spend_limit",
+    FaultKind.UNAUTHORIZED: "key_rejected",
+    FaultKind.NOT_FOUND: "request_rejected",
+    FaultKind.OVERLOADED: "overloaded",
+    FaultKind.TRUNCATED_BODY: "bad_response",
+    FaultKind.BAD_JSON: "bad_response",
+    FaultKind.EMPTY_BODY: "bad_response",
+    FaultKind.REFUSAL: "refused",
+    FaultKind.MAX_TOKENS: "truncated",
+    FaultKind.TEXT_SCRIPT: "bad_response",
+    FaultKind.TEXT_SELF_IDENTIFICATION: "bad_response",
+}
+
+
+@pytest.mark.parametrize("model", [HAIKU, GPT])
+@pytest.mark.parametrize("kind", WORDS)
+async def test_a_slot_that_fails_says_why_and_the_others_stand(
+    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, kind: FaultKind, model: str
+) -> None:
+    monkeypatch.setattr(compare_module, "COMPARE_SECONDS", compare_module.KEEPING_SECONDS + 2.0)
+    simulator.inject(model, Fault(kind, count=None))
+
+    compared = await compare(server)
+
+    [stored] = await ballots(server)
+    [failed] = [entry for entry in stored.comparison.entries if entry.model == model]
+    assert {"slot": failed.slot, "saying": None, "error": WORDS[kind]} in compared.json["slots"]
+    assert (compared.json["votable"], sum(bool(slot["saying"]) for slot in compared.json["slots"])) == (True, 3)
+    refused = await vote(server, compared, failed.slot)
+    revealed = (await vote(server, compared, "tie")).json["slots"]
+    assert refused.error == (409, "slot_not_eligible")
+    assert [slot["apiLatency"] > 0 for slot in revealed if slot["model"] == model] == [True]
+
+
+async def test_a_model_that_is_left_alone_is_not_asked_and_its_money_given_back(
+    server: Server, simulator: Simulator
+) -> None:
+    simulator.inject(GPT, Fault(FaultKind.SPEND_LIMIT))
+    await compare(server)
+
+    compared = await compare(server)
+
+    assert sorted(slot["error"] or "" for slot in compared.json["slots"]) == ["", "", "", "breaker_open"]
+    spent = (await server.resources.store.spend(spend_window(time.time()))).day
+    assert spent == sum(call.cost_nanos or 0 for call in server.events.of(ModelCalled))
+
+
+async def test_when_all_fail_the_client_is_told_so(server: Server, simulator: Simulator) -> None:
+    simulator.inject("*", Fault(FaultKind.BAD_JSON, count=4))
+
+    compared = await compare(server)
+
+    assert (compared.status, compared.json["votable"]) == (200, False)
+    assert {slot["error"] for slot in compared.json["slots"]} == {"bad_response"}
+    assert (await vote(server, compared, "none")).error == (409, "slot_not_eligible")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.TEXT_CRLF, FaultKind.TEXT_BIDI, FaultKind.TEXT_ANSI, FaultKind.TEXT_NUL])
+async def test_no_text_of_a_model_breaks_out_of_its_event(
+    server: Server, simulator: Simulator, kind: FaultKind
+) -> None:
+    simulator.inject("*", Fault(kind, count=4))
+
+    answer = await server.ask("POST", "/compare", json={})
+
+    assert [name for name, _ in events_in(answer.body)] == ["comparison", *["slot"] * 4, "done"]
+
+
+async def fail_to_store(*_: object) -> None:
+    raise StoreError("It is broken.")
+
+
+async def test_what_cannot_be_stored_is_shown_but_cannot_be_voted_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "put_comparison", fail_to_store)
+
+    document = await compare(server)
+    stream = events_in((await server.ask("POST", "/compare", json={})).body)
+
+    assert (document.status, document.json["votable"], len(document.json["slots"])) == (200, False, 4)
+    assert [name for name, _ in stream] == ["comparison", *["slot"] * 4, "done"]
+    assert stream[-1][1]["votable"] is False
+    assert (await vote(server, document, "A")).error == (404, "comparison_not_found")
+
+
+async def test_a_defect_in_between_is_the_streams_last_event(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("the inside")
+
+    monkeypatch.setattr(SqliteStore, "put_comparison", fail)
+
+    stream = await server.ask("POST", "/compare", json={})
+    document = await compare(server)
+
+    *_, (last, data) = events_in(stream.body)
+    assert (stream.status, last, data["error"]["code"], len(data["requestId"])) == (200, "error", "internal_error", 32)
+    assert document.error == (500, "internal_error")
+    assert b"inside" not in stream.body + document.body
+    assert [str(event.error) for event in server.events.of(Unexpected)] == ["the inside"] * 2
+    told = [(event.status, event.error_code) for event in server.events.of(RequestServed)]
+    assert told == [(500, "internal_error")] * 2
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [JSON, {"Accept": "text/event-stream"}], ids=["document", "stream"])
+async def test_over_budget_one_sees_what_others_have_been_shown_and_then_nothing(
+    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]
+) -> None:
+    compared = await compare(server)
+    overdrawn(server, monkeypatch)
+
+    replayed = await server.ask("POST", "/compare", json={}, headers=OTHER | form)
+    voted = await vote(server, compared, "A", **OTHER)
+    none_left = await server.ask("POST", "/compare", json={}, headers=OTHER | form)
+
+    assert replayed.status == 200
+    if form == JSON:
+        assert replayed.json == compared.json | {"replayed": True}
+    else:
+        (_, started), *_, (_, done) = events_in(replayed.body)
+        assert (started["replayed"], done) == (True, {"comparisonId": compared.json["comparisonId"], "votable": True})
+    assert (voted.status, len(simulator.calls)) == (200, 4)
+    assert none_left.error == (503, "comparison_unavailable")
+    assert int(none_left.headers["Retry-After"]) > 0
+
+
+async def test_with_one_model_there_is_nothing_to_compare(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.resources.endpoints._compare, "_models", server.resources.models[:1])
+
+    answer = await compare(server)
+
+    assert answer.error == (503, "nothing_to_compare")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+# --- those who go away, and the end -----------------------------------------------------------------------------------
+
+
+async def leave_a_stream(server: Server, others_run: Awaitable[None]) -> None:
+    async with streamed(server) as events:
+        assert [(await anext(events))[0] for _ in range(2)] == ["comparison", "slot"]
+        await others_run
+
+
+async def leave_a_document(server: Server, others_run: Awaitable[None]) -> None:
+    body = b'{"service": "Amazon S3"}'
+    async with connected(server.port) as (_, writer):
+        writer.write(request("POST", "/compare", body, Content_Type="application/json", Accept="application/json"))
+        await until_told(server.events, ModelCalled)
+        await others_run
+        while len(asking()) > 3:  # noqa: ASYNC110 - what has been told of a call is not yet in the books
+            await asyncio.sleep(0)
+
+
+def asking() -> list[asyncio.Task[Any]]:
+    """The slots that are still open."""
+    return [task for task in asyncio.all_tasks() if "Compare._ask" in repr(task.get_coro())]
+
+
+@pytest.mark.parametrize("leave", [leave_a_stream, leave_a_document])
+async def test_a_client_that_goes_away_stops_the_models_whose_calls_count_as_spent(
+    server: Server, simulator: Simulator, leave: Callable[[Server, Awaitable[None]], Awaitable[None]]
+) -> None:
+    for model in (HAIKU, SONNET, MINI):
+        simulator.inject(model, Fault(FaultKind.HANG))
+    await leave(server, simulator.until(lambda: simulator.in_flight == 3))
+
+    served = await until_told(server.events, RequestServed)
+    await simulator.until(lambda: simulator.in_flight == 0)
+
+    assert (served.operation, served.status, served.error_code) == ("postCompare", 499, "broken_off")
+    assert sorted(call.model for call in simulator.calls if call.cancelled) == sorted([HAIKU, SONNET, MINI])
+    [finished], [answered] = server.events.of(ComparisonFinished), server.events.of(ModelCalled)
+    assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
+    store = server.resources.store
+    [kept] = [each.saying.generation async for each in store.all_sayings() if each.saying.generation]
+    spent = (await store.spend(spend_window(kept.created_at))).hour
+    worst = await server.resources.gateway.reserve(
+        [model for model in server.resources.models if model.id != GPT], ["Amazon S3"]
+    )
+    assert spent == (answered.cost_nanos or 0) + worst.take_rest().amount
+    assert await ballots(server) == []
+    assert not server.events.of(Unexpected)
+
+
+class Held:
+    """Holds up what the store is asked for until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+        self.arrived, self.let_go = asyncio.Event(), asyncio.Event()
+        original = getattr(SqliteStore, method)
+
+        async def hold(*arguments: Any, **options: Any) -> Any:
+            self.arrived.set()
+            await self.let_go.wait()
+            return await original(*arguments, **options)
+
+        monkeypatch.setattr(SqliteStore, method, hold)
+
+
+async def leave_during(held: Held, server: Server, **headers: str) -> None:
+    """Ask for a comparison, and be gone before it has begun."""
+    async with connected(server.port) as (_, writer):
+        writer.write(request("POST", "/compare", b"{}", Content_Type="application/json", **headers))
+        await held.arrived.wait()
+    assert (await server.ask("GET", "/app.js")).status == 200
+    held.let_go.set()
+
+
+@pytest.mark.parametrize("form", [JSON, {}], ids=["document", "stream"])
+async def test_a_client_that_is_gone_before_the_first_event_costs_nothing(
+    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]
+) -> None:
+    await leave_during(Held(monkeypatch, "reserve_spend"), server, **form)
+
+    finished = await until_told(server.events, ComparisonFinished)
+
+    assert (finished.answered, finished.abandoned, list(simulator.calls)) == (0, True, [])
+    assert (await server.resources.store.spend(spend_window(time.time()))).hour == 0
+
+
+async def test_a_client_that_is_gone_before_an_older_comparison_is_shown_is_no_defect(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await compare(server)
+    overdrawn(server, monkeypatch)
+    server.events.events.clear()
+
+    await leave_during(Held(monkeypatch, "show_comparison"), server)
+
+    served = await until_told(server.events, RequestServed)
+    assert (await server.ask("GET", "/health/live")).status == 200
+    assert (served.status, served.error_code) == (499, "broken_off")
+    assert [event.operation for event in server.events.of(RequestServed)] == ["postCompare", "getLive"]
+    assert not server.events.of(Unexpected)
+
+
+async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(
+    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare_module, "COMPARE_SECONDS", compare_module.KEEPING_SECONDS + 1.0)
+    simulator.inject(GPT, Fault(FaultKind.HANG))
+
+    async with listening(server.resources) as url:
+        other = Server(server.resources, server.events, url, server.client)
+        stream = streamed(other)
+        events = await stream.__aenter__()
+        assert (await anext(events))[0] == "comparison"
+
+    assert [(await anext(events))[0] for _ in range(5)] == ["slot"] * 4 + ["done"]
+    await stream.__aexit__(None, None, None)
+
+
+async def test_a_stream_that_does_not_end_is_cut_when_the_server_stops_and_leaves_nothing_behind(
+    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "SHUTDOWN_SECONDS", 0.05)
+    simulator.inject("*", Fault(FaultKind.HANG, count=4))
+
+    async with listening(server.resources) as url:
+        other = Server(server.resources, server.events, url, server.client)
+        stream = streamed(other)
+        events = await stream.__aenter__()
+        assert (await anext(events))[0] == "comparison"
+        await simulator.until(lambda: simulator.in_flight == 4)
+
+    # Not "soon after": whoever closes the store next must find everything put away.
+    assert [event.abandoned for event in server.events.of(ComparisonFinished)] == [True]
+    assert [event.error_code for event in server.events.of(RequestServed)] == ["broken_off"]
+    with pytest.raises((aiohttp.ClientError, asyncio.IncompleteReadError)):
+        await anext(events)
+    await stream.__aexit__(None, None, None)
+
+
+# --- statistics -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_statistics_know_of_comparisons_and_calls(server: Server) -> None:
+    await vote(server, await compare(server), "A")
+
+    answer = await server.ask("GET", "/stats")
+
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.json["comparisons"]["count"] == 1
+    assert answer.json["totals"]["calls"] == 4
+    assert all(model["latency"]["single"]["count"] == 1 for model in answer.json["models"])
+
+
+async def test_statistics_that_cannot_be_read_are_a_503(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise StoreError("It is broken.")
+
+    monkeypatch.setattr(SqliteStore, "aggregates", fail)
+
+    answer = await server.ask("GET", "/stats")
+
+    assert answer.error == (503, "statistics_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0

@@ -1,0 +1,105 @@
+"""Whose address a request has: told by the trusted proxies, whatever the client says of itself."""
+
+import pytest
+
+from service.client_address import client_address
+from service.gateway_events import Payload, request_line
+
+PEER = "192.0.2.1"
+FORGED = "6.6.6.6"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        # Nobody is trusted: whatever the header says is the client's own text.
+        (0, [], PEER),
+        (0, [FORGED], PEER),
+        (0, [f"{FORGED}, 10.0.0.1", "10.0.0.2"], PEER),
+        # One proxy, which is the peer: it has added the client at the right end.
+        (1, ["203.0.113.7"], "203.0.113.7"),
+        (1, [f"{FORGED}, 203.0.113.7"], "203.0.113.7"),
+        (1, [f"{FORGED}, {FORGED},{FORGED} ,203.0.113.7"], "203.0.113.7"),
+        (1, [FORGED, "203.0.113.7"], "203.0.113.7"),
+        (1, [FORGED, f"{FORGED}, 203.0.113.7"], "203.0.113.7"),
+        # Two of them, the further one added by the nearer one.
+        (2, [f"{FORGED}, 203.0.113.7, 198.51.100.2"], "203.0.113.7"),
+        (2, [f"{FORGED}, 203.0.113.7", "198.51.100.2"], "203.0.113.7"),
+        (2, [f"203.0.113.7, {PEER}"], "203.0.113.7"),
+        # Fewer than there should be: somebody has gone around a proxy.
+        (1, [], PEER),
+        (2, ["203.0.113.7"], "203.0.113.7"),
+        (9, ["203.0.113.7, 198.51.100.2"], "203.0.113.7"),
+        # What is no address gives way to the nearest one on our side of it.
+        (1, ["unknown"], PEER),
+        (1, [f"{FORGED}, _hidden"], PEER),
+        (1, [""], PEER),
+        (1, [f"{FORGED}, "], PEER),
+        (1, ["203.0.113.7.8"], PEER),
+        (1, ["203.0.113.256"], PEER),
+        (1, ["2130706433"], PEER),
+        (1, ["203.0.113.7\r\nX: y"], PEER),
+        (1, ["\u0661.2.3.4"], PEER),
+        (1, ["<script>"], PEER),
+        (1, ["x" * 8_000], PEER),
+        (2, [f"{FORGED}, nobody, 198.51.100.2"], "198.51.100.2"),
+        (2, [f"{FORGED}, nobody, nobody"], PEER),
+        # With a port, as some proxies have it.
+        (1, ["203.0.113.7:4711"], "203.0.113.7"),
+        (1, ["[2001:db8:1:2::7]:4711"], "2001:db8:1:2::/64"),
+        (1, ["[2001:db8:1:2::7]"], "2001:db8:1:2::/64"),
+        # IPv6: whoever has one address of a network has all of them; IPv4 in disguise is IPv4.
+        (1, ["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::/64"),
+        (1, ["2001:DB8:1:2::FFFF"], "2001:db8:1:2::/64"),
+        (1, ["fe80::1%eth0"], "fe80::/64"),
+        (1, ["::ffff:203.0.113.7"], "203.0.113.7"),
+        (1, ["[::ffff:203.0.113.7]:4711"], "203.0.113.7"),
+    ],
+)
+def test_the_client_is_counted_from_the_right(proxies: int, forwarded: list[str], expected: str) -> None:
+    assert client_address(PEER, forwarded, trusted_proxies=proxies) == expected
+
+
+@pytest.mark.parametrize("peer", ["", "unix:", "localhost"])
+def test_without_an_address_nobody_can_tell(peer: str) -> None:
+    assert client_address(peer) == ""
+    assert client_address(peer, ["nobody"], trusted_proxies=1) == ""
+
+
+def test_the_neighbours_of_a_network_are_one_and_its_neighbours_are_not() -> None:
+    first, second, third = map(client_address, ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"))
+
+    assert first == second != third
+
+
+@pytest.mark.parametrize("payload", [Payload.V1, Payload.V2])
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, PEER, PEER),
+        (0, f"{FORGED}, {PEER}", PEER),
+        (0, None, PEER),
+        # CloudFront in front of it: API Gateway has added CloudFront, which is its peer, itself.
+        (1, f"203.0.113.7, {PEER}", "203.0.113.7"),
+        (1, f"{FORGED}, 203.0.113.7, {PEER}", "203.0.113.7"),
+        (1, PEER, PEER),
+        (1, None, PEER),
+    ],
+)
+def test_api_gateway_counts_once(payload: Payload, proxies: int, forwarded: str | None, expected: str) -> None:
+    context = (
+        {"http": {"method": "GET", "sourceIp": PEER}} if payload is Payload.V2 else {"identity": {"sourceIp": PEER}}
+    )
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    event = {"httpMethod": "GET", "path": "/", "rawPath": "/", "headers": headers, "requestContext": context}
+
+    request = request_line(event, payload, trusted_proxies=proxies)
+
+    assert request.caller.address == expected
+
+
+@pytest.mark.parametrize("context", [None, 7, {}, {"identity": None}, {"identity": {"sourceIp": 7}}])
+def test_an_event_that_tells_no_address_has_none(context: object) -> None:
+    event = {"httpMethod": "GET", "path": "/", "requestContext": context}
+
+    assert request_line(event, Payload.V1).caller.address == ""

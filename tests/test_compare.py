@@ -1,0 +1,409 @@
+"""Comparisons on fakes: blind, complete whatever fails, never for more money than there is, and nothing left behind."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from itertools import permutations
+
+import msgspec
+import pytest
+
+from service import compare as compare_module
+from service.aws_services import aws_services
+from service.compare import COMPARE_SECONDS, Closed, Compare, Opened, Step
+from service.domain import Ballot, Entry
+from service.errors import (
+    BudgetExhausted,
+    ComparisonUnavailable,
+    InvalidRequest,
+    KeyNotFound,
+    ModelBreakerOpen,
+    ModelRateLimited,
+    ModelTimeout,
+    NothingToCompare,
+    StoreError,
+)
+from service.pool import Pool
+from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
+from tests.fakes import FakeGateway, FakeStore, the_catalogue
+from tests.support import RecordingListener
+
+MODELS = list(the_catalogue())
+HAIKU, MINI = "claude-haiku-4-5", "gpt-4.1-mini"
+NOW = 1_800_000_000.0  # on the hour
+EXHAUSTED = BudgetExhausted("There is no room.")
+
+
+class Parts:
+    """A Compare and what it stands on."""
+
+    def __init__(self, events: RecordingListener) -> None:
+        self.events = events
+        self.store = FakeStore()
+        self.gateway = FakeGateway()
+        self.pool = Pool(ttl=1e9)
+        self.models = MODELS
+        self.now = NOW
+
+    @property
+    def compare(self) -> Compare:
+        return Compare(
+            gateway=self.gateway.as_gateway(),
+            store=self.store.as_store(),
+            pool=self.pool,
+            listener=self.events,
+            models=self.models,
+            simulated=False,
+            clock=lambda: self.now,
+        )
+
+    async def steps(self, voter: str = "ann", wanted: str | None = "Amazon S3") -> list[Step]:
+        return [step async for step in self.compare.run(voter, wanted)]
+
+    async def entries(self) -> dict[str, Entry]:
+        """What has become of each model."""
+        return {step.model: step for step in await self.steps() if isinstance(step, Entry)}
+
+
+@pytest.fixture
+def parts(events: RecordingListener) -> Parts:
+    return Parts(events)
+
+
+async def test_a_comparison_opens_tells_of_every_slot_and_closes(parts: Parts) -> None:
+    opened, *entries, closed = await parts.steps()
+
+    [comparison], [ballot] = parts.store.comparisons, parts.store.ballots
+    identity = comparison.comparison_id
+    assert opened == Opened(identity, "Amazon S3", ("A", "B", "C", "D"), replayed=False)
+    assert closed == Closed(identity, votable=True)
+    assert {id(entry) for entry in entries} == {id(entry) for entry in comparison.entries}
+    assert [entry.slot for entry in comparison.entries] == ["A", "B", "C", "D"]
+    assert {entry.model for entry in comparison.entries} == {model.id for model in MODELS}
+    assert ballot == Ballot(identity, "ann", shown_at=NOW)
+    assert (len(identity), comparison.created_at, comparison.simulated) == (32, NOW, False)
+
+
+async def test_all_models_are_asked_once_in_less_than_the_whole_time_and_paid_from_one_reservation(
+    parts: Parts,
+) -> None:
+    await parts.steps()
+
+    assert sorted(model for model, _ in parts.gateway.asked) == sorted(model.id for model in MODELS)
+    assert all(0 < timeout < COMPARE_SECONDS for _, timeout in parts.gateway.asked)
+    assert [sorted(models) for models in parts.gateway.reserved] == [sorted(model.id for model in MODELS)]
+    assert parts.gateway.released == [0]
+
+
+async def test_what_was_written_is_kept_and_warm(parts: Parts) -> None:
+    entries = await parts.entries()
+
+    assert {saying.text for saying in parts.store.kept} == {entry.saying for entry in entries.values()}
+    assert len(parts.pool) == 4
+
+
+async def test_every_order_of_the_models_comes_up(parts: Parts) -> None:
+    for _ in range(600):
+        await parts.steps()
+
+    orders = {tuple(entry.model for entry in comparison.entries) for comparison in parts.store.comparisons}
+    assert orders == set(permutations(model.id for model in MODELS))
+
+
+async def test_of_many_models_any_four_take_part(parts: Parts) -> None:
+    parts.models = [*MODELS, msgspec.structs.replace(MODELS[0], id="gpt-4.1", display_name="A fifth")]
+
+    for _ in range(100):
+        await parts.steps()
+
+    sources = [{entry.source for entry in comparison.entries} for comparison in parts.store.comparisons]
+    assert {len(comparison.entries) for comparison in parts.store.comparisons} == {4}
+    assert len(set().union(*sources)) == len(MODELS)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+async def test_one_model_alone_is_compared_with_nothing(parts: Parts, count: int) -> None:
+    parts.models = MODELS[:count]
+
+    with pytest.raises(NothingToCompare):
+        await parts.steps()
+
+    assert parts.gateway.reserved == []
+
+
+async def test_two_models_are_enough(parts: Parts) -> None:
+    parts.models = MODELS[:2]
+
+    opened, *entries, closed = await parts.steps()
+
+    assert isinstance(opened, Opened)
+    assert (opened.slots, len(entries)) == (("A", "B"), 2)
+    assert closed == Closed(opened.comparison_id, votable=True)
+
+
+@pytest.mark.parametrize("service", ["Amazon S4", "S3", "amazon s3", " Amazon S3"])
+async def test_a_service_nobody_knows_is_refused_and_costs_nothing(parts: Parts, service: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await parts.steps(wanted=service)
+
+    assert caught.value.details == ("service: unknown",)
+    assert parts.gateway.reserved == []
+
+
+async def test_without_a_wish_it_is_any_service(parts: Parts) -> None:
+    for _ in range(30):
+        await parts.steps(wanted=None)
+
+    services = {comparison.service for comparison in parts.store.comparisons}
+    assert len(services) > 1
+    assert services <= set(aws_services().names)
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def called(error: ModelTimeout | ModelRateLimited) -> ModelTimeout | ModelRateLimited:
+    error.api_time_ms = 80.0
+    return error
+
+
+@pytest.mark.parametrize(
+    ("trouble", "word", "latency_ms", "reported"),
+    [
+        (called(ModelTimeout("It is late.")), "timeout", 80.0, []),
+        (called(ModelRateLimited("Slower.")), "rate_limited", 80.0, []),
+        (ModelTimeout("There was no time left."), "timeout", None, ["ModelTimeout"]),
+        (ModelBreakerOpen("Not now."), "breaker_open", None, ["ModelBreakerOpen"]),
+        (KeyNotFound("There is none."), "key_not_found", None, []),
+        (EXHAUSTED, "budget", None, []),
+        (StoreError("It is broken."), "database_error", None, []),
+        (RuntimeError("a defect"), "unexpected", None, []),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_slot_that_fails_says_why_and_the_others_stand(
+    parts: Parts, trouble: Exception, word: str, latency_ms: float | None, reported: list[str]
+) -> None:
+    parts.gateway.troubles[HAIKU] = trouble
+
+    entries = await parts.entries()
+
+    failed = entries.pop(HAIKU)
+    assert (failed.saying, failed.error, failed.latency_ms, failed.generation) == (None, word, latency_ms, None)
+    assert all(entry.saying and entry.error is None for entry in entries.values())
+    assert [event.error_type for event in parts.events.of(DependencyFailed)] == reported
+    assert [event.error for event in parts.events.of(Unexpected)] == [trouble] * (word == "unexpected")
+    assert parts.gateway.released == [1]
+    [finished] = parts.events.of(ComparisonFinished)
+    assert (finished.answered, finished.failed, finished.replayed, finished.abandoned) == (3, 1, False, False)
+
+
+async def test_what_may_not_be_shown_is_a_failure_that_cost_something(parts: Parts) -> None:
+    parts.gateway.rejected = True
+
+    entries = await parts.entries()
+
+    assert {(entry.saying, entry.error) for entry in entries.values()} == {(None, "bad_response")}
+    assert all(entry.generation and entry.latency_ms for entry in entries.values())
+
+
+async def test_when_all_fail_there_is_nothing_to_vote_on(parts: Parts) -> None:
+    parts.gateway.trouble = called(ModelTimeout("It is late."))
+
+    steps = await parts.steps()
+
+    assert steps[-1] == Closed(parts.store.comparisons[0].comparison_id, votable=False)
+    assert parts.store.kept == []
+
+
+async def test_one_saying_alone_is_not_to_be_voted_on(parts: Parts) -> None:
+    parts.gateway.troubles = {model.id: ModelBreakerOpen("Not now.") for model in MODELS[1:]}
+
+    assert (await parts.steps())[-1] == Closed(parts.store.comparisons[0].comparison_id, votable=False)
+
+
+async def test_two_models_may_write_the_same(parts: Parts) -> None:
+    parts.gateway.text = "Amazon S3 is a cellar that never asks what you keep in it."
+
+    entries = await parts.entries()
+
+    assert {entry.saying for entry in entries.values()} == {parts.gateway.text}
+    assert len(parts.pool) == 1
+
+
+@pytest.mark.parametrize("failure", ["fails", "hangs"])
+async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    monkeypatch.setattr(compare_module, "STORE_SECONDS", 0.01)
+    parts.store.trouble = StoreError("It is broken.") if failure == "fails" else None
+    parts.store.hangs = failure == "hangs"
+
+    _, *entries, closed = await parts.steps()
+
+    assert [entry.saying is not None for entry in entries if isinstance(entry, Entry)] == [True] * 4
+    assert isinstance(closed, Closed)
+    assert not closed.votable
+    assert {event.operation for event in parts.events.of(DependencyFailed)} == {"put comparison", "put sayings"}
+    assert len(parts.pool) == 0  # a vote on what is not stored would be refused
+
+
+async def test_what_lands_first_is_told_first(parts: Parts) -> None:
+    parts.gateway.hanging = {HAIKU}
+
+    async with aclosing(parts.compare.run("ann")) as run:
+        told = [await anext(run) for _ in range(4)]
+
+    assert [step.model for step in told if isinstance(step, Entry) and step.model == HAIKU] == []
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+async def test_over_budget_a_comparison_that_is_new_to_the_voter_is_shown_once(parts: Parts) -> None:
+    first = await parts.steps("ann")
+    parts.gateway.unreservable = EXHAUSTED
+
+    replayed = await parts.steps("bob")
+
+    opened, *entries, closed = replayed
+    [comparison] = parts.store.comparisons
+    assert opened == Opened(comparison.comparison_id, "Amazon S3", ("A", "B", "C", "D"), replayed=True)
+    assert tuple(entries) == comparison.entries
+    assert closed == first[-1]
+    assert parts.store.ballots[-1] == Ballot(comparison.comparison_id, "bob", shown_at=NOW)
+    assert [event.replayed for event in parts.events.of(ComparisonFinished)] == [False, True]
+    for voter in ("ann", "bob"):
+        with pytest.raises(ComparisonUnavailable):
+            await parts.steps(voter)
+
+
+async def test_over_budget_only_the_service_that_is_wanted_is_shown(parts: Parts) -> None:
+    await parts.steps(wanted="Amazon S3")
+    parts.gateway.unreservable = EXHAUSTED
+
+    with pytest.raises(ComparisonUnavailable):
+        await parts.steps("bob", wanted="AWS Lambda")
+
+    assert await parts.steps("bob", wanted=None)
+
+
+@pytest.mark.parametrize(("past_the_hour", "wait"), [(0.0, 3600), (0.9, 3600), (3599.5, 1)])
+async def test_with_nothing_left_to_show_one_may_ask_again_in_the_next_hour(
+    parts: Parts, past_the_hour: float, wait: int
+) -> None:
+    parts.gateway.unreservable = EXHAUSTED
+    parts.now += past_the_hour
+
+    with pytest.raises(ComparisonUnavailable) as caught:
+        await parts.steps()
+
+    assert caught.value.retry_after == wait
+
+
+async def test_when_no_money_can_be_counted_nobody_is_asked(parts: Parts) -> None:
+    parts.gateway.unreservable = StoreError("It is broken.")
+
+    with pytest.raises(ComparisonUnavailable):
+        await parts.steps()
+
+    assert parts.gateway.asked == []
+
+
+async def test_a_store_that_fails_has_nothing_to_replay(parts: Parts) -> None:
+    parts.gateway.unreservable = EXHAUSTED
+    parts.store.trouble = StoreError("It is broken.")
+
+    with pytest.raises(ComparisonUnavailable) as caught:
+        await parts.steps()
+
+    assert caught.value.retry_after == 2
+    assert [event.operation for event in parts.events.of(DependencyFailed)] == ["replay comparison"]
+
+
+# --- those who go away ------------------------------------------------------------------------------------------------
+
+
+def others() -> set[asyncio.Task[object]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def close_it(run: AsyncGenerator[Step, None]) -> None:
+    await run.aclose()
+
+
+async def cancel_it(run: AsyncGenerator[Step, None]) -> None:
+    waiting = asyncio.ensure_future(anext(run))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert waiting.cancelled()
+
+
+@pytest.mark.parametrize("leave", [close_it, cancel_it])
+async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
+    parts: Parts, leave: Callable[[AsyncGenerator[Step, None]], asyncio.Future[None]]
+) -> None:
+    parts.gateway.hanging = {model.id for model in MODELS[1:]}
+    compare = parts.compare
+    run = compare.run("ann")
+    told = [await anext(run) for _ in range(2)]
+    assert len(parts.gateway.asked) == 4
+
+    await leave(run)
+
+    assert others() == set()
+    assert [step.model for step in told if isinstance(step, Entry)] == [MODELS[0].id]
+    assert [saying.model for saying in parts.store.kept] == [MODELS[0].id]
+    assert parts.store.comparisons == []
+    assert parts.gateway.released == [0]  # nobody knows what the calls that ran have cost
+    [finished] = parts.events.of(ComparisonFinished)
+    assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
+
+
+async def test_calls_that_had_not_begun_are_given_back(parts: Parts) -> None:
+    run = parts.compare.run("ann")
+    await anext(run)
+
+    await run.aclose()
+
+    assert (parts.gateway.asked, parts.gateway.released) == ([], [4])
+    assert others() == set()
+
+
+async def test_what_has_landed_but_was_not_told_is_kept_too(parts: Parts) -> None:
+    parts.gateway.hanging = {MINI}
+    run = parts.compare.run("ann")
+    await anext(run)
+    await anext(run)
+
+    await run.aclose()
+
+    assert len(parts.store.kept) == 3
+
+
+async def test_what_is_to_be_kept_is_kept_although_the_patience_of_the_caller_ends(parts: Parts) -> None:
+    parts.gateway.hanging = {MINI}
+    parts.store.hangs = True
+    compare = parts.compare
+    run = compare.run("ann")
+    await anext(run)
+    await anext(run)
+    leaving = asyncio.ensure_future(run.aclose())
+    await parts.store.until_asked()
+
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert others() != set()
+    await compare.close()
+
+    assert others() == set()
+    assert [event.abandoned for event in parts.events.of(ComparisonFinished)] == [True]
+
+
+async def test_what_keeping_takes_is_not_the_models_time(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_module, "COMPARE_SECONDS", compare_module.KEEPING_SECONDS)
+
+    await parts.steps()
+
+    assert all(timeout <= 0 for _, timeout in parts.gateway.asked)
