@@ -1,7 +1,12 @@
-"""The API alone, for containers: `python -m service`. Rounds are run by `python -m workers` elsewhere."""
+"""The API alone, for containers: `python -m service`. Rounds are run by `python -m workers` elsewhere.
 
+With a command it does that instead and ends: `python -m service export --help`.
+"""
+
+import argparse
 import os
 
+from service import commands
 from service.app import listening
 from service.background import running
 from service.config import Settings
@@ -12,6 +17,13 @@ from telemetry.setup import open_telemetry
 
 
 async def main(settings: Settings) -> int:
+    parser = argparse.ArgumentParser(prog="python -m service", description="Serves the API, or carries a command out.")
+    commands.add_to(parser)
+    arguments = parser.parse_args()
+    return await (commands.carry_out(arguments, settings) if arguments.command else serve(settings))
+
+
+async def serve(settings: Settings) -> int:
     stop = stop_signal()
     async with (
         open_telemetry(os.environ, show_traces=settings.trace == "on") as telemetry,

@@ -1,0 +1,180 @@
+"""Everything that was voted, written and asked, as rows for analysts: `python -m service export votes --format csv`.
+
+Whoever wants to check the statistics can compute them again from these rows. They are streamed: memory does not grow
+with their number. Voters appear as hashes: who knows a voter's own id could vote in their name.
+"""
+
+import csv
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Protocol, TextIO
+
+import msgspec
+
+from service.domain import Call, Generation
+from service.store.base import Store, StoredBallot, StoredSaying, StoredVote
+
+# What a spreadsheet takes for the beginning of a formula; and what models write is anybody's text.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Row = Mapping[str, Any]
+
+
+class Export(StrEnum):
+    """What can be exported: comparisons are a row for every voter they were shown to."""
+
+    VOTES = "votes"
+    SAYINGS = "sayings"
+    COMPARISONS = "comparisons"
+    CALLS = "calls"
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class Writer(Protocol):
+    """Takes one row after the other."""
+
+    def __call__(self, row: Row) -> None: ...
+
+
+def rows(store: Store, what: Export) -> AsyncIterator[Row]:
+    """All rows of a kind: moments are ISO 8601 in UTC, times milliseconds, costs billionths of a US dollar."""
+    match what:
+        case Export.VOTES:
+            return _each(store.all_votes(), _vote_row)
+        case Export.SAYINGS:
+            return _each(store.all_sayings(), _saying_row)
+        case Export.COMPARISONS:
+            return _each(store.all_ballots(), _ballot_row)
+        case Export.CALLS:
+            return _each(store.all_calls(), _call_row)
+
+
+def writer(out: TextIO, form: Format) -> Writer:
+    """Writes rows to a text file, for CSV with a line of names before the first."""
+    return _csv_writer(out) if form is Format.CSV else _jsonl_writer(out)
+
+
+def _jsonl_writer(out: TextIO) -> Writer:
+    encode = msgspec.json.Encoder().encode
+
+    def write(row: Row) -> None:
+        out.write(encode(row).decode() + "\n")
+
+    return write
+
+
+def _csv_writer(out: TextIO) -> Writer:
+    table = csv.writer(out)
+    has_head = False
+
+    def write(row: Row) -> None:
+        nonlocal has_head
+        if not has_head:
+            table.writerow(row)
+            has_head = True
+        table.writerow(map(_cell, row.values()))
+
+    return write
+
+
+def _cell(value: Any) -> Any:
+    """A value as a spreadsheet's cell: lists as JSON, and nothing that it would compute."""
+    if isinstance(value, list):
+        return msgspec.json.encode(value).decode()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+async def _each(items: AsyncIterator[Any], to_row: Callable[[Any], Row]) -> AsyncIterator[Row]:
+    async for item in items:
+        yield to_row(item)
+
+
+def _vote_row(stored: StoredVote) -> Row:
+    vote = stored.vote
+    return {
+        "saying_id": vote.saying_id,
+        "voter": _pseudonym(vote.voter),
+        "feedback_type": vote.feedback_type,
+        "contributor": stored.contributor,
+        "first_cast_at": _moment(stored.first_cast_at),
+        "cast_at": _moment(vote.cast_at),
+        "burst": vote.burst,
+        "claimed_execution_ms": vote.claimed_execution_ms,
+        "claimed_cached": vote.claimed_cached,
+    }
+
+
+def _saying_row(stored: StoredSaying) -> Row:
+    saying = stored.saying
+    return {
+        "saying_id": saying.saying_id,
+        "saying": saying.text,
+        "services": list(saying.services),
+        "source": saying.source,
+        "contributor": saying.contributor,
+        "upvotes": stored.upvotes,
+        "downvotes": stored.downvotes,
+        **_generation_columns(saying.generation),
+    }
+
+
+def _ballot_row(stored: StoredBallot) -> Row:
+    ballot, comparison = stored.ballot, stored.comparison
+    outcome = comparison.outcome(ballot.winner or "")
+    return {
+        "comparison_id": comparison.comparison_id,
+        "service": comparison.service,
+        "simulated": comparison.simulated,
+        "created_at": _moment(comparison.created_at),
+        "voter": _pseudonym(ballot.voter),
+        "shown_at": _moment(ballot.shown_at),
+        "cast_at": _moment(ballot.cast_at),
+        "winner": ballot.winner,
+        "result": outcome.result or None,
+        "contributors": list(outcome.contributors),
+        "burst": ballot.burst,
+        "slots": msgspec.to_builtins(list(comparison.entries)),
+    }
+
+
+def _call_row(call: Call) -> Row:
+    return {
+        "contributor": call.contributor,
+        "asked": call.asked,
+        "sayings": call.sayings,
+        "error_type": call.error_type,
+        **_generation_columns(call.generation),
+    }
+
+
+def _generation_columns(made: Generation | None) -> Row:
+    """The columns of a generation; all empty for what a person wrote."""
+    usage = made and made.usage
+    return {
+        "generation_id": made and made.generation_id,
+        "model": made and made.model,
+        "vendor": made and made.vendor,
+        "kind": made and made.kind,
+        "simulated": made and made.simulated,
+        "prompt_version": made and made.prompt_version,
+        "created_at": made and _moment(made.created_at),
+        "latency_ms": made and made.latency_ms,
+        "input_tokens": usage and usage.input_tokens,
+        "output_tokens": usage and usage.output_tokens,
+        "cached_input_tokens": usage and usage.cached_input_tokens,
+        "cost_nanos": made and made.cost_nanos,
+    }
+
+
+def _pseudonym(voter: str) -> str:
+    return hashlib.sha256(voter.encode()).hexdigest()[:32]
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,291 @@
+"""What analysts get: every row, from both stores, and the statistics once more from nothing but these rows."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.domain import (
+    Ballot,
+    Call,
+    CallShape,
+    Comparison,
+    Entry,
+    FeedbackType,
+    Outcome,
+    Saying,
+    Vote,
+    burst_of,
+    model_source,
+    saying_id,
+)
+from service.export import Export, Format, rows, writer
+from service.statistics.answer import StatsAnswer
+from service.statistics.histogram import bucket_of
+from service.statistics.report import report
+from service.store.base import Aggregates, CallTally, OutcomeTally, Store, Tally
+from service.store.sqlite import SqliteStore
+from tests.fakes import the_catalogue
+from tests.support import NAMES, model_saying
+
+ROOT = Path(__file__).parent.parent
+NOON = 1_800_014_400.0
+HOUR = "2027-01-15T12"
+LIMIT = 13
+
+
+async def play(store: Store) -> None:
+    """A little of everything: four models, changed and withdrawn votes, a burst, comparisons, useless calls."""
+    sayings = [
+        model_saying(f"{name} is about Amazon S3 and number {n}", model=name) for name in NAMES for n in range(3)
+    ]
+    await store.put_sayings([*sayings, Saying(saying_id("by hand"), "by hand", ("Amazon S3",), "From the collection")])
+    for n, saying in enumerate(sayings):
+        await record(store, saying, n)
+        for voter in range(n + 2):
+            await store.vote(vote(saying, f"voter {voter}", voter % 3 != 0, address=f"home of {voter}"))
+        await store.vote(vote(saying, "voter 0", True, address="elsewhere"))
+        await store.withdraw_vote(saying.saying_id, "voter 1")
+        for bot in ("left", "right"):
+            await store.vote(vote(saying, f"{bot} bot {n}", False, address="the farm"))
+    for n in range(8):
+        await compare(store, n)
+
+
+def vote(saying: Saying, voter: str, liked: bool, *, address: str) -> Vote:
+    opinion = FeedbackType.POSITIVE if liked else FeedbackType.NEGATIVE
+    return Vote(saying.saying_id, voter, opinion, NOON, burst_of(address, NOON))
+
+
+async def record(store: Store, saying: Saying, n: int) -> None:
+    assert saying.generation is not None
+    await store.record_call(
+        Call(saying.generation, asked=1 + 2 * (n % 2), sayings=n % 3, error_type="" if n % 5 else "ModelRefused")
+    )
+
+
+async def compare(store: Store, n: int) -> None:
+    sources = [model_source(display_name, simulated=False) for display_name in NAMES.values()]
+    entries = tuple(
+        Entry(slot, model, source, None if (slot, n) == ("D", 3) else "a saying", None, 900.0, None)
+        for slot, model, source in zip("ABCD", NAMES, sources, strict=True)
+    )
+    comparison = Comparison(f"{n:032x}", "Amazon S3", False, NOON + n, entries)
+    await store.put_comparison(comparison, Ballot(comparison.comparison_id, "ann", NOON))
+    if n:
+        winner = ("A", "B", "C", "tie", "none", "A", "B", "A")[n]
+        ballot = Ballot(comparison.comparison_id, "ann", NOON, winner, NOON, burst_of("ann's", NOON))
+        await store.cast_ballot(comparison, ballot)
+
+
+async def exported(store: Store, what: Export) -> list[dict[str, Any]]:
+    """The rows of a kind as somebody reads them from the file."""
+    out = io.StringIO()
+    write = writer(out, Format.JSONL)
+    async for row in rows(store, what):
+        write(row)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+class Recount:
+    """The aggregates from the rows alone. Serves leave no rows: they are what the store says."""
+
+    def __init__(self, exports: dict[Export, list[dict[str, Any]]]) -> None:
+        self._votes = exports[Export.VOTES]
+        self._ballots = [ballot for ballot in exports[Export.COMPARISONS] if ballot["winner"]]
+        self._calls = exports[Export.CALLS]
+        self._services = {saying["saying_id"]: saying["services"] for saying in exports[Export.SAYINGS]}
+        sizes = Counter(row["burst"] for row in [*self._votes, *self._ballots])
+        self._bursts = {burst for burst, size in sizes.items() if size > LIMIT and burst}
+
+    def aggregates(self) -> Aggregates:
+        return Aggregates(
+            contributors=self._tallies(lambda vote: [vote["contributor"]], filtering=True),
+            services=self._tallies(
+                lambda vote: [(service, vote["contributor"]) for service in self._services[vote["saying_id"]]]
+            ),
+            hours=self._tallies(lambda vote: [(vote["first_cast_at"][:13], vote["contributor"])]),
+            calls=self._call_tallies(),
+            outcomes=self._outcomes(),
+        )
+
+    def _tallies(self, keys: Callable[[dict[str, Any]], list[Any]], *, filtering: bool = False) -> dict[Any, Tally]:
+        counts: defaultdict[Any, Counter[str]] = defaultdict(Counter)
+        for vote in self._votes:
+            column = {"POSITIVE": "upvotes", "NEGATIVE": "downvotes"}[vote["feedback_type"]]
+            for key in keys(vote):
+                counts[key][column] += 1
+                if filtering and vote["burst"] in self._bursts:
+                    counts[key][f"aside_{column}"] += 1
+        return {key: Tally(**columns) for key, columns in counts.items()}
+
+    def _call_tallies(self) -> dict[tuple[str, CallShape], CallTally]:
+        grouped: defaultdict[tuple[str, CallShape], list[dict[str, Any]]] = defaultdict(list)
+        for call in self._calls:
+            shape = CallShape.SINGLE if call["asked"] == 1 else CallShape.ROUND
+            grouped[call["contributor"], shape].append(call)
+        return {key: _call_tally(calls) for key, calls in grouped.items()}
+
+    def _outcomes(self) -> dict[Outcome, OutcomeTally]:
+        grouped: defaultdict[Outcome, list[dict[str, Any]]] = defaultdict(list)
+        for ballot in self._ballots:
+            grouped[Outcome(tuple(ballot["contributors"]), ballot["result"])].append(ballot)
+        return {
+            outcome: OutcomeTally(len(ballots), sum(ballot["burst"] in self._bursts for ballot in ballots))
+            for outcome, ballots in grouped.items()
+        }
+
+
+def _call_tally(calls: list[dict[str, Any]]) -> CallTally:
+    good = [call["latency_ms"] for call in calls if not call["error_type"]]
+    return CallTally(
+        latencies=Counter(map(bucket_of, good)),
+        latency_ms=sum(good),
+        billed=len(calls),
+        unpriced=sum(call["cost_nanos"] is None for call in calls),
+        sayings=sum(call["sayings"] for call in calls),
+        input_tokens=sum(call["input_tokens"] for call in calls),
+        output_tokens=sum(call["output_tokens"] for call in calls),
+        cost_nanos=sum(call["cost_nanos"] or 0 for call in calls),
+    )
+
+
+def answer(aggregates: Aggregates) -> StatsAnswer:
+    catalogue = the_catalogue()
+    return report(aggregates, catalogue, catalogue, simulated=False, now=NOON + 60, burst_limit=LIMIT)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """A store in which fourteen votes from one address are a burst."""
+    store = await SqliteStore.open(tmp_path / "sayings.db", burst_limit=LIMIT)
+    yield store
+    await store.close()
+
+
+async def test_the_statistics_can_be_computed_again_from_what_is_exported(store: SqliteStore) -> None:
+    await play(store)
+
+    exports = {what: await exported(store, what) for what in Export}
+
+    shown = answer(await store.aggregates(since_hour=HOUR))
+    assert answer(Recount(exports).aggregates()) == shown
+    assert shown.totals.raw.votes > shown.totals.filtered.votes > 0
+    assert {size: len(rows) for size, rows in exports.items()} == await store.sizes()
+
+
+class TestCsv:
+    def test_every_row_has_the_columns_that_the_first_line_names(self) -> None:
+        out = io.StringIO()
+        write = writer(out, Format.CSV)
+
+        write({"saying": 'so "quoted", it is', "services": ["Amazon S3", "AWS Lambda"], "cost_nanos": None})
+
+        head, row = csv.reader(io.StringIO(out.getvalue()))
+        assert head == ["saying", "services", "cost_nanos"]
+        assert row == ['so "quoted", it is', '["Amazon S3","AWS Lambda"]', ""]
+
+    @pytest.mark.parametrize("hostile", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+    def test_a_spreadsheet_is_given_nothing_to_compute(self, hostile: str) -> None:
+        out = io.StringIO(newline="")
+
+        writer(out, Format.CSV)({"saying": hostile})
+
+        assert next(csv.DictReader(io.StringIO(out.getvalue(), newline="")))["saying"] == f"'{hostile}"
+
+
+async def test_no_export_gives_a_voter_away(store: SqliteStore) -> None:
+    await play(store)
+
+    for what in Export:
+        assert not [row for row in await exported(store, what) if "voter 0" in str(row) or "'ann'" in str(row)]
+
+
+async def test_memory_does_not_grow_with_the_number_of_rows(store: SqliteStore) -> None:
+    peaks = []
+    for size in (2_000, 20_000):
+        await store.put_sayings([model_saying(f"saying {n} of {size} on Amazon S3") for n in range(size)])
+        write = writer(Nowhere(), Format.JSONL)
+
+        tracemalloc.start()
+        async for row in rows(store, Export.SAYINGS):
+            write(row)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+class Nowhere(io.StringIO):
+    """Forgets what is written to it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@pytest.mark.slow
+class TestCommand:
+    async def test_it_writes_a_file_and_says_how_much(self, store: SqliteStore, tmp_path: Path) -> None:
+        await play(store)
+
+        done = run("export", "votes", "--format", "jsonl", "--output", "votes.jsonl", cwd=tmp_path)
+
+        lines = (tmp_path / "votes.jsonl").read_text().splitlines()
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == f"{len(lines)} rows of votes from sqlite:///sayings.db\n"
+
+    async def test_whoever_has_read_enough_may_hang_up(self, store: SqliteStore, tmp_path: Path) -> None:
+        await store.put_sayings([model_saying(f"saying {n} on Amazon S3") for n in range(5_000)])
+
+        done = shell(f"{sys.executable} -m service export sayings | head -n 1", cwd=tmp_path)
+
+        assert done.stdout.startswith("saying_id,")
+        assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize(
+        ("files", "reason"),
+        [
+            ((), "is needed: there is none here"),
+            (("sayings.db", "sayings-simulated.db"), "is needed: sayings.db and sayings-simulated.db are both here"),
+        ],
+    )
+    def test_it_asks_which_store_is_meant(self, files: tuple[str, ...], reason: str, tmp_path: Path) -> None:
+        for file in files:
+            (tmp_path / file).touch()
+
+        done = run("export", "votes", cwd=tmp_path)
+
+        assert (done.returncode, done.stderr) == (2, f"Cannot start. SAYINGS_STORE: {reason}\n")
+
+    async def test_bursts_can_be_reviewed_by_another_limit(self, store: SqliteStore, tmp_path: Path) -> None:
+        await play(store)
+        before = (await store.aggregates(since_hour=HOUR)).contributors
+
+        done = run("review-bursts", cwd=tmp_path, SAYINGS_BURST_VOTES="1000")
+
+        after = (await store.aggregates(since_hour=HOUR)).contributors
+        assert done.returncode == 0
+        assert sum(tally.aside_downvotes for tally in before.values()) > 0
+        assert sum(tally.aside_downvotes for tally in after.values()) == 0
+
+
+def run(*arguments: str, cwd: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "service", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment(**settings), capture_output=True, text=True)
+
+
+def shell(command: str, *, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, shell=True, cwd=cwd, env=environment(), capture_output=True, text=True)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], **settings}
