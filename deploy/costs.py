@@ -41,10 +41,13 @@ CLOUDFRONT_GB_STEPS = ((10e3, 0.085), (40e3, 0.080), (100e3, 0.060), (350e3, 0.0
 # --- Assumptions: nobody has measured these ---------------------------------------------------------------------------
 
 VOTE_SHARE, OTHER_SHARE = 0.05, 0.01  # of all requests; the rest is GET /sayings
+COMPARE_SHARE = 0.002  # comparisons, and again as many votes on them
+FRESH_COMPARISONS = 2_000  # a day, which is about what the cap pays for; the others are replayed
 VOTES = {"vote": 0.90, "vote changed": 0.05, "vote taken back": 0.05}
 PEAK = 3.0  # times the day's average
 LAMBDA_GB = 1.0  # as template.yaml has it
 WARM_SECONDS, DATABASE_SECONDS, VOTE_SECONDS, LIVE_SECONDS, COLD_SECONDS = 0.005, 0.015, 0.030, 1.5, 1.5
+COMPARE_SECONDS = 4.0  # until the slowest of four models has answered
 SPARE = 2.0  # environments there are for each that is busy
 LEAST_ENVIRONMENTS = 3
 ENVIRONMENT_HOURS = 2.0  # how long Lambda keeps one
@@ -70,6 +73,14 @@ class Load:
         return self.requests * VOTE_SHARE
 
     @property
+    def comparisons(self) -> float:
+        return self.requests * COMPARE_SHARE
+
+    @property
+    def fresh_comparisons(self) -> float:
+        return min(self.comparisons, FRESH_COMPARISONS)
+
+    @property
     def rate(self) -> float:
         return self.requests / SECONDS_A_DAY
 
@@ -93,7 +104,8 @@ class Load:
 
     @property
     def warm(self) -> float:
-        return self.requests - self.votes - self.requests * OTHER_SHARE - 4 * self.cold_starts
+        others = self.votes + 2 * self.comparisons + self.requests * OTHER_SHARE
+        return self.requests - others - 4 * self.cold_starts
 
     @property
     def tasks(self) -> float:
@@ -111,11 +123,14 @@ def events_a_day(load: Load, processes: float) -> dict[str, float]:
         "live saying": load.cold_starts,
         "key fetched": load.cold_starts,
         **{kind: load.votes * share for kind, share in VOTES.items()},
+        "comparison": load.fresh_comparisons,
+        "comparison replayed, over the cap": load.comparisons - load.fresh_comparisons,
+        "vote on a comparison": load.comparisons,
         # At its busiest a process does both whenever its timer allows it.
         "serves written": processes * SECONDS_A_DAY / FLUSH_SECONDS,
         "pool filled from the store": processes * SECONDS_A_DAY / FILL_SECONDS,
         "round": SECONDS_A_DAY / REST_SECONDS,
-        "tallies read": SECONDS_A_DAY / 120 * processes,
+        "statistics": SECONDS_A_DAY / 120 * processes,
     }
 
 
@@ -130,7 +145,8 @@ def dynamodb_cost(counted: Counted, load: Load, processes: float) -> float:
 
 def model_cost_uncapped(counted: Counted, load: Load) -> float:
     rounds = SECONDS_A_DAY / REST_SECONDS * MODELS * counted.models["round"].dollars
-    return rounds + load.cold_starts * counted.models["live"].dollars
+    lone = load.cold_starts + MODELS * load.comparisons
+    return rounds + lone * counted.models["live"].dollars
 
 
 def daily_costs(counted: Counted, load: Load) -> dict[str, float]:
@@ -138,6 +154,7 @@ def daily_costs(counted: Counted, load: Load) -> dict[str, float]:
     lambda_seconds = (
         load.warm * WARM_SECONDS + load.votes * VOTE_SECONDS + load.requests * OTHER_SHARE * WARM_SECONDS
         + load.cold_starts * (3 * DATABASE_SECONDS + LIVE_SECONDS + COLD_SECONDS)
+        + load.fresh_comparisons * COMPARE_SECONDS + load.comparisons * (DATABASE_SECONDS + VOTE_SECONDS)
     )  # fmt: skip
     logs_gb = (load.requests * PLATFORM_LOG_BYTES + load.votes * VOTE_LOG_BYTES) / 1e9
     return {
@@ -211,8 +228,8 @@ def quotas(counted: Counted) -> list[Quota]:
         counted.counts[kind] for kind in ("vote", "saying from the database", "serves written")
     )  # fmt: skip
     flushes = [load.environments / FLUSH_SECONDS for load in loads]
-    # Of a vote's units two are the tally's; those of a flush all are.
-    tally_units = [(2 * v + flush.write_units * f) / TALLY_SHARDS for v, f in zip(votes, flushes, strict=True)]
+    # Of a vote's units these are the tally's (its model's, service's and hour's lines); those of a flush all are.
+    tally_units = [(6 * v + flush.write_units * f) / TALLY_SHARDS for v, f in zip(votes, flushes, strict=True)]
     # Four models and the collection in every shard; the limit is a tenth of the transactions meeting another.
     tally_items = TALLY_SHARDS * (MODELS + 1)
     warm_sayings = SAYINGS_PER_MODEL * MODELS

@@ -22,6 +22,8 @@ from moto.server import ThreadedMotoServer
 from deploy.recorder import Call, Recorder
 from service.app import listening
 from service.aws_clients import AwsClients
+from service.budget import spend_window
+from service.catalogue import NANOS_PER_DOLLAR
 from service.collection import collection
 from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
@@ -112,7 +114,8 @@ async def count_everything() -> Counted:
             counted.models = await _model_use(resources, listener)
             await _count_sayings(count, visitor, resources)
             await _count_votes(count, visitor)
-            await _count_background(count, counted, resources, listener)
+            await _count_comparisons(count, api, visitor, resources)
+            await _count_background(count, counted, visitor, resources, listener)
     if listener.failed:
         raise RuntimeError(f"Counted in distress: {listener.failed}")
     return counted
@@ -142,14 +145,31 @@ async def _count_votes(count: Callable[..., Awaitable[Any]], visitor: aiohttp.Cl
     await count("vote taken back", lambda: _delete(visitor, f"/feedback/{saying['sayingId']}"))
 
 
+async def _count_comparisons(
+    count: Callable[..., Awaitable[Any]], api: str, visitor: aiohttp.ClientSession, resources: Resources
+) -> None:
+    compared = await count("comparison", lambda: _post(visitor, "/compare", {}))
+    vote = f"/compare/{compared['comparisonId']}/vote"
+    await count("vote on a comparison", lambda: _post(visitor, vote, {"winner": "A"}))
+    window, everything = spend_window(time.time()), round(resources.settings.hourly_cap_usd * NANOS_PER_DOLLAR)
+    await resources.store.adjust_spend(window, everything)
+    async with _visitor(api) as other:
+        await count("comparison replayed, over the cap", lambda: _post(other, "/compare", {}))
+    await resources.store.adjust_spend(window, -everything)
+
+
 async def _count_background(
-    count: Callable[..., Awaitable[Any]], counted: Counted, resources: Resources, listener: _Listener
+    count: Callable[..., Awaitable[Any]],
+    counted: Counted,
+    visitor: aiohttp.ClientSession,
+    resources: Resources,
+    listener: _Listener,
 ) -> None:
     await resources.serves.flush()
     for contributor in {saying.contributor for saying in _written_by_rounds(resources)}:
         resources.serves.count(contributor)
     await count("serves written", resources.serves.flush)
-    await count("tallies read", resources.store.tallies)
+    await count("statistics", lambda: _get(visitor, "/stats"))
     await count("round", fleet_rounds(resources).run)
     await count("round that is not one's turn", fleet_rounds(resources).run)
     await _count_cold_start(count, counted, resources, listener)
@@ -271,9 +291,10 @@ async def _get(visitor: aiohttp.ClientSession, path: str) -> Any:
         return await answer.json()
 
 
-async def _post(visitor: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> None:
-    async with visitor.post(path, json=body) as answer:
+async def _post(visitor: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:
+    async with visitor.post(path, json=body, headers={"Accept": "application/json"}) as answer:
         answer.raise_for_status()
+        return await answer.json()
 
 
 async def _delete(visitor: aiohttp.ClientSession, path: str) -> None:

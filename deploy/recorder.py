@@ -67,9 +67,10 @@ class Recorder:
     def _dynamodb(
         self, environ: dict[str, Any], start_response: Callable[..., Any], operation: str, request: dict[str, Any]
     ) -> tuple[Iterable[bytes], Call]:
-        if operation in ("GetItem", "Query"):
+        if operation in ("GetItem", "Query", "BatchGetItem"):
             answer = b"".join(self._app(environ, start_response))
-            return [answer], self._read(operation, request, json.loads(answer))
+            read = self._read_batch if operation == "BatchGetItem" else self._read
+            return [answer], read(operation, request, json.loads(answer))
         writes = _writes(operation, request)
         before = [self._item(environ, write) for write in writes]
         answer = b"".join(self._app(environ, start_response))
@@ -81,6 +82,16 @@ class Recorder:
         table, index = self._short(request["TableName"]), request.get("IndexName")
         resource = f"{table}/index/{index}" if index else table
         units = read_units(sum(map(item_bytes, items)), consistent=request.get("ConsistentRead", False))
+        return Call(operation, resource, ((f"dynamodb:{operation}", resource),), read_units=units)
+
+    def _read_batch(self, operation: str, request: dict[str, Any], answer: dict[str, Any]) -> Call:
+        """Each item is a read of its own, and so is each that is not there."""
+        ((table, asked),) = request["RequestItems"].items()
+        found = answer["Responses"].get(table, [])
+        consistent = asked.get("ConsistentRead", False)
+        sizes = [item_bytes(item) for item in found] + [0] * (len(asked["Keys"]) - len(found))
+        units = sum(read_units(size, consistent=consistent) for size in sizes)
+        resource = self._short(table)
         return Call(operation, resource, ((f"dynamodb:{operation}", resource),), read_units=units)
 
     def _written(self, operation: str, writes: "list[_Write]", before: list[Item], after: list[Item]) -> Call:

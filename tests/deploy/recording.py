@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from service.aws_clients import AwsClients
+from service.budget import spend_window
+from service.catalogue import NANOS_PER_DOLLAR
 from service.collection import collection
 from service.config import Settings
-from service.http import Request, Router
+from service.http import Caller, Request, Router
 from service.resources import Resources, open_resources
 from service.simulator import Simulator
 from service.store.dynamodb import DynamoStore, create_tables
@@ -37,6 +40,12 @@ class Call:
     service: str
     operation: str
     parameters: dict[str, Any]
+
+
+class Somebody(Caller):
+    """Who comes from an address, so that votes belong to a burst."""
+
+    address = "192.0.2.1"
 
 
 Needs = dict[str, list[Access]]
@@ -75,15 +84,15 @@ async def _record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
 
 
 async def _use_api(resources: Resources) -> None:
-    """Every route: sayings from the database and live, votes of every kind; then what is done beside requests."""
+    """Every route: sayings, votes of every kind, comparisons also over the cap; then what is done beside requests."""
     router, visited = Router(resources.endpoints.routes), set()
 
-    async def ask(method: str, path: str, body: object = None) -> Any:
+    async def ask(method: str, path: str, body: object = None, voter: str = "a" * 32) -> Any:
         found = router.find(method, path)
         assert found is not None, path
         route, parameters = found
-        headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={'a' * 32}"})
-        request = Request(method, path, headers, json.dumps(body).encode(), parameters)
+        headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={voter}"})
+        request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=Somebody())
         response = await route.handler(request)
         assert response.status == 200, response.body
         visited.add(route.operation)
@@ -104,12 +113,24 @@ async def _use_api(resources: Resources) -> None:
     for feedback in ("POSITIVE", "NEGATIVE"):
         await ask("POST", "/feedback", vote | {"feedbackType": feedback})
     await ask("DELETE", f"/feedback/{vote['sayingId']}")
+    compared = await ask("POST", "/compare", {})
+    await ask("POST", f"/compare/{compared['comparisonId']}/vote", {"winner": "A"})
+    async with _nothing_left_to_spend(resources):
+        assert (await ask("POST", "/compare", {}, voter="b" * 32))["replayed"]
     assert visited == {route.operation for route in resources.endpoints.routes}
 
     await resources.filler.fill()
     await resources.serves.flush()
     assert resources.round_trigger is not None
     assert await resources.round_trigger.pull()
+
+
+@asynccontextmanager
+async def _nothing_left_to_spend(resources: Resources) -> AsyncIterator[None]:
+    window, cap = spend_window(time.time()), round(resources.settings.hourly_cap_usd * NANOS_PER_DOLLAR)
+    await resources.store.adjust_spend(window, cap)
+    yield
+    await resources.store.adjust_spend(window, -cap)
 
 
 async def _use_worker(resources: Resources) -> None:
@@ -181,6 +202,8 @@ def _accesses(call: Call, stack: Stack) -> list[Access]:
                 Access(f"dynamodb:{kind}{'' if kind.endswith('Item') else 'Item'}", _table(write["TableName"]))
                 for kind, write in writes
             ]
+        case Call("dynamodb", "BatchGetItem"):
+            return [Access("dynamodb:BatchGetItem", _table(table)) for table in call.parameters["RequestItems"]]
         case Call("dynamodb", operation, {"TableName": table, "IndexName": index}):
             return [Access(f"dynamodb:{operation}", f"{_table(table)}/index/{index}")]
         case Call("dynamodb", operation, {"TableName": table}):

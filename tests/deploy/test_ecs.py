@@ -7,8 +7,8 @@ import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from service.app import KEEP_ALIVE_SECONDS
+from service.compare import COMPARE_SECONDS
 from service.config import Settings
-from service.flow import LIVE_SECONDS
 from tests.deploy.counts import counted
 from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
 from tests.deploy.iam import Access, Statement, allowed, statements
@@ -185,8 +185,8 @@ class TestNetwork:
         targets = {each["Key"]: each["Value"] for each in STACK.properties("Targets")["TargetGroupAttributes"]}
         balancer = {each["Key"]: each["Value"] for each in STACK.properties("LoadBalancer")["LoadBalancerAttributes"]}
 
-        assert float(targets["deregistration_delay.timeout_seconds"]) > LIVE_SECONDS
-        assert float(balancer["idle_timeout.timeout_seconds"]) < KEEP_ALIVE_SECONDS
+        assert float(targets["deregistration_delay.timeout_seconds"]) > COMPARE_SECONDS
+        assert COMPARE_SECONDS < float(balancer["idle_timeout.timeout_seconds"]) < KEEP_ALIVE_SECONDS
 
 
 class TestServices:

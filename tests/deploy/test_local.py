@@ -220,6 +220,20 @@ async def test_two_voters_count_twice(deployment: Deployment, first_sayings: lis
     assert (first["upvotes"], second["upvotes"]) == (1, 2)
 
 
+async def test_a_comparison_is_made_voted_on_and_counted(deployment: Deployment) -> None:
+    response, compared = await deployment.ask("POST", "/compare", json={})
+    cookie = response.headers["Set-Cookie"].partition(";")[0]
+    path = f"/compare/{compared['comparisonId']}/vote"
+
+    _, revealed = await deployment.ask("POST", path, json={"winner": "A"}, headers={"Cookie": cookie})
+    _, stats = await deployment.ask("GET", "/stats")
+
+    assert [bool(slot["saying"]) for slot in compared["slots"]] == [True] * 4
+    assert (revealed["status"], {slot["model"] for slot in revealed["slots"]}) == ("recorded", MODELS)
+    assert (stats["comparisons"]["count"], len(stats["models"])) == (1, 4)
+    assert len(await deployment.items("saying_comparisons")) == 2
+
+
 UNKNOWN = {"sayingId": "0" * 32, "source": "From the collection", "feedbackType": "POSITIVE"}
 
 

@@ -7,7 +7,7 @@ import pytest
 from deploy import capacity, costs, scale
 from deploy.counting import Count, Counted, ModelUse
 from deploy.recorder import Call
-from service.store.dynamodb.tables import FEEDBACK, SAYINGS
+from service.store.dynamodb.tables import FEEDBACK, SAYINGS, TALLY_SHARDS
 from tests.deploy.counts import counted
 
 BILLION = costs.Load(1_000_000_000)
@@ -103,7 +103,20 @@ class TestCounts:
     def test_fifty_cold_instances_make_one_round(self) -> None:
         assert (counted().cold_rounds, counted().cold_model_calls) == (1, 4)
 
-    def test_a_vote_is_one_transaction(self) -> None:
-        operations = counted().counts["vote"].operations
+    @pytest.mark.parametrize("vote", ["vote", "vote changed", "vote taken back", "vote on a comparison"])
+    def test_a_vote_is_one_transaction(self, vote: str) -> None:
+        operations = counted().counts[vote].operations
 
         assert [times for name, times in operations.items() if name.startswith("Transact")] == [1]
+
+    def test_statistics_are_one_query_a_shard(self) -> None:
+        assert counted().counts["statistics"].operations == {"Query service_state": TALLY_SHARDS}
+
+    def test_a_batch_is_charged_item_by_item_and_for_those_that_are_missing(self) -> None:
+        (batch,) = (
+            call
+            for call in counted().counts["comparison replayed, over the cap"].calls
+            if call.operation == "BatchGetItem"
+        )
+
+        assert (batch.resource, batch.read_units) == ("saying_comparisons", 1)
