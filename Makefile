@@ -7,24 +7,31 @@ STACK ?= sayings
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Node.js comes as a Python package into the same environment; npm finds it there by the PATH.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web --silent
+PAGE := web/dist/index.html
+PAGE_SOURCES := $(wildcard web/*.html web/*.json web/vite.config.ts) service/data/services.json \
+  $(shell find web/src web/public -type f -not -name '*.test.*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast seed worker lint check format lock package deploy deploy-local deploy-local-down \
+.PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
         cold-start scale image clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/runtime ## Serve page and API on http://localhost:8080 (PORT= changes it)
+run: $(VENV)/runtime $(PAGE) ## Serve page and API on http://localhost:8080 (PORT= changes it)
 	@echo "Starting Cloud Sayings …"
 	@SAYINGS_PORT=$(PORT) SAYINGS_TRACE=$(if $(TRACE),on,off) exec $(BIN)/python -m workers.one_machine
 
-test: $(VENV)/development ## Run every test
+test: $(VENV)/development web/node_modules/.all $(PAGE) ## Run every test
 	@echo "Running every test …"
 	@$(BIN)/python -m pytest
 
 test-fast: $(VENV)/development ## Run the tests that need no server and no process of their own
 	@$(BIN)/python -m pytest -m "not slow" -x
+
+page: $(PAGE) ## Build the page into web/dist (`make run` does when a file of it has changed)
 
 seed: $(VENV)/runtime ## Load the collection into the store (as often as you like)
 	@$(BIN)/python -m service.seed
@@ -35,33 +42,39 @@ worker: $(VENV)/runtime ## Run a worker on its own: rounds at an interval, shown
 check: lint ## Lint, types and import cycles
 	@echo "Checking types …"
 	@$(BIN)/python -m mypy --no-error-summary
+	@mkdir -p web/generated && $(BIN)/python -m service.describe > web/generated/openapi.json
+	@$(NPM) run types && $(NPM) run check
 	@echo "Checking import cycles and who may import whom …"
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
-lint: $(VENV)/development ## Lint and formatting
+lint: $(VENV)/development web/node_modules/.all ## Lint and formatting
 	@echo "Linting …"
 	@$(BIN)/python -m ruff check --quiet
 	@$(BIN)/python -m ruff format --check --quiet
+	@$(NPM) run lint
 
-format: $(VENV)/development ## Put the code into form
+format: $(VENV)/development web/node_modules/.all ## Put the code into form
 	@$(BIN)/python -m ruff check --fix --quiet
 	@$(BIN)/python -m ruff format --quiet
+	@$(NPM) run format
 
-lock: $(VENV)/development ## Lock the newest dependencies that pyproject.toml allows
+lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pyproject.toml allows
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
-	@for name in emulator sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	@for name in emulator node sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
+	@rm -rf web/package-lock.json web/node_modules # npm would copy what is installed, for this kind of machine alone
+	@$(NPM) install --package-lock-only
 
 package: $(VENV)/development ## Package the Lambda functions into build/lambda.zip
 	@$(BIN)/python -m deploy.package
 
-deploy: $(VENV)/development ## Deploy to your AWS account (DRY_RUN=1 tells what would change; STACK=, PARAMETERS='Name=value …')
+deploy: $(VENV)/development $(PAGE) ## Deploy to your AWS account (DRY_RUN=1 tells what would change; STACK=, PARAMETERS='Name=value …')
 	@$(BIN)/python -m deploy.cloud --stack $(STACK) $(if $(DRY_RUN),--plan) $(PARAMETERS)
 
-deploy-local: $(VENV)/development ## Bring the whole AWS deployment up on this machine (GATEWAY_PORT=, PARAMETERS=)
+deploy-local: $(VENV)/development $(PAGE) ## Bring the whole AWS deployment up on this machine (GATEWAY_PORT=, PARAMETERS=)
 	@$(if $(GATEWAY_PORT),GATEWAY_PORT=$(GATEWAY_PORT)) $(BIN)/python -m deploy.local up $(PARAMETERS)
 
 deploy-local-down: $(VENV)/development ## Stop and remove it
@@ -78,7 +91,7 @@ image: ## Build the container image (needs Docker)
 
 clean: ## Remove everything that was set up or built (not your data)
 	@test ! -d build/local || $(BIN)/python -m deploy.local down
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build web/node_modules web/dist web/generated .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/runtime: requirements/runtime.txt
@@ -91,3 +104,23 @@ $(VENV)/development: requirements/dev.txt $(VENV)/runtime
 	@echo "Setting up the packages for development (once, about half a minute) …"
 	@$(INSTALL) -r requirements/dev.txt
 	@touch $@
+
+$(VENV)/node: requirements/node.txt $(VENV)/runtime
+	@echo "Setting up Node.js (once, some 50 MB to download) …"
+	@$(INSTALL) -r requirements/node.txt
+	@touch $@
+
+# Building takes a tenth of what testing takes: who only runs it need not wait for the rest.
+web/node_modules/.build: web/package-lock.json $(VENV)/node
+	@echo "Setting up the packages that build the page (once, a few seconds) …"
+	@$(NPM) ci --omit=dev
+	@touch $@
+
+web/node_modules/.all: web/package-lock.json $(VENV)/node
+	@echo "Setting up the packages that test the page (once, half a minute) …"
+	@$(NPM) ci
+	@touch web/node_modules/.build $@
+
+$(PAGE): $(PAGE_SOURCES) web/node_modules/.build
+	@echo "Building the page …"
+	@$(NPM) run build

@@ -1,6 +1,5 @@
 """The stack of deploy/template.yaml and what belongs into it, in an account or an emulator: as the AWS settings say."""
 
-import mimetypes
 import os
 import re
 import sys
@@ -14,7 +13,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
-from service.page import PAGE_FOLDER
+from service.page import PAGE_FOLDER, cache_control, content_type, page_files
 from service.process import say
 
 TEMPLATE = ROOT / "deploy/template.yaml"
@@ -58,16 +57,19 @@ class Stack:
 
     def upload_page(self) -> None:
         """Put the page's files into their bucket, and have the distribution forget the ones it knows."""
+        files = list(page_files())
+        if not files:
+            raise DeploymentFailed("The page is not built: `make page` builds it.")
         say("Uploading the page …")
         storage, distributions = self.session.client("s3"), self.session.client("cloudfront")
         with refusals("The page could not be uploaded"):
-            for file in filter(Path.is_file, PAGE_FOLDER.rglob("*")):
+            for file in files:
                 storage.put_object(
                     Bucket=self.outputs["PageBucketName"],
                     Key=file.relative_to(PAGE_FOLDER).as_posix(),
                     Body=file.read_bytes(),
-                    ContentType=_content_type(file),
-                    CacheControl="no-cache",
+                    ContentType=content_type(file),
+                    CacheControl=cache_control(file),
                 )
             distributions.create_invalidation(
                 DistributionId=self.outputs["DistributionId"],
@@ -90,8 +92,3 @@ def refusals(failure: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise DeploymentFailed(f"{failure}: {error}") from error
-
-
-def _content_type(file: Path) -> str:
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

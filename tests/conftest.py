@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
+from service.page import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
+from tests.npm import npm
 from tests.support import RecordingListener
 
 
@@ -34,6 +36,13 @@ def moto_url() -> Iterator[str]:
     yield f"http://{host}:{port}"
     server.stop()
     running.server_close()
+
+
+@pytest.fixture(scope="session")
+def built_page() -> Path:
+    """The folder of the page, built from what is there now."""
+    npm("run", "build")
+    return PAGE_FOLDER
 
 
 def _one_at_a_time(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

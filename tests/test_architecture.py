@@ -1,6 +1,7 @@
 """The shape of the code: who may import whom, who may build what, and what must be nowhere in the repository."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -213,12 +214,12 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 REGISTRIES = re.compile(
     "|".join(("pypi" + r"\.", r"python" + "hosted", "npm" + "js", "npm" + "mirror", "index" + "-url="))
 )
-NOT_OURS = {".git", ".venv", "node_modules", "build", "__pycache__"}
+NOT_OURS = {".git", ".venv", "node_modules", "build", "dist", "generated", "__pycache__"}
 
 
 class TestPackaging:
     def test_there_are_locks(self) -> None:
-        assert {lock.name for lock in LOCKS} >= {"runtime.txt", "dev.txt"}
+        assert {lock.name for lock in LOCKS} >= {"runtime.txt", "dev.txt", "node.txt"}
 
     @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
     def test_a_lock_has_a_hash_for_every_requirement_and_no_address(self, lock: Path) -> None:
@@ -227,6 +228,17 @@ class TestPackaging:
 
         assert [line for line in requirements if "==" not in line or "--hash=sha256:" not in line] == []
         assert "://" not in text
+
+    def test_the_pages_lock_has_a_hash_for_every_package_and_no_address(self) -> None:
+        lock = json.loads((ROOT / "web/package-lock.json").read_text())
+        packages = {name: package for name, package in lock["packages"].items() if name}
+
+        assert packages
+        assert [name for name, package in packages.items() if not package["integrity"].startswith("sha512-")] == []
+        assert [name for name, package in packages.items() if "resolved" in package or package.get("link")] == []
+        # npm writes down only its own machine's where it finds packages installed, and then refuses the lock elsewhere.
+        named = {name for package in packages.values() for name in package.get("optionalDependencies", ())}
+        assert named - {name.rpartition("node_modules/")[2] for name in packages} == set()
 
     def test_no_file_names_a_package_registry(self) -> None:
         naming = {

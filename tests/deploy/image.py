@@ -1,7 +1,7 @@
 """An image without Docker: the Dockerfile read, the context picked by .dockerignore, the steps replayed into a folder.
 
 Packages are not installed again: /venv of the image is the environment that the tests run in, which comes from the same
-lock file.
+lock file, and so do the packages that the page is built with.
 """
 
 import json
@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+from tests.npm import WEB, npm
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/containers/Dockerfile"
@@ -134,6 +136,13 @@ def _copy_from(stage: Image, image: Image, source: str, target: str) -> None:
 def _run(step: Step, image: Image) -> None:
     if " /venv " in step.arguments:
         image.path("/venv").symlink_to(sys.prefix)
+        return
+    if step.words[0] == "pip":  # Node.js, which is where the tests run as well
+        return
+    if step.words[:2] == ["npm", "ci"]:
+        folder = image.path(image.directory)
+        (folder / "node_modules").symlink_to(WEB / "node_modules")
+        npm("run", "build", folder=folder)
         return
     words = [str(image.path(word)) if word.startswith("/") else word for word in step.words]
     assert words[0] == "python", f"RUN {step.arguments}: no way to replay this"

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from service.page import PAGE_FOLDER
+from service.page import page_files
 from service.simulator import Simulator
 from tests.deploy.image import (
     DOCKERFILE,
@@ -72,10 +72,19 @@ class TestDockerfile:
         assert said.returncode == 0
 
     def test_packages_come_from_the_lock_by_their_hashes_and_as_wheels(self) -> None:
-        install = next(step for step in read_steps(DOCKERFILE.read_text()) if "pip" in step.arguments)
+        installs = [step.words for step in read_steps(DOCKERFILE.read_text()) if "pip " in step.arguments]
 
-        assert {"--require-hashes", "--only-binary", "--no-cache-dir"} <= set(install.words)
-        assert install.words[-2:] == ["-r", "/tmp/runtime.txt"]
+        assert [words[-2:] for words in installs] == [["-r", "/tmp/node.txt"], ["-r", "/tmp/runtime.txt"]]
+        for words in installs:
+            assert {"--require-hashes", "--only-binary", "--no-cache-dir"} <= set(words)
+
+    def test_the_page_is_built_from_its_lock_in_a_stage_of_its_own(self) -> None:
+        steps = read_steps(DOCKERFILE.read_text())
+
+        assert "npm ci --omit=dev && npm run build" in [step.arguments for step in steps]
+        assert [step.arguments for step in steps if "--from=page" in step.words] == [
+            "--from=page /app/web/dist /app/web/dist"
+        ]
 
     def test_every_base_is_the_official_slim_one_of_a_named_version(self) -> None:
         steps = read_steps(DOCKERFILE.read_text())
@@ -99,19 +108,25 @@ class TestDockerfile:
 
 class TestContext:
     def test_it_is_the_packages_the_page_and_the_lock(self) -> None:
+        page = [f"web/{name}" for name in (
+            "src", "public", "index.html", "package.json", "package-lock.json", ".npmrc", "tsconfig.json",
+            "vite.config.ts",
+        )]  # fmt: skip
         tracked = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "service", "workers", "telemetry"],
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "service", "workers", "telemetry", *page],
             cwd=ROOT, capture_output=True, text=True, check=True,
         ).stdout.split()  # fmt: skip
-        page = [file for file in PAGE_FOLDER.iterdir() if file.suffix in (".html", ".js", ".css", ".svg")]
 
-        wanted = {*tracked, "requirements/runtime.txt", *(str(file.relative_to(ROOT)) for file in page)}
+        wanted = {*tracked, "requirements/runtime.txt", "requirements/node.txt"}
 
-        assert {str(file) for file in context_files(ROOT)} == {name for name in wanted if (ROOT / name).exists()}
+        assert {str(file) for file in context_files(ROOT)} == {
+            name for name in wanted if (ROOT / name).exists() and ".test." not in name
+        }
 
     @pytest.mark.parametrize(
         "stray", [".env", "service/.env", "service/__pycache__/x.pyc", "keys.json", "web/notes.md", "tests/x.py",
-                  ".git/config", "requirements/dev.txt"]
+                  ".git/config", "requirements/dev.txt", "web/dist/index.html", "web/src/x.test.ts",
+                  "web/browser/x.ts", "web/.env"]
     )  # fmt: skip
     def test_what_lies_about_does_not_get_in(self, tmp_path: Path, stray: str) -> None:
         shutil.copy(ROOT / ".dockerignore", tmp_path)
@@ -121,9 +136,12 @@ class TestContext:
 
         assert context_files(tmp_path) == {PurePosixPath("service/app.py")}
 
-    def test_everything_in_the_context_is_in_the_image_and_compiled(self, image: Image) -> None:
+    def test_everything_in_the_context_is_in_the_image_compiled_and_the_page_built(
+        self, image: Image, built_page: Path
+    ) -> None:
         app = image.path("/app")
-        wanted = {file for file in context_files(ROOT) if file.parts[0] != "requirements"}
+        wanted = {file for file in context_files(ROOT) if file.parts[0] not in ("requirements", "web")}
+        wanted |= {PurePosixPath(file.relative_to(ROOT)) for file in page_files(built_page)}
 
         files = {PurePosixPath(file.relative_to(app)) for file in app.rglob("*") if file.is_file()}
         compiled = {file for file in files if file.suffix == ".pyc"}

@@ -7,6 +7,7 @@ so that they see the calls and take back keys.
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -112,7 +113,7 @@ class Deployment:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+async def deployment(tmp_path_factory: pytest.TempPathFactory, built_page: Path) -> AsyncIterator[Deployment]:
     folder = tmp_path_factory.mktemp("machine") / "local"
     simulator = Simulator(seed=1, speed=0)
     with socket.socket() as probe:
@@ -270,17 +271,21 @@ async def test_it_is_healthy(deployment: Deployment) -> None:
     assert (response.status, ready) == (200, {"status": "ready", "dependencies": {"store": "ok"}})
 
 
-async def test_page_and_api_share_a_domain(deployment: Deployment) -> None:
+async def test_page_and_api_share_a_domain(deployment: Deployment, built_page: Path) -> None:
     domain = {"Host": deployment.addresses.page.removeprefix("http://")}  # whatever the system makes of *.localhost
 
     async with deployment.http.get(deployment.addresses.aws + "/", headers=domain) as page:
         text = await page.text()
+    (style,) = re.findall(r"/assets/\S+\.css", text)
+    async with deployment.http.get(deployment.addresses.aws + style, headers=domain) as asset:
+        kept = asset.headers["Cache-Control"]
     async with deployment.http.get(deployment.addresses.aws + "/sayings", headers=domain) as answer:
         saying = await answer.json()
 
     assert (page.status, page.content_type) == (200, "text/html")
     assert page.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
-    assert text == (ROOT / "web/index.html").read_text()
+    assert text == (built_page / "index.html").read_text()
+    assert kept == "public, max-age=31536000, immutable"
     assert saying["sayingId"]
 
 

@@ -1,69 +1,101 @@
-"""The page's files: all of them are there, nothing but them runs, and a browser fetches each version once."""
+"""The page's files: all of them are there, protected, compressed, and a browser fetches each version once."""
 
-import re
+import gzip
 from pathlib import Path
 
 import pytest
 
-from service.page import PAGE_FOLDER, Page
+from service.http import Request
+from service.page import Page, page_files
 from tests.http.conftest import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built_page")]
 
-FILES = {
-    "/": "text/html; charset=utf-8",
-    "/index.html": "text/html; charset=utf-8",
-    "/app.js": "text/javascript; charset=utf-8",
-    "/style.css": "text/css; charset=utf-8",
-    "/favicon.svg": "image/svg+xml",
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
 }
 
 
-@pytest.mark.parametrize(("path", "content_type"), FILES.items())
-async def test_a_file_is_served_with_its_type_and_all_that_protects_its_reader(
-    server: Server, path: str, content_type: str
+async def test_every_file_is_served_with_its_type_and_all_that_protects_its_reader(
+    server: Server, built_page: Path
 ) -> None:
-    answer = await server.ask("GET", path)
+    for file in page_files():
+        answer = await server.ask("GET", f"/{file.relative_to(built_page)}")
 
-    assert answer.status == 200
-    assert answer.body == (PAGE_FOLDER / (path[1:] or "index.html")).read_bytes()
-    assert answer.headers["Content-Type"] == content_type
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["Cache-Control"] == "no-cache"
-    policy = dict(directive.split(" ", 1) for directive in answer.headers["Content-Security-Policy"].split("; "))
+        assert answer.status == 200
+        assert answer.body == file.read_bytes()
+        assert answer.headers["Content-Type"] == TYPES[file.suffix]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Vary"] == "Accept-Encoding"
+
+
+async def test_nothing_runs_or_loads_that_is_not_the_pages_own(server: Server) -> None:
+    header = (await server.ask("GET", "/")).headers["Content-Security-Policy"]
+
+    policy = dict(directive.split(" ", 1) for directive in header.split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'none'"
-    assert {policy[name] for name in ("script-src", "style-src", "img-src", "connect-src")} == {"'self'"}
+    assert {policy[f"{kind}-src"] for kind in ("script", "style", "img", "font", "connect")} == {"'self'"}
 
 
-async def test_everything_the_page_refers_to_is_served(server: Server) -> None:
-    html = (await server.ask("GET", "/")).body.decode()
-    files = re.findall(r'(?:src|href)="([^"#]+)"', html)
-    modules = re.findall(r"from '\./([^']+)'", (await server.ask("GET", "/app.js")).body.decode())
+async def test_what_has_its_digest_in_its_name_is_kept_forever_and_the_rest_is_asked_for(
+    server: Server, built_page: Path
+) -> None:
+    for file in page_files():
+        kept = (await server.ask("GET", f"/{file.relative_to(built_page)}")).headers["Cache-Control"]
 
-    answers = {path: await server.ask("GET", path) for path in [*files, *(f"/{module}" for module in modules)]}
-
-    assert set(answers) >= {"/app.js", "/words.js", "/style.css", "/favicon.svg"}
-    assert {answer.status for answer in answers.values()} == {200}
+        assert kept == ("public, max-age=31536000, immutable" if file.parent.name == "assets" else "no-cache")
 
 
-async def test_the_page_needs_nothing_that_its_policy_forbids(server: Server) -> None:
-    html = (await server.ask("GET", "/")).body.decode()
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip, deflate, br", "gzip"), ("br;q=1.0, GZIP;q=0.5", "gzip"), ("gzip; q=0.001", "gzip"),
+        ("", None), ("identity", None), ("br", None), ("gzip;q=0", None), ("gzip;q=0.000, br", None), ("xgzip", None),
+    ],
+)  # fmt: skip
+def test_a_file_is_compressed_for_who_takes_that(built_page: Path, accepted: str, coding: str | None) -> None:
+    response = Page(built_page).find(Request("GET", "/index.html", {"Accept-Encoding": accepted}))
 
-    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
-    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
-    assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
+    assert response is not None
+    assert response.headers.get("Content-Encoding") == coding
+    content = (built_page / "index.html").read_bytes()
+    assert (gzip.decompress(response.body) if coding else response.body) == content
+
+
+def test_what_is_compressed_already_stays_as_it_is(built_page: Path) -> None:
+    (font, *_) = built_page.glob("assets/*.woff2")
+
+    response = Page(built_page).find(Request("GET", f"/assets/{font.name}", {"Accept-Encoding": "gzip"}))
+
+    assert response is not None
+    assert "Content-Encoding" not in response.headers
+    assert response.body == font.read_bytes()
 
 
 async def test_a_browser_that_has_a_file_is_told_so_until_it_changes(server: Server) -> None:
-    tag = (await server.ask("GET", "/app.js")).headers["ETag"]
+    tag = (await server.ask("GET", "/favicon.svg")).headers["ETag"]
 
     async def status(tags: str) -> int:
-        return (await server.ask("GET", "/app.js", headers={"If-None-Match": tags})).status
+        return (await server.ask("GET", "/favicon.svg", headers={"If-None-Match": tags})).status
 
     assert [await status(tags) for tags in (tag, f"W/{tag}", f'"other", {tag}')] == [304] * 3
     assert [await status(tags) for tags in ('"other"', "", tag.strip('"'))] == [200] * 3
+
+
+async def test_the_two_forms_of_a_file_have_tags_of_their_own(server: Server) -> None:
+    forms = [await server.ask("GET", "/", headers={"Accept-Encoding": coding}) for coding in ("gzip", "identity")]
+
+    tags = [form.headers["ETag"] for form in forms]
+    other = await server.ask("GET", "/", headers={"Accept-Encoding": "gzip", "If-None-Match": tags[1]})
+
+    assert len(set(tags)) == 2
+    assert other.status == 200
 
 
 async def test_a_304_has_no_body_and_the_same_tag(server: Server) -> None:
@@ -77,11 +109,14 @@ async def test_a_304_has_no_body_and_the_same_tag(server: Server) -> None:
 async def test_only_the_page_is_served_from_its_folder(server: Server) -> None:
     statuses = [
         (await server.ask("GET", path)).status
-        for path in ("/web/app.js", "/service/app.py", "/.gitignore", "/package.json", "/app.js/")
-    ]
+        for path in (
+            "/web/dist/index.html", "/dist/index.html", "/src/main.tsx", "/service/app.py", "/.gitignore",
+            "/package.json", "/assets/", "/assets/..%2findex.html", "/index.html/",
+        )
+    ]  # fmt: skip
 
     assert set(statuses) == {404}
 
 
 def test_without_a_folder_there_is_just_no_page(tmp_path: Path) -> None:
-    assert Page(tmp_path / "absent")._files == {}
+    assert Page(tmp_path / "absent").find(Request("GET", "/", {})) is None

@@ -1,0 +1,60 @@
+/** Starts what the browser tests visit: the real server as `make run` starts it, with a quick simulator behind it. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestProject } from 'vitest/node';
+
+const ROOT = join(import.meta.dirname, '../..');
+const PYTHON = process.env.PYTHON ?? join(ROOT, '.venv/bin/python');
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    url: string;
+    simulator: string;
+  }
+}
+
+export default async function setup(project: TestProject) {
+  const folder = mkdtempSync(join(tmpdir(), 'page-tests-'));
+  const simulator = await start(['service.simulator', '--port', '0', '--speed', '0.25'], {}, /(http\S+)\/anthropic/);
+  const settings = {
+    SAYINGS_PORT: '0',
+    SAYINGS_STORE: `sqlite:///${join(folder, 'sayings.db')}`,
+    SAYINGS_SIMULATOR: simulator.url,
+    SAYINGS_DAILY_CAP_USD: '100',
+    SAYINGS_HOURLY_CAP_USD: '100',
+  };
+  const server = await start(['workers.one_machine'], settings, /is at (http\S+)/);
+  project.provide('url', server.url);
+  project.provide('simulator', simulator.url);
+  return () => {
+    server.process.kill();
+    simulator.process.kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+/** A Python module in a process of its own, once it has said its address. */
+async function start(module: string[], settings: Record<string, string>, address: RegExp) {
+  const env = { PATH: process.env.PATH ?? '', ...settings };
+  const child = spawn(PYTHON, ['-m', ...module], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  return { process: child, url: await said(child, address) };
+}
+
+function said(child: ChildProcess, address: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const words: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
+      createInterface(stream).on('line', (line) => {
+        words.push(line);
+        const found = address.exec(line)?.[1];
+        if (found) resolve(found);
+      });
+    }
+    child.on('exit', () => reject(new Error(`It stopped:\n${words.join('\n')}`)));
+  });
+}

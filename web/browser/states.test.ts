@@ -1,0 +1,158 @@
+import { describe, expect } from 'vitest';
+import { SETTINGS, test, type Visit } from './visit';
+
+const saying = (visit: Visit) => visit.page.locator('figure .saying').filter({ hasText: /\w{3}/ });
+const another = (visit: Visit) => visit.page.getByRole('button', { name: 'Another saying' });
+const up = (visit: Visit) => visit.page.getByRole('button', { name: 'Thumbs up' });
+
+const UNAVAILABLE = {
+  error: { code: 'no_saying_available', message: 'No saying is available right now; please try again.' },
+  requestId: '6b010c4fac368f9b',
+};
+const LIMITED = { error: { code: 'rate_limited', message: 'That was too much at once.' }, requestId: '7c' };
+
+describe.each(SETTINGS)('on a $name', (setting) => {
+  test('a failure is told with its request id, before and after there was a saying', async ({ visit }) => {
+    const visitor = await visit(setting);
+    await visitor.serverAnswers('/sayings', 503, UNAVAILABLE, { 'Retry-After': '2' });
+    await visitor.open();
+    await visitor.reads('No saying yet.');
+    await visitor.reads('Request 6b010c4fac368f9b');
+    const barriers = await visitor.barriers();
+    await visitor.reads('You can try again now.');
+
+    await visitor.serverRecovers();
+    await another(visitor).click();
+    await saying(visitor).waitFor();
+
+    expect(barriers).toEqual([]);
+    expect(await visitor.page.getByText('Request 6b').count()).toBe(0);
+    expect(await visitor.layoutShifts()).toEqual([]);
+  });
+
+  test('a rate limit is told with the time that is left', async ({ visit }) => {
+    const visitor = await visit(setting);
+    await visitor.open();
+    await saying(visitor).waitFor();
+    const before = await saying(visitor).textContent();
+
+    await visitor.serverAnswers('/sayings', 429, LIMITED, { 'Retry-After': '30' });
+    await another(visitor).click();
+    await visitor.reads(/Try again in 30 seconds\./);
+    await visitor.reads(/Try again in 28 seconds\./);
+
+    expect(await saying(visitor).textContent()).toBe(before);
+    expect(await visitor.layoutShifts()).toEqual([]);
+  });
+
+  test('a vote made offline is kept, and sent once when one is back', async ({ visit }) => {
+    const visitor = await visit(setting);
+    await visitor.open();
+    await saying(visitor).waitFor();
+    await visitor.goOffline();
+    await visitor.reads('Offline. Votes are kept and sent later.');
+    await up(visitor).click();
+    await visitor.reads('Your thumbs up is kept here and sent when you are online again.');
+    await visitor.reads('Offline. 1 vote is kept and sent later.');
+    const barriers = await visitor.barriers();
+
+    const votes: string[] = [];
+    visitor.page.on('response', (response) => votes.push(`${response.request().method()} ${response.status()}`));
+    await visitor.goOffline(false);
+    await visitor.reads('Your thumbs up is counted.');
+    await visitor.reads('Back online. 1 kept vote sent.');
+
+    expect(await up(visitor).textContent()).toBe('👍1');
+    expect(await visitor.layoutShifts()).toEqual([]);
+    expect(votes).toEqual(['POST 200']);
+    expect(barriers).toEqual([]);
+  });
+});
+
+test('a vote made offline survives that the page is closed', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.open();
+  await saying(visitor).waitFor();
+  await visitor.serverAnswers('/feedback', 503, { ...UNAVAILABLE, error: { code: 'x', message: 'Not now.' } });
+  await up(visitor).click();
+  await visitor.reads(/^Your thumbs up is kept here until it is stored\./);
+
+  await visitor.serverRecovers();
+  const sent = visitor.page.waitForResponse(`${visitor.url}/feedback`);
+  await visitor.page.reload();
+
+  expect((await (await sent).json()).status).toBe('recorded');
+  await expect.poll(() => visitor.page.evaluate(() => localStorage.getItem('sayings.outbox'))).toBe('{}');
+});
+
+test('a vote that is not wanted goes back to what it was', async ({ visit }) => {
+  const visitor = await visit();
+  const mismatch = { code: 'source_mismatch', message: 'The source given is not the one that wrote this saying.' };
+  await visitor.open();
+  await saying(visitor).waitFor();
+
+  await visitor.serverAnswers('/feedback', 409, { error: mismatch, requestId: 'ab12' });
+  await up(visitor).click();
+
+  await visitor.reads(/^Your vote was not stored\. The source given is not/);
+  await visitor.reads('Request ab12');
+  expect(await up(visitor).getAttribute('aria-pressed')).toBe('false');
+});
+
+test('a slow answer is announced, and a press for the next one overtakes it', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.open();
+  await saying(visitor).waitFor();
+  await visitor.page.route('**/sayings', () => undefined); // it never answers
+
+  await another(visitor).click();
+  await visitor.reads('Still waiting: a saying written live takes a few seconds.');
+  const busy = await visitor.page.locator('.stage').getAttribute('aria-busy');
+  await visitor.serverRecovers();
+  await another(visitor).click();
+  await visitor.page.locator('.stage[aria-busy=false]').waitFor();
+
+  expect(busy).toBe('true');
+  expect(await visitor.page.getByText('Still waiting').count()).toBe(0);
+});
+
+test('an answer from elsewhere says so', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.serverAnswers('/sayings', 200, DEGRADED);
+
+  await visitor.open();
+
+  await visitor.reads('The model took too long, so this saying is served from the collection.');
+});
+
+test('an unreachable server is told from being offline', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.open();
+  await saying(visitor).waitFor();
+
+  await visitor.goOffline();
+  await another(visitor).click();
+  await visitor.reads('You are offline.');
+  await visitor.goOffline(false);
+  await visitor.page.route('**/sayings', (route) => route.abort());
+  await another(visitor).click();
+
+  await visitor.reads('The server could not be reached.');
+});
+
+const DEGRADED = {
+  sayingId: '9f'.repeat(16),
+  saying: 'Amazon S3 is an attic that sends you the bill for its own dust.',
+  source: 'From the collection',
+  origin: 'builtin',
+  model: null,
+  vendor: null,
+  services: ['Amazon S3'],
+  requestNumber: 4,
+  isCached: false,
+  executionTime: 8000.4,
+  originalLlmTime: null,
+  degraded: 'live_timeout',
+  metrics: { totalExecutionTime: 8000.4, apiLatency: 8000, tokensUsed: null, cost: null },
+  traceId: '1-a-b',
+};

@@ -1,0 +1,54 @@
+import type { ComponentType } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { currentView, type View } from './routes';
+import { Sayings } from './sayings/Sayings';
+import { Connection } from './shared/Connection';
+import { Footer } from './shared/Footer';
+import { Header } from './shared/Header';
+import { Lazy } from './shared/Lazy';
+import { useStore } from './shared/store';
+
+const loadCompare = () => import('./compare/Compare');
+const loadDashboard = () => import('./dashboard/Dashboard');
+
+const CONTENT: Record<View, ComponentType> = {
+  sayings: Sayings,
+  compare: () => <Lazy load={loadCompare} />,
+  dashboard: () => <Lazy load={loadDashboard} />,
+};
+const TITLES: Record<View, string> = {
+  sayings: 'Cloud Sayings',
+  compare: 'Compare · Cloud Sayings',
+  dashboard: 'Dashboard · Cloud Sayings',
+};
+
+export function App() {
+  const view = useStore(currentView);
+  const main = useArrival(view);
+  const Content = CONTENT[view];
+  return (
+    <>
+      <Header view={view} />
+      <Connection />
+      <main ref={main} tabIndex={-1} key={view}>
+        <Content />
+      </main>
+      <Footer />
+    </>
+  );
+}
+
+/** Whoever goes to another view starts at its top, by keyboard and screen reader too. */
+function useArrival(view: View) {
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = TITLES[view];
+    if (!first.current) {
+      main.current?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    first.current = false;
+  }, [view]);
+  return main;
+}

@@ -1,0 +1,77 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Trouble } from '../api/client';
+import { askForComparison, type Step } from './ask';
+
+const NEVER = new AbortController().signal;
+
+function serverAnswers(body: string, type: string) {
+  const fetch = vi.fn(() => Promise.resolve(new Response(body, { headers: { 'Content-Type': type } })));
+  vi.stubGlobal('fetch', fetch);
+  return fetch;
+}
+
+function event(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+async function stepsOf(service: string | null = null): Promise<Step[]> {
+  const steps: Step[] = [];
+  for await (const step of askForComparison(service, NEVER)) steps.push(step);
+  return steps;
+}
+
+const STARTED = { comparisonId: 'c1', service: 'AWS Lambda', replayed: false, slots: ['A', 'B'] };
+const A = { slot: 'A', saying: 'Lambda is a taxi.', error: null };
+const B = { slot: 'B', saying: null, error: 'timeout' };
+const DONE = { comparisonId: 'c1', votable: false };
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe('a comparison', () => {
+  it('comes step by step where the server streams', async () => {
+    const text = event('comparison', STARTED) + event('slot', B) + event('slot', A) + event('done', DONE);
+    serverAnswers(text, 'text/event-stream; charset=utf-8');
+
+    expect(await stepsOf()).toEqual([
+      { event: 'comparison', data: STARTED },
+      { event: 'slot', data: B },
+      { event: 'slot', data: A },
+      { event: 'done', data: DONE },
+    ]);
+  });
+
+  it('comes in the same steps where the server answers all at once', async () => {
+    serverAnswers(JSON.stringify({ ...STARTED, votable: false, slots: [A, B] }), 'application/json');
+
+    expect(await stepsOf()).toEqual([
+      { event: 'comparison', data: STARTED },
+      { event: 'slot', data: A },
+      { event: 'slot', data: B },
+      { event: 'done', data: DONE },
+    ]);
+  });
+
+  it.each([
+    [null, '{}'],
+    ['AWS Lambda', '{"service":"AWS Lambda"}'],
+  ])('is asked for about %j', async (service, body) => {
+    const fetch = serverAnswers(event('done', DONE), 'text/event-stream');
+
+    await stepsOf(service);
+
+    expect(fetch).toHaveBeenCalledWith('/compare', expect.objectContaining({ method: 'POST', body }));
+  });
+
+  it('fails with what the server says went wrong on the way', async () => {
+    const refusal = { error: { code: 'internal_error', message: 'Something went wrong.' }, requestId: 'abc' };
+    serverAnswers(event('comparison', STARTED) + event('error', refusal), 'text/event-stream');
+
+    await expect(stepsOf()).rejects.toMatchObject({ message: 'Something went wrong.', requestId: 'abc' });
+  });
+
+  it('fails when the stream breaks off', async () => {
+    serverAnswers(event('comparison', STARTED), 'text/event-stream');
+
+    await expect(stepsOf()).rejects.toThrow(Trouble);
+  });
+});

@@ -1,0 +1,48 @@
+/** Asking for a comparison: its steps as they come, whether the server streams them or answers all at once. */
+
+import { lost, send, Trouble } from '../api/client';
+import type { CompareAnswer, ComparisonDone, ComparisonStarted, ErrorAnswer, SlotAnswer } from '../api/types';
+import { serverSentEvents } from './sse';
+
+export type Step =
+  | { event: 'comparison'; data: ComparisonStarted }
+  | { event: 'slot'; data: SlotAnswer }
+  | { event: 'done'; data: ComparisonDone };
+
+/** Throws Trouble, or what `signal` was aborted with. */
+export async function* askForComparison(service: string | null, signal: AbortSignal): AsyncGenerator<Step> {
+  const response = await send('/compare', {
+    method: 'POST',
+    body: service === null ? {} : { service },
+    accept: 'text/event-stream, application/json;q=0.5',
+    signal,
+  });
+  try {
+    // Behind Lambda there is no streaming, and JSON is the answer.
+    const streamed = response.headers.get('Content-Type')?.startsWith('text/event-stream');
+    if (streamed && response.body) yield* streamedSteps(response.body);
+    else yield* stepsOf((await response.json()) as CompareAnswer);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : lost(error);
+  }
+}
+
+async function* streamedSteps(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<Step> {
+  for await (const { event, data } of serverSentEvents(body)) {
+    if (event === 'error') throw refusal(JSON.parse(data) as ErrorAnswer);
+    if (event !== 'comparison' && event !== 'slot' && event !== 'done') continue;
+    yield { event, data: JSON.parse(data) } as Step;
+    if (event === 'done') return;
+  }
+  throw new Trouble('unreachable', 'The answers stopped coming.');
+}
+
+function* stepsOf({ slots, votable, ...comparison }: CompareAnswer): Generator<Step> {
+  yield { event: 'comparison', data: { ...comparison, slots: slots.map(({ slot }) => slot) } };
+  for (const data of slots) yield { event: 'slot', data };
+  yield { event: 'done', data: { comparisonId: comparison.comparisonId, votable } };
+}
+
+function refusal({ error, requestId }: ErrorAnswer): Trouble {
+  return new Trouble('refused', error.message, { code: error.code, requestId, status: 503 });
+}

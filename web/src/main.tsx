@@ -1,0 +1,19 @@
+// Before the views' own, which build on them.
+import './theme.css';
+import './base.css';
+
+import { render } from 'preact';
+import { App } from './App';
+import { followAddress } from './routes';
+import { followConnection } from './shared/connection';
+import { askWhetherSimulated } from './shared/simulated';
+import { startSending } from './votes/post';
+
+followAddress();
+followConnection();
+startSending();
+
+const root = document.getElementById('page');
+if (root) render(<App />, root);
+
+void askWhetherSimulated();

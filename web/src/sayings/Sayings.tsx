@@ -1,0 +1,49 @@
+import { useEffect } from 'preact/hooks';
+import { TroubleNote } from '../shared/TroubleNote';
+import { Quotation } from './Quotation';
+import { Share } from './Share';
+import { useSaying } from './useSaying';
+import { VoteButtons } from './VoteButtons';
+import { VoteNews } from './VoteNews';
+import './sayings.css';
+
+export function Sayings() {
+  const { answer, phase, trouble, another } = useSaying();
+  useSpaceBar(another);
+  return (
+    <>
+      <h1 class="unseen">Sayings about the cloud</h1>
+      <Quotation answer={answer} busy={phase !== 'idle'} />
+      <div class="controls">
+        <button type="button" class="button primary" onClick={another}>
+          Another saying
+        </button>
+        <VoteButtons answer={answer} />
+        <Share answer={answer} />
+      </div>
+      <div class="news" role="status">
+        {phase === 'slow' && <p class="note">Still waiting: a saying written live takes a few seconds.</p>}
+        {trouble && <TroubleNote trouble={trouble} />}
+        {phase !== 'slow' && answer && <VoteNews sayingId={answer.sayingId} />}
+      </div>
+      <p class="hint">
+        <kbd>Space</kbd> brings another, too.
+      </p>
+    </>
+  );
+}
+
+/** The space bar does what the button does, except where it has a meaning of its own. */
+function useSpaceBar(action: () => void) {
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      if (event.key !== ' ' || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+      if (event.target instanceof Element && event.target.closest('a, button, input, select, textarea, summary'))
+        return;
+      event.preventDefault(); // of scrolling
+      action();
+    };
+    document.addEventListener('keydown', listen);
+    return () => document.removeEventListener('keydown', listen);
+  }, [action]);
+}

@@ -1,0 +1,45 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { SayingAnswer } from '../api/types';
+import { quotation } from './words';
+
+const SHOWN_MS = 2_500;
+
+/** Copy, and share where the device has somebody to share with. */
+export function Share({ answer }: { answer: SayingAnswer | null }) {
+  const [copied, setCopied] = useState('');
+  useEffect(() => {
+    const timer = setTimeout(() => setCopied(''), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const copy = async () => setCopied((await copyText(answer)) ? 'Copied' : 'Not possible here');
+  return (
+    <div class="share">
+      <button type="button" class="text-button copy" disabled={!answer} onClick={copy}>
+        {copied || 'Copy'}
+      </button>
+      {'share' in navigator && (
+        <button type="button" class="text-button" disabled={!answer} onClick={() => share(answer)}>
+          Share
+        </button>
+      )}
+      <span class="unseen" role="status">
+        {copied}
+      </span>
+    </div>
+  );
+}
+
+async function copyText(answer: SayingAnswer | null): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(answer ? quotation(answer) : '');
+    return true;
+  } catch {
+    return false; // not by HTTPS, or not allowed
+  }
+}
+
+async function share(answer: SayingAnswer | null): Promise<void> {
+  const url = location.origin + location.pathname;
+  // Whoever closes the device's own dialogue has changed their mind, which is no error.
+  await navigator.share({ text: answer ? quotation(answer) : '', url }).catch(() => undefined);
+}
