@@ -1,0 +1,66 @@
+/** The comparison of the models: approval, latency, cost, who wins against whom. */
+
+import { useEffect, useMemo } from 'preact/hooks';
+import type { StatsAnswer } from '../api/types';
+import { useStore } from '../shared/store';
+import { Feed } from './feed';
+import { headline, unbroken } from './headline';
+import { Answer } from './parts/Answer';
+import { Freshness } from './parts/Freshness';
+import { Summary } from './parts/Summary';
+import { ApprovalSection } from './sections/ApprovalSection';
+import { CostSection } from './sections/CostSection';
+import { HeadToHeadSection } from './sections/HeadToHeadSection';
+import { HoursSection } from './sections/HoursSection';
+import { LatencySection } from './sections/LatencySection';
+import { ServicesSection } from './sections/ServicesSection';
+import './dashboard.css';
+
+// Outlives the view: who comes back sees at once what was there, and then what is new.
+const feed = new Feed();
+
+export default function Dashboard() {
+  const state = useStore(feed.state);
+  useEffect(() => feed.start(), []);
+  const { stats, trouble } = state;
+  return (
+    <div class="dashboard">
+      <div class="intro">
+        <h1 class="question">Which model do people prefer?</h1>
+        {stats && <Verdict stats={stats} />}
+        {!stats && <p class="answer">{trouble ? 'The figures could not be fetched' : 'One moment…'}</p>}
+        {(stats || trouble) && <Freshness state={state} refresh={feed.refresh} />}
+        {stats && <Summary stats={stats} />}
+      </div>
+      {stats ? <Sections stats={stats} /> : !trouble && <div class="coming" aria-busy="true" />}
+    </div>
+  );
+}
+
+function Verdict({ stats }: { stats: StatsAnswer }) {
+  const { sentence, detail } = useMemo(() => headline(stats), [stats]);
+  return (
+    <div class="verdict">
+      <p class="answer">{unbroken(sentence)}</p>
+      <p class="note">{unbroken(detail)}</p>
+      {stats.simulated && (
+        <p class="tag">Simulated: no real model wrote these sayings; their times and costs are made up.</p>
+      )}
+    </div>
+  );
+}
+
+function Sections({ stats }: { stats: StatsAnswer }) {
+  const { generatedAt, simulated } = stats;
+  const answer = useMemo(() => ({ generatedAt, simulated }), [generatedAt, simulated]);
+  return (
+    <Answer.Provider value={answer}>
+      <ApprovalSection stats={stats} />
+      <HeadToHeadSection stats={stats} />
+      <CostSection stats={stats} />
+      <LatencySection stats={stats} />
+      <HoursSection stats={stats} />
+      <ServicesSection stats={stats} />
+    </Answer.Provider>
+  );
+}

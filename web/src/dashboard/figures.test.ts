@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { about, clock, estimate, percentRange, strength } from './figures';
+
+const plain = (text: string) => text.replaceAll('\u00a0', ' ');
+
+test.each([
+  [{ low: 0.71, high: 0.77 }, '71–77 %'],
+  [{ low: 0.7301, high: 0.7539 }, '73.0–75.4 %'],
+  [{ low: 0.7412, high: 0.7429 }, '74.12–74.29 %'],
+  [{ low: null, high: null }, ''],
+])('an interval has as many digits as tell its ends apart: %j', (range, said) => {
+  expect(plain(percentRange(range))).toBe(said);
+});
+
+test('an estimate comes with its interval', () => {
+  expect(plain(estimate(0.742, { low: 0.71, high: 0.77 }))).toBe('74 % (71–77 %)');
+});
+
+test.each([
+  [3, '3'],
+  [59, '59'],
+  [344, '340'],
+  [10_444, '10,000'],
+  [99_500, '100,000'],
+])('about %i is %s', (number, said) => {
+  expect(about(number)).toBe(said);
+});
+
+test('a strength has two decimals, or two digits', () => {
+  expect([1.234, 0.5, 0.0312].map(strength)).toEqual(['1.23', '0.50', '0.031']);
+});
+
+test('a moment of another day says which', () => {
+  const now = new Date(2026, 10, 20, 15, 0);
+
+  expect(clock(new Date(2026, 10, 20, 14, 32).toISOString(), now)).toBe('14:32');
+  expect(clock(new Date(2026, 10, 19, 23, 5).toISOString(), now)).toBe('23:05 on 19 November');
+});

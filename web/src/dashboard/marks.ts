@@ -1,0 +1,27 @@
+/** What a model looks like wherever it is drawn: a colour and a shape, by its place in the catalogue. */
+
+import type { StatsAnswer } from '../api/types';
+
+export const SHAPES = ['circle', 'square', 'triangle', 'diamond'] as const;
+export type Shape = (typeof SHAPES)[number];
+
+export interface Mark {
+  colour: string;
+  shape: Shape;
+}
+
+/** What is not a model's. */
+export const NEUTRAL: Mark = { colour: 'var(--edge)', shape: 'circle' };
+
+const COLOURS = 4;
+
+/** Sixteen models look different before one looks like another. */
+export function markAt(place: number): Mark {
+  const shape = SHAPES[(place + Math.floor(place / COLOURS)) % SHAPES.length] ?? 'circle';
+  return { colour: `var(--model-${(place % COLOURS) + 1})`, shape };
+}
+
+/** The mark of each model by its id. */
+export function marksOf(stats: StatsAnswer): Map<string, Mark> {
+  return new Map(stats.models.map((model, place) => [model.model, markAt(place)]));
+}

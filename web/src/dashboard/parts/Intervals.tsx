@@ -1,0 +1,12 @@
+import { useCallback } from 'preact/hooks';
+import { drawIntervals, type IntervalPlot, intervalsHeight } from '../plots/intervals';
+import { Chart } from './Chart';
+
+/** The plot of estimates in their intervals. */
+export function Intervals({ label, rows, axis, band = null }: IntervalPlot) {
+  const draw = useCallback(
+    (width: number) => drawIntervals({ label, rows, axis, band }, width),
+    [label, rows, axis, band],
+  );
+  return <Chart draw={draw} height={(width) => intervalsHeight(rows.length, width)} />;
+}

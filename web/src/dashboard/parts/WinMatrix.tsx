@@ -1,0 +1,60 @@
+import { percent, whole } from '../figures';
+import type { Matrix, MatrixRow, Pair } from '../rows/matrix';
+import { Shape } from './Shape';
+
+/** A table already: its cells are tinted by how far the row's model is ahead. */
+export function WinMatrix({ matrix }: { matrix: Matrix }) {
+  return (
+    <table class="matrix">
+      <caption class="unseen">How often the model of the row was preferred to the model of the column</caption>
+      <thead>
+        <tr>
+          <td />
+          {matrix.rows.map((row) => (
+            <th key={row.name} scope="col">
+              <Shape mark={row.mark} /> {row.name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {matrix.rows.map((row) => (
+          <tr key={row.name}>
+            <th scope="row">
+              <Shape mark={row.mark} /> {row.name}
+            </th>
+            {row.cells.map((pair, column) => (
+              <Cell key={matrix.rows[column]?.name} pair={pair} row={row} />
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Cell({ pair, row }: { pair: Pair | null; row: MatrixRow }) {
+  if (pair === null) return <td class="same" />;
+  const { share, sure, record } = pair;
+  const counts = `${whole(record.wins)}:${whole(record.losses)}`;
+  if (share === null) {
+    return (
+      <td>
+        <span class="counts">{record.wins + record.losses + record.ties ? counts : '–'}</span>
+      </td>
+    );
+  }
+  const ahead = sure && share > 0.5;
+  return (
+    <td class={ahead ? 'ahead' : sure ? undefined : 'open'} style={ahead ? tint(row.mark.colour, share) : undefined}>
+      <strong>{percent(share)}</strong>
+      <span class="counts">{counts}</span>
+    </td>
+  );
+}
+
+/** From pale at a half to strong at four fifths; words on it stay readable. */
+function tint(colour: string, share: number) {
+  const amount = 12 + Math.min(1, (share - 0.5) / 0.3) * 30;
+  return { backgroundColor: `color-mix(in srgb, ${colour} ${amount.toFixed(0)}%, var(--card))` };
+}

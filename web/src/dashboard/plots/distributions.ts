@@ -1,0 +1,79 @@
+/** Distributions of latencies, one above the other on one logarithmic scale, with their percentiles. */
+
+import { dot, type Markish, rectY, ruleX, ruleY, text } from '@observablehq/plot';
+import { count } from '../../shared/words';
+import { type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
+import { BELOW, type Drawing, draw, logPosition, spaced, xAxis } from './frame';
+
+const ROW = 118;
+/** What a row keeps free above its bars for its words, which begin a little below the row before. */
+const WORDS = 66;
+const FIRST_LINE = 14;
+const SIDES = 18;
+/** Narrower, there is no room for "p50" beside "p90". */
+const TIGHT = 420;
+
+export function distributionsHeight(rows: number): number {
+  return rows * ROW + BELOW;
+}
+
+export interface Distributions {
+  label: string;
+  rows: readonly LatencyRow[];
+  domain: { x: [number, number]; share: number };
+}
+
+export function drawDistributions({ label, rows, domain }: Distributions, width: number): Drawing {
+  const ticks = timeTicks(domain.x);
+  const labelled = spaced(ticks, logPosition(domain.x, width - 2 * SIDES));
+  return draw(label, {
+    width,
+    height: distributionsHeight(rows.length),
+    marginLeft: SIDES,
+    marginRight: SIDES,
+    x: { type: 'log', domain: domain.x, axis: null },
+    y: { domain: [0, domain.share], axis: null, insetTop: WORDS },
+    fy: { domain: rows.map((row) => row.name), axis: null, padding: 0 },
+    marks: [
+      ...xAxis({ label: 'time to the whole answer →', ticks: labelled, format: timeTick }),
+      ...rows.flatMap((row) => [
+        ruleX(ticks, { fy: () => row.name, y1: 0, y2: domain.share, stroke: 'var(--line)' }),
+        ...histogram(row),
+        ...percentiles(row, domain.share, width < TIGHT),
+        ...words(row),
+      ]),
+    ],
+  });
+}
+
+function histogram(row: LatencyRow): Markish[] {
+  const bins = row.bins.map((bin) => ({ ...bin, name: row.name }));
+  const look = { fill: row.mark.colour, fillOpacity: 0.55, insetLeft: 0.5, insetRight: 0.5 } as const;
+  return [
+    rectY(bins, { fy: 'name', x1: 'low', x2: 'high', y: 'share', ...look }),
+    ruleY([row], { fy: 'name', y: 0, stroke: 'var(--edge)' }),
+  ];
+}
+
+function percentiles(row: LatencyRow, share: number, tight: boolean): Markish[] {
+  const marks = row.percentiles.map(({ name, at }) => ({ at, model: row.name, name: tight ? name.slice(1) : name }));
+  const above = { frameAnchor: 'top', lineAnchor: 'bottom', dy: WORDS - 2 } as const;
+  return [
+    ruleX(marks, { fy: 'model', x: 'at', y1: 0, y2: share, stroke: 'var(--ink)', strokeWidth: 1.5 }),
+    text(marks, { fy: 'model', x: 'at', text: 'name', ...above, fill: 'var(--ink)', fontSize: 12 }),
+  ];
+}
+
+function words(row: LatencyRow): Markish[] {
+  const left = { fy: 'name', frameAnchor: 'top-left', lineAnchor: 'top' } as const;
+  const right = { ...left, frameAnchor: 'top-right', textAnchor: 'end', dx: SIDES } as const;
+  const soft = { fill: 'var(--soft)', fontSize: 13 } as const;
+  const calls = row.calls ? count(row.calls, 'call') : 'no calls yet';
+  const { shape, colour } = row.mark;
+  return [
+    dot([row], { ...left, dx: 7 - SIDES, dy: FIRST_LINE + 6, r: 5, symbol: shape, fill: colour }),
+    text([row], { ...left, text: 'name', dx: 2, dy: FIRST_LINE, fill: 'var(--ink)', fontSize: 15, fontWeight: 600 }),
+    text([row], { ...right, ...soft, text: () => calls, dy: FIRST_LINE + 1 }),
+    text([row], { ...left, ...soft, text: percentileText, dx: 2, dy: FIRST_LINE + 20 }),
+  ];
+}

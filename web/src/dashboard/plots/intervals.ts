@@ -1,0 +1,133 @@
+/** Estimates in their intervals, one row each: name and remark, the bar, value and range. */
+
+import { barX, dot, type Markish, ruleY, text, tickX } from '@observablehq/plot';
+import type { Axis, IntervalRow } from '../rows/intervals';
+import { scaleTicks } from '../rows/intervals';
+import { BELOW, type Drawing, draw, logPosition, NARROW, spaced, xAxis } from './frame';
+
+export interface IntervalPlot {
+  label: string;
+  rows: readonly IntervalRow[];
+  axis: Axis;
+  /** Tinted through all rows. */
+  band?: { low: number; high: number; colour: string } | null;
+}
+
+/** Where things stand in a row; `top` is what is left to the words above the bar, `bar` how far it is below the middle. */
+interface Layout {
+  row: number;
+  left: number;
+  right: number;
+  top: number;
+  bar: number;
+  lines: readonly [number, number];
+}
+
+const ICON = 20;
+const ROOM_PER_TICK = 72;
+const BESIDE: Layout = { row: 52, left: 252, right: 132, top: 0, bar: 0, lines: [-9, 10] };
+const ABOVE: Layout = { row: 80, left: 22, right: 22, top: 52, bar: 25, lines: [-22, -3] };
+
+export function intervalsHeight(rows: number, width: number): number {
+  return rows * layout(width).row + BELOW;
+}
+
+function layout(width: number): Layout {
+  return width < NARROW ? ABOVE : BESIDE;
+}
+
+export function drawIntervals({ label, rows, axis, band }: IntervalPlot, width: number): Drawing {
+  const at = layout(width);
+  const inner = width - at.left - at.right;
+  const ticks = scaleTicks(axis, inner / ROOM_PER_TICK);
+  return draw(label, {
+    width,
+    height: intervalsHeight(rows.length, width),
+    marginLeft: at.left,
+    marginRight: at.right,
+    x: { type: axis.type, domain: axis.domain, clamp: true, axis: null },
+    y: { type: 'band', domain: rows.map((row) => row.name), axis: null, padding: 0 },
+    marks: [
+      ...(band ? [behind(rows, band, at)] : []),
+      grid(rows, ticks, 'var(--line)', at),
+      ...(axis.reference === undefined ? [] : [grid(rows, [axis.reference], 'var(--edge)', at)]),
+      ...xAxis({ label: axis.label, ticks: labelled(axis, ticks, inner), format: axis.format }),
+      ...rows.flatMap((row) => [...bar(row, axis, at), ...words(row, width, at)]),
+    ],
+  });
+}
+
+/** Round steps leave room between them, on a logarithmic axis not all do. */
+function labelled({ type, domain, reference = 0 }: Axis, ticks: readonly number[], width: number): readonly number[] {
+  if (type === 'linear') return ticks;
+  const position = logPosition(domain, width);
+  // Outward from the reference, so that it has its words whoever else has.
+  const above = ticks.filter((tick) => tick >= reference);
+  const below = ticks.filter((tick) => tick <= reference).reverse();
+  return [...new Set([...spaced(above, position, 36), ...spaced(below, position, 36)])];
+}
+
+/** Lines that leave the words alone. */
+function grid(rows: readonly IntervalRow[], ticks: readonly number[], stroke: string, { top }: Layout): Markish {
+  const crossings = rows.flatMap(({ name }) => ticks.map((tick) => ({ name, tick })));
+  return tickX(crossings, { x: 'tick', y: 'name', stroke, insetTop: top && top + 2 });
+}
+
+function behind(rows: readonly IntervalRow[], band: { low: number; high: number; colour: string }, { top }: Layout) {
+  const { low, high, colour } = band;
+  const tint = { fill: colour, fillOpacity: 0.1, insetTop: top && top + 2 } as const;
+  return barX(rows, { x1: () => low, x2: () => high, y: 'name', ...tint });
+}
+
+/** The interval as a bar, the value on it in the model's shape; a dotted line where the value is not known. */
+function bar(row: IntervalRow, axis: Axis, { bar: dy }: Layout): Markish[] {
+  const { mark } = row;
+  const at = { y: 'name', dy } as const;
+  const track = ruleY([row], { ...at, stroke: 'var(--line)' });
+  if (row.value === null) {
+    if (row.low === null) return [track];
+    const unknown = { stroke: mark.colour, strokeDasharray: '2 5', strokeWidth: 2 } as const;
+    return [track, ruleY(ends(row, axis), { ...at, x1: 'low', x2: 'high', ...unknown })];
+  }
+  const raw = row.raw === null ? [] : [dot([row], { ...at, x: 'raw', r: 5, symbol: mark.shape, stroke: mark.colour })];
+  const value = dot([row], { ...at, x: 'value', r: 6, symbol: mark.shape, fill: mark.colour, stroke: 'var(--card)' });
+  return [track, reach(row, axis, at), ...raw, value];
+}
+
+/** An interval without an upper end goes as far as the plot. */
+function ends(row: IntervalRow, axis: Axis) {
+  return [{ name: row.name, low: row.low, high: row.high ?? axis.domain[1] }];
+}
+
+/** Of an estimate its interval, of a known amount its length. */
+function reach(row: IntervalRow, axis: Axis, at: { y: 'name'; dy: number }): Markish {
+  const stroke = row.mark.colour;
+  if (row.low === null) return ruleY([row], { ...at, x1: axis.from ?? 0, x2: 'value', stroke, strokeWidth: 3 });
+  const look = { stroke, strokeWidth: 10, strokeOpacity: 0.34, strokeLinecap: 'round' } as const;
+  return ruleY(ends(row, axis), { ...at, x1: 'low', x2: 'high', ...look });
+}
+
+function words(row: IntervalRow, width: number, { left, right, lines, row: height }: Layout): Markish[] {
+  const alone = height === BESIDE.row && !row.remark && !row.range;
+  const [first, second] = alone ? [0, 0] : lines;
+  const start = { y: 'name', frameAnchor: 'left', dx: ICON - left } as const;
+  const end = { y: 'name', frameAnchor: 'right', textAnchor: 'end', dx: right } as const;
+  const strong = { fill: 'var(--ink)', fontSize: 15, fontWeight: 600 } as const;
+  const soft = { fill: 'var(--soft)', fontSize: 13 } as const;
+  const known = row.value === null ? soft : strong;
+  // In ems; a service may have a long name.
+  const room = { lineWidth: (width < NARROW ? width - 84 : left - 36) / 15, textOverflow: 'ellipsis' } as const;
+  const { shape, colour } = row.mark;
+  return [
+    dot([row], { ...start, dx: 7 - left, dy: first, r: 5, symbol: shape, fill: colour }),
+    text([row], { ...start, ...strong, ...room, text: 'name', dy: first }),
+    text([row], {
+      ...start,
+      ...soft,
+      text: () => (width < NARROW ? (row.brief ?? row.remark) : row.remark),
+      dy: second,
+    }),
+    text([row], { ...end, ...known, text: 'text', dy: first }),
+    text([row], { ...end, ...soft, text: 'range', dy: second }),
+  ];
+}

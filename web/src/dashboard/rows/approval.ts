@@ -1,0 +1,129 @@
+/** Approval by model: the share of upvotes, who leads, and what the bursts would have made of it. */
+
+import type { StatsAnswer } from '../../api/types';
+import { count } from '../../shared/words';
+import { about, decimals, percent, percentRange, whole } from '../figures';
+import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { type Column, type Sheet, sheet } from '../sheet';
+import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
+
+type Model = StatsAnswer['models'][number];
+type Estimate = Model['approval'];
+
+export interface Approval {
+  rows: IntervalRow[];
+  axis: Axis;
+  /** The leader's interval: whose reaches into it is not told apart. */
+  band: { low: number; high: number; colour: string } | null;
+  /** What was set aside, in a sentence; empty when nothing was. */
+  bursts: string;
+  sheet: Sheet;
+}
+
+export function approval(stats: StatsAnswer): Approval {
+  const marks = marksOf(stats);
+  const models = stats.models.map((model) => modelRow(model, marks.get(model.model) ?? NEUTRAL));
+  const rows = [...ranked(models), ...collectionRow(stats)];
+  return {
+    rows,
+    axis: { type: 'linear', domain: shareDomain(rows), label: 'share of upvotes →', format: percent },
+    band: leaderBand(stats, models),
+    bursts: bursts(stats),
+    sheet: approvalSheet(stats),
+  };
+}
+
+/** Nobody is measured against anybody before two models have enough votes. */
+function leaderBand(stats: StatsAnswer, rows: readonly IntervalRow[]): Approval['band'] {
+  if (!stats.models.some((model) => model.verdict === 'leads' || model.verdict === 'too close to call')) return null;
+  const [first] = ranked(rows);
+  if (!first || first.low === null || first.high === null) return null;
+  return { low: first.low, high: first.high, colour: first.mark.colour };
+}
+
+function modelRow(model: Model, mark: Mark): IntervalRow {
+  const set = model.raw.votes !== model.votes && model.raw.votes > 0 && model.approval.value !== null;
+  return {
+    ...estimateRow(model.approval, model.votes),
+    name: model.source,
+    remark: verdict(model),
+    brief: verdict(model, 'too close'),
+    mark,
+    raw: set ? model.raw.upvotes / model.raw.votes : null,
+  };
+}
+
+function collectionRow({ collection }: StatsAnswer): IntervalRow[] {
+  if (!collection.votes) return [];
+  const remark = 'written by people';
+  const row = estimateRow(collection.approval, collection.votes);
+  return [{ ...row, name: 'The collection', remark, mark: NEUTRAL, raw: null }];
+}
+
+type Estimated = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
+
+/** Without votes the interval is all there is, and shows nothing. */
+export function estimateRow(
+  { value, low, high }: Estimate,
+  votes: number,
+  digits = decimals({ low, high }),
+): Estimated {
+  if (!votes) return { value: null, low: null, high: null, text: 'no votes', range: '' };
+  if (value === null) return { value, low, high, text: 'too few votes', range: '' };
+  return { value, low, high, text: percent(value, digits), range: percentRange({ low, high }, digits) };
+}
+
+/** "leads", "too close to call: ~340 more votes", "37 votes, 83 more needed". */
+export function verdict({ verdict, votes, votesNeeded, approval }: Model, brief = ''): string {
+  if (verdict === 'too few votes') {
+    if (approval.value !== null) return 'waits for the others';
+    return votesNeeded === null ? count(votes, 'vote') : `${count(votes, 'vote')}, ${whole(votesNeeded)} more needed`;
+  }
+  if (verdict !== 'too close to call' || !votesNeeded) return verdict;
+  return brief ? `${brief}: ~${about(votesNeeded)} more` : `${verdict}: ~${about(votesNeeded)} more votes`;
+}
+
+function bursts({ totals }: StatsAnswer): string {
+  const aside = totals.raw.votes - totals.filtered.votes;
+  if (aside <= 0) return '';
+  const were = aside === 1 ? 'was' : 'were';
+  return (
+    `${whole(aside)} of ${count(totals.raw.votes, 'vote')} ${were} set aside because they came in bursts: ` +
+    `more than ${whole(totals.burstVotes)} in an hour from one address. A hollow mark shows the share with them.`
+  );
+}
+
+/** A model, or the collection, which is not compared and whose bursts are not told apart. */
+type Entry = Pick<Model, 'source' | 'votes' | 'upvotes' | 'downvotes' | 'serves' | 'approval' | 'votesNeeded'> & {
+  raw: Model['raw'] | null;
+  verdict: string | null;
+};
+
+const COLUMNS: readonly Column<Entry>[] = [
+  { key: 'model', name: 'Model', value: (entry) => entry.source },
+  shareColumn('approval', 'Approval', (entry) => entry.approval.value),
+  shareColumn('approval_low', '95 % from', (entry) => (entry.votes ? entry.approval.low : null)),
+  shareColumn('approval_high', 'to', (entry) => (entry.votes ? entry.approval.high : null)),
+  { key: 'verdict', name: 'Verdict', value: (entry) => entry.verdict },
+  { key: 'votes_needed', name: 'Votes needed', value: (entry) => entry.votesNeeded },
+  { key: 'votes', name: 'Votes', value: (entry) => entry.votes },
+  { key: 'upvotes', name: 'Up', value: (entry) => entry.upvotes },
+  { key: 'downvotes', name: 'Down', value: (entry) => entry.downvotes },
+  { key: 'raw_votes', name: 'Votes with bursts', value: (entry) => entry.raw?.votes ?? null },
+  shareColumn('raw_approval', 'Approval with bursts', rawApproval),
+  { key: 'serves', name: 'Times shown', value: (entry) => entry.serves },
+];
+
+function shareColumn(key: string, name: string, value: (entry: Entry) => number | null): Column<Entry> {
+  return { key, name, value, text: (entry) => percent(value(entry) ?? 0, 1) };
+}
+
+/** As the filtered one, it is named only from enough votes on. */
+function rawApproval({ raw, approval }: Entry): number | null {
+  return raw === null || approval.value === null ? null : raw.upvotes / raw.votes;
+}
+
+function approvalSheet({ models, collection }: StatsAnswer): Sheet {
+  const reference = { ...collection, source: 'The collection', raw: null, verdict: null, votesNeeded: null };
+  return sheet('approval', 'Approval by model', COLUMNS, collection.votes ? [...models, reference] : models);
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import type { StatsAnswer } from '../../api/types';
+import { empty, full } from '../fixtures';
+import { hourBars, peak, total } from './hours';
+import { SHOWN, services } from './services';
+
+describe('hours', () => {
+  test('only the last is not over', () => {
+    const bars = hourBars(empty(), 'votes');
+
+    expect(bars).toHaveLength(24);
+    expect(bars.filter((bar) => bar.soFar)).toEqual([bars[23]]);
+    expect(bars[23]?.title).toMatch(/: 0 votes so far$/);
+  });
+
+  test('nothing has no peak', () => {
+    expect(peak(hourBars(empty(), 'serves'))).toBeNull();
+  });
+
+  test('the busiest is found', () => {
+    const stats = empty();
+    const hours = stats.hours.map((hour, index) => ({ ...hour, votes: index === 5 ? 40 : 1 }));
+    const bars = hourBars({ ...stats, hours }, 'votes');
+
+    expect(peak(bars)).toBe(bars[5]);
+    expect(total(bars)).toBe(63);
+  });
+});
+
+describe('services', () => {
+  test('with too few votes stay in the table', () => {
+    const { rows, sheet, measured, all } = services(full());
+
+    expect(rows.map((row) => row.name)).toEqual(['AWS Lambda', 'Amazon S3']);
+    expect([sheet.rows.length, measured, all]).toEqual([3, 2, 3]);
+  });
+
+  test('are all told with the digits that the surest needs', () => {
+    const many = [
+      { service: 'A', votes: 9000, approval: { value: 0.7, low: 0.69, high: 0.71 } },
+      { service: 'B', votes: 200, approval: { value: 0.6, low: 0.53, high: 0.66 } },
+    ];
+
+    expect(services(empty({ services: many })).rows.map((row) => row.text)).toEqual(['70.0\u00a0%', '60.0\u00a0%']);
+  });
+
+  test('only those with the most votes are drawn, the best liked first', () => {
+    const many: StatsAnswer['services'] = Array.from({ length: 30 }, (_, index) => ({
+      service: `Service ${index}`,
+      votes: 1000 - index,
+      approval: { value: 0.5 + index / 100, low: 0.4, high: 0.9 },
+    }));
+    const { rows } = services(empty({ services: many }));
+
+    expect(rows).toHaveLength(SHOWN);
+    expect(rows[0]?.name).toBe(`Service ${SHOWN - 1}`);
+  });
+});

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { empty, model, NO_CALLS } from '../fixtures';
+import { bins, latency, latencyDomain, percentiles, percentileText, timeTicks } from './latency';
+
+/** The server's buckets: 16 to an octave. */
+function bucket(index: number, count: number) {
+  return { low: 2 ** ((index - 1) / 16), high: 2 ** (index / 16), count };
+}
+
+test('four of the server’s buckets make a bin, none of which falls between two', () => {
+  const found = bins([161, 162, 163, 164, 165].map((index) => bucket(index, 2)));
+
+  expect(found.map((bin) => [Math.round(bin.low), Math.round(bin.high), bin.share])).toEqual([
+    [1024, 1218, 0.8],
+    [1218, 1448, 0.2],
+  ]);
+});
+
+test('four to a bin, at any latency', () => {
+  const quarters = Array.from({ length: 300 }, (_, index) => 4 * index + 1);
+  const sizes = quarters.map((first) => bins([0, 1, 2, 3].map((more) => bucket(first + more, 1))).length);
+
+  expect(new Set(sizes)).toEqual(new Set([1]));
+});
+
+test('shares make up all calls', () => {
+  const found = bins(Array.from({ length: 64 }, (_, index) => bucket(150 + index, index + 1)));
+
+  expect(found).toHaveLength(17);
+  expect(found.reduce((sum, bin) => sum + bin.share, 0)).toBeCloseTo(1);
+});
+
+test.each([
+  [1, []],
+  [9, ['p50']],
+  [99, ['p50', 'p90']],
+  [100, ['p50', 'p90', 'p99']],
+])('of %i calls these percentiles are named: %j', (count, names) => {
+  const found = percentiles({ ...NO_CALLS, count, p50: 900, p90: 1400, p99: 2600 });
+
+  expect(found.map((one) => one.name)).toEqual(names);
+});
+
+test('the fastest comes first, who was never called last, single calls apart from rounds', () => {
+  const called = (p50: number) => ({ ...NO_CALLS, count: 10, p50, p90: 2 * p50, histogram: [bucket(160, 10)] });
+  const stats = empty({
+    models: [
+      model(0),
+      model(1, { latency: { single: called(1700), round: NO_CALLS } }),
+      model(2, { latency: { single: called(900), round: called(3000) } }),
+    ],
+  });
+
+  const single = latency(stats, 'single');
+  expect(single.rows.map((row) => row.name)).toEqual(['GPT-4.1', 'Claude Sonnet 4.5', 'Claude Haiku 4.5']);
+  expect(single.rows.map(percentileText)[0]?.replaceAll('\u00a0', ' ')).toBe('p50 900 ms · p90 1.8 s');
+  expect(latency(stats, 'round').rows.filter((row) => row.calls)).toHaveLength(1);
+  expect(latency(empty(), 'round').known).toBe(false);
+});
+
+test('there is a scale for nothing too', () => {
+  expect(latencyDomain([])).toEqual({ x: [100, 10_000], share: 1 });
+  expect(timeTicks([100, 10_000])).toEqual([200, 500, 1000, 2000, 5000]);
+});

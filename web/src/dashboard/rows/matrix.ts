@@ -1,0 +1,73 @@
+/** Who is preferred to whom: each model against each other, in comparisons that showed both. */
+
+import type { StatsAnswer } from '../../api/types';
+import { percent } from '../figures';
+import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { type Column, type Sheet, sheet } from '../sheet';
+
+type Model = StatsAnswer['models'][number];
+type PairRecord = StatsAnswer['comparisons']['matrix'][string][string];
+
+export interface Pair {
+  row: string;
+  column: string;
+  record: PairRecord;
+  /** Of those that one of the two won; null where there are too few. */
+  share: number | null;
+  /** Whether its 95 % interval leaves out a half. */
+  sure: boolean;
+}
+
+export interface MatrixRow {
+  name: string;
+  mark: Mark;
+  /** In the order of the rows; null against itself. */
+  cells: (Pair | null)[];
+}
+
+export interface Matrix {
+  rows: MatrixRow[];
+  sheet: Sheet;
+}
+
+// With fewer a share would say more than is known: its interval is wider than 35 points.
+export const MIN_DECIDED = 30;
+
+export function matrix(stats: StatsAnswer): Matrix {
+  const marks = marksOf(stats);
+  const models = stats.models.toSorted((a, b) => (b.strength.value ?? 0) - (a.strength.value ?? 0));
+  const rows = models.map((model) => ({
+    name: model.source,
+    mark: marks.get(model.model) ?? NEUTRAL,
+    cells: models.map((other) => (model === other ? null : pair(stats, model, other))),
+  }));
+  const pairs = rows.flatMap((row) => row.cells).filter((cell) => cell !== null);
+  return { rows, sheet: sheet('win-matrix', 'Wins by pair of models', COLUMNS, pairs) };
+}
+
+function pair(stats: StatsAnswer, model: Model, other: Model): Pair {
+  const record = stats.comparisons.matrix[model.model]?.[other.model] ?? { wins: 0, losses: 0, ties: 0 };
+  return { row: model.source, column: other.source, record, ...shareOf(record) };
+}
+
+export function shareOf({ wins, losses }: PairRecord): Pick<Pair, 'share' | 'sure'> {
+  const decided = wins + losses;
+  if (decided < MIN_DECIDED) return { share: null, sure: false };
+  const share = wins / decided;
+  // Wilson's interval leaves out a half exactly when the score test rejects it.
+  return { share, sure: Math.abs(share - 0.5) > 1.96 * Math.sqrt(0.25 / decided) };
+}
+
+const COLUMNS: readonly Column<Pair>[] = [
+  { key: 'model', name: 'Model', value: (one) => one.row },
+  { key: 'against', name: 'Against', value: (one) => one.column },
+  { key: 'wins', name: 'Wins', value: (one) => one.record.wins },
+  { key: 'losses', name: 'Losses', value: (one) => one.record.losses },
+  { key: 'ties', name: 'Ties', value: (one) => one.record.ties },
+  {
+    key: 'share_of_decided',
+    name: 'Share of decided',
+    value: (one) => one.share,
+    text: (one) => percent(one.share ?? 0, 1),
+  },
+];

@@ -1,0 +1,60 @@
+/** Votes and approval by service: the sayings of all models about it. */
+
+import type { StatsAnswer } from '../../api/types';
+import { count } from '../../shared/words';
+import { decimals, percent } from '../figures';
+import { NEUTRAL } from '../marks';
+import { type Column, type Sheet, sheet } from '../sheet';
+import { estimateRow } from './approval';
+import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
+
+type Service = StatsAnswer['services'][number];
+
+/** More would be a list, and the table is one. */
+export const SHOWN = 12;
+
+export interface Services {
+  /** Those with the most votes, the best liked first. */
+  rows: IntervalRow[];
+  axis: Axis;
+  /** How many services have enough votes to name an approval, and how many have any. */
+  measured: number;
+  all: number;
+  sheet: Sheet;
+}
+
+export function services(stats: StatsAnswer): Services {
+  const measured = stats.services.filter((service) => service.approval.value !== null);
+  const most = measured.toSorted((a, b) => b.votes - a.votes).slice(0, SHOWN);
+  const digits = Math.max(0, ...most.map((service) => decimals(service.approval)));
+  const rows = ranked(most.map((service) => row(service, digits)));
+  return {
+    rows,
+    axis: { type: 'linear', domain: shareDomain(rows), label: 'share of upvotes →', format: percent },
+    measured: measured.length,
+    all: stats.services.length,
+    sheet: sheet('services', 'Votes and approval by service', COLUMNS, stats.services),
+  };
+}
+
+function row({ service, votes, approval }: Service, digits: number): IntervalRow {
+  return {
+    ...estimateRow(approval, votes, digits),
+    name: service,
+    remark: count(votes, 'vote'),
+    mark: NEUTRAL,
+    raw: null,
+  };
+}
+
+const COLUMNS: readonly Column<Service>[] = [
+  { key: 'service', name: 'Service', value: (one) => one.service },
+  { key: 'votes', name: 'Votes', value: (one) => one.votes },
+  share('approval', 'Approval', 'value'),
+  share('approval_low', '95 % from', 'low'),
+  share('approval_high', 'to', 'high'),
+];
+
+function share(key: string, name: string, part: 'value' | 'low' | 'high'): Column<Service> {
+  return { key, name, value: (one) => one.approval[part], text: (one) => percent(one.approval[part] ?? 0, 1) };
+}

@@ -1,0 +1,37 @@
+import { useMemo } from 'preact/hooks';
+import type { StatsAnswer } from '../../api/types';
+import { intervalsLabel } from '../label';
+import { Figure } from '../parts/Figure';
+import { Intervals } from '../parts/Intervals';
+import { Panel } from '../parts/Panel';
+import { costPer1000, costPerNetUpvote, spending } from '../rows/cost';
+
+/** What the sayings cost, and what being liked costs. */
+export function CostSection({ stats }: { stats: StatsAnswer }) {
+  const thousand = useMemo(() => costPer1000(stats), [stats]);
+  const net = useMemo(() => costPerNetUpvote(stats), [stats]);
+  return (
+    <Panel title="Cost" lede={spending(stats)} pair>
+      <Figure
+        title="Per thousand sayings"
+        note="By the vendors’ list prices and the tokens they counted; only sayings fit to be shown count."
+        sheet={thousand.sheet}
+        empty={!thousand.known && 'There is no cost yet.'}
+      >
+        <Intervals
+          label={intervalsLabel('Cost per thousand sayings by model', thousand.rows)}
+          rows={thousand.rows}
+          axis={thousand.axis}
+        />
+      </Figure>
+      <Figure
+        title="Per net upvote"
+        note="All a model has cost, by its upvotes less its downvotes, with the 95 % interval."
+        sheet={net.sheet}
+        empty={!net.known && 'Too few votes yet to say what an upvote costs.'}
+      >
+        <Intervals label={intervalsLabel('Cost per net upvote by model', net.rows)} rows={net.rows} axis={net.axis} />
+      </Figure>
+    </Panel>
+  );
+}

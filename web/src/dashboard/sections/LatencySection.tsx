@@ -1,0 +1,44 @@
+import { useCallback, useMemo } from 'preact/hooks';
+import type { StatsAnswer } from '../../api/types';
+import { Chart } from '../parts/Chart';
+import { Figure } from '../parts/Figure';
+import { Panel } from '../parts/Panel';
+import { type Distributions, distributionsHeight, drawDistributions } from '../plots/distributions';
+import { type LatencyPlot, latency, latencyDomain, percentileText } from '../rows/latency';
+
+/** How long the models take, for one saying and for a round. */
+export function LatencySection({ stats }: { stats: StatsAnswer }) {
+  const single = useMemo(() => latency(stats, 'single'), [stats]);
+  const round = useMemo(() => latency(stats, 'round'), [stats]);
+  const domain = useMemo(() => latencyDomain([single, round]), [single, round]);
+  const lede = `Calls that succeeded, on one logarithmic scale. Half took no longer than p50, nine in ten than p90, 99 in 100 than p99; read off to within ${(stats.relativeError * 100).toFixed(1)}\u00a0%.`;
+  return (
+    <Panel title="Latency" lede={lede} pair>
+      <Figure
+        title="One saying"
+        note="Live answers and comparisons: somebody waits."
+        sheet={single.sheet}
+        empty={!single.known && 'No model has been asked for one saying yet.'}
+      >
+        <Histograms label={label('Latency of calls for one saying', single)} rows={single.rows} domain={domain} />
+      </Figure>
+      <Figure
+        title="A round"
+        note="Several sayings in one call, made ahead: nobody waits."
+        sheet={round.sheet}
+        empty={!round.known && 'No round has been made yet.'}
+      >
+        <Histograms label={label('Latency of calls for a round', round)} rows={round.rows} domain={domain} />
+      </Figure>
+    </Panel>
+  );
+}
+
+function Histograms({ label, rows, domain }: Distributions) {
+  const draw = useCallback((width: number) => drawDistributions({ label, rows, domain }, width), [label, rows, domain]);
+  return <Chart draw={draw} height={() => distributionsHeight(rows.length)} />;
+}
+
+function label(title: string, { rows }: LatencyPlot): string {
+  return `${title}. ${rows.map((row) => `${row.name}: ${percentileText(row) || 'too few calls'}.`).join(' ')}`;
+}

@@ -1,0 +1,26 @@
+import { useMemo } from 'preact/hooks';
+import type { StatsAnswer } from '../../api/types';
+import { intervalsLabel } from '../label';
+import { Figure } from '../parts/Figure';
+import { Intervals } from '../parts/Intervals';
+import { Panel } from '../parts/Panel';
+import { type Services, services } from '../rows/services';
+
+/** Which services people like sayings about. */
+export function ServicesSection({ stats }: { stats: StatsAnswer }) {
+  const found = useMemo(() => services(stats), [stats]);
+  return (
+    <Panel title="Services" lede={lede(found)}>
+      <Figure sheet={found.sheet} empty={!found.rows.length && 'No service has enough votes yet to name an approval.'}>
+        <Intervals label={intervalsLabel('Approval by service', found.rows)} rows={found.rows} axis={found.axis} />
+      </Figure>
+    </Panel>
+  );
+}
+
+function lede({ rows, measured, all }: Services): string {
+  const what = 'Approval of all models’ sayings about a service, bursts included.';
+  if (!rows.length || all === rows.length) return what;
+  const drawn = measured > rows.length ? 'the most votes' : 'enough votes';
+  return `${what} Drawn are the ${rows.length} with ${drawn}; the table has all ${all}.`;
+}
