@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Node.js comes as a Python package into the same environment; npm finds it there by the PATH.
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web --silent
+# The system's certificates too, as pip takes them: a network may have one of its own.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" NODE_USE_SYSTEM_CA=1 $(BIN)/npm --prefix web --loglevel error
 PAGE := web/dist/index.html
 PAGE_SOURCES := $(wildcard web/*.html web/*.json web/vite.config.ts) service/data/services.json \
   $(shell find web/src web/public -type f -not -name '*.test.*')
@@ -43,7 +44,7 @@ check: lint ## Lint, types and import cycles
 	@echo "Checking types …"
 	@$(BIN)/python -m mypy --no-error-summary
 	@mkdir -p web/generated && $(BIN)/python -m service.describe > web/generated/openapi.json
-	@$(NPM) run types && $(NPM) run check
+	@$(NPM) run --silent types && $(NPM) run --silent check
 	@echo "Checking import cycles and who may import whom …"
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
@@ -51,12 +52,12 @@ lint: $(VENV)/development web/node_modules/.all ## Lint and formatting
 	@echo "Linting …"
 	@$(BIN)/python -m ruff check --quiet
 	@$(BIN)/python -m ruff format --check --quiet
-	@$(NPM) run lint
+	@$(NPM) run --silent lint
 
 format: $(VENV)/development web/node_modules/.all ## Put the code into form
 	@$(BIN)/python -m ruff check --fix --quiet
 	@$(BIN)/python -m ruff format --quiet
-	@$(NPM) run format
+	@$(NPM) run --silent format
 
 lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pyproject.toml allows
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
@@ -123,4 +124,4 @@ web/node_modules/.all: web/package-lock.json $(VENV)/node
 
 $(PAGE): $(PAGE_SOURCES) web/node_modules/.build
 	@echo "Building the page …"
-	@$(NPM) run build
+	@$(NPM) run --silent build

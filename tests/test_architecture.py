@@ -240,6 +240,20 @@ class TestPackaging:
         named = {name for package in packages.values() for name in package.get("optionalDependencies", ())}
         assert named - {name.rpartition("node_modules/")[2] for name in packages} == set()
 
+    def test_no_package_of_the_page_is_whatever_is_newest(self) -> None:
+        lock = json.loads((ROOT / "web/package-lock.json").read_text())
+        pinned = json.loads((ROOT / "web/package.json").read_text())["overrides"]
+
+        wanted = {
+            (name, wish)
+            for package in lock["packages"].values()
+            for kind in ("dependencies", "optionalDependencies")
+            for name, wish in package.get(kind, {}).items()
+        }
+
+        # npm asks what a tag means today, and refuses the lock on the day that something newer is out.
+        assert {name for name, wish in wanted if wish.isalpha()} == set(pinned)
+
     def test_no_file_names_a_package_registry(self) -> None:
         naming = {
             str(path.relative_to(ROOT))
