@@ -97,10 +97,11 @@ ALLOWED = {
     "/stats": "GET, HEAD",
     "/health/live": "GET, HEAD",
     "/": "GET, HEAD",
-    "/app.js": "GET, HEAD",
+    "/favicon.svg": "GET, HEAD",
 }
 
 
+@pytest.mark.usefixtures("built_page")
 @pytest.mark.parametrize(
     ("path", "method"),
     [
@@ -117,7 +118,8 @@ async def test_a_wrong_method_is_told_the_right_ones(server: Server, path: str, 
     assert method == "HEAD" or answer.error == (405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["/sayings", "/stats", "/models", "/health/live", "/openapi.json", "/", "/app.js"])
+@pytest.mark.usefixtures("built_page")
+@pytest.mark.parametrize("path", ["/sayings", "/stats", "/models", "/health/live", "/openapi.json", "/"])
 async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
     answer = await server.ask("HEAD", path)
 

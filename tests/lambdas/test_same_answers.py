@@ -217,7 +217,7 @@ ADDRESSES = [
 WRONG_METHODS = [
     Asked(method, path)
     for path, method in cases(bad_input.test_a_wrong_method_is_told_the_right_ones)
-    if method in METHODS and path not in ("/", "/app.js")  # the page is CloudFront's
+    if method in METHODS and path not in ("/", "/favicon.svg")  # the page is CloudFront's
 ]
 WRONG_METHODS.append(Asked("POST", "/sayings", b"{}", VOTED))
 ENCODED = [
