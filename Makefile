@@ -16,7 +16,7 @@ PAGE_SOURCES := $(wildcard web/*.html web/*.json web/vite.config.ts) service/dat
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
-        cold-start scale image clean
+        cold-start scale chaos check-deep image clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ run: $(VENV)/runtime $(PAGE) ## Serve page and API on http://localhost:8080 (POR
 
 test: $(VENV)/development web/node_modules/.all $(PAGE) ## Run every test
 	@echo "Running every test …"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(VENV)/development ## Run the tests that need no server and no process of their own
 	@$(BIN)/python -m pytest -m "not slow" -x
@@ -87,12 +87,22 @@ cold-start: $(VENV)/development ## Measure the cold start through the real runti
 scale: $(VENV)/development ## Count AWS operations per request again and renew the tables of deploy/SCALE.md
 	@$(BIN)/python -m deploy.scale --update
 
+check-deep: check ## Besides, audit the dependencies and prove every guard by taking it out (minutes)
+	@echo "Auditing the dependencies …"
+	@$(BIN)/python -m pytest tests/security/test_dependencies.py
+	@echo "Taking out one guard after the other …"
+	@$(BIN)/python -m tests.guards
+
+chaos: $(VENV)/development ## Soak the server in traffic and 20 % faults (MINUTES=2, SEED=, STORE=dynamodb, NAIVE=1: a naive one too)
+	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(STORE),--store $(STORE)) $(if $(NAIVE),--naive)
+
 image: ## Build the container image (needs Docker)
 	docker build -f deploy/containers/Dockerfile -t cloud-sayings --build-arg REVISION=$$(git rev-parse HEAD) .
 
 clean: ## Remove everything that was set up or built (not your data)
 	@test ! -d build/local || $(BIN)/python -m deploy.local down
-	rm -rf $(VENV) build web/node_modules web/dist web/generated .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build web/node_modules web/dist web/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/runtime: requirements/runtime.txt

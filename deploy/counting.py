@@ -254,7 +254,11 @@ def _environment(url: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     try:
-        with patch("service.aws_clients.READ_SECONDS", 30.0):
+        with (
+            patch("service.aws_clients.READ_SECONDS", 30.0),
+            patch("service.budget.STORE_SECONDS", 30.0),
+            patch("service.statistics.current._TIMEOUT_SECONDS", 30.0),
+        ):
             yield
     finally:
         for name, value in before.items():

@@ -10,6 +10,7 @@ from service import commands
 from service.app import listening
 from service.background import running
 from service.config import Settings
+from service.garbage import freeze_modules
 from service.process import run, say
 from service.resources import open_resources
 from service.signals import stop_signal
@@ -33,6 +34,7 @@ async def serve(settings: Settings) -> int:
             "serves": resources.serves.run,
             "pool": resources.filler.run,
             "gauges": resources.gauges.run,
+            "garbage": freeze_modules,
             **telemetry.jobs,
         }
         async with listening(resources) as url, running(jobs, telemetry.listener):

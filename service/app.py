@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, suppress
+from enum import Enum, auto
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
@@ -19,8 +20,9 @@ from aiohttp import HttpVersion11, web
 from service.client_address import client_address
 from service.config import Settings
 from service.dispatch import Dispatcher
-from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, RequestTimeout
+from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, Overloaded, RequestTimeout
 from service.http import BODY_SECONDS, Caller, Request, Response
+from service.load import LoopLoad
 from service.page import Page
 from service.resources import Resources
 
@@ -29,6 +31,12 @@ SERVER_NAME = "cloud-sayings"
 KEEP_ALIVE_SECONDS = 75.0
 # From the first byte of a request to the end of its headers.
 HEAD_SECONDS = 5.0
+# For how long a client may take nothing of what is there for it.
+UNREAD_SECONDS = 30.0
+# Connections that wait to be taken: one more than these is tried again by its client only after a second.
+BACKLOG = 1024
+# A connection that has been silent for so long may be closed for another one's sake.
+IDLE_SECONDS = 5.0
 # For how long a body that was refused is still read, so that its sender gets to see the answer.
 LINGERING_SECONDS = 1.0
 # aiohttp waits twice this long for handlers; with the last flush it stays within the ten seconds after SIGTERM.
@@ -38,20 +46,21 @@ SHUTDOWN_SECONDS = 3.0
 class Application:
     """Adapts aiohttp's requests to the dispatcher's."""
 
-    def __init__(self, dispatcher: Dispatcher, page: Page, *, trusted_proxies: int = 0) -> None:
+    def __init__(self, dispatcher: Dispatcher, page: Page, load: LoopLoad, *, trusted_proxies: int = 0) -> None:
         self._dispatcher = dispatcher
         self._page = page
+        self._load = load
         self._trusted_proxies = trusted_proxies
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        caller = _Client(incoming, self._trusted_proxies)
+        caller = _Client(incoming, self._load, self._trusted_proxies)
         request = Request(
             incoming.method, incoming.path, incoming.headers, secure=self._is_secure(incoming), caller=caller
         )
         self._dispatcher.begin(request)
         response = await self._answer(incoming, request)
         if response.stream is None:
-            return _outgoing(response)
+            return _last(response) if caller.is_spare else _outgoing(response)
         return await _streamed(incoming, response, response.stream)
 
     async def _answer(self, incoming: web.BaseRequest, request: Request) -> Response:
@@ -65,6 +74,10 @@ class Application:
     def refuse_malformed(self) -> web.Response:
         """The answer to what is not HTTP, or has a line of more than aiohttp's 8 KiB."""
         return _last(self._dispatcher.refuse(self._nameless(), InvalidRequest("The request is not valid HTTP.")))
+
+    def refuse_connection(self) -> bytes:
+        """The answer, as it goes over the wire, to a connection too many."""
+        return _wire_form(self._dispatcher.refuse(self._nameless(), Overloaded()))
 
     def refuse_slow_head(self) -> bytes:
         """The answer, as it goes over the wire, to headers that do not end."""
@@ -88,12 +101,13 @@ class Application:
 class _Client(Caller):
     """The other end of a connection, or of the proxies before it."""
 
-    __slots__ = ("_incoming", "_trusted_proxies")
+    __slots__ = ("_incoming", "_load", "_trusted_proxies")
 
     takes_streams = True
 
-    def __init__(self, incoming: web.BaseRequest, trusted_proxies: int) -> None:
+    def __init__(self, incoming: web.BaseRequest, load: LoopLoad, trusted_proxies: int) -> None:
         self._incoming = incoming
+        self._load = load
         self._trusted_proxies = trusted_proxies
 
     @property
@@ -101,8 +115,20 @@ class _Client(Caller):
         forwarded = self._incoming.headers.getall("X-Forwarded-For", ())
         return client_address(self._incoming.remote or "", forwarded, trusted_proxies=self._trusted_proxies)
 
+    @property
+    def is_too_many(self) -> bool:
+        return self._load.is_late or self.is_spare
+
+    @property
+    def is_spare(self) -> bool:
+        return self._connection.is_spare
+
     def staying(self) -> AbstractContextManager[None]:
-        return cast("_Connection", self._incoming.protocol).staying()
+        return self._connection.staying()
+
+    @property
+    def _connection(self) -> "_Connection":
+        return cast("_Connection", self._incoming.protocol)
 
 
 def _outgoing(response: Response) -> web.Response:
@@ -175,9 +201,32 @@ class _Connection(web.RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._server = server
         self._staying: asyncio.Task[Any] | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._heard_at = self._loop.time()
+        self.is_spare = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # So that writing is paused as soon as the client's side of the connection is full.
+        cast("asyncio.Transport", transport).set_write_buffer_limits(0)
+        room = self._server.make_room()
+        self.is_spare = room is Room.SPARE
+        if room is Room.NONE:
+            self._last_words(self._application.refuse_connection())
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Closed, the transport would still wait for the client to read.
+        abort = cast("asyncio.Transport", self.transport).abort
+        self._unread_timer = self._loop.call_later(UNREAD_SECONDS, abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_unread_timer()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        self._heard_at = self._loop.time()
         if not self._awaits_head():
             self._stop_head_timer()
         elif self._head_timer is None:
@@ -185,6 +234,7 @@ class _Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
+        self._stop_unread_timer()
         super().connection_lost(exc)
         if self._staying is not None and not self._staying.cancelling():  # when stopped it is cancelled already
             self._staying.cancel()
@@ -209,6 +259,11 @@ class _Connection(web.RequestHandler):
             return self._application.refuse_malformed()
         return self._application.fail(exc or TimeoutError())
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has been asked that is not answered, and that for a while."""
+        return self._awaits_head() and self._loop.time() - self._heard_at >= IDLE_SECONDS
+
     def _awaits_head(self) -> bool:
         # aiohttp cuts slow headers only at the keep-alive's end, without a word. It says nowhere in public that it is
         # between two requests; this is what its own keep-alive looks at.
@@ -219,24 +274,55 @@ class _Connection(web.RequestHandler):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _stop_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
     def _refuse_slow_head(self) -> None:
+        self._last_words(self._application.refuse_slow_head())
+
+    def _last_words(self, answer: bytes) -> None:
         if self.transport is not None:
-            self.transport.write(self._application.refuse_slow_head())
+            self.transport.write(answer)
             self.force_close()
 
 
-class Server(web.Server):
-    """aiohttp's low-level server with our connections."""
+class Room(Enum):
+    """What there is for one more connection."""
 
-    def __init__(self, application: Application) -> None:
+    ENOUGH = auto()
+    SPARE = auto()
+    NONE = auto()
+
+
+class Server(web.Server):
+    """aiohttp's low-level server with our connections: `most` of them, and as many again for one short answer each.
+
+    So questions after our health find an open door, and the others hear that there are too many.
+    """
+
+    def __init__(self, application: Application, most: int) -> None:
         super().__init__(application.handle)
         self._application = application
+        self._most = most
         self._held: set[asyncio.Task[Any]] = set()
 
     def hold(self, task: asyncio.Task[Any]) -> None:
         """Have the task waited for in the end."""
         self._held.add(task)
         task.add_done_callback(self._held.discard)
+
+    def make_room(self) -> Room:
+        """Room for the newest connection: for its sake, that one is closed which is idle and has been open longest."""
+        connections = self.connections
+        if len(connections) <= self._most:
+            return Room.ENOUGH
+        for connection in connections:
+            if cast("_Connection", connection).is_idle:
+                connection.force_close()
+                return Room.ENOUGH
+        return Room.SPARE if len(connections) <= 2 * self._most else Room.NONE
 
     async def settle(self) -> None:
         """Wait for what aiohttp, after its patience, cancels and leaves: there may be work to be put away."""
@@ -250,15 +336,20 @@ class Server(web.Server):
 async def listening(resources: Resources) -> AsyncIterator[str]:
     """Serve until the block is left; yields the URL. Raises ConfigError when the port is taken."""
     settings = resources.settings
-    dispatcher = Dispatcher(resources.endpoints.routes, resources.listener, allowed_origins=settings.origins)
-    server = Server(Application(dispatcher, Page(), trusted_proxies=settings.trusted_proxies))
+    dispatcher = Dispatcher(
+        resources.endpoints.routes, resources.listener, allowed_origins=settings.origins, rates=settings.rates
+    )
+    load = LoopLoad()
+    application = Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies)
+    server = Server(application, settings.max_connections)
     runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await _start(runner, settings)
-        yield _url(settings.host, runner.addresses[0][1])
+        async with load.watched():
+            yield _url(settings.host, runner.addresses[0][1])
     finally:
-        resources.endpoints.draining = True
+        resources.endpoints.drain()
         await runner.cleanup()
         await server.settle()
 
@@ -271,7 +362,7 @@ def _url(host: str, port: int) -> str:
 
 async def _start(runner: web.ServerRunner, settings: Settings) -> None:
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
     except OSError as error:
         about_the_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)

@@ -28,9 +28,10 @@ class Reservation:
 
 
 class Advance:
-    """Nanodollars set aside together for several calls by their names; each call takes its own when it begins."""
+    """Nanodollars set aside together for so many `calls` by their names; each takes its own when it begins."""
 
     def __init__(self, window: SpendWindow, amounts: Mapping[str, int]) -> None:
+        self.calls = len(amounts)
         self._window = window
         self._amounts = dict(amounts)
 

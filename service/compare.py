@@ -12,12 +12,14 @@ from service.budget import Advance
 from service.catalogue import Model
 from service.deadline import within
 from service.domain import SLOTS, Ballot, CallKind, Comparison, Entry, Generation, Saying, model_source
+from service.drain import Drain
 from service.errors import (
     BudgetExhausted,
     ComparisonUnavailable,
     DependencyError,
     InvalidRequest,
     ModelError,
+    ModelsBusy,
     NothingToCompare,
     StoreError,
 )
@@ -34,6 +36,8 @@ KEEPING_SECONDS = 2.5
 STORE_SECONDS = 1.0
 # With fewer there is nothing to compare.
 LEAST_CANDIDATES = 2
+# A comparison that is under way is over after about that long.
+BUSY_SECONDS = 5
 _HOUR = 3600
 
 # Who stands where must be nobody's guess.
@@ -104,9 +108,10 @@ class Compare:
         self._simulated = simulated
         self._clock = clock
         self._undertakings = Undertakings()
+        self._drain = Drain()
 
     async def run(self, voter: str, wanted: str | None = None) -> AsyncGenerator[Step, None]:
-        """A comparison as it comes about, on the service wanted or on any; over budget an older one.
+        """A comparison as it comes about, on the service wanted or on any; where none may be made an older one.
 
         Raises InvalidRequest, NothingToCompare or ComparisonUnavailable, all of them before the first step. Whoever
         cancels it, or closes it before its end, stops the models: what they cost so far is booked, what has landed is
@@ -116,8 +121,10 @@ class Compare:
         service, line_up = _service(wanted), self._line_up()
         try:
             advance = await self._gateway.reserve(line_up.values(), [service])
-        except BudgetExhausted:
-            steps = self._replay(voter, wanted, started)
+        except ModelsBusy:
+            steps = self._replay(voter, wanted, started, retry_after=BUSY_SECONDS)
+        except BudgetExhausted:  # which the next hour may change
+            steps = self._replay(voter, wanted, started, retry_after=_HOUR - int(self._clock()) % _HOUR)
         except StoreError as error:
             raise ComparisonUnavailable from error
         else:
@@ -127,6 +134,10 @@ class Compare:
         async with aclosing(steps):
             async for step in steps:
                 yield step
+
+    def drain(self) -> None:
+        """End what is under way soon: slots that have not landed by then are given up, the others can be voted on."""
+        self._drain.begin()
 
     async def close(self) -> None:
         """Wait for what has to be kept of comparisons that are over."""
@@ -156,9 +167,12 @@ class Compare:
         """What a model makes of it. Raises nothing: its failure is its own."""
         seconds = min(model.timeout_seconds, plan.deadline - KEEPING_SECONDS - time.monotonic())
         try:
-            written = await self._gateway.write(
-                model, [plan.service], kind=CallKind.COMPARE, timeout=seconds, advance=plan.advance
-            )
+            async with self._drain.limit():
+                written = await self._gateway.write(
+                    model, [plan.service], kind=CallKind.COMPARE, timeout=seconds, advance=plan.advance
+                )
+        except TimeoutError:  # the process is being stopped
+            return self._failed(slot, model, "timeout")
         except DependencyError as error:
             latency = error.api_time_ms if isinstance(error, ModelError) else None
             self._report(model, error, latency)
@@ -230,8 +244,12 @@ class Compare:
             return
         self._pool.add(saying for saying in sayings if saying.saying_id in new)
 
-    async def _replay(self, voter: str, wanted: str | None, started: float) -> AsyncGenerator[Step, None]:
+    async def _replay(
+        self, voter: str, wanted: str | None, started: float, *, retry_after: int
+    ) -> AsyncGenerator[Step, None]:
         comparison = await self._unseen(voter, wanted)
+        if comparison is None:
+            raise ComparisonUnavailable(retry_after=retry_after)
         entries = comparison.entries
         self._finish(started, _answered(entries), len(entries), replayed=True)
         slots = tuple(entry.slot for entry in entries)
@@ -240,8 +258,8 @@ class Compare:
             yield entry
         yield Closed(comparison.comparison_id, votable=True)
 
-    async def _unseen(self, voter: str, wanted: str | None) -> Comparison:
-        """A stored comparison that is new to the voter, and from now on has been shown to them."""
+    async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
+        """A stored comparison that is new to the voter, and from now on has been shown to them; None without one."""
         try:
             async with patience("replay comparison", within(STORE_SECONDS), self._listener):
                 comparison = await self._store.unseen_comparison(voter, service=wanted, simulated=self._simulated)
@@ -249,8 +267,6 @@ class Compare:
                     await self._store.show_comparison(Ballot(comparison.comparison_id, voter, self._clock()))
         except StoreError as error:
             raise ComparisonUnavailable from error
-        if comparison is None:  # which the next hour's budget may change
-            raise ComparisonUnavailable(retry_after=_HOUR - int(self._clock()) % _HOUR)
         return comparison
 
     def _finish(

@@ -8,13 +8,17 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from service.domain import SLOTS
 from service.errors import ConfigError
+from service.limits import Limit, Rate
 
 PREFIX = "SAYINGS_"
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Dollars = Annotated[float, Meta(gt=0, le=1_000_000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Connections = Annotated[int, Meta(ge=1, le=1_000_000)]
+LiveCallCount = Annotated[int, Meta(ge=len(SLOTS), le=10_000)]  # or no comparison could ever be made
 PortNumber = Annotated[int, Meta(ge=0, le=65_535)]
 Host = Annotated[str, Meta(min_length=1)]  # an empty one would listen on every address
 Switch = Literal["on", "off"]
@@ -44,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hourly_cap_usd: Dollars = 1.0
     key_ttl_seconds: Seconds = 300
     pool_ttl_seconds: Seconds = 21_600
+    max_live_calls: LiveCallCount = 16
+    vote_rate: str = "60/minute"
+    compare_rate: str = "10/minute"
+    read_rate: str = "off"
+    max_connections: Connections = 450  # twice that fits in the 1,024 descriptors that a process commonly may have
     burst_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 100
     allowed_origins: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
@@ -60,6 +69,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def origins(self) -> frozenset[str]:
         return frozenset(filter(None, map(str.strip, self.allowed_origins.split(","))))
+
+    @property
+    def rates(self) -> dict[Limit, Rate]:
+        """How often one client address may ask, for what is limited."""
+        chosen = {limit: Rate.parse(getattr(self, f"{limit}_rate")) for limit in Limit}
+        return {limit: rate for limit, rate in chosen.items() if rate is not None}
 
     @property
     def worker_function(self) -> str | None:
@@ -116,6 +131,7 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 
 def _check(settings: Settings) -> None:
     _check_parameter_names(settings)
+    _check_rates(settings)
     for origin in settings.origins:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError("SAYINGS_ALLOWED_ORIGINS", f"{origin!r} is not an origin such as https://example.com")
@@ -138,6 +154,15 @@ def _check_parameter_names(settings: Settings) -> None:
             raise ConfigError(_variable(field), "is not a parameter name")
     if settings.claude_parameter_name == settings.openai_parameter_name:  # or one vendor would get the other's key
         raise ConfigError("OPENAI_PARAMETER_NAME", "is the same as CLAUDE_PARAMETER_NAME")
+
+
+def _check_rates(settings: Settings) -> None:
+    for limit in Limit:
+        field = f"{limit}_rate"
+        try:
+            Rate.parse(getattr(settings, field))
+        except ValueError as error:
+            raise ConfigError(_variable(field), str(error)) from None
 
 
 def is_http_url(text: str) -> bool:

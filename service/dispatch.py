@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 
-from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, Overloaded, RouteNotFound
 from service.http import (
     MAX_TARGET_BYTES,
+    SECURITY_HEADERS,
     Request,
     Response,
     Route,
@@ -16,6 +18,7 @@ from service.http import (
     json_response,
     server_sent_event,
 )
+from service.limits import Limit, Rate, RateLimiter
 from service.messages import ErrorAnswer, ErrorBody
 from telemetry import traces
 from telemetry.events import Listener, RequestServed, Unexpected
@@ -34,11 +37,20 @@ ReadBody = Callable[[], Awaitable[bytes]]
 class Dispatcher:
     """Finds the endpoint of a request and sees to it that every answer is a documented one."""
 
-    def __init__(self, routes: tuple[Route, ...], listener: Listener, *, allowed_origins: frozenset[str]) -> None:
+    def __init__(
+        self,
+        routes: tuple[Route, ...],
+        listener: Listener,
+        *,
+        allowed_origins: frozenset[str],
+        rates: Mapping[Limit, Rate] = MappingProxyType({}),
+    ) -> None:
         self._router = Router(routes)
         self._listener = listener
         self._allowed_origins = allowed_origins
         self._paths = {route.operation: route.path for route in routes}
+        limiters = {limit: RateLimiter(rate) for limit, rate in rates.items()}
+        self._limiters = {route.operation: limiters[route.limit] for route in routes if route.limit in limiters}
 
     async def dispatch(self, request: Request, target_bytes: int, read_body: ReadBody) -> Response:
         """The answer to a request that has begun. The body is read only where it is wanted. Never raises."""
@@ -48,6 +60,7 @@ class Dispatcher:
                 return self._finish(request, "preflight", preflight)
             route = self._find(request, target_bytes)
             operation = route.operation
+            self._admit(request, route)
             if route.body is not None:
                 request.body = await read_body()
             return self._finish(request, operation, await route.handler(request))
@@ -71,6 +84,14 @@ class Dispatcher:
         if allowed:
             raise MethodNotAllowed(allowed)
         raise RouteNotFound
+
+    def _admit(self, request: Request, route: Route) -> None:
+        if route.limit is None:
+            return
+        if request.caller.is_too_many:
+            raise Overloaded
+        if limiter := self._limiters.get(route.operation):
+            limiter.admit(request.caller.address)
 
     def begin(self, request: Request) -> None:
         """Start the clock and give the request its id, for everything that is logged or answered from here on."""
@@ -98,7 +119,7 @@ class Dispatcher:
         allowed = self._router.allowed(request.path)
         if not allowed:
             return None
-        headers = {
+        headers = SECURITY_HEADERS | {
             "Access-Control-Allow-Methods": ", ".join(allowed),
             "Access-Control-Allow-Headers": "content-type",
             "Access-Control-Max-Age": "600",

@@ -241,7 +241,8 @@ def feedback_id(voter: str, saying: str) -> str:
 def burst_of(address: str, moment: float) -> str:
     """Which votes belong together as one address's within an hour (UTC): the hour and a hash.
 
-    Addresses are not stored, and the hashes of two hours cannot be matched. "" for an unknown address.
+    Addresses are not stored as such, and the hashes of two hours do not match. They hide an address from the eye, not
+    from who tries all there are of IPv4: what holds them is personal data. "" for an unknown address.
     """
     if not address:
         return ""

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
+from functools import cached_property
 from typing import cast
 
 import msgspec
@@ -31,6 +32,8 @@ from service.errors import (
     InvalidRequest,
     NoSayingAvailable,
     NothingToCompare,
+    Overloaded,
+    RateLimited,
     RequestTimeout,
     SayingNotFound,
     SlotNotEligible,
@@ -54,6 +57,7 @@ from service.http import (
     server_sent_event,
     wants_stream,
 )
+from service.limits import Limit
 from service.messages import (
     SAYING_ID_PATTERN,
     CompareAnswer,
@@ -111,27 +115,40 @@ class Endpoints:
         self._checks = checks
         self.draining = False
         self.routes = self._routes()
-        self._openapi = msgspec.json.encode(openapi_document(self.routes))
+
+    @cached_property
+    def _openapi(self) -> bytes:
+        """Made when it is first asked for: a cold start can do without."""
+        return msgspec.json.encode(openapi_document(self.routes))
+
+    def drain(self) -> None:
+        """The process has been told to stop: say so to who balances the load, and let nobody wait for long."""
+        self.draining = True
+        self._flow.drain()
+        self._compare.drain()
 
     def _routes(self) -> tuple[Route, ...]:
         bad_body = (InvalidRequest, RequestTimeout, BodyTooLarge, UnsupportedMediaType)
         votes = (InvalidRequest, SayingNotFound, VoteNotStored, StorageFull)
+        limited = (RateLimited, Overloaded)
         return (
             Route(
                 "GET", "/sayings", "getSaying", "The next saying", self.get_saying, SayingAnswer,
-                errors=(NoSayingAvailable,),
+                errors=(NoSayingAvailable, *limited), limit=Limit.READ,
             ),
             Route(
                 "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
-                FeedbackAnswer, body=FeedbackRequest, errors=(*bad_body, *votes[1:], SourceMismatch),
+                FeedbackAnswer, body=FeedbackRequest, errors=(*bad_body, *votes[1:], SourceMismatch, *limited),
+                limit=Limit.VOTE,
             ),
             Route(
                 "DELETE", "/feedback/{sayingId}", "deleteFeedback", "Take one's vote back", self.delete_feedback,
-                FeedbackAnswer, errors=votes,
+                FeedbackAnswer, errors=(*votes, *limited), limit=Limit.VOTE,
             ),
             Route(
                 "POST", "/compare", "postCompare", "Ask all models the same, blindly", self.post_compare, CompareAnswer,
-                body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable),
+                body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited),
+                limit=Limit.COMPARE,
                 events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
             ),
             Route(
@@ -140,20 +157,27 @@ class Endpoints:
                 CompareVoteAnswer, body=CompareVoteRequest,
                 errors=(
                     *bad_body, ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible,
-                    VoteNotStored, StorageFull,
+                    VoteNotStored, StorageFull, *limited,
                 ),
+                limit=Limit.VOTE,
             ),
             Route(
                 "GET", "/stats", "getStats", "The comparison of the models", self.get_stats, StatsAnswer,
-                errors=(StatisticsUnavailable,),
+                errors=(StatisticsUnavailable, *limited), limit=Limit.READ,
             ),
-            Route("GET", "/models", "getModels", "The catalogue with prices", self.get_models, ModelsAnswer),
+            Route(
+                "GET", "/models", "getModels", "The catalogue with prices", self.get_models, ModelsAnswer,
+                errors=limited, limit=Limit.READ,
+            ),
             Route("GET", "/health/live", "getLive", "Whether the process answers", self.get_live, LiveAnswer),
             Route(
                 "GET", "/health/ready", "getReady", "Whether traffic is welcome", self.get_ready, ReadyAnswer,
                 failure=(503, ReadyAnswer),
             ),
-            Route("GET", "/openapi.json", "getOpenApi", "This description", self.get_openapi, dict),
+            Route(
+                "GET", "/openapi.json", "getOpenApi", "This description", self.get_openapi, dict,
+                errors=limited, limit=Limit.READ,
+            ),
         )  # fmt: skip
 
     async def get_saying(self, request: Request) -> Response:

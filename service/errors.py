@@ -14,8 +14,10 @@ CloudSayingsError
 │   ├── ComparisonExpired         409
 │   ├── SlotNotEligible           409
 │   ├── BodyTooLarge              413
-│   └── UnsupportedMediaType      415
+│   ├── UnsupportedMediaType      415
+│   └── RateLimited               429 with Retry-After
 ├── UnavailableError              ours, to try again later: 503 with Retry-After
+│   ├── Overloaded
 │   ├── NoSayingAvailable
 │   ├── VoteNotStored
 │   ├── StatisticsUnavailable
@@ -25,6 +27,7 @@ CloudSayingsError
 └── DependencyError               something outside failed; callers fall back
     ├── StoreError
     ├── BudgetExhausted
+    ├── ModelsBusy
     ├── KeyStoreError
     │   ├── KeyNotFound
     │   ├── KeyAccessDenied
@@ -32,6 +35,7 @@ CloudSayingsError
     │   └── KeyStoreUnavailable
     └── ModelError
         ├── ModelTimeout
+        │   └── ModelNotAsked
         ├── ModelConnectionFailed
         │   └── ModelUnreachable
         ├── ModelRateLimited
@@ -134,11 +138,19 @@ class UnsupportedMediaType(RequestError):
     status, code, message = 415, "unsupported_media_type", "The body must be JSON in UTF-8, sent as application/json."
 
 
+class RateLimited(RequestError):
+    status, code, message = 429, "rate_limited", "Too many requests; please try again."
+
+
 class UnavailableError(HttpError):
     """Ours, not the client's: the same request may succeed later."""
 
     def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(message, retry_after=retry_after)
+
+
+class Overloaded(UnavailableError):
+    status, code, message = 503, "overloaded", "There is more to do than can be done right now; please try again."
 
 
 class NoSayingAvailable(UnavailableError):
@@ -159,7 +171,7 @@ class NothingToCompare(UnavailableError):
 
 
 class ComparisonUnavailable(UnavailableError):
-    """The cap is reached and this voter has seen every stored comparison, or they cannot be read."""
+    """No model may be asked now, and this voter has seen every stored comparison, or they cannot be read."""
 
     status, code = 503, "comparison_unavailable"
     message = "No comparison is available right now; please try again later."
@@ -198,6 +210,12 @@ class BudgetExhausted(DependencyError):
     """The hourly or the daily spend cap leaves no room for the call's worst case."""
 
     reason = "budget"
+
+
+class ModelsBusy(DependencyError):
+    """As many calls are waited for as the process makes at once: nothing was asked, nothing was reserved."""
+
+    reason = "busy"
 
 
 class KeyStoreError(DependencyError):
@@ -251,6 +269,12 @@ class ModelError(DependencyError):
 
 class ModelTimeout(ModelError):
     reason, may_be_billed = "live_timeout", True
+
+
+class ModelNotAsked(ModelTimeout):
+    """The time was up before the model could be called: nothing that it could help."""
+
+    may_be_billed = False
 
 
 class ModelConnectionFailed(ModelError):

@@ -12,6 +12,7 @@ from service.catalogue import Model
 from service.collection import random_builtin
 from service.deadline import within
 from service.domain import CallKind, Generation, Origin, Saying
+from service.drain import Drain
 from service.errors import DependencyError, ModelBadResponse, ModelError, NoSayingAvailable, StoreError
 from service.llm.gateway import Gateway
 from service.pool import Pool
@@ -100,6 +101,7 @@ class Flow:
         self._last_resort = last_resort
         self._choose_model = choose_model
         self._numbers = count(1)
+        self._drain = Drain()
 
     async def next_saying(self) -> Served:
         """The next saying by the flow. Raises NoSayingAvailable, and only when the last resort is off."""
@@ -108,6 +110,10 @@ class Flow:
         if wanted is Origin.CACHE and (saying := self._pool.take()):
             return self._serve(Served(saying, wanted, number))
         return self._serve(await self._search(wanted, number))
+
+    def drain(self) -> None:
+        """Cut the live calls short: who waits for one gets another saying."""
+        self._drain.begin()
 
     def _serve(self, served: Served) -> Served:
         self._serves.count(served.saying.contributor)
@@ -150,7 +156,7 @@ class Flow:
         seconds = within(LIVE_SECONDS)
         deadline = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with self._drain.limit(seconds):
                 saying = await self._write_live(self._choose_model(self._models), search, _of_the_model(seconds))
         except TimeoutError:
             return None, "live_timeout"

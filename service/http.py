@@ -11,16 +11,20 @@ from typing import Any, TypeVar
 import msgspec
 
 from service.errors import BodyTooLarge, HttpError, InvalidRequest, UnsupportedMediaType
+from service.limits import Limit
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_TARGET_BYTES = 8 * 1024
 BODY_SECONDS = 5.0
 
-JSON_HEADERS = {
-    "Content-Type": "application/json",
-    "Cache-Control": "no-store",
+# An answer opened in a browser loads nothing, is framed and embedded by nobody, and nothing is guessed of it.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+JSON_HEADERS = SECURITY_HEADERS | {"Content-Type": "application/json", "Cache-Control": "no-store"}
 EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS = JSON_HEADERS | {
     "Content-Type": EVENT_STREAM,
@@ -45,6 +49,11 @@ class Caller:
     def address(self) -> str:
         """What the requests of one client have in common (see client_address); "" when nobody can tell."""
         return ""
+
+    @property
+    def is_too_many(self) -> bool:
+        """Whether whatever brought the request has no room for it: only questions after its health are answered."""
+        return False
 
     def staying(self) -> AbstractContextManager[None]:
         """Around what is worth doing only as long as the client is there: once it has gone, the task is cancelled."""
@@ -93,7 +102,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Route:
     """An endpoint: where it is, what it takes and gives, and the errors it documents.
 
-    `events` are what it streams, in order, by their names, to those who take a stream instead of the answer.
+    `events` are what it streams, in order, by their names, to those who take a stream instead of the answer. `limit` is
+    what a client's requests are counted as; what has none is answered whatever else is going on.
     """
 
     method: str
@@ -105,6 +115,7 @@ class Route:
     body: type | None = None
     errors: tuple[type[HttpError], ...] = ()
     failure: tuple[int, type] | None = None
+    limit: Limit | None = None
     events: Mapping[str, type] = field(default_factory=dict)
 
 

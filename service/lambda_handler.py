@@ -30,7 +30,10 @@ class Api:
         self._listener = resources.listener
         self._upkeep = Upkeep(resources, process.telemetry)
         self._dispatcher = Dispatcher(
-            resources.endpoints.routes, resources.listener, allowed_origins=resources.settings.origins
+            resources.endpoints.routes,
+            resources.listener,
+            allowed_origins=resources.settings.origins,
+            rates=resources.settings.rates,
         )
 
     def handle(self, event: object, context: Context) -> dict[str, Any]:

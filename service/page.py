@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import MethodNotAllowed
-from service.http import Request, Response
+from service.http import SECURITY_HEADERS, Request, Response
 
 # What `make page` builds; an image has it, a function has not.
 PAGE_FOLDER = Path(__file__).parent.parent / "web/dist"
@@ -79,11 +79,11 @@ def cache_control(file: Path) -> str:
 
 def _read(file: Path) -> _File:
     content = file.read_bytes()
-    headers = {
+    headers = SECURITY_HEADERS | {
         "Content-Type": content_type(file),
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cache-Control": cache_control(file),
         "Vary": "Accept-Encoding",
     }

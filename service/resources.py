@@ -17,6 +17,7 @@ from service.filling import PoolFiller
 from service.flow import Flow
 from service.gauges import Gauges
 from service.keys import KeyStore
+from service.limits import LiveCalls
 from service.llm.gateway import Gateway
 from service.llm.registry import ADAPTERS, Adapters
 from service.pool import Pool
@@ -75,6 +76,7 @@ async def open_resources(
             budget,
             CallRecorder(store, listener),
             listener,
+            live_calls=LiveCalls(settings.max_live_calls),
             catalogue=catalogue,
             key_names=key_names(settings),
             simulated=vendors.simulated,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
+    with serving_moto() as url:
+        yield url
+
+
+@contextmanager
+def serving_moto() -> Iterator[str]:
     """A moto server that answers one request at a time: its transactions are only whole when nothing else runs."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()

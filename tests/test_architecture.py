@@ -190,6 +190,40 @@ class TestBuilding:
         assert printing <= {"service.simulator.__main__"}  # a tool of its own: its URL is its output
 
 
+class TestSpending:
+    """Every way to a model leads through a reservation."""
+
+    def test_only_the_gateway_asks_an_adapter_and_in_one_place(self) -> None:
+        asking = [
+            (module, function.name)
+            for module in sources()
+            for function in ast.walk(tree(module))
+            if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef) and _attributes(function, "complete")
+        ]
+
+        assert asking == [("service.llm.gateway", "_attempt")]
+
+    def test_there_a_reservation_comes_first(self) -> None:
+        [attempt] = [
+            node
+            for node in ast.walk(tree("service.llm.gateway"))
+            if isinstance(node, ast.AsyncFunctionDef) and node.name == "_attempt"
+        ]
+
+        [reserving], [asking] = _attributes(attempt, "_reservation"), _attributes(attempt, "complete")
+
+        assert reserving.lineno < asking.lineno
+
+    def test_adapters_are_handed_to_the_gateway_alone(self) -> None:
+        using = {module for module in sources() for found in imports(module) if found.name.endswith(".Adapters")}
+
+        assert using == {"service.llm.gateway", "service.resources"}
+
+
+def _attributes(function: ast.AST, name: str) -> list[ast.Attribute]:
+    return [node for node in ast.walk(function) if isinstance(node, ast.Attribute) and node.attr == name]
+
+
 class TestCommands:
     def test_every_target_that_the_readme_names_exists_and_help_lists_it(self) -> None:
         help_text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -214,7 +248,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 REGISTRIES = re.compile(
     "|".join(("pypi" + r"\.", r"python" + "hosted", "npm" + "js", "npm" + "mirror", "index" + "-url="))
 )
-NOT_OURS = {".git", ".venv", "node_modules", "build", "dist", "generated", "__pycache__"}
+NOT_OURS = {".git", ".venv", ".hypothesis", "node_modules", "build", "dist", "generated", "__pycache__"}
 
 
 class TestPackaging:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from service import compare as compare_module
+from service import drain as drain_module
 from service.aws_services import aws_services
 from service.compare import COMPARE_SECONDS, Closed, Compare, Opened, Step
 from service.domain import Ballot, Entry
@@ -359,6 +360,27 @@ async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
     assert parts.gateway.released == [0]  # nobody knows what the calls that ran have cost
     [finished] = parts.events.of(ComparisonFinished)
     assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
+
+
+async def test_when_drained_what_has_landed_is_stored_and_the_others_say_timeout(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "DRAIN_SECONDS", 0.0)
+    parts.gateway.hanging = {MINI}
+    compare = parts.compare
+    run = compare.run("ann")
+    told = [await anext(run) for _ in range(4)]
+
+    compare.drain()
+    async with asyncio.timeout(10):
+        told += [step async for step in run]
+        late = [step async for step in compare.run("bob")]
+
+    [one, other] = parts.store.comparisons
+    errors = {entry.model: entry.error for entry in one.entries}
+    assert errors == {model.id: "timeout" if model.id == MINI else None for model in MODELS}
+    assert told[-1] == Closed(one.comparison_id, votable=True)
+    assert late[-1] == Closed(other.comparison_id, votable=True)
 
 
 async def test_calls_that_had_not_begun_are_given_back(parts: Parts) -> None:

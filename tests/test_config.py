@@ -47,6 +47,11 @@ def test_every_setting_has_its_default() -> None:
         "hourly_cap_usd": 1.0,
         "key_ttl_seconds": 300,
         "pool_ttl_seconds": 21_600,
+        "max_live_calls": 16,
+        "vote_rate": "60/minute",
+        "compare_rate": "10/minute",
+        "read_rate": "off",
+        "max_connections": 450,
         "burst_votes": 100,
         "allowed_origins": "",
         "trusted_proxies": 0,
@@ -114,6 +119,23 @@ BAD = [
         )
     ],
     *[("SAYINGS_BURST_VOTES", bad) for bad in ("0", "-1", "nan", "many", "")],
+    *[
+        (f"SAYINGS_{setting}_RATE", bad)
+        for setting in ("VOTE", "COMPARE", "READ")
+        for bad in (
+            "",
+            "on",
+            "60",
+            "0/minute",
+            "-1/minute",
+            "1.5/hour",
+            "60/fortnight",
+            "60 / minute",
+            "6\u0660/minute",
+        )
+    ],
+    *[("SAYINGS_MAX_LIVE_CALLS", bad) for bad in ("0", "3", "-1", "many", "")],
+    *[("SAYINGS_MAX_CONNECTIONS", bad) for bad in ("0", "-1", "many")],
     *[("SAYINGS_TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
     ("SAYINGS_LOG_LEVEL", "LOUD"),
     ("SAYINGS_STROE", "sqlite:///sayings.db"),
@@ -236,18 +258,38 @@ async def test_a_bad_key_in_the_environment_ends_the_start_and_leaves_nothing_be
     assert asyncio.all_tasks() == tasks
 
 
+CATALOGUES = {
+    "twins.json": {"models": [MODEL, MODEL]},
+    "nobody.json": {"models": [MODEL | {"vendor": "nobody"}]},
+}
+
+
+UNWRITABLE = {"SAYINGS_STORE": "sqlite:////dev/null/sayings.db"}
+BAD_STARTS = [
+    ("service", "AWS_REGION", {"SAYINGS_STORE": "dynamodb://"}),
+    ("service", "OPENAI_API_KEY", {"OPENAI_API_KEY": ""}),
+    ("service", "OPENAI_API_KEY", {"OPENAI_API_KEY": "sk-pasted\n"}),
+    ("service", "SAYINGS_KEY_TTL_SECONDS", {"SAYINGS_KEY_TTL_SECONDS": "-1"}),
+    ("service", "SAYINGS_DAILY_CAP_USD", {"SAYINGS_DAILY_CAP_USD": "nan"}),
+    ("service", "OTEL_EXPORTER_OTLP_ENDPOINT", {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}),
+    ("service", "SAYINGS_CATALOGUE", {"SAYINGS_CATALOGUE": "twins.json"}),
+    ("service", "SAYINGS_CATALOGUE", {"SAYINGS_CATALOGUE": "nobody.json"}),
+    *[(module, "SAYINGS_STORE", UNWRITABLE) for module in ("service", "workers", "workers.one_machine")],
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [("SAYINGS_DAILY_CAP_USD", "nan"), ("SAYINGS_STORE", "sqlite:////dev/null/sayings.db"), ("OPENAI_API_KEY", "")],
-)
-def test_the_process_ends_with_2_and_exactly_one_line(variable: str, value: str, tmp_path: Path) -> None:
-    environ = {**os.environ, "SAYINGS_PORT": "0", variable: value}
+@pytest.mark.parametrize(("module", "named", "environ"), BAD_STARTS, ids=str)
+def test_the_process_ends_with_2_and_exactly_one_line(
+    module: str, named: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    for name, content in CATALOGUES.items():
+        (tmp_path / name).write_bytes(msgspec.json.encode(content))
 
     process = subprocess.run(
-        [sys.executable, "-m", "service"],
+        [sys.executable, "-m", module],
         cwd=tmp_path,
-        env={**environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "SAYINGS_PORT": "0", "PYTHONPATH": str(ROOT)} | environ,
         capture_output=True,
         text=True,
         timeout=60,
@@ -257,4 +299,4 @@ def test_the_process_ends_with_2_and_exactly_one_line(variable: str, value: str,
     assert process.returncode == 2
     assert process.stdout == ""
     assert len(process.stderr.splitlines()) == 1
-    assert f"{variable}: " in process.stderr
+    assert f"{named}: " in process.stderr

@@ -6,6 +6,7 @@ from functools import partial
 from service.app import listening
 from service.background import running
 from service.config import Settings
+from service.garbage import freeze_modules
 from service.process import run, say
 from service.resources import Resources, open_resources
 from service.signals import stop_signal
@@ -23,6 +24,7 @@ async def main(settings: Settings) -> int:
             "serves": resources.serves.run,
             "pool": resources.filler.run,
             "gauges": resources.gauges.run,
+            "garbage": freeze_modules,
             **telemetry.jobs,
         }
         if settings.rounds == "in-process":

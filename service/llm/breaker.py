@@ -8,6 +8,7 @@ from service.errors import (
     ModelBreakerOpen,
     ModelError,
     ModelKeyRejected,
+    ModelNotAsked,
     ModelRefused,
     ModelSpendLimitReached,
     ModelTruncated,
@@ -38,6 +39,8 @@ class Breaker:
             self._close()
         except (ModelRefused, ModelTruncated):  # the model answers, if not as one would like
             self._close()
+            raise
+        except ModelNotAsked:  # which says nothing about the model
             raise
         except ModelError as error:
             self._count(error, probe=probe)

@@ -13,13 +13,15 @@ from service.budget import Advance, Budget, Reservation
 from service.calls import CallRecorder
 from service.catalogue import Catalogue, Model
 from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
-from service.errors import ModelError, ModelKeyRejected, ModelRefused, ModelTimeout, ModelTruncated
+from service.errors import ModelError, ModelKeyRejected, ModelNotAsked, ModelRefused, ModelTimeout, ModelTruncated
 from service.keys import KeyStore
+from service.limits import LiveCalls
 from service.llm.base import Completion, Finish
 from service.llm.breaker import Breaker
 from service.llm.parse import parse
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
 from service.llm.registry import Adapters
+from service.retry_budget import RetryBudget
 from service.secret import Secret
 from service.undertakings import Undertakings
 from telemetry import traces
@@ -28,8 +30,6 @@ from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejecte
 MAX_ATTEMPTS = 2
 # What is left of a deadline must be worth another attempt.
 LEAST_USEFUL_SECONDS = 0.5
-# Retries may make up a tenth of the calls, so that they cannot multiply an outage; a few are always in stock.
-RETRY_SHARE = 0.1
 RETRIES_IN_STOCK = 5.0
 # Tokens a vendor may count beyond one for every byte we send: roles, framing, the schema's own instructions.
 OVERHEAD_TOKENS = 512
@@ -71,6 +71,7 @@ class Gateway:
         calls: CallRecorder,
         listener: Listener,
         *,
+        live_calls: LiveCalls,
         catalogue: Catalogue,
         key_names: dict[str, str],
         simulated: bool,
@@ -83,11 +84,12 @@ class Gateway:
         self._calls = calls
         self._listener = listener
         self._key_names = key_names
+        self._live_calls = live_calls
         self._simulated = simulated
         self._clock = clock
         self._jitter = jitter
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
-        self._retries = RETRIES_IN_STOCK
+        self._retries = RetryBudget(RETRIES_IN_STOCK)
         self._books = Undertakings()
         self._prices = [model.price for model in catalogue if model.price]
         for model in catalogue:
@@ -97,13 +99,22 @@ class Gateway:
     async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
         """Set aside what asking all these models at once may cost, for `write` to take: all of it or nothing.
 
-        Whoever reserves releases. Raises BudgetExhausted or StoreError.
+        So with their places among the live calls. Whoever reserves releases. Raises ModelsBusy, BudgetExhausted or
+        StoreError.
         """
-        prompt = build_prompt(services)
-        return await self._budget.reserve_all({model.id: self._worst_case(model, prompt) for model in models})
+        models, prompt = tuple(models), build_prompt(services)
+        amounts = {model.id: self._worst_case(model, prompt) for model in models}
+        self._live_calls.take(len(amounts))
+        try:
+            await self._load(models)
+            return await self._budget.reserve_all(amounts)
+        except BaseException:
+            self._live_calls.give_back(len(amounts))
+            raise
 
     async def release(self, advance: Advance) -> None:
-        """Give back what was set aside for calls that were not made after all."""
+        """Give back the places, and what was set aside for calls that were not made after all. Once."""
+        self._live_calls.give_back(advance.calls)
         await self._books.finish(self._budget.release(advance))
 
     async def write(
@@ -121,18 +132,25 @@ class Gateway:
         `timeout` in seconds bounds everything: import, key, reservation, call and retry; no timeout around it is
         needed, and one that fires first would hide the failure from the breaker. The first attempt is paid from the
         `advance`, if there is one. A call that is cancelled while it runs counts as spent: nobody knows what it cost.
-        Raises DependencyError: a ModelError, KeyStoreError, BudgetExhausted or StoreError.
+        Only rounds need no place among the live calls.
+        Raises DependencyError: a ModelError, KeyStoreError, ModelsBusy, BudgetExhausted or StoreError.
         """
+        places = 0 if kind is CallKind.ROUND or advance else 1
         order = _Order(model, build_prompt(services), kind, known, self._clock() + timeout, advance)
-        with self._breakers[model.id].guard():
+        with self._live_calls.holding(places), self._breakers[model.id].guard():
             return await self._call(order)
 
     async def close(self) -> None:
         """Wait for the books to be complete."""
         await self._books.close()
 
+    async def _load(self, models: Iterable[Model]) -> None:
+        """Import what the calls need before money is tied up for them. What goes wrong shows again with the call."""
+        loading = (self._adapters.of(model).load() for model in models)
+        await asyncio.gather(*loading, return_exceptions=True)
+
     async def _call(self, order: _Order) -> Written:
-        self._retries = min(self._retries + RETRY_SHARE, RETRIES_IN_STOCK)
+        self._retries.earn()
         attempt = 1
         while True:
             try:
@@ -149,9 +167,8 @@ class Gateway:
         if attempt == MAX_ATTEMPTS or not (error.retryable or isinstance(error, ModelKeyRejected)):
             return None
         delay = 0.0 if isinstance(error, ModelKeyRejected) else (error.retry_after or 0.0) + self._jitter()
-        if self._retries < 1 or self._clock() + delay + LEAST_USEFUL_SECONDS > deadline:
+        if self._clock() + delay + LEAST_USEFUL_SECONDS > deadline or not self._retries.take():
             return None
-        self._retries -= 1
         return delay
 
     async def _attempt(self, order: _Order, attempt: int) -> Written:
@@ -162,7 +179,7 @@ class Gateway:
                 key = await self._key(model)
                 reservation = await self._reservation(order)
         except TimeoutError:
-            raise ModelTimeout("There was no time left to ask the model.") from None
+            raise ModelNotAsked("There was no time left to ask the model.") from None
         try:
             completion, api_time_ms = await _timed(
                 adapter.complete(model, order.prompt, key), order.deadline - self._clock()

@@ -31,5 +31,5 @@ async def open_store(
     if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
         from service.store.dynamodb import DynamoStore  # not needed, so not imported, on one machine
 
-        return DynamoStore(await aws.dynamodb(), rest, burst_limit=burst_limit)
+        return DynamoStore(await aws.dynamodb(), rest, burst_limit, listener)
     raise ConfigError("SAYINGS_STORE", f"{address!r} is neither sqlite:///file.db nor dynamodb://")

@@ -65,7 +65,8 @@ async def _record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
     """The calls of each function, by its logical id."""
     async with AsyncExitStack() as opened:
         # A machine that is busy with other things may take its time.
-        opened.enter_context(patch("service.aws_clients.READ_SECONDS", 30.0))
+        for patience in ("aws_clients.READ_SECONDS", "statistics.current._TIMEOUT_SECONDS", "budget.STORE_SECONDS"):
+            opened.enter_context(patch(f"service.{patience}", 30.0))
         simulator_url = await opened.enter_async_context(Simulator(seed=1, speed=0).serve())
         await _prepare(stack, moto_url)
         recorded = {}
@@ -170,7 +171,10 @@ async def _recorder(moto_url: str) -> AsyncIterator[tuple[str, list[Call]]]:
             return web.Response(status=202)
         headers = {name: value for name, value in request.headers.items() if name != "Host"}
         async with session.post(moto_url + request.path, data=body, headers=headers) as answer:
-            return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
+            told = {
+                name: answer.headers[name] for name in ("Content-Type", "X-Amzn-RequestId") if name in answer.headers
+            }
+            return web.Response(body=await answer.read(), status=answer.status, headers=told)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", forward)

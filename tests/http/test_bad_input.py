@@ -142,6 +142,7 @@ async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
         with_more(b'"originalLlmTime": true'), with_more(b'"isCached": 1'), with_more(b'"isCached": "false"'),
         with_more(b'"sayingId": "' + b"0" * 10_240 + b'"'), with_more(b'"sayingId": "' + b"0" * 32 + b'\\n"'),
         with_more(b'"sayingId": "' + b"A" * 32 + b'"'), with_more(b'"sayingId": 7'),
+        b'{"sayingId": "' + b"0" * 10_240 + b'", "source": "From the collection", "feedbackType": "POSITIVE"}',
         with_more(b'"sayingId": "' + b"0" * 32 + b'"'),
         b'{"sayingId": "' + b"0" * 32 + b'\\n", "source": "From the collection", "feedbackType": "POSITIVE"}',
         with_more(b"").replace(b'"POSITIVE"', b"true"), with_more(b"").replace(b'"POSITIVE"', b"1"),
@@ -267,6 +268,36 @@ async def test_what_nobody_knows_in_a_vote_is_ignored(server: Server) -> None:
     )
 
     assert answer.status == 200
+
+
+async def test_a_vote_that_arrives_byte_by_byte_is_a_vote(server: Server) -> None:
+    sent = request("POST", "/feedback", with_more(b""), Content_Type=JSON)
+
+    [answer] = await server.converse(*(sent[place : place + 1] for place in range(len(sent))))
+
+    assert answer.json["status"] == "recorded"
+
+
+async def test_a_body_that_nobody_asked_for_is_no_request_of_its_own(server: Server) -> None:
+    hidden = request("GET", "/nowhere")
+
+    answers = await server.converse(request("GET", "/sayings", hidden) + request("GET", "/health/live"), answers=2)
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [event.operation for event in server.events.of(RequestServed)] == ["getSaying", "getLive"]
+
+
+FORM = b"source=From+the+collection&feedbackType=POSITIVE&saying=x"
+
+
+async def test_what_a_form_sends_is_no_vote(server: Server) -> None:
+    form, disguised = await server.converse(
+        request("POST", "/feedback", FORM, Content_Type="application/x-www-form-urlencoded"),
+        request("POST", "/feedback", FORM, Content_Type=JSON),
+        answers=2,
+    )
+
+    assert (form.error, disguised.error) == (WRONG_TYPE, INVALID)
 
 
 def padded(size: int) -> bytes:

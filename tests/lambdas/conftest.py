@@ -26,9 +26,13 @@ def told_to(listener: Listener) -> LambdaTelemetry:
 
 @pytest.fixture
 def start(tmp_path: Path, events: RecordingListener) -> Iterator[Start]:
-    """Starts processes and lets go of them at the end; without another setting the models are at a dead address."""
+    """Starts processes and lets go of them at the end; without another setting the models are at a dead address.
+
+    Nor is there a limit on the votes of the one address that all tests have.
+    """
     started: list[LambdaProcess] = []
     usual = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": "http://127.0.0.1:1"}
+    usual["SAYINGS_VOTE_RATE"] = "off"
 
     def start(**environ: str) -> LambdaProcess:
         chosen = usual | environ

@@ -209,6 +209,18 @@ def test_who_somebody_is_is_nothing_a_header_decides(start: Start, tmp_path: Pat
     assert not any("script" in repr(each) for each in found)
 
 
+@pytest.mark.parametrize("payload", ["v1", "v2"])
+def test_the_rate_of_an_address_holds_here_too(start: Start, payload: str) -> None:
+    api = Api(start(SAYINGS_VOTE_RATE="1/hour"))
+    event = VOTE.v1() if payload == "v1" else VOTE.v2()
+
+    first, second = (answer(api.handle(event, Remaining())) for _ in range(2))
+
+    assert first.error == UNKNOWN_SAYING
+    assert second.error == (429, "rate_limited")
+    assert int(second.headers["Retry-After"]) > 3500
+
+
 JUNK: list[object] = [
     None, True, 0, -1.5, "", "x", "\ud800", "\x00%ff%zz", [], [None], ["x", 7], {}, {"x": None}, {"": ["\ud800"]},
     {"content-type": [["deep"]]},

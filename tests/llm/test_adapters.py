@@ -130,6 +130,7 @@ async def test_cached_tokens_are_counted_among_the_input(vendor: str, usage: dic
         ("anthropic", {"content": [{"type": "text", "text": None}]}, ""),
         ("anthropic", {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "A"}]}, "A"),
         ("anthropic", {"content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]}, "AB"),
+        ("anthropic", {"content": [{"type": "hologram", "projection": "A"}, {"type": "text", "text": "B"}]}, "B"),
         ("openai", {"content": None}, ""),
         ("openai", {"content": []}, ""),
         ("openai", {"content": [{"type": "text", "text": "A"}, {"type": "text", "text": None}]}, "A"),

@@ -93,6 +93,15 @@ def test_after_the_cool_down_one_call_tries_while_the_others_are_turned_away(bre
     succeed(breaker)
 
 
+def test_a_probe_that_fails_opens_it_again_though_few_calls_failed_before(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, ModelRateLimited("It asked for patience.", retry_after=5.0))
+    clock.forward(5)
+
+    fail(breaker)
+
+    assert wait_of(breaker) == COOL_DOWN_SECONDS
+
+
 def test_a_probe_that_fails_opens_it_for_another_cool_down(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, times=FAILURES_TO_OPEN)
     clock.forward(COOL_DOWN_SECONDS)

@@ -25,6 +25,7 @@ from service.errors import (
     ModelOverloaded,
     ModelRateLimited,
     ModelRefused,
+    ModelsBusy,
     ModelSpendLimitReached,
     ModelTimeout,
     ModelTruncated,
@@ -32,10 +33,12 @@ from service.errors import (
     StoreError,
 )
 from service.keys import FixedKeySource, KeySource, KeyStore
+from service.limits import LiveCalls
 from service.llm.breaker import FAILURES_TO_OPEN
-from service.llm.gateway import RETRIES_IN_STOCK, RETRY_SHARE, Gateway, Written
+from service.llm.gateway import RETRIES_IN_STOCK, Gateway, Written
 from service.llm.prompt import PROMPT_VERSION
 from service.llm.registry import Adapters
+from service.retry_budget import RETRY_SHARE
 from service.secret import Secret
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend, Store
@@ -48,7 +51,9 @@ from tests.support import RecordingListener
 HAIKU, GPT = CATALOGUE["claude-haiku-4-5"], CATALOGUE["gpt-4.1"]
 KEY_NAMES = {"anthropic": "claude", "openai": "openai"}
 SERVICES = ("Amazon S3", "AWS Lambda", "Amazon SQS")
+ONE = SERVICES[:1]
 PLENTY = 10**12
+PLACES = 5
 NOW = 1_000_000.0
 COMPARE = CallKind.COMPARE
 
@@ -79,6 +84,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 budget,
                 CallRecorder(counting_in, events),
                 events,
+                live_calls=LiveCalls(PLACES),
                 catalogue=catalogue,
                 key_names=KEY_NAMES,
                 simulated=url is not None,
@@ -353,9 +359,60 @@ async def test_a_model_without_a_price_counts_as_the_dearest_and_is_warned_of(
     assert await spent(store) == 2 * as_reserved
 
 
-# --- money for several calls at once ----------------------------------------------------------------------------------
+# --- places for calls that somebody waits for -------------------------------------------------------------------------
 
-ONE = SERVICES[:1]
+
+async def test_rounds_need_no_place_and_other_calls_need_one_each(gateway: Gateway, simulator: Simulator) -> None:
+    simulator.inject(GPT.id, Fault(FaultKind.HANG, count=None))
+    kinds = [CallKind.ROUND] * 2 + [CallKind.LIVE] * (PLACES + 2)
+
+    asking = [asyncio.create_task(gateway.write(GPT, ONE, kind=kind, timeout=20.0)) for kind in kinds]
+    await simulator.until(lambda: simulator.in_flight == PLACES + 2)
+    for task in asking:
+        task.cancel()
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes[-2:]] == [ModelsBusy] * 2
+    assert {type(outcome) for outcome in outcomes[:-2]} == {asyncio.CancelledError}
+    assert simulator.max_in_flight == PLACES + 2
+
+
+async def test_what_is_reserved_holds_its_places_until_it_is_released(gateway: Gateway, store: SqliteStore) -> None:
+    advance = await gateway.reserve([GPT, HAIKU], ONE)
+    reserved = await spent(store)
+
+    with pytest.raises(ModelsBusy):
+        await gateway.reserve(CATALOGUE, ONE)
+    assert await spent(store) == reserved
+    await gateway.release(advance)
+
+    await gateway.reserve(CATALOGUE, ONE)
+
+
+async def test_a_reservation_that_is_refused_holds_no_place(make: Make) -> None:
+    gateway = make(cap=1)
+
+    for _ in range(PLACES + 1):
+        with pytest.raises(BudgetExhausted):
+            await gateway.reserve(CATALOGUE, ONE)
+
+
+async def test_no_money_is_tied_up_while_an_sdk_is_imported(
+    gateway: Gateway, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = asyncio.Event()
+    monkeypatch.setattr(type(gateway._adapters.of(GPT)), "load", lambda _: loaded.wait())
+    reserving = asyncio.create_task(gateway.reserve([GPT], ONE))
+
+    await asyncio.sleep(0)
+    before = await spent(store)
+    loaded.set()
+    await reserving
+
+    assert before == 0 < await spent(store)
+
+
+# --- money for several calls at once ----------------------------------------------------------------------------------
 
 
 async def test_several_calls_are_paid_from_what_was_reserved_for_all_of_them(
@@ -672,8 +729,16 @@ async def test_an_endpoint_of_ones_own_never_gets_the_vendors_key(make: Make) ->
 
 
 class HangingKeys:
+    """A key that comes when it is told to."""
+
+    def __init__(self) -> None:
+        self._key: asyncio.Future[Secret] = asyncio.get_running_loop().create_future()
+
+    def come(self, key: str) -> None:
+        self._key.set_result(Secret(key))
+
     async def fetch(self, name: str) -> Secret:
-        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+        return await self._key
 
 
 async def test_the_timeout_bounds_what_comes_before_the_call_too(
@@ -687,6 +752,19 @@ async def test_the_timeout_bounds_what_comes_before_the_call_too(
 
     assert caught.value.api_time_ms is None  # nobody was called
     assert (list(simulator.calls), await spent(store)) == ([], 0)
+
+
+async def test_a_model_that_was_never_asked_has_not_failed(make: Make) -> None:
+    hanging = HangingKeys()
+    gateway = make(keys=hanging)
+    await gateway._adapters.of(GPT).load()
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(ModelTimeout):
+            await write(gateway, timeout=0.05)
+
+    hanging.come("sk-simulated")
+
+    assert (await write(gateway)).sayings
 
 
 async def test_a_model_that_keeps_failing_is_left_alone_and_the_others_are_not(

@@ -42,7 +42,7 @@ class Dynamo:
 
 
 @asynccontextmanager
-async def _dynamo(connect: Connect, url: str) -> AsyncIterator[Dynamo]:
+async def dynamo_tables(connect: Connect, url: str) -> AsyncIterator[Dynamo]:
     prefix = f"test-{uuid.uuid4().hex[:12]}-"
     async with connect(url) as client:
         await create_tables(client, prefix)
@@ -53,7 +53,7 @@ async def _dynamo(connect: Connect, url: str) -> AsyncIterator[Dynamo]:
 
 @pytest.fixture
 async def dynamo(connect: Connect, moto_url: str) -> AsyncIterator[Dynamo]:
-    async with _dynamo(connect, moto_url) as dynamo:
+    async with dynamo_tables(connect, moto_url) as dynamo:
         yield dynamo
 
 
@@ -81,7 +81,7 @@ async def open_store(
                 return opened
 
         else:
-            dynamo = await stack.enter_async_context(_dynamo(connect, moto_url))
+            dynamo = await stack.enter_async_context(dynamo_tables(connect, moto_url))
 
             async def open_with(burst_limit: int) -> Store:
                 return DynamoStore(dynamo.client, dynamo.prefix, burst_limit=burst_limit)

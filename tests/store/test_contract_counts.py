@@ -197,6 +197,16 @@ class TestStreams:
         expected = StoredVote(replace(last, burst="first"), MODEL, CAST_AT)
         assert [stored async for stored in store.all_votes()] == [expected]
 
+    async def test_a_vote_repeated_later_stays_as_it_was_cast(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        first = vote(saying, at=CAST_AT, burst="first")
+        await store.vote(first)
+
+        await store.vote(vote(saying, at=CAST_AT + AN_HOUR, burst="second"))
+
+        assert [stored.vote async for stored in store.all_votes()] == [first]
+
     async def test_a_vote_that_claims_nothing_comes_as_such(self, store: Store) -> None:
         saying = collected("a saying")
         await store.put_sayings([saying])

@@ -652,7 +652,8 @@ class Described:
 
     async def describe_table(self, **request: str) -> Any:
         sizes = {"main_humor": 50, "saying_feedback": 60, "saying_comparisons": 40, "model_calls": 20}
-        return {"Table": {"ItemCount": sizes[request["TableName"]], "GlobalSecondaryIndexes": [{"ItemCount": 30}]}}
+        table = {"ItemCount": sizes[request["TableName"]], "GlobalSecondaryIndexes": [{"ItemCount": 30}]}
+        return {"Table": table, "ResponseMetadata": {"RequestId": "one"}}
 
 
 class TestStreams:

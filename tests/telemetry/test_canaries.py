@@ -1,4 +1,7 @@
-"""Keys planted where keys are kept come out nowhere: in no span, metric, log line or answer of a run with faults."""
+"""Keys planted where they are kept come out nowhere: no span, metric, log line, answer or export of a run with faults.
+
+Nor does a voter's id, which is as good as a key.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ import pytest
 
 from service import aws_clients, keys
 from service.aws_clients import AwsClients
+from service.export import Export, rows
 from service.simulator import Fault, FaultKind, Simulator
 from service.vendors import SIMULATED_KEY
 from tests.aws import REGION, put_key
@@ -21,6 +25,8 @@ pytestmark = pytest.mark.slow
 
 CANARY = "canary-5f1c77e0"
 AWS_CANARY = "aws-canary-9be2"
+# Whoever knows a voter's id can vote in their name.
+VOTER = "voter-canary-0123456789ab"
 # Each model in turn; what a vendor says to a bad key, and answers that hold what was sent, above all.
 FAULTS = [
     FaultKind.UNAUTHORIZED, FaultKind.FORBIDDEN, FaultKind.BAD_REQUEST, FaultKind.SERVER_ERROR, FaultKind.RATE_LIMITED,
@@ -37,16 +43,33 @@ async def answers_of_a_run_with_faults(service: Service, simulator: Simulator) -
         answers += [(await service.ask("GET", "/sayings", headers=SAMPLED)).body.decode() for _ in range(6)]
         simulator.clear_faults()
         service.resources.gateway._breakers.clear()
-    for path in ("/models", "/health/ready", "/openapi.json", "/nowhere"):
+        simulator.inject("*", Fault(kind, count=2))
+        answers += await compared_and_voted_on(service)
+        simulator.clear_faults()
+        service.resources.gateway._breakers.clear()
+    for path in ("/stats", "/models", "/health/ready", "/openapi.json", "/nowhere"):
         answers.append((await service.ask("GET", path, headers=SAMPLED)).body.decode())
-    return answers
+    return answers + [str(row) for what in Export async for row in rows(service.resources.store, what)]
+
+
+async def compared_and_voted_on(service: Service) -> list[str]:
+    """A comparison, streamed, the vote on it, and one on a saying."""
+    headers = SAMPLED | {"Cookie": f"sayings_voter={VOTER}"}
+    stream = (await service.ask("POST", "/compare", json={}, headers=headers)).body.decode()
+    _, _, told = stream.partition('"comparisonId":"')
+    voted = await service.ask("POST", f"/compare/{told[:32]}/vote", json={"winner": "tie"}, headers=headers)
+    liked = await service.vote(await service.saying(), headers=headers)
+    return [stream, voted.body.decode(), liked.body.decode()]
 
 
 def everything_told(receiver: Receiver, log: Log, answers: Sequence[str]) -> str:
     assert len(receiver.spans) > 50
     assert receiver.points("Errors")
     assert len(log.records) > len(FAULTS)
-    return "\n".join([*receiver.texts, log.getvalue(), *answers])
+    assert any('"winner":"tie","status":"recorded"' in answer for answer in answers)
+    told = "\n".join([*receiver.texts, log.getvalue(), *answers])
+    assert VOTER not in told
+    return told
 
 
 async def test_keys_in_ssm(
@@ -71,6 +94,7 @@ async def test_keys_in_ssm(
             claude_parameter_name=names["anthropic"],
             openai_parameter_name=names["openai"],
             live_every=2,
+            compare_rate="off",
         ) as service:
             answers = await answers_of_a_run_with_faults(service, simulator)
 
@@ -104,7 +128,9 @@ async def test_keys_in_the_environment(
     )
 
     with captured_log("DEBUG") as log, everything_logged("httpx2", "anthropic", "openai"):
-        async with composition.running(live_every=2, simulator="off", catalogue=str(catalogue)) as service:
+        async with composition.running(
+            live_every=2, simulator="off", catalogue=str(catalogue), compare_rate="off"
+        ) as service:
             answers = await answers_of_a_run_with_faults(service, simulator)
 
     assert len(simulator.calls) > len(FAULTS)  # which takes no call without a key

@@ -10,6 +10,7 @@ from service.catalogue import NANOS_PER_DOLLAR, Catalogue, load_catalogue
 from service.config import Settings
 from service.filling import PoolFiller
 from service.keys import FixedKeySource, KeySource, KeyStore
+from service.limits import LiveCalls
 from service.llm.gateway import Gateway
 from service.llm.registry import ADAPTERS, Adapters
 from service.pool import Pool
@@ -57,6 +58,7 @@ class Instance:
             Budget(self.store, self.listener, caps=self.caps),
             CallRecorder(self.store, self.listener),
             self.listener,
+            live_calls=LiveCalls(16),
             catalogue=self.catalogue,
             key_names=key_names(Settings()),
             simulated=True,

@@ -150,10 +150,12 @@ class TestRest:
 
         assert await FleetRounds(ScriptedRound(""), store, events, clock=clock).run() is not None
 
+    @pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
     async def test_a_rest_that_cannot_be_stored_is_reported_and_the_round_stands(
-        self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+        self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
-        monkeypatch.setattr(store, "keep_lease", _broken)
+        monkeypatch.setattr("workers.fleet.KEEP_SECONDS", 0.01)
+        monkeypatch.setattr(store, "keep_lease", _hanging if hangs else _broken)
 
         finished = await FleetRounds(ScriptedRound(""), store, events).run()
 
@@ -172,6 +174,10 @@ async def _rest(rounds: FleetRounds, clock: Clock) -> int:
             assert taken.token > lease.token
             return seconds
     raise AssertionError("the rest never ends")
+
+
+async def _hanging(*_: object, **__: object) -> None:
+    await asyncio.Event().wait()
 
 
 async def _broken(*_: object, **__: object) -> None:

@@ -7,15 +7,17 @@ not know the difference.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from service.errors import StoreError
+from service.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
+A = TypeVar("A", bound=Mapping[str, object])
 T = TypeVar("T")
 
 # The pause before the second attempt is up to this long, and doubles with every further one to eight times as much.
@@ -62,23 +64,32 @@ class ConditionFailed(StoreError):
         self.failed = failed
 
 
-async def send(call: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
+async def send(call: Callable[[], Awaitable[A]], retries: RetryBudget, *, repeatable: bool) -> A:
     """The answer to a call, sent again with a jittered pause where that may help and can do no harm.
 
     `repeatable`: to carry it out twice is the same as once. Raises StoreError.
     """
+    retries.earn()
     attempt = 0
     while True:
         attempt += 1
         try:
             with translated():
                 answer = await call()
+            _check_sender(answer)
         except RetryableError as error:
-            if attempt == error.attempts or (isinstance(error, Unanswered) and not repeatable):
+            if not _may_be_repeated(error, attempt, retries, repeatable=repeatable):
                 raise
         else:
             return answer
         await _pause(attempt)
+
+
+def _may_be_repeated(error: RetryableError, attempt: int, retries: RetryBudget, *, repeatable: bool) -> bool:
+    if attempt == error.attempts or (isinstance(error, Unanswered) and not repeatable):
+        return False
+    # Conflicts are a sign of many votes, not of an outage that attempts could multiply.
+    return isinstance(error, Conflict) or retries.take()
 
 
 async def decide(work: Callable[[], Awaitable[T]]) -> T:
@@ -98,6 +109,16 @@ async def _pause(attempt: int) -> None:
     await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2 ** min(attempt - 1, 3)))
 
 
+def _check_sender(answer: Mapping[str, object]) -> None:
+    """Raise Unanswered for a 200 that is not DynamoDB's, which gives each of its answers an id.
+
+    The SDK takes any 200 for an answer in which nothing was said: a saying would be unknown, a vote lost.
+    """
+    metadata = answer["ResponseMetadata"]
+    if not (isinstance(metadata, Mapping) and "RequestId" in metadata):
+        raise Unanswered("Somebody else answered for the database.")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn every error of the SDK into a StoreError with a message of ours."""
@@ -106,12 +127,16 @@ def translated() -> Iterator[None]:
 
     try:
         yield
+    except StoreError:
+        raise
     except sdk.ClientError as error:
         raise _from_answer(error) from error
     except (sdk.HTTPClientError, sdk.ConnectionError, OSError) as error:
         raise Unanswered("The database did not answer.") from error
     except sdk.BotoCoreError as error:
         raise StoreError("The database could not be asked.") from error
+    except Exception as error:  # for an answer that is not what it documents botocore has no error, it trips over it
+        raise Unanswered("The database's answer makes no sense.") from error
 
 
 def _from_answer(error: "ClientError") -> StoreError:

@@ -51,15 +51,16 @@ class Comparisons(Bursts):
     async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
         keys = [comparison_key(comparison_id), ballot_key(comparison_id, voter)]
         items = {item["part"]["S"]: item for item in await self._get_many(self._comparisons, keys)}
-        comparison = to_comparison(items.pop(COMPARISON_PART, {}))
-        return None if comparison is None else (comparison, next(map(to_ballot, items.values()), None))
+        comparison = self._comparison(items.pop(COMPARISON_PART, {}))
+        ballots = self._damage.whole("ballot", map(to_ballot, items.values()))
+        return None if comparison is None else (comparison, ballots[0] if ballots else None)
 
     async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
         newest = await self._newest(service, simulated=simulated)
         random.shuffle(newest)
         for start in range(0, len(newest), _ASKED_AT_ONCE):
             for unseen in await self._unseen(voter, newest[start : start + _ASKED_AT_ONCE]):
-                comparison = to_comparison(await self._get(self._comparisons, comparison_key(unseen)))
+                comparison = self._comparison(await self._get(self._comparisons, comparison_key(unseen)))
                 if comparison is not None:
                     return comparison
         return None
@@ -70,9 +71,8 @@ class Comparisons(Bursts):
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for page in self._scan({"TableName": self._comparisons}):
             comparisons = await self._comparisons_of(page)
-            for item in page:
-                ballot, comparison = to_ballot(item), comparisons.get(item["comparison_id"]["S"])
-                if ballot is not None and comparison is not None:
+            for ballot in self._damage.whole("ballot", map(to_ballot, filter(_is_ballot, page))):
+                if (comparison := comparisons.get(ballot.comparison_id)) is not None:
                     yield StoredBallot(ballot, comparison)
 
     async def _put_new(self, *puts: "Write") -> None:
@@ -125,10 +125,18 @@ class Comparisons(Bursts):
 
     async def _comparisons_of(self, page: "list[Item]") -> dict[str, Comparison]:
         """The comparisons that the items of a page belong to, from another page where they are not on this one."""
-        here = [item for item in page if item["part"]["S"] == COMPARISON_PART]
+        here = [item for item in page if not _is_ballot(item)]
         elsewhere = {item["comparison_id"]["S"] for item in page} - {item["comparison_id"]["S"] for item in here}
         items = here + await self._get_many(self._comparisons, map(comparison_key, elsewhere))
-        return {found.comparison_id: found for item in items if (found := to_comparison(item)) is not None}
+        return {found.comparison_id: found for item in items if (found := self._comparison(item)) is not None}
+
+    def _comparison(self, item: "Item") -> Comparison | None:
+        """None also for none."""
+        return self._damage.checked("comparison", to_comparison(item)) if item else None
+
+
+def _is_ballot(item: "Item") -> bool:
+    return item["part"]["S"] != COMPARISON_PART
 
 
 def _counts(comparison: Comparison, before: str | None, after: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from service.domain import Call
 from service.statistics.histogram import bucket_of
 from service.store.base import Aggregates
-from service.store.dynamodb.calls import ConditionFailed, send
+from service.store.dynamodb.calls import ConditionFailed
 from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import to_call
 from service.store.dynamodb.lines import (
@@ -53,7 +53,7 @@ class Counts(Database):
     async def all_calls(self) -> AsyncIterator[Call]:
         async for page in self._scan({"TableName": self._calls}):
             for item in page:
-                if (call := to_call(item)) is not None:
+                if (call := self._damage.checked("call", to_call(item))) is not None:
                     yield call
 
     async def sizes(self) -> dict[str, int]:
@@ -70,7 +70,7 @@ class Counts(Database):
         }
 
     async def _describe(self, table: str) -> "TableDescriptionTypeDef":
-        return (await send(lambda: self._client.describe_table(TableName=table), repeatable=True))["Table"]
+        return (await self._send(lambda: self._client.describe_table(TableName=table), repeatable=True))["Table"]
 
     async def _lines(self, shard: int) -> "list[Item]":
         query: QueryInputTypeDef = {

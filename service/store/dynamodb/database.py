@@ -1,12 +1,15 @@
 """The ways to the tables: reads as last written, pages, conditional updates, transactions."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from service.retry_budget import RetryBudget
+from service.store.damage import Damage
 from service.store.dynamodb.calls import ConditionFailed, Refused, send
 from service.store.dynamodb.tables import CALLS, COMPARISONS, FEEDBACK, SAYINGS, STATE
+from telemetry.events import SILENCE, Listener
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -26,11 +29,21 @@ _LONGEST_KEY = 256
 _KEYS_AT_ONCE = 100
 
 
+# What is sent again without a share of other calls to pay for it: a lost connection is one of a whole pool.
+RETRIES_IN_STOCK = 20.0
+
+A = TypeVar("A", bound=Mapping[str, object])
+
+
 class Database:
     """The tables whose names start with `prefix`, and the size above which a burst is set aside."""
 
-    def __init__(self, client: "DynamoDBClient", prefix: str = "", burst_limit: int = 100) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", prefix: str = "", burst_limit: int = 100, listener: Listener = SILENCE
+    ) -> None:
         self._client = client
+        self._retries = RetryBudget(RETRIES_IN_STOCK)
+        self._damage = Damage(listener)
         self._burst_limit = burst_limit
         self._sayings = prefix + SAYINGS
         self._feedback = prefix + FEEDBACK
@@ -38,11 +51,14 @@ class Database:
         self._calls = prefix + CALLS
         self._state = prefix + STATE
 
+    async def _send(self, call: Callable[[], Awaitable[A]], *, repeatable: bool) -> A:
+        return await send(call, self._retries, repeatable=repeatable)
+
     async def _get(self, table: str, key: "Item") -> "Item":
         """An item as it was last written; empty when there is none."""
         if not _can_be_key(key):
             return {}
-        answer = await send(
+        answer = await self._send(
             lambda: self._client.get_item(TableName=table, Key=key, ConsistentRead=True), repeatable=True
         )
         return answer.get("Item", {})
@@ -62,18 +78,18 @@ class Database:
                 raise Refused("The database is busy.")
             return answer
 
-        return (await send(batch, repeatable=True))["Responses"][table]
+        return (await self._send(batch, repeatable=True))["Responses"][table]
 
     async def _query(self, query: "QueryInputTypeDef") -> "list[Item]":
         """The first page, a megabyte: more than a query with a limit asks for."""
-        answer = await send(lambda: self._client.query(**query), repeatable=True)
+        answer = await self._send(lambda: self._client.query(**query), repeatable=True)
         return answer["Items"]
 
     async def _query_all(self, query: "QueryInputTypeDef") -> "list[Item]":
         items: list[Item] = []
         page: QueryInputTypeDef | None = query
         while page is not None:
-            answer = await send(partial(self._client.query, **page), repeatable=True)
+            answer = await self._send(partial(self._client.query, **page), repeatable=True)
             items += answer["Items"]
             last = answer.get("LastEvaluatedKey")
             page = {**query, "ExclusiveStartKey": last} if last else None
@@ -83,7 +99,7 @@ class Database:
         """The items of a whole table, page by page: never more than a megabyte in memory."""
         page: ScanInputTypeDef | None = scan
         while page is not None:
-            answer = await send(partial(self._client.scan, **page), repeatable=True)
+            answer = await self._send(partial(self._client.scan, **page), repeatable=True)
             yield answer["Items"]
             last = answer.get("LastEvaluatedKey")
             page = {**scan, "ExclusiveStartKey": last} if last else None
@@ -91,7 +107,7 @@ class Database:
     async def _update(self, update: "UpdateItemInputTypeDef", *, repeatable: bool) -> "Item | None":
         """The attributes an update returns; None when its condition did not hold."""
         try:
-            answer = await send(lambda: self._client.update_item(**update), repeatable=repeatable)
+            answer = await self._send(lambda: self._client.update_item(**update), repeatable=repeatable)
         except ConditionFailed:
             return None
         return answer.get("Attributes", {})
@@ -100,7 +116,7 @@ class Database:
         """Carry out all of the writes or none. Raises ConditionFailed."""
         # By the token DynamoDB knows a transaction it has carried out already: repeating it adds nothing twice.
         token = uuid.uuid4().hex
-        await send(
+        await self._send(
             lambda: self._client.transact_write_items(TransactItems=all_or_none, ClientRequestToken=token),
             repeatable=True,
         )

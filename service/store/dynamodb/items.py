@@ -72,7 +72,7 @@ def to_vote_item(stored: StoredVote) -> "Item":
 
 
 def to_stored_vote(item: "Item", contributor: str) -> StoredVote | None:
-    """The vote of an item; None for a damaged one, which is passed over."""
+    """The vote of an item; None for a damaged one."""
     try:
         first_cast_at, burst = first_casting(item)
         vote = Vote(
@@ -133,7 +133,7 @@ def _to_generation_attributes(made: Generation) -> "Item":
 
 
 def to_saying(item: "Item") -> Saying | None:
-    """The saying of an item; None for none or a damaged one, which is passed over."""
+    """The saying of an item; None for a damaged one."""
     try:
         services = tuple(service["S"] for service in item["services"]["L"])
         generation = _to_generation(item) if "generation_id" in item else None
@@ -188,7 +188,7 @@ def to_comparison_item(comparison: Comparison) -> "Item":
 
 
 def to_comparison(item: "Item") -> Comparison | None:
-    """The comparison of an item; None for none or a damaged one, which is passed over."""
+    """The comparison of an item; None for a damaged one."""
     try:
         entries = msgspec.json.decode(item["entries"]["S"], type=tuple[Entry, ...])
         return Comparison(
@@ -208,7 +208,7 @@ def to_shown_item(ballot: Ballot) -> "Item":
 
 
 def to_ballot(item: "Item") -> Ballot | None:
-    """The ballot of an item; None for none or a damaged one, which is passed over."""
+    """The ballot of an item; None for none or a damaged one."""
     try:
         return Ballot(
             item["comparison_id"]["S"],
@@ -231,7 +231,7 @@ def to_call_item(call: Call) -> "Item":
 
 
 def to_call(item: "Item") -> Call | None:
-    """The call of an item; None for a damaged one, which is passed over."""
+    """The call of an item; None for a damaged one."""
     try:
         return Call(_to_generation(item), count(item, "asked"), count(item, "sayings"), item["error_type"]["S"])
     except (KeyError, ValueError):

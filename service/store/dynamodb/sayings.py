@@ -45,12 +45,13 @@ class Sayings(Database):
         return frozenset(new)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
-        return to_saying(await self._saying_item(saying_id))
+        item = await self._saying_item(saying_id)
+        return self._damage.checked("saying", to_saying(item)) if item else None
 
     async def random_saying(self) -> Saying | None:
         items = await self._items_after(random.randrange(RING))
-        whole = [saying for saying in map(to_saying, items) if saying is not None]
-        return random.choice(whole) if whole else None
+        found = self._damage.whole("saying", map(to_saying, items))
+        return random.choice(found) if found else None
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         if limit < 1:
@@ -66,12 +67,12 @@ class Sayings(Database):
             "ScanIndexForward": False,
             "Limit": limit,
         }
-        return [saying for saying in map(to_saying, await self._query(query)) if saying is not None]
+        return self._damage.whole("saying", map(to_saying, await self._query(query)))
 
     async def all_sayings(self) -> AsyncIterator[StoredSaying]:
         async for page in self._scan({"TableName": self._sayings}):
             for item in page:
-                if (saying := to_saying(item)) is not None:
+                if (saying := self._damage.checked("saying", to_saying(item))) is not None:
                     yield StoredSaying(saying, count(item, "upvotes"), count(item, "downvotes"))
 
     async def _put_unknown(self, sayings: list[Saying], fence: Lease | None) -> set[str]:

@@ -40,8 +40,9 @@ class Votes(Sayings, Bursts):
             contributors = await self._contributors(page)
             for item in page:
                 contributor = contributors.get(item["saying_id"]["S"])
-                stored = None if contributor is None else to_stored_vote(item, contributor)
-                if stored is not None:
+                if contributor is None:
+                    continue
+                if (stored := self._damage.checked("vote", to_stored_vote(item, contributor))) is not None:
                     yield stored
 
     async def _replace_vote(self, saying_id: str, voter: str, vote: Vote | None) -> VoteResult | None:

@@ -8,7 +8,7 @@ from service.domain import Ballot, Comparison, Outcome, VoteStatus
 from service.store.base import StoredBallot
 from service.store.sqlite import bursts
 from service.store.sqlite.bursts import Bursts
-from service.store.sqlite.database import one
+from service.store.sqlite.database import Row, one
 from service.store.sqlite.rows import (
     BALLOT_COLUMNS,
     COMPARISON_COLUMNS,
@@ -61,27 +61,28 @@ class Comparisons(Bursts):
         await self._write("show_comparison", lambda db: db.execute(_SHOW, ballot_row(ballot)))
 
     async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
-        def work(db: sqlite3.Connection) -> tuple[Comparison, Ballot | None] | None:
-            row = one(db, _BY_ID, comparison_id)
-            comparison = to_comparison(row) if row else None
-            return None if comparison is None else (comparison, _ballot(db, comparison_id, voter))
+        def work(db: sqlite3.Connection) -> tuple[Row | None, Ballot | None]:
+            return one(db, _BY_ID, comparison_id), _ballot(db, comparison_id, voter)
 
-        return await self._read("get_comparison", work)
+        row, ballot = await self._read("get_comparison", work)
+        comparison = self._damage.checked("comparison", to_comparison(row)) if row else None
+        return None if comparison is None else (comparison, ballot)
 
     async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
         of_service = "" if service is None else "AND service = :service"
         query = f"{_UNSEEN} {of_service} {_NEWEST_FIRST}"
         wish = {"voter": voter, "service": service, "simulated": simulated, "newest": _NEWEST}
         rows = await self._read("unseen_comparison", lambda db: db.execute(query, wish).fetchall())
-        whole = [comparison for comparison in map(to_comparison, rows) if comparison is not None]
-        return random.choice(whole) if whole else None
+        found = self._damage.whole("comparison", map(to_comparison, rows))
+        return random.choice(found) if found else None
 
     async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
         return await self._write("cast_ballot", lambda db: _cast(db, comparison, ballot, self._burst_limit))
 
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for row in self._rows("all_ballots", _EVERY_BALLOT, ("", "")):
-            ballot, comparison = to_ballot(row[:6]), to_comparison((row[0], *row[6:]))
+            ballot = to_ballot(row[:6])
+            comparison = self._damage.checked("comparison", to_comparison((row[0], *row[6:])))
             if comparison is not None:
                 yield StoredBallot(ballot, comparison)
 

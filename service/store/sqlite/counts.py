@@ -51,7 +51,7 @@ class Counts(Database):
 
     async def all_calls(self) -> AsyncIterator[Call]:
         async for row in self._rows("all_calls", _EVERY_CALL, ("",)):
-            if (call := to_call(row)) is not None:
+            if (call := self._damage.checked("call", to_call(row))) is not None:
                 yield call
 
     async def aggregates(self, *, since_hour: str) -> Aggregates:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from service.store.damage import Damage
 from service.store.sqlite.connection import Connection, snapshot, transaction
 from telemetry.events import Listener
 
@@ -25,6 +26,7 @@ class Database:
     def __init__(self, path: Path, listener: Listener, *, burst_limit: int) -> None:
         self._writer = Connection(path, "writer", listener)
         self._reader = Connection(path, "reader", listener)
+        self._damage = Damage(listener)
         self._burst_limit = burst_limit
 
     async def _write(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:

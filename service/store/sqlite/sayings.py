@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from service.domain import Saying
 from service.errors import LeaseLost
 from service.store.base import Lease, StoredSaying
-from service.store.sqlite.database import Database, one
+from service.store.sqlite.database import Database, Row, one
 from service.store.sqlite.rows import SAYING_COLUMNS, places, saying_row, to_saying
 
 # How many damaged rows a random draw passes over before it gives up.
@@ -40,19 +40,25 @@ class Sayings(Database):
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         row = await self._read("get_saying", lambda db: one(db, _BY_ID, saying_id))
-        return None if row is None else to_saying(row)
+        return None if row is None else self._damage.checked("saying", to_saying(row))
 
     async def random_saying(self) -> Saying | None:
-        return await self._read("random_saying", _random_saying)
+        for _ in range(_DRAWS):
+            row = await self._read("random_saying", _random_row)
+            if row is None:
+                return None
+            if (saying := self._damage.checked("saying", to_saying(row))) is not None:
+                return saying
+        return None
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         wish = (model, simulated, since, limit)
         rows = await self._read("recent_sayings", lambda db: db.execute(_RECENT, wish).fetchall())
-        return [saying for saying in map(to_saying, rows) if saying is not None]
+        return self._damage.whole("saying", map(to_saying, rows))
 
     async def all_sayings(self) -> AsyncIterator[StoredSaying]:
         async for _, upvotes, downvotes, *row in self._rows("all_sayings", _EVERY_ONE, (0,)):
-            if (saying := to_saying(tuple(row))) is not None:
+            if (saying := self._damage.checked("saying", to_saying(tuple(row)))) is not None:
                 yield StoredSaying(saying, upvotes, downvotes)
 
 
@@ -62,12 +68,6 @@ def _check_fence(db: sqlite3.Connection, fence: Lease) -> None:
         raise LeaseLost("Another worker has taken over the round.")
 
 
-def _random_saying(db: sqlite3.Connection) -> Saying | None:
+def _random_row(db: sqlite3.Connection) -> Row | None:
     count = db.execute("SELECT max(position) FROM main_humor").fetchone()[0]
-    if count is None:
-        return None
-    for _ in range(_DRAWS):
-        saying = to_saying(db.execute(_FROM_POSITION, (random.randint(1, count),)).fetchone())
-        if saying is not None:
-            return saying
-    return None
+    return None if count is None else one(db, _FROM_POSITION, random.randint(1, count))

@@ -33,7 +33,7 @@ class Votes(Bursts):
 
     async def all_votes(self) -> AsyncIterator[StoredVote]:
         async for row in self._rows("all_votes", _EVERY_ONE, ("", "")):
-            if (stored := to_vote(row)) is not None:
+            if (stored := self._damage.checked("vote", to_vote(row))) is not None:
                 yield stored
 
 

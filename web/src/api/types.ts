@@ -6,7 +6,8 @@ type Bodies = components['schemas'];
 type With<Name extends keyof Bodies, Narrower> = Omit<Bodies[Name], keyof Narrower> & Narrower;
 
 export type SayingAnswer = Bodies['SayingAnswer'];
-export type FeedbackRequest = Bodies['FeedbackRequest'];
+// That one of two properties is needed stands in the document as alternatives, which become types of their own here.
+export type FeedbackRequest = Extract<Bodies['FeedbackRequest'], { feedbackType: unknown }>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];
 export type FeedbackType = FeedbackRequest['feedbackType'];
 export type ModelsAnswer = Bodies['ModelsAnswer'];

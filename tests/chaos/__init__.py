@@ -1,0 +1,1 @@
+"""A soak under faults, from a seed: `python -m tests.chaos --help`."""

@@ -1,0 +1,154 @@
+"""One run: a system, the plan's traffic and its faults, and all that is seen of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from service.catalogue import NANOS_PER_DOLLAR, Price
+from service.domain import Usage
+from service.simulator import Simulator
+from service.simulator.calls import Call
+from tests.chaos.contract import Contract
+from tests.chaos.ledger import Books, Ledger, Spending
+from tests.chaos.plan import Part, Plan, order_model_faults
+from tests.chaos.processes import Machine, Vitals
+from tests.chaos.systems import System
+from tests.chaos.traffic import Traffic, Visit
+from tests.fakes import the_catalogue
+
+SAMPLE_SECONDS = 0.5
+# The longest that a model call may be under way once nobody asks any more.
+QUIET_SECONDS = 35.0
+SETTLE_SECONDS = 1.5
+
+
+@dataclass
+class Run:
+    """What came of it. Moments are on the monotonic clock; `memory` is a series of moments and bytes."""
+
+    name: str
+    beginning: float
+    visits: list[Visit]
+    ledger: Ledger
+    down: list[tuple[float, float]]
+    starts: int
+    failed_starts: int
+    spending: Spending
+    calls: int
+    failed_calls: int
+    books: Books
+    start: Vitals
+    end: Vitals
+    memory: list[tuple[float, int]]
+    complaints: list[str]
+
+
+def _price_list() -> dict[str, Price]:
+    return {model.id: model.price for model in the_catalogue() if model.price}
+
+
+@dataclass
+class Bill:
+    """What the vendors would charge for, and how many calls they had."""
+
+    nanos: int = 0
+    calls: int = 0
+    failed: int = 0
+    _prices: Mapping[str, Price] = field(default_factory=_price_list)
+
+    def collect(self, simulator: Simulator) -> None:
+        """Take over what is over, before the simulator forgets it."""
+        while simulator.calls:
+            self._add(simulator.calls.popleft())
+
+    def _add(self, call: Call) -> None:
+        self.calls += 1
+        self.failed += call.fault is not None
+        if call.status in (None, 200):  # also when nobody waited for the answer: it was being written
+            usage = Usage(call.input_tokens, call.output_tokens)
+            self.nanos += self._prices[call.model].cost_nanos(usage)
+
+
+async def soak(system: System, plan: Plan, simulator: Simulator, contract: Contract, cap: float) -> Run:
+    """Carry the plan out on a system that has been started."""
+    machine, bill, memory = system.machine, Bill(), list[tuple[float, int]]()
+    traffic = Traffic(machine.port, contract, plan.seed)
+    order_model_faults(simulator)
+    beginning = time.monotonic()
+    async with _watching(machine, simulator, bill, memory):
+        await _play(system, plan.stormy, traffic)
+        await _play(system, plan.warming, traffic)
+        start = await _at_rest(machine, simulator)
+        await _play(system, plan.steady, traffic)
+        end = await _at_rest(machine, simulator)
+    books = await system.books()
+    bill.collect(simulator)
+    return Run(
+        name=system.name,
+        beginning=beginning,
+        visits=traffic.visits,
+        ledger=traffic.ledger,
+        down=machine.down,
+        starts=machine.starts,
+        failed_starts=machine.failed_starts,
+        spending=Spending(bill.nanos, await system.booked(), round(cap * NANOS_PER_DOLLAR)),
+        calls=bill.calls,
+        failed_calls=bill.failed,
+        books=books,
+        start=start,
+        end=end,
+        memory=memory,
+        complaints=[*machine.trouble, *machine.complaints()],
+    )
+
+
+async def read_contract(port: int) -> Contract:
+    """What a server that has been started documents."""
+    async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/openapi.json") as answer:
+        return Contract(await answer.json())
+
+
+async def _play(system: System, part: Part, traffic: Traffic) -> None:
+    async with system.bad_store(part.spells):
+        await asyncio.gather(traffic.run(part.acts), _strike(system.machine, part))
+
+
+async def _strike(machine: Machine, part: Part) -> None:
+    """The outages, one after the other, also where one lasts longer than planned."""
+    beginning = time.monotonic()
+    for outage in part.outages:
+        await asyncio.sleep(beginning + outage.at - time.monotonic())
+        await machine.suffer(outage)
+
+
+async def _at_rest(machine: Machine, simulator: Simulator) -> Vitals:
+    """The vitals while nobody asks for anything and no model is at work."""
+    try:
+        async with asyncio.timeout(QUIET_SECONDS):
+            await simulator.until(lambda: simulator.in_flight == 0)
+    except TimeoutError:
+        pass  # what still hangs then shows
+    await asyncio.sleep(SETTLE_SECONDS)
+    return await machine.vitals()
+
+
+@asynccontextmanager
+async def _watching(
+    machine: Machine, simulator: Simulator, bill: Bill, memory: list[tuple[float, int]]
+) -> AsyncIterator[None]:
+    async def watch() -> None:
+        while True:
+            memory.append((time.monotonic(), machine.memory()))
+            bill.collect(simulator)
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

@@ -1,0 +1,161 @@
+"""The real server with real SDKs and stores, and between it and the world what fails on demand."""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aioboto3
+import aiohttp
+import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a live call has only eight
+import openai  # noqa: F401
+import pytest
+from aiobotocore.config import AioConfig
+
+from service.app import listening
+from service.catalogue import packaged
+from service.config import Settings
+from service.flow import DATABASE_REQUESTS
+from service.keys import KeyStore
+from service.llm.gateway import Gateway
+from service.resources import open_resources
+from service.store.dynamodb import calls, create_tables
+from service.store.sqlite import SqliteStore
+from tests.aws import REGION
+from tests.faults.places import OneFile, Place, Tables
+from tests.faults.proxy import AwsProxy
+from tests.http.conftest import Server
+from tests.support import Clock, RecordingListener
+from tests.test_processes import Machine, machine
+from tests.test_processes import Server as ServerProcess
+
+__all__ = ["machine"]
+
+# moto's first answer takes seconds.
+PATIENT = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=50)
+
+Start = Callable[..., Awaitable[Server]]
+OnlyModels = Callable[..., str]
+Serve = Callable[..., Awaitable[ServerProcess]]
+
+
+@pytest.fixture(scope="session")
+def session() -> aioboto3.Session:
+    """One for all tests: each reads the descriptions of AWS's services anew."""
+    return aioboto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+
+
+@pytest.fixture
+async def proxy(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AwsProxy]:
+    """What a server in this process takes for AWS."""
+    async with AwsProxy(moto_url).serve() as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+async def aws(proxy: AwsProxy, moto_url: str, session: aioboto3.Session) -> AsyncIterator[Tables]:
+    async with session.client("dynamodb", endpoint_url=moto_url, config=PATIENT) as dynamodb:
+        prefix = f"faults-{uuid.uuid4().hex[:12]}-"
+        await create_tables(dynamodb, prefix)
+        yield Tables(proxy, prefix, dynamodb)
+
+
+@pytest.fixture
+async def start(tmp_path: Path, simulator_url: str, events: RecordingListener) -> AsyncIterator[Start]:
+    """Starts servers, with SQLite and the simulator unless told otherwise; from the fourth on every saying is live."""
+    usual: dict[str, Any] = {
+        "port": 0,
+        "store": f"sqlite:///{tmp_path}/sayings.db",
+        "simulator": simulator_url,
+        "live_every": 1,
+        "max_live_calls": 32,
+    }
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+
+        async def start(**settings: Any) -> Server:
+            resources = await stack.enter_async_context(open_resources(Settings(**(usual | settings)), {}, events))
+            url = await stack.enter_async_context(listening(resources))
+            return Server(resources, events, url, client)
+
+        yield start
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Each store in its turn."""
+    if request.param == "sqlite":
+        return OneFile(tmp_path / "sayings.db")
+    aws: Tables = request.getfixturevalue("aws")
+    return aws
+
+
+@pytest.fixture
+async def serve(machine: Machine, place: Place) -> Serve:
+    """Starts the API as a container does, on that store, with a saying in it."""
+    await place.seed()
+    usual = {"SAYINGS_VOTE_RATE": "off", **place.environ}
+    return lambda **environ: machine.serve("service", **usual, **environ)
+
+
+async def saying(server: Server) -> dict[str, Any]:
+    """The next saying, which there always is."""
+    answer = await server.ask("GET", "/sayings")
+    assert answer.status == 200
+    told: dict[str, Any] = answer.json
+    return told
+
+
+async def up_to_live(server: Server) -> None:
+    """The requests that are answered from the database: the next one calls a model."""
+    for _ in range(DATABASE_REQUESTS):
+        await saying(server)
+
+
+async def limit_pages(server: Server, *, extra: int) -> None:
+    """Let the file grow by so many pages: SQLite then says what it says of a full disk."""
+
+    def limit(database: sqlite3.Connection) -> None:
+        pages = database.execute("PRAGMA page_count").fetchone()[0]
+        database.execute(f"PRAGMA max_page_count = {pages + extra}")
+
+    store = server.resources.store
+    assert isinstance(store, SqliteStore)
+    await store._writer.run("test", limit)
+
+
+@pytest.fixture
+def only_models(tmp_path: Path) -> OnlyModels:
+    """Writes a catalogue with these models in it, for tests that have to know who is asked; returns its path."""
+
+    def write(*models: str, **changes: Any) -> str:
+        entries = json.loads(packaged("catalogue.json"))["models"]
+        path = tmp_path / "catalogue.json"
+        path.write_text(json.dumps({"models": [entry | changes for entry in entries if entry["id"] in models]}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries come at once."""
+    monkeypatch.setattr(calls, "PAUSE_SECONDS", 0.0)
+    defaults = Gateway.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "jitter", lambda: 0.0)
+
+
+@pytest.fixture
+def monotonic(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which keys live and breakers rest, standing still; to be asked for before a server is started."""
+    clock = Clock()
+    for user in (KeyStore, Gateway):
+        defaults = user.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "clock", clock)
+    return clock

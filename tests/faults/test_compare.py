@@ -1,0 +1,210 @@
+"""Comparisons and the votes on them, in all columns: what landed stands, no vote is lost, none counted twice."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from service.domain import Ballot, Comparison
+from service.errors import StorageFull
+from service.simulator import Fault as ModelFault
+from service.simulator import FaultKind, Simulator
+from service.store.base import Store
+from telemetry.events import ModelCalled
+from tests.aws import REGION
+from tests.faults import proxy as faults
+from tests.faults.conftest import OnlyModels, Start, limit_pages
+from tests.faults.places import Tables
+from tests.faults.proxy import Fault, refuse, unheard
+from tests.http.conftest import Server
+from tests.http.wire import Answer
+from tests.store.builders import comparison
+
+VOTE_SECONDS = 2.0  # as promised
+SLACK_SECONDS = 3.0
+GET, TRANSACT, UPDATE = "BatchGetItem", "TransactWriteItems", "UpdateItem"
+UNAVAILABLE, FULL = (503, "store_unavailable"), (503, "storage_full")
+GPT, MINI = "gpt-4.1", "gpt-4.1-mini"
+VOTERS = "abcd"
+IDENTITY = "0" * 32
+
+
+@pytest.fixture
+async def on_dynamodb(aws: Tables, start: Start) -> Server:
+    """With a comparison that all voters have seen."""
+    server = await start(store=aws.address, aws_region=REGION)
+    await show(comparison(IDENTITY), aws.store)
+    return server
+
+
+@pytest.fixture
+async def on_sqlite(start: Start) -> Server:
+    """With a comparison that all voters have seen."""
+    server = await start(vote_rate="off")
+    await show(comparison(IDENTITY), server.resources.store)
+    return server
+
+
+async def show(compared: Comparison, store: Store, voters: Iterable[str] = VOTERS) -> None:
+    first, *others = (Ballot(compared.comparison_id, f"{voter:v>32}", time.time()) for voter in voters)
+    await store.put_comparison(compared, first)
+    for other in others:
+        await store.show_comparison(other)
+
+
+async def vote(server: Server, voter: str = "a") -> tuple[int, str]:
+    """Status, and what the vote did or why it did not."""
+    cookie = {"Cookie": f"sayings_voter={voter:v>32}"}
+    answer = await server.ask("POST", f"/compare/{IDENTITY}/vote", json={"winner": "A"}, headers=cookie)
+    if answer.status == 200:
+        return 200, answer.json["status"]
+    if answer.status == 503:
+        assert int(answer.headers["Retry-After"]) > 0
+    return answer.error
+
+
+async def counted(store: Store) -> int:
+    """The votes that the statistics know of."""
+    return sum(tally.votes for tally in (await store.aggregates(since_hour="")).outcomes.values())
+
+
+async def compare(server: Server) -> Answer:
+    return await server.ask("POST", "/compare", json={}, headers={"Accept": "application/json"})
+
+
+# --- votes, on DynamoDB -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_hang_or_drip_a_vote_on_a_comparison_is_503_by_two_seconds_and_safe_to_repeat(
+    on_dynamodb: Server, aws: Tables
+) -> None:
+    aws.proxy.inject(GET, faults.hang)
+    for fault in (faults.hang, unheard(faults.hang), faults.drip):
+        aws.proxy.inject(TRANSACT, fault)
+
+    started = time.monotonic()
+    first = await asyncio.gather(*(vote(on_dynamodb, voter) for voter in VOTERS))
+    took = time.monotonic() - started
+    second = [await vote(on_dynamodb, voter) for voter in VOTERS]
+
+    assert first == [UNAVAILABLE] * 4
+    assert took < VOTE_SECONDS + SLACK_SECONDS
+    assert sorted(second) == [(200, "recorded")] * 2 + [(200, "unchanged")] * 2
+    assert await counted(aws.store) == 4
+
+
+THROTTLED, FAILED = refuse("ThrottlingException"), refuse("InternalServerError", 500)
+CONFLICT = refuse("TransactionCanceledException", 400, "TransactionConflict", "None", "None")
+PASSING = {
+    "429": (THROTTLED, "recorded"),
+    "conflict": (CONFLICT, "recorded"),
+    "500": (FAILED, "recorded"),
+    "500 after it was done": (unheard(FAILED), "unchanged"),
+    "reset": (faults.reset, "recorded"),
+    "reset after it was done": (unheard(faults.reset), "unchanged"),
+    "HTML": (faults.junk(b"<html>502</html>"), "recorded"),
+    "truncated": (faults.truncated, "unchanged"),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+async def test_429_500_reset_or_junk_a_vote_on_a_comparison_is_retried_then_503_and_safe_to_repeat(
+    on_dynamodb: Server, aws: Tables, name: str
+) -> None:
+    fault, when_repeated = PASSING[name]
+    aws.proxy.inject(TRANSACT, fault)
+    mended = await vote(on_dynamodb, "a")
+    aws.proxy.inject(TRANSACT, fault, count=None)
+    refused = await vote(on_dynamodb, "b")
+    aws.proxy.clear()
+
+    again = [await vote(on_dynamodb, voter) for voter in "ab"]
+
+    assert (mended, refused) == ((200, "recorded"), UNAVAILABLE)
+    assert again == [(200, "unchanged"), (200, when_repeated)]
+    assert await counted(aws.store) == 2
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, FAILED, faults.reset], ids=["429", "500", "reset"])
+async def test_without_a_database_no_comparison_is_begun_and_one_under_way_is_shown_without_a_vote(
+    on_dynamodb: Server, aws: Tables, simulator: Simulator, fault: Fault
+) -> None:
+    aws.proxy.inject(UPDATE, fault, count=None)
+    refused = await compare(on_dynamodb)
+    calls = len(simulator.calls)
+    aws.proxy.clear()
+    aws.proxy.inject(TRANSACT, fault, count=None)
+    shown = await compare(on_dynamodb)
+
+    assert (refused.error, calls) == ((503, "comparison_unavailable"), 0)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert (shown.status, shown.json["votable"]) == (200, False)
+    assert all(slot["saying"] for slot in shown.json["slots"])
+
+
+# --- votes, on SQLite -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_hang_a_locked_file_holds_up_a_vote_on_a_comparison_for_two_seconds_and_it_is_safe_to_repeat(
+    on_sqlite: Server, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "sayings.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        first = await vote(on_sqlite)
+        took = time.monotonic() - started
+
+    assert first == UNAVAILABLE
+    assert took < VOTE_SECONDS + SLACK_SECONDS
+    assert [await vote(on_sqlite), await vote(on_sqlite)] == [(200, "recorded"), (200, "unchanged")]
+    assert await counted(on_sqlite.resources.store) == 1
+
+
+async def test_disk_full_votes_on_comparisons_are_503_storage_full_and_safe_to_repeat(on_sqlite: Server) -> None:
+    store, crowd = on_sqlite.resources.store, [str(number) for number in range(100)]
+    await limit_pages(on_sqlite, extra=2)
+    with suppress(StorageFull):  # the pages are filled with them
+        await show(comparison(IDENTITY), store, crowd)
+    first = {voter: await vote(on_sqlite, voter) for voter in crowd}
+    await limit_pages(on_sqlite, extra=100)
+
+    refused = {voter for voter in crowd if first[voter] == FULL}
+    again = {voter: await vote(on_sqlite, voter) for voter in refused}
+
+    assert FULL in first.values()
+    assert set(again.values()) == {(200, "recorded")}
+    assert await counted(store) == len(again) + list(first.values()).count((200, "recorded"))
+
+
+# --- the models -------------------------------------------------------------------------------------------------------
+
+
+async def test_429_with_a_retry_after_that_fits_a_comparison_waits_and_has_all_its_slots(
+    start: Start, only_models: OnlyModels, simulator: Simulator
+) -> None:
+    server = await start(catalogue=only_models(GPT, MINI))
+    simulator.inject(GPT, ModelFault(FaultKind.RATE_LIMITED, retry_after="0.5"))
+
+    compared = await compare(server)
+
+    assert [slot["error"] for slot in compared.json["slots"]] == [None, None]
+    assert [called.attempt for called in server.events.of(ModelCalled) if called.model == GPT] == [1, 2]
+
+
+async def test_429_with_a_retry_after_that_does_not_fit_the_next_comparison_does_not_ask_that_model(
+    start: Start, only_models: OnlyModels, simulator: Simulator
+) -> None:
+    server = await start(catalogue=only_models(GPT, MINI))
+    simulator.inject(GPT, ModelFault(FaultKind.RATE_LIMITED, retry_after="60"))
+
+    both = [await compare(server), await compare(server)]
+
+    reasons = [{slot["error"] for slot in compared.json["slots"]} for compared in both]
+    assert reasons == [{None, "rate_limited"}, {None, "breaker_open"}]
+    assert [call.model for call in simulator.calls].count(GPT) == 1

@@ -1,0 +1,309 @@
+"""Too many requests, model calls or connections: who has to wait is told so at once, and health is answered."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from service import app as app_module
+from service import load as load_module
+from service.flow import Flow
+from service.simulator import Fault, FaultKind, Simulator
+from telemetry.events import ComparisonFinished, RequestServed
+from tests.http.conftest import Server
+from tests.http.wire import PATIENCE_SECONDS, connected, read_answer, request
+
+pytestmark = pytest.mark.slow
+
+JSON = "application/json"
+SAYING, HEALTH = request("GET", "/sayings"), request("GET", "/health/live")
+OVERLOADED = (503, "overloaded")
+
+
+def by(address: str) -> dict[str, str]:
+    return {"X-Forwarded-For": address}
+
+
+class TestWithOneRequestAnHour:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"vote_rate": "1/hour", "compare_rate": "1/hour", "read_rate": "1/hour", "trusted_proxies": 1}
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("POST /feedback", f"DELETE /feedback/{'0' * 32}"),
+            (f"DELETE /feedback/{'0' * 32}", f"POST /compare/{'0' * 32}/vote"),
+            (f"POST /compare/{'0' * 32}/vote", "POST /feedback"),
+            ("POST /compare", "POST /compare"),
+            ("GET /sayings", "GET /models"),
+            ("GET /models", "GET /stats"),
+            ("HEAD /stats", "GET /openapi.json"),
+        ],
+    )
+    async def test_who_asks_too_often_is_told_when_to_come_again(self, server: Server, first: str, second: str) -> None:
+        taken = await server.ask(*first.split(), headers=by("192.0.2.1"), json={})
+
+        refused = await server.ask(*second.split(), headers=by("192.0.2.1"), json={})
+        somebody_elses = await server.ask(*second.split(), headers=by("192.0.2.2"), json={})
+
+        assert refused.error == (429, "rate_limited")
+        assert 3590 < int(refused.headers["Retry-After"]) <= 3600
+        assert 429 not in (taken.status, somebody_elses.status)
+
+    async def test_what_is_limited_is_votes_comparisons_and_reading_each_for_itself(self, server: Server) -> None:
+        each = ["POST /feedback", "POST /compare", "GET /sayings"]
+
+        answers = [await server.ask(*asked.split(), headers=by("192.0.2.1"), json={}) for asked in each]
+
+        assert 429 not in {answer.status for answer in answers}
+
+    @pytest.mark.parametrize(
+        "addresses",
+        [("198.51.100.1, 192.0.2.1", "198.51.100.2, 192.0.2.1"), ("2001:db8::1", "2001:db8::2")],
+        ids=["made up by the client", "of one network"],
+    )
+    async def test_no_choice_of_addresses_gets_around_the_limit(
+        self, server: Server, addresses: tuple[str, str]
+    ) -> None:
+        answers = [await server.ask("GET", "/sayings", headers=by(address)) for address in addresses]
+
+        assert [answer.status for answer in answers] == [200, 429]
+
+    async def test_health_and_the_page_are_not_limited(self, server: Server) -> None:
+        paths = ["/health/live", "/health/ready", "/"] * 3
+
+        answers = [await server.ask("GET", path) for path in paths]
+
+        assert {answer.status for answer in answers} == {200}
+
+
+async def test_by_default_reading_is_not_limited_and_comparing_is(server: Server) -> None:
+    sayings = [await server.ask("GET", "/sayings") for _ in range(100)]
+    nonsense = [await server.ask("POST", "/compare", json={"service": "none"}) for _ in range(11)]
+
+    assert {answer.status for answer in sayings} == {200}
+    assert [answer.status for answer in nonsense] == [400] * 10 + [429]
+
+
+@asynccontextmanager
+async def comparing_for_ever(server: Server, simulator: Simulator) -> AsyncIterator[None]:
+    """While there is a client whose comparison all models hang in."""
+    simulator.inject("*", Fault(FaultKind.HANG, count=4))
+    async with connected(server.port) as (_, writer):
+        writer.write(request("POST", "/compare", b"{}", Content_Type=JSON))
+        await simulator.until(lambda: simulator.in_flight == 4)
+        yield
+
+
+class TestWithPlacesForOneComparison:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"max_live_calls": 4}
+
+    async def test_a_live_request_falls_back_while_they_are_taken(self, server: Server, simulator: Simulator) -> None:
+        async with comparing_for_ever(server, simulator):
+            *_, fourth = [(await server.ask("GET", "/sayings")).json for _ in range(4)]
+
+        assert (fourth["degraded"], fourth["metrics"]["apiLatency"]) == ("busy", None)
+        assert simulator.max_in_flight == 4
+
+    async def test_who_wants_another_comparison_is_shown_one_that_was_made_or_has_to_wait(
+        self, server: Server, simulator: Simulator
+    ) -> None:
+        made = await server.ask("POST", "/compare", json={}, headers={"Accept": JSON})
+        somebody = {"Accept": JSON, "Cookie": f"sayings_voter={'v' * 32}"}
+
+        async with comparing_for_ever(server, simulator):
+            shown = await server.ask("POST", "/compare", json={}, headers=somebody)
+            again = await server.ask("POST", "/compare", json={}, headers=somebody)
+
+        assert shown.json == made.json | {"replayed": True}
+        assert again.error == (503, "comparison_unavailable")
+        assert again.headers["Retry-After"] == "5"
+        assert simulator.max_in_flight == 4
+
+    async def test_the_places_of_who_went_away_are_free_again(self, server: Server, simulator: Simulator) -> None:
+        async with comparing_for_ever(server, simulator):
+            pass
+        while not server.events.of(ComparisonFinished):
+            await server.ask("GET", "/app.js")
+
+        answer = await server.ask("POST", "/compare", json={}, headers={"Accept": JSON})
+
+        assert (answer.status, answer.json["replayed"]) == (200, False)
+
+
+# --- more than the loop can do ----------------------------------------------------------------------------------------
+
+
+class Flood:
+    """So many clients that ask for sayings one after the other, each of which keeps the loop from everything else."""
+
+    def __init__(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._server = server
+        self.served = 0
+        self.answers: list[tuple[int, str]] = []
+        original = Flow.next_saying
+
+        async def next_saying(flow: Flow) -> Any:
+            self.served += 1
+            time.sleep(0.005)  # noqa: ASYNC251 - which is the point
+            return await original(flow)
+
+        monkeypatch.setattr(Flow, "next_saying", next_saying)
+
+    @asynccontextmanager
+    async def running(self, clients: int) -> AsyncIterator[None]:
+        self.answers.clear()
+        asking = [asyncio.create_task(self._ask()) for _ in range(clients)]
+        try:
+            while len(self.answers) < clients:
+                await self._server.ask("GET", "/health/live")
+            yield
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _ask(self) -> None:
+        async with connected(self._server.port) as (reader, writer):
+            while True:
+                writer.write(SAYING)
+                answer = await read_answer(reader)
+                self.answers.append((answer.status, answer.headers.get("Retry-After", "")))
+
+    async def served_before_health(self) -> int:
+        """How many sayings are served while health is asked for ten times."""
+        before = self.served
+        answers = [await self._server.ask("GET", "/health/live") for _ in range(10)]
+        assert {answer.status for answer in answers} == {200}
+        return self.served - before
+
+
+async def test_a_loop_that_is_late_answers_health_before_all_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flood = Flood(server, monkeypatch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(load_module, "LATE_SECONDS", float("inf"))
+        async with flood.running(clients=80):
+            without = await flood.served_before_health()
+    async with flood.running(clients=80):
+        with_shedding = await flood.served_before_health()
+
+    assert with_shedding < without / 2
+    assert set(flood.answers) <= {(200, ""), (503, "2")}
+    assert {served.error_code for served in server.events.of(RequestServed)} == {"", "overloaded"}
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+
+class TestWithRoomForTwo:
+    """Two connections, and two more for one answer each."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"max_connections": 2}
+
+    @pytest.fixture
+    async def two_others(self, server: Server) -> AsyncIterator[None]:
+        async with connected(server.port) as (one, to_one), connected(server.port) as (other, to_other):
+            for reader, writer in ((one, to_one), (other, to_other)):
+                writer.write(SAYING)
+                assert (await read_answer(reader)).status == 200
+            yield
+
+    @pytest.mark.usefixtures("two_others")
+    async def test_a_third_is_told_so_and_closed_and_health_is_answered(self, server: Server) -> None:
+        async with connected(server.port) as (third, to_third), connected(server.port) as (fourth, to_fourth):
+            to_third.write(SAYING)
+            to_fourth.write(HEALTH)
+            answers = [await read_answer(third), await read_answer(fourth)]
+
+            assert (answers[0].error, answers[1].status) == (OVERLOADED, 200)
+            assert {answer.headers["Connection"] for answer in answers} == {"close"}
+            assert int(answers[0].headers["Retry-After"]) > 0
+            assert await third.read() == await fourth.read() == b""
+
+    @pytest.mark.usefixtures("two_others")
+    async def test_a_fifth_is_closed_before_it_has_asked_anything(self, server: Server) -> None:
+        async with connected(server.port), connected(server.port), connected(server.port) as (fifth, _):
+            answer = await read_answer(fifth)
+
+            assert answer.error == OVERLOADED
+            assert await fifth.read() == b""
+
+    @pytest.mark.usefixtures("two_others")
+    async def test_one_that_rests_makes_room(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(app_module, "IDLE_SECONDS", 0.0)
+
+        async with connected(server.port) as (reader, writer):
+            for _ in range(2):
+                writer.write(SAYING)
+                assert (await read_answer(reader)).status == 200
+
+    async def test_who_has_gone_takes_no_room(self, server: Server) -> None:
+        for _ in range(10):
+            async with connected(server.port):
+                pass
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await server.converse(SAYING))[0].status != 200:
+                pass
+
+
+@pytest.mark.parametrize("count", [10, 10_000])
+async def test_headers_without_number_are_no_request(server: Server, count: int) -> None:
+    head = HEALTH[:-2] + b"".join(b"X-%d: 1\r\n" % number for number in range(count)) + b"\r\n"
+
+    async with connected(server.port) as (reader, writer):
+        writer.write(head)
+        answer = await read_answer(reader)
+
+    assert (answer.status == 200) == (count == 10)
+    assert count == 10 or answer.error == (400, "invalid_request")
+
+
+async def test_the_least_that_is_left_unread_counts_as_that(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    original = app_module._Connection.connection_made
+
+    def connection_made(connection: Any, transport: Any) -> None:
+        original(connection, transport)
+        made.append(transport.get_write_buffer_limits())
+
+    monkeypatch.setattr(app_module._Connection, "connection_made", connection_made)
+
+    await server.converse(HEALTH)
+
+    assert made == [(0, 0)]
+
+
+async def test_who_does_not_read_the_answers_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "UNREAD_SECONDS", 0.05)
+    lost = asyncio.Event()
+    original = app_module._Connection.connection_lost
+
+    def connection_lost(connection: Any, exc: BaseException | None) -> None:
+        original(connection, exc)
+        lost.set()
+
+    monkeypatch.setattr(app_module._Connection, "connection_lost", connection_lost)
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.setblocking(False)
+        asking = asyncio.create_task(
+            asyncio.get_running_loop().sock_sendall(client, request("GET", "/openapi.json") * 2000)
+        )
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await lost.wait()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    assert 0 < len(server.events.of(RequestServed)) < 2000

@@ -1,0 +1,76 @@
+"""Nobody acts as another voter: the cookie is the only proof, is nowhere to be seen, and what is public is none."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from service.export import Export, rows
+from tests.http.conftest import SIMULATED, Server
+from tests.http.wire import Answer
+
+pytestmark = pytest.mark.slow
+
+FIRST, SECOND = "a" * 32, "b" * 32
+
+
+def cookies(values: Iterable[str]) -> str:
+    return "; ".join(f"sayings_voter={value}" for value in values)
+
+
+async def withdrawn(server: Server, cookie: str) -> str:
+    answer = await server.ask("DELETE", f"/feedback/{SIMULATED.saying_id}", headers={"Cookie": cookie})
+    return str(answer.json["status"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (FIRST, SECOND),  # a cookie planted for a wider domain comes after the one of this host
+        ("short", FIRST, SECOND),
+        ("<script>", FIRST),
+        ("x" * 7_000, FIRST),
+        (FIRST, "", "x" * 65),
+    ],
+    ids=lambda values: ",".join(value[:9] for value in values),
+)
+async def test_of_several_cookies_the_first_that_may_be_ours_is_the_voter(
+    server: Server, values: tuple[str, ...]
+) -> None:
+    await server.post_vote(await server.known(), Cookie=cookies(values))
+
+    assert await withdrawn(server, cookies([SECOND])) == "unchanged"
+    assert await withdrawn(server, cookies([FIRST])) == "withdrawn"
+
+
+@pytest.mark.parametrize("changed", ["A" + FIRST[1:], FIRST[:-1], FIRST + "a", FIRST.upper(), f'"{FIRST}"'])
+async def test_a_cookie_that_was_tampered_with_is_somebody_else(server: Server, changed: str) -> None:
+    await server.post_vote(await server.known(), Cookie=cookies([FIRST]))
+
+    assert await withdrawn(server, cookies([changed])) == "unchanged"
+
+
+async def test_nothing_that_is_told_of_a_voter_can_be_used_as_one(server: Server) -> None:
+    voted = await server.post_vote(await server.known(), Cookie=cookies([FIRST]))
+    [exported] = [row async for row in rows(server.resources.store, Export.VOTES)]
+
+    told = [voted.json["feedbackId"], exported["voter"], str(exported["burst"]).rpartition("/")[2].ljust(22, "0")]
+
+    assert [await withdrawn(server, cookies([value])) for value in told] == ["unchanged"] * 3
+    assert FIRST not in str([voted, exported])
+
+
+async def test_a_known_voters_id_is_in_no_answer(server: Server) -> None:
+    headers = {"Cookie": cookies([FIRST]), "Content-Type": "application/json", "Accept": "application/json"}
+    compared = await server.ask("POST", "/compare", data=b"{}", headers=headers)
+    vote_path = f"/compare/{compared.json['comparisonId']}/vote"
+
+    answers: list[Answer] = [
+        compared,
+        await server.post_vote(await server.known(), Cookie=headers["Cookie"]),
+        await server.ask("POST", vote_path, data=b'{"winner": "tie"}', headers=headers),
+        await server.ask("POST", "/feedback", data=b"{", headers=headers),
+        *[await server.ask("GET", path, headers=headers) for path in ("/sayings", "/stats", "/nowhere")],
+    ]
+
+    assert [answer.status for answer in answers] == [200, 200, 200, 400, 200, 200, 404]
+    assert not [answer for answer in answers if FIRST in f"{answer.headers} {answer.body!r}"]

@@ -1,0 +1,181 @@
+"""Both stores do what the model does, whatever happens in whatever order: people, operators, restarts and crashes."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from service.domain import Call, Comparison, FeedbackType, Saying, Vote
+from service.store.base import Store
+from tests.stateful.backends import Backend, OnDynamo, OnSqlite
+from tests.stateful.conftest import RunMachine
+from tests.stateful.model import Model, kept_by
+from tests.store.builders import (
+    CAST_AT,
+    HOUR,
+    MODEL,
+    ballot,
+    call,
+    collected,
+    comparison,
+    generated,
+    shown,
+    vote,
+)
+from tests.store.conftest import Connect
+
+pytestmark = pytest.mark.slow
+
+T = TypeVar("T")
+
+# Few of everything, so that they meet.
+VOTERS = st.sampled_from(("ann", "bob", "cy"))
+SOME_VOTERS = st.lists(VOTERS, min_size=1, unique=True)
+MOMENTS = st.sampled_from((CAST_AT, CAST_AT + 3_600))
+BURSTS = st.sampled_from(("", f"{HOUR}/street", f"{HOUR}/office"))
+LIMITS = st.integers(1, 3)
+SAYINGS = st.sampled_from([collected("by hand"), generated("by a model")])
+COMPARISONS = st.sampled_from(
+    [comparison("whole", failed=""), comparison("torn", failed="CD"), comparison("alone", failed="BCD")]
+)
+WINNERS = st.sampled_from(("A", "B", "tie", "none"))
+VOTES = st.builds(vote, SAYINGS, VOTERS, st.sampled_from(FeedbackType), at=MOMENTS, burst=BURSTS)
+MANY_VOTES = st.lists(VOTES, min_size=2, max_size=6, unique_by=lambda vote: (vote.saying_id, vote.voter))
+CALLS = st.builds(
+    call,
+    st.sampled_from(("first", "second", "third")),
+    asked=st.sampled_from((1, 3)),
+    latency_ms=st.integers(1, 9_000).map(float),
+    cost=st.sampled_from((None, 1_234)),
+    error_type=st.sampled_from(("", "refusal")),
+)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """One store after another on the same data, and the model beside them."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__()
+        self._backend = backend
+        self._runner = asyncio.Runner()
+        self._model = Model()
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    @initialize(limit=LIMITS)
+    def start(self, limit: int) -> None:
+        self._open(limit)
+
+    def _open(self, limit: int) -> None:
+        self._limit = limit
+        self._store: Store = self._do(self._backend.open(limit))
+
+    @rule(sayings=st.lists(SAYINGS, max_size=3))
+    def put_sayings(self, sayings: list[Saying]) -> None:
+        assert self._do(self._store.put_sayings(sayings)) == self._model.put_sayings(sayings)
+
+    @rule(vote=VOTES)
+    def vote(self, vote: Vote) -> None:
+        assert self._do(self._store.vote(vote)) == self._model.vote(vote)
+
+    @rule(saying=SAYINGS, voter=VOTERS)
+    def withdraw(self, saying: Saying, voter: str) -> None:
+        assert self._do(self._store.withdraw_vote(saying.saying_id, voter)) == self._model.withdraw(
+            saying.saying_id, voter
+        )
+
+    @rule(votes=MANY_VOTES)
+    def vote_at_once(self, votes: list[Vote]) -> None:
+        async def all_of_them() -> list[Any]:
+            return await asyncio.gather(*map(self._store.vote, votes))
+
+        statuses = [result and result.status for result in self._do(all_of_them())]
+        assert statuses == [result and result.status for result in map(self._model.vote, votes)]
+
+    @rule(comparison=COMPARISONS, voters=SOME_VOTERS)
+    def show(self, comparison: Comparison, voters: list[str]) -> None:
+        for voter in voters:
+            ballot = shown(comparison, voter)
+            is_new = comparison.comparison_id not in self._model.comparisons
+            put, show = self._store.put_comparison, self._store.show_comparison
+            self._do(put(comparison, ballot) if is_new else show(ballot))
+            self._model.show(comparison, ballot)
+
+    @rule(comparison=COMPARISONS, voters=SOME_VOTERS, winner=WINNERS, burst=BURSTS)
+    def choose(self, comparison: Comparison, voters: list[str], winner: str, burst: str) -> None:
+        for voter in voters:
+            cast = ballot(comparison, voter, winner, burst=burst)
+            assert self._do(self._store.cast_ballot(comparison, cast)) == self._model.cast(cast)
+
+    @rule(voter=VOTERS)
+    def look_for_something_new(self, voter: str) -> None:
+        found = self._do(self._store.unseen_comparison(voter, service=None, simulated=False))
+        unseen = self._model.unseen(voter)
+        assert found in unseen if unseen else found is None
+
+    @rule(contributor=st.sampled_from((MODEL, "collection")), count=st.integers(1, 9))
+    def flush_serves(self, contributor: str, count: int) -> None:
+        self._do(self._store.add_serves({contributor: count}, hour=HOUR))
+        self._model.serves[HOUR, contributor] += count
+
+    @rule(call=CALLS)
+    def record_call(self, call: Call) -> None:
+        self._do(self._store.record_call(call))
+        self._model.calls.setdefault(call.generation.generation_id, call)
+
+    @rule(limit=LIMITS)
+    def restart_with_a_limit(self, limit: int) -> None:
+        self._do(self._store.close())
+        self._open(limit)
+        self._do(self._store.review_bursts())
+
+    @rule(votes=MANY_VOTES, moment=st.integers(0, 9))
+    def crash_while_voting(self, votes: list[Vote], moment: int) -> None:
+        possible = [vote for vote in votes if vote.saying_id in self._model.sayings]
+        acknowledged = self._do(self._backend.kill(self._store, possible, moment))
+        self._open(self._limit)
+
+        self._expect(possible, acknowledged)
+        for repeated in possible:  # as people do who have seen no answer
+            self._do(self._store.vote(repeated))
+
+    def _expect(self, votes: Sequence[Vote], acknowledged: Sequence[Vote]) -> None:
+        """Each vote is there or not, whole, but there for certain if it was acknowledged."""
+        kept = self._do(kept_by(self._store)).model.votes
+        for cast in votes:
+            key = (cast.saying_id, cast.voter)
+            before = self._model.votes.get(key)
+            self._model.vote(cast)
+            after = self._model.votes[key]
+            assert kept.get(key) in ([after] if cast in acknowledged else [before, after])
+
+    @invariant()
+    def nothing_is_lost_or_made_up_and_all_is_counted_right(self) -> None:
+        kept = self._do(kept_by(self._store))
+
+        assert kept.model == self._model
+        kept.assert_counted_right(self._limit)
+
+    def teardown(self) -> None:
+        self._do(self._close())
+        self._runner.close()
+
+    async def _close(self) -> None:
+        await self._store.close()
+        await self._backend.close()
+
+
+def test_sqlite_keeps_and_counts_as_the_model_does(run_machine: RunMachine, tmp_path: Path) -> None:
+    files = (tmp_path / f"{number}.db" for number in count())
+
+    run_machine(lambda: StoreMachine(OnSqlite(files)), 50, 30)
+
+
+def test_dynamodb_keeps_and_counts_as_the_model_does(run_machine: RunMachine, connect: Connect, moto_url: str) -> None:
+    run_machine(lambda: StoreMachine(OnDynamo(connect, moto_url)), 9, 25)

@@ -1,0 +1,45 @@
+"""What is there when modules have come is kept from the garbage collector, once for all."""
+
+import asyncio
+import gc
+import sys
+from collections.abc import AsyncIterator, Callable
+from types import ModuleType
+
+import pytest
+
+from service import garbage
+
+
+@pytest.fixture
+async def looking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """The job, looking all the time."""
+    monkeypatch.setattr(garbage, "LOOK_SECONDS", 0.0)
+    job = asyncio.create_task(garbage.freeze_modules())
+    yield
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    gc.unfreeze()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the collector tells nobody
+            await asyncio.sleep(0)
+
+
+@pytest.mark.usefixtures("looking")
+async def test_it_freezes_what_there_is_and_again_only_when_more_modules_have_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await until(lambda: gc.get_freeze_count() > 0)
+    first = gc.get_freeze_count()
+
+    later = [[each] for each in range(1000)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    meanwhile = gc.get_freeze_count()
+    monkeypatch.setitem(sys.modules, "newcomer", ModuleType("newcomer"))
+    await until(lambda: gc.get_freeze_count() >= first + len(later))
+
+    assert meanwhile <= first

@@ -1,0 +1,154 @@
+"""Rates, places for live calls and the heartbeat, each on a clock of its own."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from service import limits as limits_module
+from service import load as load_module
+from service.errors import ModelsBusy, RateLimited
+from service.limits import LiveCalls, Rate, RateLimiter
+from service.load import BEATS_IN_A_ROW, BEATS_OF_RELIEF, LATE_SECONDS, LoopLoad
+from tests.support import Clock
+
+ANN, BEN = "192.0.2.1", "2001:db8::/64"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def admitted(limiter: RateLimiter, address: str, attempts: int) -> int:
+    count = 0
+    for _ in range(attempts):
+        try:
+            limiter.admit(address)
+        except RateLimited:
+            continue
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("60/minute", Rate(60, 60.0)),
+        ("1/second", Rate(1, 1.0)),
+        ("500/hour", Rate(500, 3600.0)),
+        ("9999999/day", Rate(9_999_999, 86_400.0)),
+        ("off", None),
+    ],
+)
+def test_rates_are_written_as_people_say_them(text: str, rate: Rate | None) -> None:
+    assert Rate.parse(text) == rate
+
+
+@pytest.mark.parametrize("rate", [Rate(1, 1.0), Rate(7, 60.0), Rate(60, 60.0), Rate(999, 3600.0)])
+def test_an_address_gets_its_count_at_once_and_then_one_by_one(rate: Rate, clock: Clock) -> None:
+    limiter = RateLimiter(rate, clock=clock)
+
+    at_once = admitted(limiter, ANN, 2 * rate.count)
+    clock.forward(rate.seconds / rate.count)
+    one_later = admitted(limiter, ANN, rate.count)
+    clock.forward(rate.seconds)
+    much_later = admitted(limiter, ANN, 2 * rate.count)
+
+    assert (at_once, one_later, much_later) == (rate.count, 1, rate.count)
+
+
+@pytest.mark.parametrize("rate", [Rate(1, 60.0), Rate(7, 60.0), Rate(10, 1.0)])
+def test_who_comes_again_when_told_to_is_let_in(rate: Rate, clock: Clock) -> None:
+    limiter = RateLimiter(rate, clock=clock)
+    admitted(limiter, ANN, rate.count)
+
+    with pytest.raises(RateLimited) as refused:
+        limiter.admit(ANN)
+    assert refused.value.retry_after is not None
+    clock.forward(refused.value.retry_after)
+
+    assert 1 <= refused.value.retry_after < rate.seconds / rate.count + 1
+    assert admitted(limiter, ANN, 1) == 1
+
+
+def test_one_address_does_not_use_up_anothers(clock: Clock) -> None:
+    limiter = RateLimiter(Rate(2, 60.0), clock=clock)
+
+    admitted(limiter, ANN, 100)
+
+    assert admitted(limiter, BEN, 100) == 2
+
+
+def test_who_cannot_be_told_from_others_is_not_limited(clock: Clock) -> None:
+    limiter = RateLimiter(Rate(2, 60.0), clock=clock)
+
+    assert admitted(limiter, "", 100) == 100
+
+
+def test_a_flood_of_addresses_takes_a_bounded_memory_and_is_forgotten(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits_module, "MOST_ADDRESSES", 50)
+    limiter = RateLimiter(Rate(1, 60.0), clock=clock)
+
+    for number in range(1000):
+        limiter.admit(f"192.0.2.{number}")
+    in_the_flood = len(limiter._empty_at)
+    clock.forward(60)
+
+    assert in_the_flood == 50
+    assert len(limiter._empty_at) == 0
+
+
+def test_a_place_is_free_again_when_its_call_is_over_however_it_ends() -> None:
+    live_calls = LiveCalls(4)
+    live_calls.take(3)
+
+    with suppress(ZeroDivisionError), live_calls.holding(1):
+        with pytest.raises(ModelsBusy):
+            live_calls.take(1)
+        _ = 1 / 0
+    live_calls.give_back(3)
+
+    live_calls.take(4)
+
+
+def test_what_finds_not_enough_places_takes_none() -> None:
+    live_calls = LiveCalls(4)
+    live_calls.take(1)
+
+    with pytest.raises(ModelsBusy):
+        live_calls.take(4)
+
+    live_calls.take(3)
+
+
+def test_the_loop_is_late_when_beat_after_beat_is_and_no_longer_after_a_while_in_time() -> None:
+    load, late = LoopLoad(), LATE_SECONDS * 1.1
+
+    one_hiccup = [_after(load, late), _after(load, 0.0)]
+    a_queue = [_after(load, late) for _ in range(BEATS_IN_A_ROW + 1)]
+    relief = [_after(load, 0.0) for _ in range(BEATS_OF_RELIEF)]
+
+    assert one_hiccup == [False, False]
+    assert a_queue == [*[False] * (BEATS_IN_A_ROW - 1), True, True]
+    assert relief == [*[True] * (BEATS_OF_RELIEF - 1), False]
+
+
+def _after(load: LoopLoad, lag: float) -> bool:
+    load.measured(lag)
+    return load.is_late
+
+
+async def test_the_heart_beats_until_nobody_watches_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_module, "BEAT_SECONDS", 0.001)
+    beats: asyncio.Queue[float] = asyncio.Queue()
+    load = LoopLoad()
+    monkeypatch.setattr(load, "measured", beats.put_nowait)
+
+    async with load.watched():
+        lags = [await beats.get() for _ in range(3)]
+
+    assert all(lag >= 0 for lag in lags)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "heartbeat"]
