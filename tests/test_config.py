@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from service.errors import ConfigError
 from service.llm.registry import ADAPTERS
 from service.resources import open_resources
 from service.store.address import open_store
+from service.store.sqlite import SqliteStore
 from tests.aws import REGION
 from tests.support import RecordingListener
 
@@ -184,6 +186,19 @@ async def test_a_database_path_that_cannot_be_written_is_refused(tmp_path: Path)
             with pytest.raises(ConfigError) as raised:
                 await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack, burst_limit=100)
         assert_one_line_naming("SAYINGS_STORE", raised.value)
+
+
+async def test_a_database_that_cannot_take_the_collection_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sayings.db"
+    await (await SqliteStore.open(path)).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON main_humor BEGIN SELECT RAISE(ABORT, 'no room'); END")
+
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError) as raised:
+            await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack, burst_limit=100)
+
+    assert str(raised.value) == "SAYINGS_STORE: the collection cannot be stored: no room"
 
 
 MODEL = {"id": "a", "vendor": "openai", "display_name": "A", "max_tokens": 600, "timeout_seconds": 30}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.aws_clients import AwsClients
 from service.collection import collection
-from service.errors import ConfigError
+from service.errors import ConfigError, StoreError
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE, Listener
@@ -26,7 +26,10 @@ async def open_store(
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         store = await SqliteStore.open(Path(rest[1:]), listener, burst_limit=burst_limit)
         stack.push_async_callback(store.close)
-        await store.put_sayings(collection())
+        try:
+            await store.put_sayings(collection())
+        except StoreError as error:
+            raise ConfigError("SAYINGS_STORE", f"the collection cannot be stored: {error.__cause__}") from error
         return store
     if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
         from service.store.dynamodb import DynamoStore  # not needed, so not imported, on one machine

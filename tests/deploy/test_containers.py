@@ -266,7 +266,7 @@ class TestRunning:
 
     async def test_sigterm_lets_the_request_under_way_finish(self, container: Container, simulator: Simulator) -> None:
         await container.seed()
-        simulator.speed = 0.5  # slow enough to be met on its way, and well within what a stopping server waits
+        simulator.speed = 0.1  # slow enough to be met on its way, and well within what a stopping server waits
 
         async with container.running() as process, aiohttp.ClientSession(container.url) as visitor:
             for _ in range(3):

@@ -223,6 +223,17 @@ async def test_a_path_that_cannot_be_a_database_names_the_setting(tmp_path: Path
     assert str(tmp_path) not in str(raised.value)
 
 
+async def test_a_database_that_somebody_else_writes_to_for_long_is_said_to_be_locked(
+    sqlite_store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
+
+    with _write_lock(tmp_path / "sayings.db"), pytest.raises(ConfigError) as raised:
+        await SqliteStore.open(tmp_path / "sayings.db")
+
+    assert str(raised.value) == "SAYINGS_STORE: the database sayings.db cannot be opened: database is locked"
+
+
 async def test_the_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     database = tmp_path / "sayings.db"
     _write(database, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")

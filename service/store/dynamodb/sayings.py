@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 _WINDOW = 16
 _AT_OR_AFTER = "draw_shelf = :shelf AND draw >= :point"
 _BEFORE = "draw_shelf = :shelf AND draw < :point"
-# A transaction holds a hundred writes; one place is the fence's.
-_SAYINGS_AT_ONCE = 99
+# Twice what a round brings. A transaction may hold a hundred writes, and would take four times as long.
+_SAYINGS_AT_ONCE = 24
 
 
 class Sayings(Database):
     """The part of the Store protocol that is about sayings."""
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
-        # Atomic up to 99 sayings. Only the collection is larger, and loading it can be repeated.
+        # Atomic up to 24 sayings. Only the collection is larger, and loading it can be repeated.
         first_of_each = {saying.saying_id: saying for saying in reversed(sayings)}
         wanted = list(first_of_each.values())
         new: set[str] = set()

@@ -23,7 +23,9 @@ class SqliteStore(Sayings, Votes, Comparisons, Counts, Coordination):
             await store._writer.run("open", migrate)
         except StoreError as error:
             await store.close()
-            raise ConfigError("SAYINGS_STORE", f"the database {path.name} cannot be opened for writing") from error
+            raise ConfigError(
+                "SAYINGS_STORE", f"the database {path.name} cannot be opened: {error.__cause__}"
+            ) from error
         except ConfigError:
             await store.close()
             raise
