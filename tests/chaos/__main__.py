@@ -52,6 +52,7 @@ async def run_all(options: argparse.Namespace, console: Console) -> int:
     run, contract = await run_one(ours, plan, DIRECTORY / options.store, None)
     runs = [run]
     if options.naive:
+        show(runs, console)
         console.print("And the same for the naive server …")
         runs.append((await run_one(naive, plan, DIRECTORY / "naive", contract))[0])
     show(runs, console)
