@@ -147,7 +147,9 @@ def _lost(told: Mapping[Key, list[Line]], stored: Iterable[Stored]) -> list[str]
         for key, history in told.items()
         if values.get(key) not in possible(history)
     ]
-    return found + [f"{_name(key)}: stored, but nobody cast it" for key in values.keys() - told.keys()]
+    # Shown is no vote: it is stored before the comparison is on its way, which may end before it has told its id.
+    unknown = {key: value for key, value in values.items() if key not in told and value != SHOWN}
+    return found + [f"{_name(key)}: {value} is stored, but nobody cast it" for key, value in unknown.items()]
 
 
 def _twice(stored: Iterable[Stored]) -> list[str]:

@@ -69,6 +69,12 @@ def test_books_that_agree_are_in_order(ledger: Ledger) -> None:
     assert ledger.certain == (3, 3)
 
 
+def test_a_comparison_that_was_stored_as_shown_and_never_arrived_is_no_lost_vote(ledger: Ledger) -> None:
+    books = replace(BOOKS, ballots=(*BOOKS.ballots, Stored(BOB, SHOWN)))
+
+    assert ledger.lost(books) == ledger.doubled(books) == []
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
