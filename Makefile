@@ -16,7 +16,7 @@ PAGE_SOURCES := $(wildcard web/*.html web/*.json web/vite.config.ts) service/dat
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
-        cold-start scale chaos check-deep image clean
+        cold-start scale bench bench-quick chaos check-deep image clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,7 @@ lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pypr
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
-	@for name in emulator node sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	@for name in bench emulator litellm node sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
 	@rm -rf web/package-lock.json web/node_modules # npm would copy what is installed, for this kind of machine alone
 	@$(NPM) install --package-lock-only
@@ -96,6 +96,12 @@ check-deep: check ## Besides, audit the dependencies and prove every guard by ta
 chaos: $(VENV)/development ## Soak the server in traffic and 20 % faults (MINUTES=2, SEED=, STORE=dynamodb, NAIVE=1: a naive one too)
 	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(STORE),--store $(STORE)) $(if $(NAIVE),--naive)
+
+bench: $(VENV)/development ## Measure everything side by side (Linux, ten minutes): one table, build/bench.json, the plots
+	@$(BIN)/python -m tests.bench
+
+bench-quick: $(VENV)/development ## The same with little of everything, in a minute: noisy
+	@$(BIN)/python -m tests.bench --quick
 
 image: ## Build the container image (needs Docker)
 	docker build -f deploy/containers/Dockerfile -t cloud-sayings --build-arg REVISION=$$(git rev-parse HEAD) .

@@ -10,7 +10,12 @@ from pathlib import Path
 from service.process import say
 
 ROOT = Path(__file__).parents[1]
-WHAT = {"emulator": "MiniStack", "sam": "the SAM CLI"}
+WHAT = {
+    "bench": "what the benchmark compares with",
+    "emulator": "MiniStack",
+    "litellm": "LiteLLM",
+    "sam": "the SAM CLI",
+}
 
 Command = Sequence[str | Path]
 
@@ -24,7 +29,7 @@ def environment(name: str) -> Path:
     lock, folder = ROOT / f"requirements/{name}.txt", ROOT / f"build/venv-{name}"
     ready, digest = folder / "ready", hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     if not ready.is_file() or ready.read_text() != digest:
-        say(f"Setting up {WHAT[name]} in build/{folder.name} (once, some 60 MB to download) …")
+        say(f"Setting up {WHAT[name]} in build/{folder.name} (once) …")
         run_uv("venv", "--clear", "--python", sys.executable, folder)
         run_uv("pip", "install", "--python", folder, "--require-hashes", "-r", lock)
         ready.write_text(digest)

@@ -1,0 +1,1 @@
+"""The benchmark, `make bench` and `make bench-quick`: what is measured is in rows/, what beside it in variants/."""

@@ -1,0 +1,104 @@
+"""GET /stats over a thousand, a hundred thousand and a million votes: read anew, as it is every two minutes."""
+
+import asyncio
+import sqlite3
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from service.statistics.current import Statistics
+from service.store.sqlite import SqliteStore
+from telemetry.events import SILENCE
+from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
+from tests.fakes import the_catalogue
+from tests.statistics.simulated_day import BURST_LIMIT, played
+
+BAR = Bar(1.2)
+# The day that is played through the store; the rest are its copies, voters and all.
+PLAYED = 1_000
+BALLOTS = 80
+READS = 20
+COPY = (
+    """
+    INSERT INTO saying_feedback
+    SELECT saying_id, voter || ' of ' || value, feedback_type, cast_at, burst || value, claimed_execution_ms,
+           claimed_cached, contributor, first_cast_at
+    FROM saying_feedback, copies
+    """,
+    "INSERT INTO bursts SELECT burst || value, votes, set_aside FROM bursts, copies",
+    "INSERT INTO burst_votes SELECT burst || value, contributor, upvotes, downvotes FROM burst_votes, copies",
+    "UPDATE tallies SET upvotes = upvotes * :times, downvotes = downvotes * :times",
+    "UPDATE main_humor SET upvotes = upvotes * :times, downvotes = downvotes * :times",
+)
+
+
+def measure(size: Size, tell: Tell) -> list[Measurement]:
+    return asyncio.run(_measure(size, tell))
+
+
+async def _measure(size: Size, tell: Tell) -> list[Measurement]:
+    async with AsyncExitStack() as stack:
+        stores = {}
+        for votes in size.stats_votes:
+            tell(f"filling a store with {votes:,} votes")
+            stores[votes] = await stack.enter_async_context(_store_with(votes))
+        tell("reading them")
+        seconds = await alternating({votes: partial(_reads, store) for votes, store in stores.items()}, size.rounds)
+    least, *others = size.stats_votes
+    return [
+        Measurement(
+            f"GET /stats at {votes:,} votes, nothing cached",
+            statistics.median(seconds[votes]) / READS * 1000,
+            "ms",
+            f"at {least:,} votes",
+            median_ratio(seconds[votes], seconds[least]),
+            BAR,
+            {f"at {least:,} votes": statistics.median(seconds[least]) / READS * 1000},
+        )
+        for votes in others
+    ]
+
+
+@asynccontextmanager
+async def _store_with(votes: int) -> AsyncIterator[SqliteStore]:
+    with TemporaryDirectory() as name:
+        path = Path(name, "sayings.db")
+        store = await SqliteStore.open(path, burst_limit=BURST_LIMIT)
+        try:
+            await played(store, votes=PLAYED, ballots=BALLOTS, singles=50, burst=0, now=time.time(), fuss=False)
+            _multiply(path, votes // PLAYED)
+            yield store
+        finally:
+            await store.close()
+
+
+def _multiply(path: Path, times: int) -> None:
+    """Make of every vote that many, and of what is counted as well."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TEMP TABLE copies (value INTEGER)")
+        database.executemany("INSERT INTO copies VALUES (?)", [(copy,) for copy in range(1, times)])
+        for statement in COPY:
+            database.execute(statement, {"times": times} if ":times" in statement else {})
+    with closing(sqlite3.connect(path)) as database:  # as after writes that came one by one
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _reads(store: SqliteStore) -> float:
+    """Seconds of so many answers, each read and computed from the start."""
+    started = time.perf_counter()
+    for _ in range(READS):
+        current = Statistics(
+            store=store,
+            models=list(the_catalogue()),
+            catalogue=the_catalogue(),
+            simulated=False,
+            burst_limit=BURST_LIMIT,
+            listener=SILENCE,
+        )
+        await current.encoded()
+        await current.close()
+    return time.perf_counter() - started
