@@ -8,37 +8,26 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, suppress
-from enum import Enum, auto
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from functools import partial
-from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 from aiohttp import HttpVersion11, web
 
 from service.client_address import client_address
 from service.config import Settings
+from service.connections import Connection, Server
 from service.dispatch import Dispatcher
 from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, Overloaded, RequestTimeout
 from service.http import BODY_SECONDS, Caller, Request, Response
 from service.load import LoopLoad
 from service.page import Page
 from service.resources import Resources
+from service.wire import SERVER_NAME, wire_form
 
-# Instead of aiohttp's, which tells the versions of Python and aiohttp.
-SERVER_NAME = "cloud-sayings"
-KEEP_ALIVE_SECONDS = 75.0
-# From the first byte of a request to the end of its headers.
-HEAD_SECONDS = 5.0
-# For how long a client may take nothing of what is there for it.
-UNREAD_SECONDS = 30.0
 # Connections that wait to be taken: one more than these is tried again by its client only after a second.
 BACKLOG = 1024
-# A connection that has been silent for so long may be closed for another one's sake.
-IDLE_SECONDS = 5.0
-# For how long a body that was refused is still read, so that its sender gets to see the answer.
-LINGERING_SECONDS = 1.0
 # aiohttp waits twice this long for handlers; with the last flush it stays within the ten seconds after SIGTERM.
 SHUTDOWN_SECONDS = 3.0
 
@@ -53,37 +42,37 @@ class Application:
         self._trusted_proxies = trusted_proxies
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        caller = _Client(incoming, self._load, self._trusted_proxies)
-        request = Request(
-            incoming.method, incoming.path, incoming.headers, secure=self._is_secure(incoming), caller=caller
-        )
+        connection = cast("Connection", incoming.protocol)
+        caller = _Client(incoming, connection, self._load, self._trusted_proxies)
+        request = Request(incoming.method, incoming.path, incoming.headers, caller=caller)
         self._dispatcher.begin(request)
-        response = await self._answer(incoming, request)
-        if response.stream is None:
-            return _last(response) if caller.is_spare else _outgoing(response)
-        return await _streamed(incoming, response, response.stream)
+        response = self._file(request)
+        if response is None:
+            read_body = partial(_read_body, incoming)
+            response = await self._dispatcher.dispatch(request, len(incoming.raw_path), read_body)
+        if response.stream is not None:
+            return await _streamed(incoming, response, response.stream)
+        return await _write(incoming, response, stays=incoming.keep_alive and not connection.is_spare)
 
-    async def _answer(self, incoming: web.BaseRequest, request: Request) -> Response:
+    def _file(self, request: Request) -> Response | None:
         try:
-            if file := self._page.find(request):
-                return file
+            return self._page.find(request)
         except HttpError as error:
             return self._dispatcher.refuse(request, error)
-        return await self._dispatcher.dispatch(request, len(incoming.raw_path), partial(_read_body, incoming))
 
-    def refuse_malformed(self) -> web.Response:
+    def refuse_malformed(self) -> web.StreamResponse:
         """The answer to what is not HTTP, or has a line of more than aiohttp's 8 KiB."""
         return _last(self._dispatcher.refuse(self._nameless(), InvalidRequest("The request is not valid HTTP.")))
 
     def refuse_connection(self) -> bytes:
         """The answer, as it goes over the wire, to a connection too many."""
-        return _wire_form(self._dispatcher.refuse(self._nameless(), Overloaded()))
+        return wire_form(self._dispatcher.refuse(self._nameless(), Overloaded()))
 
     def refuse_slow_head(self) -> bytes:
         """The answer, as it goes over the wire, to headers that do not end."""
-        return _wire_form(self._dispatcher.refuse(self._nameless(), RequestTimeout()))
+        return wire_form(self._dispatcher.refuse(self._nameless(), RequestTimeout()))
 
-    def fail(self, error: BaseException) -> web.Response:
+    def fail(self, error: BaseException) -> web.StreamResponse:
         """The answer to a defect in this class."""
         return _last(self._dispatcher.fail(self._nameless(), error))
 
@@ -93,20 +82,17 @@ class Application:
         self._dispatcher.begin(request)
         return request
 
-    def _is_secure(self, incoming: web.BaseRequest) -> bool:
-        forwarded = incoming.headers.get("X-Forwarded-Proto") if self._trusted_proxies else None
-        return (forwarded or incoming.scheme) == "https"
-
 
 class _Client(Caller):
     """The other end of a connection, or of the proxies before it."""
 
-    __slots__ = ("_incoming", "_load", "_trusted_proxies")
+    __slots__ = ("_connection", "_incoming", "_load", "_trusted_proxies")
 
     takes_streams = True
 
-    def __init__(self, incoming: web.BaseRequest, load: LoopLoad, trusted_proxies: int) -> None:
+    def __init__(self, incoming: web.BaseRequest, connection: Connection, load: LoopLoad, trusted_proxies: int) -> None:
         self._incoming = incoming
+        self._connection = connection
         self._load = load
         self._trusted_proxies = trusted_proxies
 
@@ -117,30 +103,59 @@ class _Client(Caller):
 
     @property
     def is_too_many(self) -> bool:
-        return self._load.is_late or self.is_spare
+        return self._load.is_late or self._connection.is_spare
 
     @property
-    def is_spare(self) -> bool:
-        return self._connection.is_spare
+    def is_secure(self) -> bool:
+        forwarded = self._incoming.headers.get("X-Forwarded-Proto") if self._trusted_proxies else None
+        return (forwarded or self._incoming.scheme) == "https"
 
     def staying(self) -> AbstractContextManager[None]:
         return self._connection.staying()
 
+
+class _Written(web.StreamResponse):
+    """Tells aiohttp that an answer has been written, and whether the connection stays open."""
+
+    def __init__(self, *, stays: bool) -> None:
+        super().__init__()
+        self._stays = stays
+
     @property
-    def _connection(self) -> "_Connection":
-        return cast("_Connection", self._incoming.protocol)
+    def keep_alive(self) -> bool:
+        return self._stays
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """There is nothing to prepare."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """There is nothing more."""
 
 
-def _outgoing(response: Response) -> web.Response:
-    outgoing = web.Response(status=response.status, body=response.body, headers=response.headers)
-    outgoing.headers["Server"] = SERVER_NAME
+_STAYS, _ENDS = _Written(stays=True), _Written(stays=False)
+
+
+async def _write(incoming: web.BaseRequest, response: Response, *, stays: bool) -> web.StreamResponse:
+    try:
+        await incoming.writer.write(wire_form(response, incoming.method, incoming.version, stays=stays))
+    except ConnectionError:  # the client has gone
+        return _ENDS
+    return _STAYS if stays else _ENDS
+
+
+def _last(response: Response) -> web.StreamResponse:
+    """For aiohttp to write where there is no request; the connection ends with it."""
+    outgoing = web.Response(
+        status=response.status, body=response.body, headers={**response.headers, "Server": SERVER_NAME}
+    )
+    outgoing.force_close()
     return outgoing
 
 
 async def _streamed(
     incoming: web.BaseRequest, response: Response, stream: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
-    outgoing = web.StreamResponse(status=response.status, headers=response.headers | {"Server": SERVER_NAME})
+    outgoing = web.StreamResponse(status=response.status, headers={**response.headers, "Server": SERVER_NAME})
     # Begun before the first byte is sent: what was never begun does nothing when it is closed.
     with suppress(ConnectionError):  # aiohttp meets the same one again, and knows what to do
         async with aclosing(stream):
@@ -148,21 +163,6 @@ async def _streamed(
                 await outgoing.prepare(incoming)
                 await outgoing.write(chunk)
     return outgoing
-
-
-def _last(response: Response) -> web.Response:
-    outgoing = _outgoing(response)
-    outgoing.force_close()
-    return outgoing
-
-
-def _wire_form(response: Response) -> bytes:
-    headers = response.headers | {
-        "Server": SERVER_NAME, "Content-Length": str(len(response.body)), "Connection": "close"
-    }  # fmt: skip
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    head = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n{''.join(lines)}\r\n"
-    return head.encode() + response.body
 
 
 async def _read_body(incoming: web.BaseRequest) -> bytes:
@@ -183,153 +183,6 @@ async def _invite_body(incoming: web.BaseRequest) -> None:
     if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.version >= HttpVersion11:
         await incoming.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         incoming.writer.output_size = 0  # the answer has not begun
-
-
-class _Connection(web.RequestHandler):
-    """A connection on which also what never becomes a request gets a documented answer instead of aiohttp's."""
-
-    def __init__(self, server: "Server", application: Application) -> None:
-        super().__init__(
-            server,
-            loop=asyncio.get_running_loop(),
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            access_log=None,  # type: ignore[arg-type]  # which is how aiohttp's own documentation turns it off
-            lingering_time=LINGERING_SECONDS,
-            auto_decompress=False,  # no bombs: a body with a Content-Encoding is refused
-        )
-        self._application = application
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._server = server
-        self._staying: asyncio.Task[Any] | None = None
-        self._unread_timer: asyncio.TimerHandle | None = None
-        self._heard_at = self._loop.time()
-        self.is_spare = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        # So that writing is paused as soon as the client's side of the connection is full.
-        cast("asyncio.Transport", transport).set_write_buffer_limits(0)
-        room = self._server.make_room()
-        self.is_spare = room is Room.SPARE
-        if room is Room.NONE:
-            self._last_words(self._application.refuse_connection())
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        # Closed, the transport would still wait for the client to read.
-        abort = cast("asyncio.Transport", self.transport).abort
-        self._unread_timer = self._loop.call_later(UNREAD_SECONDS, abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._stop_unread_timer()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._heard_at = self._loop.time()
-        if not self._awaits_head():
-            self._stop_head_timer()
-        elif self._head_timer is None:
-            self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._refuse_slow_head)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._stop_head_timer()
-        self._stop_unread_timer()
-        super().connection_lost(exc)
-        if self._staying is not None and not self._staying.cancelling():  # when stopped it is cancelled already
-            self._staying.cancel()
-
-    @contextmanager
-    def staying(self) -> Iterator[None]:
-        """Cancel the current task when the connection is lost, as aiohttp does it with all tasks or with none."""
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._server.hold(task)
-        self._staying = task
-        if self.transport is None:  # it already is
-            task.cancel()
-        try:
-            yield
-        finally:
-            self._staying = None
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        if status < 500:
-            return self._application.refuse_malformed()
-        return self._application.fail(exc or TimeoutError())
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing has been asked that is not answered, and that for a while."""
-        return self._awaits_head() and self._loop.time() - self._heard_at >= IDLE_SECONDS
-
-    def _awaits_head(self) -> bool:
-        # aiohttp cuts slow headers only at the keep-alive's end, without a word. It says nowhere in public that it is
-        # between two requests; this is what its own keep-alive looks at.
-        return self._waiter is not None and not self._waiter.done()
-
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _stop_unread_timer(self) -> None:
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-            self._unread_timer = None
-
-    def _refuse_slow_head(self) -> None:
-        self._last_words(self._application.refuse_slow_head())
-
-    def _last_words(self, answer: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(answer)
-            self.force_close()
-
-
-class Room(Enum):
-    """What there is for one more connection."""
-
-    ENOUGH = auto()
-    SPARE = auto()
-    NONE = auto()
-
-
-class Server(web.Server):
-    """aiohttp's low-level server with our connections: `most` of them, and as many again for one short answer each.
-
-    So questions after our health find an open door, and the others hear that there are too many.
-    """
-
-    def __init__(self, application: Application, most: int) -> None:
-        super().__init__(application.handle)
-        self._application = application
-        self._most = most
-        self._held: set[asyncio.Task[Any]] = set()
-
-    def hold(self, task: asyncio.Task[Any]) -> None:
-        """Have the task waited for in the end."""
-        self._held.add(task)
-        task.add_done_callback(self._held.discard)
-
-    def make_room(self) -> Room:
-        """Room for the newest connection: for its sake, that one is closed which is idle and has been open longest."""
-        connections = self.connections
-        if len(connections) <= self._most:
-            return Room.ENOUGH
-        for connection in connections:
-            if cast("_Connection", connection).is_idle:
-                connection.force_close()
-                return Room.ENOUGH
-        return Room.SPARE if len(connections) <= 2 * self._most else Room.NONE
-
-    async def settle(self) -> None:
-        """Wait for what aiohttp, after its patience, cancels and leaves: there may be work to be put away."""
-        await asyncio.gather(*self._held, return_exceptions=True)
-
-    def __call__(self) -> _Connection:
-        return _Connection(self, self._application)
 
 
 @asynccontextmanager

@@ -56,7 +56,7 @@ class Dispatcher:
         """The answer to a request that has begun. The body is read only where it is wanted. Never raises."""
         operation = "none"
         try:
-            if preflight := self._preflight(request):
+            if request.method == "OPTIONS" and (preflight := self._preflight(request)):
                 return self._finish(request, "preflight", preflight)
             route = self._find(request, target_bytes)
             operation = route.operation
@@ -102,9 +102,9 @@ class Dispatcher:
         """The documented answer to an error."""
         response = json_response(_error_answer(request, error), error.status)
         if error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
+            response.add_header("Retry-After", str(error.retry_after))
         if isinstance(error, MethodNotAllowed):
-            response.headers["Allow"] = ", ".join(error.allowed)
+            response.add_header("Allow", ", ".join(error.allowed))
         return self._finish(request, operation, response, error.code)
 
     def fail(self, request: Request, error: BaseException, operation: str = "none") -> Response:
@@ -113,8 +113,8 @@ class Dispatcher:
         return self.refuse(request, InternalError(), operation)
 
     def _preflight(self, request: Request) -> Response | None:
-        """The answer to a CORS preflight; None when the request is not one that is allowed."""
-        if request.method != "OPTIONS" or request.headers.get("Origin") not in self._allowed_origins:
+        """The answer to an OPTIONS that is a CORS preflight; None when it is not one that is allowed."""
+        if request.headers.get("Origin") not in self._allowed_origins:
             return None
         allowed = self._router.allowed(request.path)
         if not allowed:
@@ -128,7 +128,7 @@ class Dispatcher:
 
     def _finish(self, request: Request, operation: str, response: Response, error_code: str = "") -> Response:
         if request.new_cookie:
-            response.headers["Set-Cookie"] = request.new_cookie
+            response.add_header("Set-Cookie", request.new_cookie)
         if self._allowed_origins:
             self._allow_origin(request, response)
         if response.stream is None:
@@ -161,11 +161,11 @@ class Dispatcher:
         self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path))
 
     def _allow_origin(self, request: Request, response: Response) -> None:
-        response.headers["Vary"] = "Origin"
+        response.add_header("Vary", "Origin")
         origin = request.headers.get("Origin")
         if origin in self._allowed_origins:
-            response.headers["Access-Control-Allow-Origin"] = origin or ""
-            response.headers["Access-Control-Allow-Credentials"] = "true"
+            response.add_header("Access-Control-Allow-Origin", origin or "")
+            response.add_header("Access-Control-Allow-Credentials", "true")
 
 
 def _error_answer(request: Request, error: HttpError) -> ErrorAnswer:

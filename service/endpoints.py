@@ -204,7 +204,7 @@ class Endpoints:
         steps = self._compare.run(_voter(request), wanted)
         first = await anext(steps)  # what it raises is still an answer of its own
         if wants_stream(request):
-            return Response(200, b"", dict(STREAM_HEADERS), _events(request, first, steps))
+            return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
         return json_response(await _whole(request, first, steps))
 
     async def post_compare_vote(self, request: Request) -> Response:
@@ -215,7 +215,7 @@ class Endpoints:
         return json_response(compare_vote_answer(comparison, winner, status))
 
     async def get_stats(self, _: Request) -> Response:
-        return Response(200, await self._statistics.encoded(), dict(JSON_HEADERS))
+        return Response(200, await self._statistics.encoded(), JSON_HEADERS)
 
     async def get_models(self, _: Request) -> Response:
         return json_response(ModelsAnswer([self._model_entry(model) for model in self._catalogue]))
@@ -232,7 +232,7 @@ class Endpoints:
         return json_response(ReadyAnswer("ready" if ready else "not_ready", dependencies), 200 if ready else 503)
 
     async def get_openapi(self, _: Request) -> Response:
-        return Response(200, self._openapi, dict(JSON_HEADERS))
+        return Response(200, self._openapi, JSON_HEADERS)
 
     def _model_entry(self, model: Model) -> ModelEntry:
         return ModelEntry(
@@ -278,7 +278,7 @@ def _voter(request: Request) -> str:
     voter = _known_voter(request)
     if voter is None:
         voter = _new_voter()
-        request.new_cookie = _voter_cookie(voter, secure=request.secure)
+        request.new_cookie = _voter_cookie(voter, secure=request.caller.is_secure)
     return voter
 
 

@@ -48,6 +48,11 @@ class GatewayClient(Caller):
             forwarded.pop()
         return client_address(peer, forwarded, trusted_proxies=self._trusted_proxies)
 
+    @property
+    def is_secure(self) -> bool:
+        """API Gateway speaks nothing else."""
+        return True
+
     def _peer(self) -> str:
         of_v1 = _part(_part(self._event, "requestContext"), "identity")
         peer = (_http(self._event) if self._payload is Payload.V2 else of_v1).get("sourceIp")
@@ -75,7 +80,7 @@ def request_line(event: Event, payload: Payload, segment: str | None = None, *, 
         headers["X-Amzn-Trace-Id"] = segment
     method, path = (_http(event)["method"], event["rawPath"]) if is_v2 else (event["httpMethod"], event["path"])
     caller = GatewayClient(event, payload, headers, trusted_proxies)
-    return Request(method, _path(event, path), headers, secure=True, caller=caller)
+    return Request(method, _path(event, path), headers, caller=caller)
 
 
 def target_bytes(event: Event, payload: Payload) -> int:
@@ -104,10 +109,11 @@ async def body_of(event: Event) -> bytes:
 
 def answer_of(response: Response, payload: Payload) -> dict[str, Any]:
     """The response in the form that belongs to the event's. Cookies have a place of their own in each."""
-    cookie = response.headers.pop("Set-Cookie", None)
+    headers = dict(response.headers)
+    cookie = headers.pop("Set-Cookie", None)
     answer: dict[str, Any] = {
         "statusCode": response.status,
-        "headers": response.headers,
+        "headers": headers,
         "body": response.body.decode(),
         "isBase64Encoded": False,
     }

@@ -55,6 +55,11 @@ class Caller:
         """Whether whatever brought the request has no room for it: only questions after its health are answered."""
         return False
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client came by HTTPS."""
+        return False
+
     def staying(self) -> AbstractContextManager[None]:
         """Around what is worth doing only as long as the client is there: once it has gone, the task is cancelled."""
         return nullcontext()
@@ -65,17 +70,13 @@ NOBODY = Caller()
 
 @dataclass(slots=True)
 class Request:
-    """One request. `headers` is case-insensitive; `secure` says whether the client came by HTTPS.
-
-    `new_cookie` is set with the answer, whatever that will be.
-    """
+    """One request. `headers` is case-insensitive; `new_cookie` is set with the answer, whatever that will be."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    secure: bool = False
     trace_id: str = ""
     started: float = 0.0
     new_cookie: str = ""
@@ -86,13 +87,17 @@ class Request:
 class Response:
     """One answer; `headers` has everything but the length. With a `stream` of server-sent events that is the body.
 
-    Whoever writes a stream closes it, also when it was not written to its end.
+    Answers of a kind share their headers, which nobody changes. Whoever writes a stream closes it, also when it was not
+    written to its end.
     """
 
     status: int
     body: bytes
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     stream: AsyncGenerator[bytes, None] | None = None
+
+    def add_header(self, name: str, value: str) -> None:
+        self.headers = {**self.headers, name: value}
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -152,7 +157,7 @@ def elapsed_ms(request: Request) -> float:
 
 
 def json_response(message: msgspec.Struct, status: int = 200) -> Response:
-    return Response(status, _ENCODER.encode(message), dict(JSON_HEADERS))
+    return Response(status, _ENCODER.encode(message), JSON_HEADERS)
 
 
 def server_sent_event(name: str, message: msgspec.Struct) -> bytes:

@@ -117,7 +117,7 @@ class TestImports:
         assert early == set()
 
     def test_aiohttp_is_known_to_the_servers_alone(self) -> None:
-        allowed = re.compile(r"service\.(app|simulator\..+)")
+        allowed = re.compile(r"service\.(app|connections|wire|simulator\..+)")
 
         assert not {module for module in importers("aiohttp") if not allowed.fullmatch(module)}
 

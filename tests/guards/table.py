@@ -568,7 +568,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "a connection too many is told so",
-        "service/app.py",
+        "service/connections.py",
         "        if len(connections) <= self._most:\n            return Room.ENOUGH\n",
         "        return Room.ENOUGH\n",
         "tests/http/test_floods.py -k third_is_told_so",
@@ -577,8 +577,8 @@ BOUNDS = [
         Kind.LIMIT,
         "a loop that is late answers for its health alone",
         "service/app.py",
-        "return self._load.is_late or self.is_spare",
-        "return self.is_spare",
+        "return self._load.is_late or self._connection.is_spare",
+        "return self._connection.is_spare",
         "tests/http/test_floods.py -k loop_that_is_late",
     ),
     Removal(
@@ -788,7 +788,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "the head of a request",
-        "service/app.py",
+        "service/connections.py",
         "call_later(HEAD_SECONDS, self._refuse_slow_head)",
         "call_later(3600, self._refuse_slow_head)",
         "tests/http/test_limits.py -k 'do_not_end and line'",
@@ -796,7 +796,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "a client that reads nothing",
-        "service/app.py",
+        "service/connections.py",
         "call_later(UNREAD_SECONDS, abort)",
         "call_later(36_000, abort)",
         "tests/http/test_floods.py -k does_not_read",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service import app as app_module
+from service import connections
 from service import load as load_module
 from service.flow import Flow
 from service.simulator import Fault, FaultKind, Simulator
@@ -242,7 +242,7 @@ class TestWithRoomForTwo:
 
     @pytest.mark.usefixtures("two_others")
     async def test_one_that_rests_makes_room(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(app_module, "IDLE_SECONDS", 0.0)
+        monkeypatch.setattr(connections, "IDLE_SECONDS", 0.0)
 
         async with connected(server.port) as (reader, writer):
             for _ in range(2):
@@ -273,13 +273,13 @@ async def test_headers_without_number_are_no_request(server: Server, count: int)
 
 async def test_the_least_that_is_left_unread_counts_as_that(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
-    original = app_module._Connection.connection_made
+    original = connections.Connection.connection_made
 
     def connection_made(connection: Any, transport: Any) -> None:
         original(connection, transport)
         made.append(transport.get_write_buffer_limits())
 
-    monkeypatch.setattr(app_module._Connection, "connection_made", connection_made)
+    monkeypatch.setattr(connections.Connection, "connection_made", connection_made)
 
     await server.converse(HEALTH)
 
@@ -287,15 +287,15 @@ async def test_the_least_that_is_left_unread_counts_as_that(server: Server, monk
 
 
 async def test_who_does_not_read_the_answers_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_module, "UNREAD_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.05)
     lost = asyncio.Event()
-    original = app_module._Connection.connection_lost
+    original = connections.Connection.connection_lost
 
     def connection_lost(connection: Any, exc: BaseException | None) -> None:
         original(connection, exc)
         lost.set()
 
-    monkeypatch.setattr(app_module._Connection, "connection_lost", connection_lost)
+    monkeypatch.setattr(connections.Connection, "connection_lost", connection_lost)
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.setblocking(False)
         asking = asyncio.create_task(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service import app as app_module
+from service import connections
 from service import voting as voting_module
 from service.catalogue import NANOS_PER_DOLLAR
 from service.domain import Vote, VoteResult
@@ -94,7 +95,7 @@ async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(
 async def test_headers_that_do_not_end_are_cut_off(
     server: Server, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, ...]
 ) -> None:
-    monkeypatch.setattr(app_module, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
     async with connected(server.port) as (reader, writer):
         for piece in pieces:
             writer.write(piece)
@@ -111,7 +112,7 @@ async def test_headers_that_do_not_end_are_cut_off(
 async def test_a_connection_that_sends_its_requests_whole_is_left_alone(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_module, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
     held = HeldStore(monkeypatch)
     vote = await server.known()
     slow = asyncio.create_task(server.post_vote(vote))
@@ -124,7 +125,7 @@ async def test_a_connection_that_sends_its_requests_whole_is_left_alone(
 
 
 async def test_a_connection_may_rest_between_two_requests(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_module, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
     whole = request("GET", "/health/live")
     async with connected(server.port) as (reader, writer):
         for piece in (whole[:10], whole[10:]):
