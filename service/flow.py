@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+import msgspec
+
 from service.aws_services import aws_services
 from service.catalogue import Model
 from service.collection import random_builtin
@@ -50,8 +52,7 @@ def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
     return Origin.CACHE
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True, gc=False):
     """A saying on its way to somebody.
 
     `degraded` is the first reason why it is not from the wanted origin. `api_latency_ms` is set when this request

@@ -17,14 +17,17 @@ SERVES_BEFORE_STALE = 20
 CATCH_UP_SERVES = 100
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True, eq=False)
 class _Warm:
     """A saying in the heap: the least served first, ties at random."""
 
     serves: int
     tie: float
-    saying: Saying = field(compare=False)
-    expires_at: float = field(compare=False)
+    saying: Saying
+    expires_at: float
+
+    def __lt__(self, other: "_Warm") -> bool:
+        return self.serves < other.serves or (self.serves == other.serves and self.tie < other.tie)
 
 
 @dataclass(slots=True)

@@ -178,11 +178,11 @@ class Listeners:
     """Several listeners as one."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = listeners
+        self._emits = tuple(listener.emit for listener in listeners)
 
     def emit(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener.emit(event)
+        for emit in self._emits:
+            emit(event)
 
 
 class Silence:

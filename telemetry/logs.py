@@ -10,29 +10,24 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 import msgspec
 
 from telemetry import traces
 from telemetry.events import (
-    AwsCalled,
     BallotTaken,
     ComparisonFinished,
     DependencyFailed,
     Event,
     ModelCalled,
     ModelReport,
-    PoolMeasured,
     PriceMissing,
     RequestServed,
     RoundFinished,
-    RoundStarted,
     SayingServed,
     SayingsRejected,
-    SpendMeasured,
-    SqliteCalled,
     Unexpected,
     VoteTaken,
 )
@@ -142,42 +137,64 @@ def _is_ours_or_warns(record: logging.LogRecord) -> bool:
 class LogListener:
     """Writes the events worth a line: failures, what changed something, and what was served in distress."""
 
-    def emit(self, event: Event) -> None:  # noqa: C901 - one case per event is the plainest form
-        match event:
-            case SayingServed(degraded=None):
-                pass
-            case RequestServed(status=status) if status < 500:
-                pass
-            case RoundStarted() | AwsCalled() | SqliteCalled() | PoolMeasured() | SpendMeasured():
-                pass
-            case ModelCalled(error_type=""):
-                _log(logging.INFO, "model answered", event)
-            case ModelCalled():
-                _log(logging.WARNING, "model call failed", event)
-            case SayingServed():
-                _log(logging.WARNING, "saying served degraded", event, error_type=event.degraded)
-            case PriceMissing():
-                _log(logging.WARNING, "a model has no price: its cost is unknown", event, error_type="PriceMissing")
-            case DependencyFailed():
-                _log(logging.WARNING, f"{event.dependency} failed", event)
-            case SayingsRejected():
-                _log(logging.WARNING, "model output rejected", event, error_type="OutputRejected")
-            case RequestServed():
-                _log(logging.WARNING, "request failed", event, error_type=event.error_code)
-            case VoteTaken():
-                _log(logging.INFO, "vote taken", event)
-            case ComparisonFinished():
-                _log(logging.INFO, "comparison finished", event)
-            case BallotTaken():
-                _log(logging.INFO, "ballot taken", event)
-            case ModelReport(error_type=""):
-                _log(logging.INFO, "model took part in the round", event)
-            case ModelReport():
-                _log(logging.WARNING, "model failed in the round", event)
-            case RoundFinished():
-                _log(logging.INFO, "round finished", event)
-            case Unexpected():
-                logger.error("unexpected error", exc_info=event.error, extra={"fields": {"operation": event.operation}})
+    def emit(self, event: Event) -> None:
+        # Looked up rather than matched case by case, which every request would wait for.
+        tell = _TELL.get(type(event))
+        if tell is not None:
+            tell(event)
+
+
+def _tell_saying(event: SayingServed) -> None:
+    if event.degraded is not None:
+        _log(logging.WARNING, "saying served degraded", event, error_type=event.degraded)
+
+
+def _tell_request(event: RequestServed) -> None:
+    if event.status >= 500:
+        _log(logging.WARNING, "request failed", event, error_type=event.error_code)
+
+
+def _tell_model_call(event: ModelCalled) -> None:
+    if event.error_type:
+        _log(logging.WARNING, "model call failed", event)
+    else:
+        _log(logging.INFO, "model answered", event)
+
+
+def _tell_report(event: ModelReport) -> None:
+    if event.error_type:
+        _log(logging.WARNING, "model failed in the round", event)
+    else:
+        _log(logging.INFO, "model took part in the round", event)
+
+
+def _tell_unexpected(event: Unexpected) -> None:
+    logger.error("unexpected error", exc_info=event.error, extra={"fields": {"operation": event.operation}})
+
+
+def _warning(message: str, **fields: object) -> Callable[[Event], None]:
+    return lambda event: _log(logging.WARNING, message, event, **fields)
+
+
+def _info(message: str) -> Callable[[Event], None]:
+    return lambda event: _log(logging.INFO, message, event)
+
+
+# What has no entry is worth no line.
+_TELL: dict[type[Event], Callable[[Any], None]] = {
+    SayingServed: _tell_saying,
+    RequestServed: _tell_request,
+    ModelCalled: _tell_model_call,
+    PriceMissing: _warning("a model has no price: its cost is unknown", error_type="PriceMissing"),
+    DependencyFailed: lambda event: _log(logging.WARNING, f"{event.dependency} failed", event),
+    SayingsRejected: _warning("model output rejected", error_type="OutputRejected"),
+    VoteTaken: _info("vote taken"),
+    ComparisonFinished: _info("comparison finished"),
+    BallotTaken: _info("ballot taken"),
+    ModelReport: _tell_report,
+    RoundFinished: _info("round finished"),
+    Unexpected: _tell_unexpected,
+}
 
 
 def _log(level: int, message: str, event: Event, **fields: object) -> None:

@@ -8,7 +8,7 @@ from telemetry.events import DependencyFailed, Event, ModelCalled, RequestServed
 from telemetry.traces import Trace
 
 # What makes a trace worth keeping although nobody sampled it.
-_REMARKABLE = (ModelCalled, DependencyFailed, Unexpected)
+_REMARKABLE = frozenset({ModelCalled, DependencyFailed, Unexpected})
 
 
 class Finished(NamedTuple):
@@ -29,10 +29,10 @@ class NoteTaker:
         trace = traces.current()
         if trace is None:
             return
-        if isinstance(event, RequestServed):
+        if type(event) is RequestServed:
             if trace.is_sampled(self._ratio) or _is_remarkable(event, trace):
                 self._finish(trace, event)
-        elif isinstance(event, RoundFinished):
+        elif type(event) is RoundFinished:
             self._finish(trace, event)
         else:
             trace.note(event)
@@ -46,6 +46,6 @@ class NoteTaker:
 
 def _is_remarkable(event: RequestServed, trace: Trace) -> bool:
     for _, note in trace.notes:  # not any(…): every request comes by here
-        if isinstance(note, _REMARKABLE):
+        if type(note) in _REMARKABLE:
             return True
     return event.status >= 500

@@ -8,7 +8,7 @@ nobody samples pays for no span, and one that fails is kept although nobody coul
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -58,6 +58,8 @@ class Trace:
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+# The trace of the work that is going on, None where there is none.
+current: Callable[[], Trace | None] = _current.get
 
 
 def begin(headers: Mapping[str, str]) -> Trace:
@@ -76,10 +78,6 @@ def work() -> Iterator[Trace]:
         yield trace
     finally:
         _current.reset(token)
-
-
-def current() -> Trace | None:
-    return _current.get()
 
 
 def new_trace() -> Trace:
