@@ -26,7 +26,7 @@ from service.serves import ServeCounter
 from service.statistics.current import Statistics
 from service.store.address import open_store
 from service.store.base import Spend, Store
-from service.vendors import key_names, open_vendors
+from service.vendors import Vendors, key_names, open_vendors
 from telemetry.events import Listener
 
 DEFAULT_STORE = "sqlite:///sayings.db"
@@ -65,23 +65,7 @@ async def open_resources(
         address = _store_address(settings, simulated=vendors.simulated)
         store = await open_store(address, aws, stack, listener, burst_limit=settings.burst_votes)
 
-        keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
-        stack.push_async_callback(keys.close)
-        adapters = Adapters(vendors.simulator_url)
-        stack.push_async_callback(adapters.close)
-        budget = Budget(store, listener, caps=_caps(settings))
-        gateway = Gateway(
-            adapters,
-            keys,
-            budget,
-            CallRecorder(store, listener),
-            listener,
-            live_calls=LiveCalls(settings.max_live_calls),
-            catalogue=catalogue,
-            key_names=key_names(settings),
-            simulated=vendors.simulated,
-        )
-        stack.push_async_callback(gateway.close)
+        gateway = _open_gateway(settings, catalogue, vendors, store, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
             pool, store, vendors.models, listener, ttl=settings.pool_ttl_seconds, simulated=vendors.simulated
@@ -149,6 +133,29 @@ async def open_resources(
             gauges=gauges,
             endpoints=endpoints,
         )
+
+
+def _open_gateway(
+    settings: Settings, catalogue: Catalogue, vendors: Vendors, store: Store, listener: Listener, stack: AsyncExitStack
+) -> Gateway:
+    """The one way to a model, with what stands at it: keys, the spend caps, places for live calls."""
+    keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
+    stack.push_async_callback(keys.close)
+    adapters = Adapters(vendors.simulator_url)
+    stack.push_async_callback(adapters.close)
+    gateway = Gateway(
+        adapters,
+        keys,
+        Budget(store, listener, caps=_caps(settings)),
+        CallRecorder(store, listener),
+        listener,
+        live_calls=LiveCalls(settings.max_live_calls),
+        catalogue=catalogue,
+        key_names=key_names(settings),
+        simulated=vendors.simulated,
+    )
+    stack.push_async_callback(gateway.close)
+    return gateway
 
 
 def _caps(settings: Settings) -> Spend:
