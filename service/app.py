@@ -28,6 +28,8 @@ from service.wire import SERVER_NAME, wire_form
 
 # Connections that wait to be taken: one more than these is tried again by its client only after a second.
 BACKLOG = 1024
+# To accept a connection, make it, read from it, and begin with what was read.
+TURNS_TO_HEAR = 4
 # aiohttp waits twice this long for handlers; with the last flush it stays within the ten seconds after SIGTERM.
 SHUTDOWN_SECONDS = 3.0
 
@@ -193,18 +195,19 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
         resources.endpoints.routes, resources.listener, allowed_origins=settings.origins, rates=settings.rates
     )
     load = LoopLoad()
-    application = Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies)
-    server = Server(application, settings.max_connections)
-    runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        await _start(runner, settings)
-        async with load.watched():
-            yield _url(settings.host, runner.addresses[0][1])
-    finally:
-        resources.endpoints.drain()
-        await runner.cleanup()
-        await server.settle()
+    server = Server(
+        Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies), settings.max_connections
+    )
+    acceptor = await _listen(server, settings)
+    async with load.watched():
+        try:
+            yield _url(settings.host, acceptor.sockets[0].getsockname()[1])
+        finally:
+            resources.endpoints.drain()
+            await _stop_accepting(acceptor)
+            server.pre_shutdown()
+            await server.shutdown(SHUTDOWN_SECONDS)
+            await server.settle()
 
 
 def _url(host: str, port: int) -> str:
@@ -213,9 +216,10 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _start(runner: web.ServerRunner, settings: Settings) -> None:
+async def _listen(server: Server, settings: Settings) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
     try:
-        await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+        return await loop.create_server(server, settings.host, settings.port, backlog=BACKLOG)
     except OSError as error:
         about_the_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
@@ -223,3 +227,18 @@ async def _start(runner: web.ServerRunner, settings: Settings) -> None:
             "SAYINGS_HOST" if about_the_host else "SAYINGS_PORT",
             f"cannot listen on {settings.host}:{settings.port} ({reason})",
         ) from error
+
+
+async def _stop_accepting(acceptor: asyncio.Server) -> None:
+    """Whoever has connected by now is still heard. Closed at once, asyncio would drop those it is just accepting."""
+    await _hear()
+    for listener in acceptor.sockets:
+        asyncio.get_running_loop().remove_reader(listener)
+    await _hear()
+    acceptor.close()
+
+
+async def _hear() -> None:
+    """The turns of the loop from a connection that waits to be accepted to its first request."""
+    for _ in range(TURNS_TO_HEAR):
+        await asyncio.sleep(0)

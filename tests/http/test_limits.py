@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from service import app as app_module
 from service import connections
 from service import voting as voting_module
+from service.app import listening
 from service.catalogue import NANOS_PER_DOLLAR
 from service.domain import Vote, VoteResult
 from service.page import Page
@@ -262,6 +264,22 @@ async def test_a_store_that_hangs_is_not_ready_either(server: Server, monkeypatc
     ready = await server.ask("GET", "/health/ready")
 
     assert (ready.status, ready.json["dependencies"]) == (503, {"store": "timeout"})
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_whoever_has_asked_when_the_server_stops_is_answered_however_far_the_connection_is(
+    server: Server, turns: int
+) -> None:
+    with ExitStack() as stack:
+        async with listening(server.resources) as url:
+            place = ("127.0.0.1", int(url.rpartition(":")[2]))
+            clients = [stack.enter_context(socket.create_connection(place, PATIENCE_SECONDS)) for _ in range(5)]
+            for client in clients:
+                client.sendall(request("GET", "/health/live"))
+            for _ in range(turns):  # of the loop, which has not heard of any of them
+                await asyncio.sleep(0)
+
+        assert [client.recv(12) for client in clients] == [b"HTTP/1.1 200"] * 5
 
 
 async def test_a_server_that_is_being_stopped_is_not_ready(server: Server) -> None:
