@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
@@ -856,6 +857,18 @@ async def test_counts_what_is_in_flight(world: World) -> None:
 
     assert world.simulator.max_in_flight == 3
     assert [call.cancelled for call in world.simulator.calls] == [True] * 3
+
+
+async def test_what_has_not_arrived_whole_is_no_call(world: World) -> None:
+    address = urlsplit(world.root)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(b"POST /anthropic/v1/messages HTTP/1.1\r\nHost: it\r\nContent-Length: 1000\r\n\r\n{")
+    await writer.drain()
+
+    await world.ask("messages")
+    writer.close()
+
+    assert (world.simulator.max_in_flight, len(world.simulator.calls)) == (1, 1)
 
 
 async def test_shuts_down_while_a_call_hangs(world: World) -> None:

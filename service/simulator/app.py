@@ -52,6 +52,7 @@ class Simulator:
 
     @property
     def in_flight(self) -> int:
+        """Of what has arrived whole."""
         return self._log.open
 
     @property
@@ -106,10 +107,12 @@ class Simulator:
 
     def _endpoint(self, dialect: Dialect) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
+            # Beforehand: as soon as a call is seen to be in flight, it has met its fault.
+            content = await _read(request)
             with self._log.record(dialect.vendor) as draft:
                 serial = self._serial()
                 try:
-                    return await self._exchange(dialect, request, draft, serial)
+                    return await self._exchange(dialect, request, content, draft, serial)
                 except RefusedError as refused:
                     draft.status = refused.problem.status
                     return _error(dialect, refused, serial)
@@ -125,8 +128,10 @@ class Simulator:
 
         return handle
 
-    async def _exchange(self, dialect: Dialect, request: web.Request, draft: Draft, serial: str) -> web.StreamResponse:
-        ask = await self._admit(dialect, request, draft)
+    async def _exchange(
+        self, dialect: Dialect, request: web.Request, content: bytes | Problem, draft: Draft, serial: str
+    ) -> web.StreamResponse:
+        ask = self._admit(dialect, request, content, draft)
         fault = self._faults.take(ask.model.id)
         kind = draft.fault = fault.kind if fault else None
         if fault and fault.kind in dialect.problems:
@@ -139,18 +144,14 @@ class Simulator:
         draft.status = damage.status(kind)
         return await damage.deliver(kind, request, body, {dialect.serial_header: f"req_{serial}"})
 
-    async def _admit(self, dialect: Dialect, request: web.Request, draft: Draft) -> Ask:
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge as error:
-            raise RefusedError(Problem(413, "Request exceeds the maximum size")) from error
-        except web.RequestPayloadError as error:
-            raise RefusedError(Problem(400, "The request body does not match its Content-Encoding")) from error
-        draft.model = _name(body)
+    def _admit(self, dialect: Dialect, request: web.Request, content: bytes | Problem, draft: Draft) -> Ask:
+        if isinstance(content, Problem):
+            raise RefusedError(content)
+        draft.model = _name(content)
         key = dialect.key(request.headers)
         if key in self._revoked:
             raise RefusedError(dialect.wrong_key(key))
-        ask = dialect.read(request.headers, body)
+        ask = dialect.read(request.headers, content)
         draft.max_tokens = ask.max_tokens
         return ask
 
@@ -183,6 +184,15 @@ class Simulator:
     async def _delete_faults(self, _request: web.Request) -> web.Response:
         self.clear_faults()
         return web.Response(status=204)
+
+
+async def _read(request: web.Request) -> bytes | Problem:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return Problem(413, "Request exceeds the maximum size")
+    except web.RequestPayloadError:
+        return Problem(400, "The request body does not match its Content-Encoding")
 
 
 async def _health(_request: web.Request) -> web.Response:

@@ -68,8 +68,7 @@ class Bill:
     def _add(self, call: Call) -> None:
         self.calls += 1
         self.failed += call.fault is not None
-        # Also when nobody waited for the answer: it was being written, unless nobody had read what was asked.
-        if call.status in (None, 200) and call.model:
+        if call.status in (None, 200):  # also when nobody waited for the answer: it was being written
             usage = Usage(call.input_tokens, call.output_tokens)
             self.nanos += self._prices[call.model].cost_nanos(usage)
 
