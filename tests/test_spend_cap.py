@@ -15,12 +15,11 @@ import pytest
 from service.aws_clients import AwsClients
 from service.budget import spend_window
 from service.catalogue import NANOS_PER_DOLLAR
-from service.domain import Usage
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.address import open_store
 from service.store.base import Store
 from service.store.dynamodb import create_tables
-from tests.fakes import the_catalogue
+from tests.bill import Bill
 from tests.spending_process import AT_ONCE
 from tests.support import RecordingListener
 
@@ -95,18 +94,6 @@ async def opened(address: str) -> AsyncIterator[Store]:
         yield await open_store(address, AwsClients("us-east-1", stack), stack, RecordingListener(), burst_limit=100)
 
 
-def billed(simulator: Simulator) -> int:
-    """What the vendors would ask for."""
-    catalogue, total = the_catalogue(), 0
-    for call in simulator.calls:
-        if not call.model:  # reset before it was read
-            continue
-        price = catalogue[call.model].price
-        assert price is not None
-        total += price.cost_nanos(Usage(call.input_tokens, call.output_tokens))
-    return total
-
-
 def false_rejections(bookings: list[Booking]) -> list[Booking]:
     """Reservations refused although at no time while they were asked for could there have been too little room."""
     taken = [booking for booking in bookings if booking.taken]
@@ -142,9 +129,11 @@ async def test_not_a_nanodollar_goes_over_the_cap_and_none_below_it_is_refused(
     bookings = [*orphans, *(booking for ledger in ledgers for booking in ledger)]
     async with opened(address) as store:
         spent = (await store.spend(spend_window(time.time()))).day
+    bill = Bill()
+    bill.collect(simulator)
     orphaned = sum(booking.amount for booking in orphans if booking.taken)
     assert orphaned > 0
     assert spent == sum(booking.amount for booking in bookings if booking.taken) <= CAP
-    assert billed(simulator) + orphaned <= spent
+    assert 0 < bill.nanos + orphaned <= spent
     assert sum(not booking.taken for booking in bookings) > 0
     assert false_rejections(bookings) == []

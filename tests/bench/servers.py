@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -39,15 +39,14 @@ async def ours(folder: Path, environ: Mapping[str, str] | None = None) -> AsyncI
         port = free_port()
         database = folder / f"{port}.db"
         await _fill(database)
-        settings = {
-            "SAYINGS_PORT": str(port),
-            "SAYINGS_STORE": f"sqlite:///{database}",
-            "SAYINGS_SIMULATOR": simulator_url,
-        }
-        command = [sys.executable, "-m", "service"]
-        yield await stack.enter_async_context(
-            serving(command, port, folder=folder, environ=settings | dict(environ or {}))
-        )
+        settings = {"SAYINGS_STORE": f"sqlite:///{database}", "SAYINGS_SIMULATOR": simulator_url}
+        yield await stack.enter_async_context(api(port, folder, settings | dict(environ or {})))
+
+
+def api(port: int, folder: Path, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Server]:
+    """`python -m service` with these settings."""
+    command = [sys.executable, "-m", "service"]
+    return serving(command, port, folder=folder, environ={"SAYINGS_PORT": str(port), **environ})
 
 
 async def _fill(database: Path) -> None:

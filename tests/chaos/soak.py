@@ -2,23 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import aiohttp
 
-from service.catalogue import NANOS_PER_DOLLAR, Price
-from service.domain import Usage
+from service.catalogue import NANOS_PER_DOLLAR
 from service.simulator import Simulator
-from service.simulator.calls import Call
+from tests.bill import Bill
 from tests.chaos.contract import Contract
 from tests.chaos.ledger import Books, Ledger, Spending
 from tests.chaos.plan import Part, Plan, order_model_faults
 from tests.chaos.processes import Machine, Vitals
 from tests.chaos.systems import System
 from tests.chaos.traffic import Traffic, Visit
-from tests.fakes import the_catalogue
 
 SAMPLE_SECONDS = 0.5
 # The longest that a model call may be under way once nobody asks any more.
@@ -45,32 +43,6 @@ class Run:
     end: Vitals
     memory: list[tuple[float, int]]
     complaints: list[str]
-
-
-def _price_list() -> dict[str, Price]:
-    return {model.id: model.price for model in the_catalogue() if model.price}
-
-
-@dataclass
-class Bill:
-    """What the vendors would charge for, and how many calls they had."""
-
-    nanos: int = 0
-    calls: int = 0
-    failed: int = 0
-    _prices: Mapping[str, Price] = field(default_factory=_price_list)
-
-    def collect(self, simulator: Simulator) -> None:
-        """Take over what is over, before the simulator forgets it."""
-        while simulator.calls:
-            self._add(simulator.calls.popleft())
-
-    def _add(self, call: Call) -> None:
-        self.calls += 1
-        self.failed += call.fault is not None
-        if call.status in (None, 200):  # also when nobody waited for the answer: it was being written
-            usage = Usage(call.input_tokens, call.output_tokens)
-            self.nanos += self._prices[call.model].cost_nanos(usage)
 
 
 async def soak(system: System, plan: Plan, simulator: Simulator, contract: Contract, cap: float) -> Run:

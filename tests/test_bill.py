@@ -7,7 +7,7 @@ from service.catalogue import NANOS_PER_DOLLAR
 from service.domain import Usage
 from service.simulator import FaultKind, Simulator
 from service.simulator.calls import Call
-from tests.chaos.soak import Bill
+from tests.bill import Bill
 from tests.fakes import the_catalogue
 
 ANSWERED = Call("gpt-4.1", "openai", 200, time.monotonic(), time.monotonic(), 200, 50, 600, 0.1, None, cancelled=False)
