@@ -124,7 +124,10 @@ def test_what_finds_not_enough_places_takes_none() -> None:
     live_calls.take(3)
 
 
-def test_the_loop_is_late_when_beat_after_beat_is_and_no_longer_after_a_while_in_time() -> None:
+def test_the_loop_is_late_when_beat_after_beat_is_and_no_longer_after_a_while_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_module, "LATE_SECONDS", LATE_SECONDS)
     load, late = LoopLoad(), LATE_SECONDS * 1.1
 
     one_hiccup = [_after(load, late), _after(load, 0.0)]

@@ -15,7 +15,6 @@ import openai  # noqa: F401
 import pytest
 from aiobotocore.config import AioConfig
 
-from service import load
 from service.app import listening
 from service.catalogue import packaged
 from service.config import Settings
@@ -41,12 +40,6 @@ PATIENT = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=50
 Start = Callable[..., Awaitable[Server]]
 OnlyModels = Callable[..., str]
 Serve = Callable[..., Awaitable[ServerProcess]]
-
-
-@pytest.fixture(autouse=True)
-def no_load_shedding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Server, proxy, simulator and moto share one process here: that its loop is late says nothing about the server."""
-    monkeypatch.setattr(load, "LATE_SECONDS", float("inf"))
 
 
 @pytest.fixture(scope="session")

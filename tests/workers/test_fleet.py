@@ -9,6 +9,7 @@ from pathlib import Path
 import aioboto3
 import pytest
 
+from service import filling
 from service.errors import StoreError
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease, Store
@@ -63,8 +64,9 @@ class ScriptedRound(Round):
 
 class TestOneRound:
     async def test_fifty_instances_started_at_once_make_one_and_the_others_fill_from_the_store(
-        self, any_store: Store, new_instance: NewInstance, simulator: Simulator
+        self, any_store: Store, new_instance: NewInstance, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(filling, "_TIMEOUT_SECONDS", 60.0)  # moto answers them one by one
         fleet = [new_instance(store=any_store) for _ in range(FIFTY)]
         clock = Clock()
 

@@ -1,4 +1,4 @@
-/** Starts what the browser tests visit: the real server as `make run` starts it, with a quick simulator behind it. */
+/** Starts what the browser tests visit: the real server as `make run` starts it, but never late, with a quick simulator behind it. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,6 +8,13 @@ import { createInterface } from 'node:readline';
 import type { TestProject } from 'vitest/node';
 
 const ROOT = join(import.meta.dirname, '../..');
+// Late on a busy machine, the server would shed load, which is not what these tests are about.
+const NEVER_LATE = `
+import runpy, sys
+from service import load
+load.LATE_SECONDS = float("inf")
+runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+`;
 const PYTHON = process.env.PYTHON ?? join(ROOT, '.venv/bin/python');
 
 declare module 'vitest' {
@@ -19,7 +26,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'page-tests-'));
-  const simulator = await start(['service.simulator', '--port', '0', '--speed', '0.25'], {}, /(http\S+)\/anthropic/);
+  const simulator = await start(['-m', 'service.simulator', '--port', '0', '--speed', '0.25'], {}, /(http\S+)\/anthropic/);
   const settings = {
     SAYINGS_COMPARE_RATE: 'off', // all flows come from one address
     SAYINGS_PORT: '0',
@@ -28,7 +35,7 @@ export default async function setup(project: TestProject) {
     SAYINGS_DAILY_CAP_USD: '100',
     SAYINGS_HOURLY_CAP_USD: '100',
   };
-  const server = await start(['workers.one_machine'], settings, /is at (http\S+)/);
+  const server = await start(['-c', NEVER_LATE, 'workers.one_machine'], settings, /is at (http\S+)/);
   project.provide('url', server.url);
   project.provide('simulator', simulator.url);
   return () => {
@@ -38,10 +45,10 @@ export default async function setup(project: TestProject) {
   };
 }
 
-/** A Python module in a process of its own, once it has said its address. */
-async function start(module: string[], settings: Record<string, string>, address: RegExp) {
+/** Python in a process of its own, once it has said its address. */
+async function start(command: string[], settings: Record<string, string>, address: RegExp) {
   const env = { PATH: process.env.PATH ?? '', ...settings };
-  const child = spawn(PYTHON, ['-m', ...module], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(PYTHON, command, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   return { process: child, url: await said(child, address) };
 }
 
