@@ -26,7 +26,11 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'page-tests-'));
-  const simulator = await start(['-m', 'service.simulator', '--port', '0', '--speed', '0.25'], {}, /(http\S+)\/anthropic/);
+  const simulator = await start(
+    ['-m', 'service.simulator', '--port', '0', '--speed', '0.25'],
+    {},
+    /(http\S+)\/anthropic/,
+  );
   const settings = {
     SAYINGS_COMPARE_RATE: 'off', // all flows come from one address
     SAYINGS_PORT: '0',
