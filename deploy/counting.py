@@ -39,8 +39,8 @@ T = TypeVar("T")
 
 REGION = "us-east-1"
 SEED = 7
-# Of the collection: moto copies its tables for every transaction, and no count depends on how many there are.
-SAYINGS = 24
+# So many sayings: moto copies its tables for every transaction, and no count depends on what is in them.
+OF_THE_COLLECTION = 24
 COLD_INSTANCES = 50
 # What a model has in the store once rounds have run for a while; a pool takes no more of each.
 SAYINGS_PER_MODEL = 60
@@ -278,7 +278,7 @@ async def _opened(prefix: str, listener: _Listener) -> AsyncIterator[Resources]:
             "AWS_REGION": REGION,
         }
         resources = await stack.enter_async_context(open_resources(Settings.from_env(environ), environ, listener))
-        await resources.store.put_sayings(collection()[:SAYINGS])
+        await resources.store.put_sayings(collection()[:OF_THE_COLLECTION])
         random.seed(SEED)
         yield resources
 
