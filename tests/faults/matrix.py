@@ -303,6 +303,7 @@ MATRIX: dict[str, dict[str, Promises]] = {
         "process": {
             "not ready, drains, out within ten seconds, nothing accepted is dropped, no orphan": (
                 _P + "test_sigterm_under_load_is_not_ready_drains_and_drops_nothing_it_has_accepted",
+                _LIMITS + "test_whoever_has_asked_when_the_server_stops_is_answered_however_far_the_connection_is",
                 "tests/test_processes.py::TestStopping::test_while_the_calls_of_a_round_hang",
             ),
             "live, compare: ended in time, and what has landed can be voted on": (
