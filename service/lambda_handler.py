@@ -29,6 +29,7 @@ class Api:
         self._process = process
         self._listener = resources.listener
         self._upkeep = Upkeep(resources, process.telemetry)
+        process.on_close(self._upkeep.close)
         self._dispatcher = Dispatcher(
             resources.endpoints.routes,
             resources.listener,

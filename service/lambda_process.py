@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, Protocol, TypeVar
@@ -55,6 +55,10 @@ class LambdaProcess:
                 return self._runner.run(work, context=copy_context())
         finally:
             self.telemetry.flush()  # afterwards the environment may freeze, for good
+
+    def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Have it called before the resources are let go of."""
+        self._stack.push_async_callback(callback)
 
     def close(self) -> None:
         """Let go of everything; Lambda never asks for it, tests do."""

@@ -15,7 +15,7 @@ EVERY_SECONDS = 10.0
 
 
 class Upkeep:
-    """At most one at a time, at most once in `EVERY_SECONDS`."""
+    """At most one at a time, at most once in `EVERY_SECONDS`. Must be closed before the resources are."""
 
     def __init__(self, resources: Resources, telemetry: LambdaTelemetry) -> None:
         self._telemetry = telemetry
@@ -45,6 +45,12 @@ class Upkeep:
         """Give it that long to finish."""
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=within(seconds))
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _do(self) -> None:
         await self._serves.flush()

@@ -2,22 +2,26 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
 from service import lambda_handler, upkeep
+from service.config import Settings
+from service.filling import PoolFiller
 from service.lambda_handler import Api
 from service.lambda_process import LambdaProcess
 from service.round_trigger import TRIGGER_SECONDS
+from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws import REGION, answering, http_response
-from tests.lambdas.conftest import Start
+from tests.lambdas.conftest import Start, told_to
 from tests.lambdas.gateway import Asked, Remaining, answer
 from tests.support import NAMES, Clock, RecordingListener, model_saying
 
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
-DEAD_AWS = "http://127.0.0.1:1"
+DEAD_END = "http://127.0.0.1:1"
 FLEET = 50
 
 
@@ -195,7 +199,7 @@ async def test_answers_do_not_wait_for_an_upkeep_that_hangs_and_none_begins_anot
 async def test_without_aws_there_are_answers_and_reports(
     start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, store: str | None
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_AWS)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_END)
     api = Api(await started(start, **WITH_WORKER, **({} if store is None else {"SAYINGS_STORE": store})))
 
     await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
@@ -204,3 +208,31 @@ async def test_without_aws_there_are_answers_and_reports(
     assert {failure.dependency for failure in events.of(DependencyFailed)} >= {"worker"}
     assert {served.status for served in events.of(RequestServed)} == {200}
     assert not events.of(Unexpected)
+
+
+def test_what_is_under_way_ends_before_its_store_is_closed(
+    tmp_path: Path, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    close = SqliteStore.close
+
+    async def close_store(store: SqliteStore) -> None:
+        ended.append("store")
+        await close(store)
+
+    async def fill(_: PoolFiller) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("upkeep")
+
+    monkeypatch.setattr(SqliteStore, "close", close_store)
+    monkeypatch.setattr(PoolFiller, "fill", fill)
+    monkeypatch.setattr(lambda_handler, "WARM_UP_SECONDS", 0.01)
+    environ = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": DEAD_END}
+    process = LambdaProcess(Settings.from_env(environ), environ, told_to(events))
+    Api(process).handle({"warmup": True}, Remaining())
+
+    process.close()
+
+    assert ended == ["upkeep", "store"]
