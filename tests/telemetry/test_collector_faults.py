@@ -108,14 +108,14 @@ async def test_what_was_refused_is_counted_when_the_collector_is_back(nowhere: C
 @pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 async def test_a_collector_that_was_away_is_sent_to_again(nowhere: Composition) -> None:
-    async with grpc_receiver() as first:
-        nowhere.patient()
-        nowhere.send_to(first.url)
-        stack = AsyncExitStack()
-        service = await stack.enter_async_context(nowhere.running())
-        await service.saying(headers=SAMPLED)
-        await first.until(lambda: bool(first.spans))
-    with captured_log() as log:
+    with captured_log() as log:  # from the start: it is said once
+        async with grpc_receiver() as first:
+            nowhere.patient()
+            nowhere.send_to(first.url)
+            stack = AsyncExitStack()
+            service = await stack.enter_async_context(nowhere.running())
+            await service.saying(headers=SAMPLED)
+            await first.until(lambda: bool(first.spans))
         while "telemetry does not get through" not in complaints(log):
             await service.saying(headers=SAMPLED)
 
