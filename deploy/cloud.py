@@ -14,8 +14,8 @@ from deploy.environments import Command, DeploymentFailed, environment, run
 from deploy.package import ON_AWS, WHEELS, Target, package
 from deploy.stack import NAME, TEMPLATE, Stack, given, refusals
 from service.config import Settings
+from service.llm.participants import key_names
 from service.process import say
-from service.vendors import key_names
 
 
 def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:

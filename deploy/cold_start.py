@@ -23,8 +23,8 @@ from unittest.mock import patch
 
 from moto.server import ThreadedMotoServer
 
-from service.aws_clients import AwsClients
-from service.collection import collection
+from service.aws.clients import AwsClients
+from service.catalogue.collection import collection
 from service.store.dynamodb import DynamoStore, create_tables
 from tests.lambdas.runtime_api import ROOT, runtime
 
@@ -43,8 +43,8 @@ EVENT = {
     "requestContext": {"stage": "$default", "http": {"method": "GET", "path": "/sayings"}},
     "isBase64Encoded": False,
 }
-HANDLERS = {"lazy": "service.lambda_handler.handler", "eager": "eager.handler"}
-EAGER = "import anthropic\nimport openai\n\nfrom service.lambda_handler import handler\n"
+HANDLERS = {"lazy": "service.aws_lambda.handler.handler", "eager": "eager.handler"}
+EAGER = "import anthropic\nimport openai\n\nfrom service.aws_lambda.handler import handler\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def aws() -> Iterator[dict[str, str]]:
         "SAYINGS_ROUNDS": "lambda:worker",
     }
     try:
-        with patch.dict(os.environ, environ), patch("service.aws_clients.READ_SECONDS", 30.0):
+        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
             asyncio.run(_prepare())
         yield environ
     finally:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from deploy.counting import Counted
 from service.config import Settings
-from service.filling import FILL_SECONDS
-from service.pool import SAYINGS_PER_MODEL
-from service.serves import FLUSH_SECONDS
+from service.sayings.pool import SAYINGS_PER_MODEL
+from service.sayings.pool_filler import FILL_SECONDS
+from service.sayings.serve_counter import FLUSH_SECONDS
 from service.store.dynamodb.tables import DRAW_SHELVES, TALLY_SHARDS
 from workers.fleet import REST_SECONDS
 

@@ -20,15 +20,16 @@ import aiohttp
 from moto.server import ThreadedMotoServer
 
 from deploy.recorder import Call, Recorder
-from service.app import listening
-from service.aws_clients import AwsClients
-from service.budget import spend_window
-from service.catalogue import NANOS_PER_DOLLAR
-from service.collection import collection
+from service.aws.clients import AwsClients
+from service.catalogue.collection import collection
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
-from service.keys import KeyStore, SsmKeySource
+from service.keys.key_store import KeyStore
+from service.keys.sources import SsmKeySource
+from service.llm.billing import spend_window
 from service.resources import Resources, open_resources
+from service.server.app import listening
 from service.simulator import Simulator
 from service.store.dynamodb import create_tables
 from telemetry.events import DependencyFailed, Event, ModelCalled, Silence
@@ -255,9 +256,9 @@ def _environment(url: str) -> Iterator[None]:
     os.environ.update(ours)
     try:
         with (
-            patch("service.aws_clients.READ_SECONDS", 30.0),
-            patch("service.budget.STORE_SECONDS", 30.0),
-            patch("service.statistics.current._TIMEOUT_SECONDS", 30.0),
+            patch("service.aws.clients.READ_SECONDS", 30.0),
+            patch("service.llm.billing.STORE_SECONDS", 30.0),
+            patch("service.statistics.cached._TIMEOUT_SECONDS", 30.0),
         ):
             yield
     finally:

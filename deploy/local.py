@@ -19,8 +19,8 @@ from deploy.environments import ROOT, DeploymentFailed, environment, last_lines
 from deploy.package import package, this_machine
 from deploy.stack import TEMPLATE, Stack, given, refusals
 from service.config import Settings
+from service.llm.participants import SIMULATED_KEY, key_names
 from service.process import say
-from service.vendors import SIMULATED_KEY, key_names
 
 FOLDER = ROOT / "build/local"
 HOST = "127.0.0.1"

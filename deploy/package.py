@@ -39,7 +39,7 @@ UNUSED_PACKAGES = (
     "grpcio", "opentelemetry-exporter-otlp-proto-grpc", "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-exporter-http-transport", "requests", "charset-normalizer", "certifi",
 )  # fmt: skip
-# Of the four hundred that botocore describes; all that service/aws_clients.py opens.
+# Of the four hundred that botocore describes; all that service/aws/clients.py opens.
 AWS_SERVICES = {"dynamodb", "lambda", "ssm"}
 
 BUILT_SUFFIXES = {".pyc", ".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h"}

@@ -13,8 +13,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
-from service.page import PAGE_FOLDER, cache_control, content_type, page_files
 from service.process import say
+from service.server.static_files import PAGE_FOLDER, cache_control, content_type, page_files
 
 TEMPLATE = ROOT / "deploy/template.yaml"
 NAME = "sayings"
@@ -53,7 +53,7 @@ class Stack:
 
     def load_collection(self) -> None:
         settings = {"SAYINGS_STORE": self.outputs["Store"], "AWS_REGION": self.region}
-        run([sys.executable, "-m", "service.seed"], "The collection could not be loaded", settings)
+        run([sys.executable, "-m", "service.cli.seed"], "The collection could not be loaded", settings)
 
     def upload_page(self) -> None:
         """Put the page's files into their bucket, and have the distribution forget the ones it knows."""

@@ -64,8 +64,8 @@ def handler(event, context):
     return answer
 """
 HANDLERS = {
-    "off": "service.lambda_handler.handler",
-    "ours": "service.lambda_handler.handler",
+    "off": "service.aws_lambda.handler.handler",
+    "ours": "service.aws_lambda.handler.handler",
     "distro": "distro.handler",
 }
 

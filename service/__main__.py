@@ -6,14 +6,12 @@ With a command it does that instead and ends: `python -m service export --help`.
 import argparse
 import os
 
-from service import commands
-from service.app import listening
-from service.background import running
+from service.cli import commands
 from service.config import Settings
-from service.garbage import freeze_modules
-from service.process import run, say
+from service.process import freeze_modules, run, say, stop_signal
+from service.resilience.tasks import running
 from service.resources import open_resources
-from service.signals import stop_signal
+from service.server.app import listening
 from telemetry.setup import open_telemetry
 
 

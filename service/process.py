@@ -1,7 +1,9 @@
-"""How a process of ours starts and ends: settings, logs, one clear line when a setting is bad."""
+"""How a process starts, is told to stop and ends: settings, logs, one clear line when a setting is bad."""
 
 import asyncio
+import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -38,3 +40,30 @@ def say(line: str) -> None:
     """A line for the person at the terminal; the log on stdout stays pure JSON."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def stop_signal() -> asyncio.Event:
+    """What SIGTERM and SIGINT set from now on. To be asked for first of all, so that no signal finds nobody at home."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+LOOK_SECONDS = 10.0
+
+
+async def freeze_modules() -> None:
+    """Clean up once when modules have come, and have all later collections pass over what is there by then.
+
+    A full collection looks at every object there is, and the vendors' SDKs are hundreds of thousands. They come when
+    they are first needed, which may be late.
+    """
+    known = 0
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if len(sys.modules) > known:
+            known = len(sys.modules)
+            gc.collect()
+            gc.freeze()

@@ -4,29 +4,27 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from service.aws_clients import AwsClients
-from service.ballots import Ballots
-from service.budget import Budget
-from service.calls import CallRecorder
-from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
-from service.compare import Compare
+from service.api.endpoints import Endpoints
+from service.aws.clients import AwsClients
+from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
 from service.config import Settings
-from service.endpoints import Endpoints
-from service.feedback import Feedback
-from service.filling import PoolFiller
-from service.flow import Flow
-from service.gauges import Gauges
-from service.keys import KeyStore
-from service.limits import LiveCalls
+from service.keys.key_store import KeyStore
+from service.llm.billing import Budget, CallRecorder
+from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
-from service.llm.registry import ADAPTERS, Adapters
-from service.pool import Pool
-from service.round_trigger import RoundTrigger
-from service.serves import ServeCounter
-from service.statistics.current import Statistics
+from service.llm.participants import Vendors, key_names, open_vendors
+from service.llm.vendors import ADAPTERS, Adapters
+from service.sayings.flow import Flow
+from service.sayings.pool import Pool
+from service.sayings.pool_filler import Gauges, PoolFiller
+from service.sayings.round_trigger import RoundTrigger
+from service.sayings.serve_counter import ServeCounter
+from service.statistics.cached import Statistics
 from service.store.address import open_store
 from service.store.base import Spend, Store
-from service.vendors import Vendors, key_names, open_vendors
+from service.voting.comparison_votes import Ballots
+from service.voting.comparisons import Compare
+from service.voting.saying_votes import Feedback
 from telemetry.events import Listener
 
 DEFAULT_STORE = "sqlite:///sayings.db"

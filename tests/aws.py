@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service import aws_clients
-from service.aws_clients import AwsClients
+from service.aws import clients as aws_clients
+from service.aws.clients import AwsClients
 
 if TYPE_CHECKING:
     from types_aiobotocore_ssm.client import SSMClient

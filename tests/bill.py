@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from service.catalogue import Price
+from service.catalogue.models import Price
 from service.domain import Usage
 from service.simulator import Simulator
 from service.simulator.calls import Call

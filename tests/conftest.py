@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from service import load
-from service.page import PAGE_FOLDER
+from service.server import load_shedding as load
+from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
 from tests.npm import npm

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
-from service.budget import Advance
-from service.catalogue import Catalogue, Model, load_catalogue
+from service.catalogue.models import Catalogue, Model, load_catalogue
 from service.domain import Ballot, CallKind, Comparison, Saying, Vote, VoteResult, VoteStatus
 from service.errors import DependencyError
+from service.llm.billing import Advance
 from service.llm.gateway import Gateway, Written
-from service.llm.registry import ADAPTERS
+from service.llm.vendors import ADAPTERS
 from service.store.base import SpendWindow, Store
 from tests.support import model_saying
 

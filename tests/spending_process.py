@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from service.catalogue import NANOS_PER_DOLLAR, Model
+from service.catalogue.models import NANOS_PER_DOLLAR, Model
 from service.config import Settings
 from service.domain import CallKind
 from service.errors import DependencyError

@@ -133,13 +133,13 @@ BUILDERS = {
     "SqliteStore": set(),  # by its own `open`
     "SqliteStore.open": {"service.store.address"},
     "DynamoStore": {"service.store.address"},
-    "SsmKeySource": {"service.vendors"},
-    "EnvironmentKeySource": {"service.vendors"},
-    "FixedKeySource": {"service.vendors"},
-    "PrefixedKeySource": {"service.vendors"},
+    "SsmKeySource": {"service.llm.participants"},
+    "EnvironmentKeySource": {"service.llm.participants"},
+    "FixedKeySource": {"service.llm.participants"},
+    "PrefixedKeySource": {"service.llm.participants"},
     "open_vendors": RESOURCES,
-    "open_store": RESOURCES | {"service.commands", "service.seed"},
-    "AwsClients": RESOURCES | {"service.commands", "service.seed"},
+    "open_store": RESOURCES | {"service.cli.commands", "service.cli.seed"},
+    "AwsClients": RESOURCES | {"service.cli.commands", "service.cli.seed"},
     "Adapters": RESOURCES,
     "KeyStore": RESOURCES,
     "Gateway": RESOURCES,
@@ -177,7 +177,7 @@ class TestBuilding:
             if imported.name.endswith(("AnthropicAdapter", "OpenAiAdapter"))
         }
 
-        assert namers == {"service.llm.registry"}
+        assert namers == {"service.llm.vendors"}
 
     def test_nothing_prints(self) -> None:
         printing = {

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from service.background import running
+from service.resilience.tasks import running
 from telemetry.events import Unexpected
 from tests.support import RecordingListener
 
 
 @pytest.fixture(autouse=True)
 def restart_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.background.RESTART_SECONDS", 0)
+    monkeypatch.setattr("service.resilience.tasks.RESTART_SECONDS", 0)
 
 
 async def forever() -> None:
@@ -39,7 +39,7 @@ async def test_a_job_that_dies_is_reported_and_started_again(events: RecordingLi
 async def test_it_waits_before_it_starts_a_job_again(
     events: RecordingListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.background.RESTART_SECONDS", 3600)
+    monkeypatch.setattr("service.resilience.tasks.RESTART_SECONDS", 3600)
     starts, died = 0, asyncio.Event()
 
     async def job() -> None:

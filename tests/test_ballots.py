@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service import voting as voting_module
-from service.ballots import SHOWN_SECONDS, Ballots
 from service.domain import Ballot, VoteStatus, burst_of
 from service.errors import (
     ComparisonExpired,
@@ -19,6 +17,8 @@ from service.errors import (
     VoteNotStored,
 )
 from service.store.sqlite import SqliteStore
+from service.voting import guard as voting_module
+from service.voting.comparison_votes import SHOWN_SECONDS, Ballots
 from telemetry.events import BallotTaken, DependencyFailed
 from tests.fakes import FakeStore
 from tests.store.builders import comparison, shown

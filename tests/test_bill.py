@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import Usage
 from service.simulator import FaultKind, Simulator
 from service.simulator.calls import Call

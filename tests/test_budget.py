@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
-from service import budget as budget_module
-from service.budget import Budget, Reservation, spend_window
 from service.errors import BudgetExhausted, StoreError
+from service.llm import billing as budget_module
+from service.llm.billing import Budget, Reservation, spend_window
 from service.store.base import Spend, SpendWindow, Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from service.catalogue import Model, Price, load_catalogue
+from service.catalogue.models import Model, Price, load_catalogue
 from service.domain import Usage
 from service.errors import ConfigError
-from service.llm.registry import ADAPTERS
+from service.llm.vendors import ADAPTERS
 
 MODEL: dict[str, Any] = {
     "id": "llama",

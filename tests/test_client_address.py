@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.client_address import client_address
-from service.gateway_events import Payload, request_line
+from service.api.client_address import client_address
+from service.aws_lambda.gateway_events import Payload, request_line
 
 PEER = "192.0.2.1"
 FORGED = "6.6.6.6"

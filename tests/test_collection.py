@@ -8,9 +8,9 @@ from itertools import combinations
 import msgspec
 import pytest
 
-from service.aws_services import AwsService, aws_services
-from service.catalogue import packaged
-from service.collection import collection, random_builtin
+from service.catalogue.aws_services import AwsService, aws_services
+from service.catalogue.collection import collection, random_builtin
+from service.catalogue.models import packaged
 from service.domain import COLLECTION_SOURCE
 
 SAYINGS = [saying.text for saying in collection()]

@@ -8,10 +8,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from service import compare as compare_module
-from service import drain as drain_module
-from service.aws_services import aws_services
-from service.compare import COMPARE_SECONDS, Closed, Compare, Opened, Step
+from service.catalogue.aws_services import aws_services
 from service.domain import Ballot, Entry
 from service.errors import (
     BudgetExhausted,
@@ -24,7 +21,10 @@ from service.errors import (
     NothingToCompare,
     StoreError,
 )
-from service.pool import Pool
+from service.resilience import timeouts as drain_module
+from service.sayings.pool import Pool
+from service.voting import comparisons as compare_module
+from service.voting.comparisons import COMPARE_SECONDS, Closed, Compare, Opened, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
 from tests.support import RecordingListener

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service.aws_clients import AwsClients
-from service.catalogue import load_catalogue
+from service.aws.clients import AwsClients
+from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.errors import ConfigError
-from service.llm.registry import ADAPTERS
+from service.llm.vendors import ADAPTERS
 from service.resources import open_resources
 from service.store.address import open_store
 from service.store.sqlite import SqliteStore

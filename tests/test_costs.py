@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from service.api.dispatcher import Dispatcher
+from service.api.http import Request, Response
 from service.config import Settings
-from service.dispatch import Dispatcher
-from service.http import Request, Response
 from service.resources import open_resources
 from telemetry.events import Listeners
 from telemetry.logs import LogListener

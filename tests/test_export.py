@@ -29,10 +29,10 @@ from service.domain import (
     saying_id,
 )
 from service.export import Export, Format, rows, writer
-from service.statistics.answer import StatsAnswer
-from service.statistics.histogram import bucket_of
 from service.statistics.report import report
+from service.statistics.schemas import StatsAnswer
 from service.store.base import Aggregates, CallTally, OutcomeTally, Store, Tally
+from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
 from tests.fakes import the_catalogue
 from tests.support import NAMES, model_saying

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service import voting as voting_module
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.domain import FeedbackType, Saying, Vote, VoteStatus, burst_of, saying_id
 from service.errors import (
     HttpError,
@@ -17,8 +16,9 @@ from service.errors import (
     StoreError,
     VoteNotStored,
 )
-from service.feedback import Feedback, Opinion
 from service.store.sqlite import SqliteStore
+from service.voting import guard as voting_module
+from service.voting.saying_votes import Feedback, Opinion
 from telemetry.events import DependencyFailed, VoteTaken
 from tests.fakes import FakeStore, the_catalogue
 from tests.support import Clock, RecordingListener, model_saying

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from service import filling as filling_module
 from service.errors import StoreError
-from service.filling import PoolFiller
-from service.pool import LOW_WATER, SAYINGS_PER_MODEL, Pool
+from service.sayings import pool_filler as filling_module
+from service.sayings.pool import LOW_WATER, SAYINGS_PER_MODEL, Pool
+from service.sayings.pool_filler import PoolFiller
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed

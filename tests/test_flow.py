@@ -6,9 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from service import flow as flow_module
-from service.collection import collection
-from service.deadline import deadline
+from service.catalogue.collection import collection
 from service.domain import Origin
 from service.errors import (
     BudgetExhausted,
@@ -33,9 +31,11 @@ from service.errors import (
     StorageFull,
     StoreError,
 )
-from service.flow import DATABASE_SECONDS, LIVE_SECONDS, Flow, Served, wanted_origin
-from service.pool import Pool
-from service.serves import ServeCounter
+from service.resilience.timeouts import deadline
+from service.sayings import flow as flow_module
+from service.sayings.flow import DATABASE_SECONDS, LIVE_SECONDS, Flow, Served, wanted_origin
+from service.sayings.pool import Pool
+from service.sayings.serve_counter import ServeCounter
 from telemetry.events import DependencyFailed, SayingServed
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
 from tests.support import Clock, RecordingListener, model_saying

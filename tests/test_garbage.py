@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from service import garbage
+from service import process as garbage
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from service import keys as keys_module
 from service.errors import (
     ConfigError,
     KeyAccessDenied,
@@ -17,17 +16,10 @@ from service.errors import (
     KeyStoreThrottled,
     KeyStoreUnavailable,
 )
-from service.keys import (
-    EARLIEST_REFRESH,
-    FAILURE_MEMORY_SECONDS,
-    LATEST_REFRESH,
-    STALE_SECONDS,
-    EnvironmentKeySource,
-    KeySource,
-    KeyStore,
-    SsmKeySource,
-)
-from service.secret import Secret
+from service.keys import key_store as keys_module
+from service.keys.key_store import EARLIEST_REFRESH, FAILURE_MEMORY_SECONDS, LATEST_REFRESH, STALE_SECONDS, KeyStore
+from service.keys.secret import Secret
+from service.keys.sources import EnvironmentKeySource, KeySource, SsmKeySource
 from telemetry.events import DependencyFailed, Unexpected
 from tests.aws import answering, http_response, put_key, ssm_client
 from tests.support import Clock, RecordingListener

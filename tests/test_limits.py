@@ -5,11 +5,13 @@ from contextlib import suppress
 
 import pytest
 
-from service import limits as limits_module
-from service import load as load_module
+from service.api import rate_limits as limits_module
+from service.api.rate_limits import RateLimiter
 from service.errors import ModelsBusy, RateLimited
-from service.limits import LiveCalls, Rate, RateLimiter
-from service.load import BEATS_IN_A_ROW, BEATS_OF_RELIEF, LATE_SECONDS, LoopLoad
+from service.limits import Rate
+from service.llm.concurrency import LiveCalls
+from service.server import load_shedding as load_module
+from service.server.load_shedding import BEATS_IN_A_ROW, BEATS_OF_RELIEF, LATE_SECONDS, LoopLoad
 from tests.support import Clock
 
 ANN, BEN = "192.0.2.1", "2001:db8::/64"

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from service.domain import Saying
-from service.pool import CATCH_UP_SERVES, LOW_WATER, SAYINGS_PER_MODEL, SERVES_BEFORE_STALE, Pool
+from service.sayings.pool import CATCH_UP_SERVES, LOW_WATER, SAYINGS_PER_MODEL, SERVES_BEFORE_STALE, Pool
 from tests.support import NAMES, Clock, model_saying
 
 MODELS = list(NAMES)

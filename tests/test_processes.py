@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.simulator import Fault, FaultKind, Simulator
 
 pytestmark = pytest.mark.slow
@@ -408,21 +408,21 @@ def _on_a_terminal(machine: Machine, *command: str) -> tuple[int, str]:
 
 class TestSeed:
     async def test_it_can_be_run_as_often_as_one_likes(self, machine: Machine) -> None:
-        runs = [await machine.run("-m", "service.seed") for _ in range(2)]
+        runs = [await machine.run("-m", "service.cli.seed") for _ in range(2)]
 
         assert [code for code, _ in runs] == [0, 0]
         assert runs[0][1].said == runs[1][1].said
         assert _count(machine.directory / "sayings.db") == len(collection())
 
     async def test_without_a_setting_it_fills_the_stores_that_the_other_commands_use(self, machine: Machine) -> None:
-        code, _ = await machine.run("-m", "service.seed", SAYINGS_STORE="")
+        code, _ = await machine.run("-m", "service.cli.seed", SAYINGS_STORE="")
 
         assert code == 0
         assert {_count(path) for path in machine.directory.glob("*.db")} == {len(collection())}
         assert {path.name for path in machine.directory.glob("*.db")} == {"sayings.db", "sayings-simulated.db"}
 
     async def test_a_store_that_is_down_ends_it_with_one_line(self, machine: Machine) -> None:
-        code, child = await machine.run("-m", "service.seed", **DEAD_DYNAMODB)
+        code, child = await machine.run("-m", "service.cli.seed", **DEAD_DYNAMODB)
 
         assert code == 1
         assert [line.partition(":")[0] for line in child.said] == ["The collection could not be loaded into dynamodb"]

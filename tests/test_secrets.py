@@ -21,16 +21,17 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from service.aws_clients import AwsClients
-from service.catalogue import load_catalogue
+from service.aws.clients import AwsClients
+from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.errors import CloudSayingsError, ConfigError, KeyStoreError
-from service.keys import EnvironmentKeySource, FixedKeySource, KeyStore, SsmKeySource
+from service.keys.key_store import KeyStore
+from service.keys.secret import Secret
+from service.keys.sources import EnvironmentKeySource, FixedKeySource, SsmKeySource
+from service.llm.participants import open_vendors
 from service.llm.prompt import build_prompt
-from service.llm.registry import ADAPTERS, Adapters
+from service.llm.vendors import ADAPTERS, Adapters
 from service.process import run
-from service.secret import Secret
-from service.vendors import open_vendors
 from telemetry.events import Unexpected
 from telemetry.logs import LogListener
 from tests.aws import answering, http_response, put_key, ssm_client

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from service import serves as serves_module
 from service.errors import StoreError
-from service.serves import ServeCounter
+from service.sayings import serve_counter as serves_module
+from service.sayings.serve_counter import ServeCounter
 from service.store.base import Tally
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from service.aws_clients import AwsClients
-from service.budget import spend_window
-from service.catalogue import NANOS_PER_DOLLAR
+from service.aws.clients import AwsClients
+from service.catalogue.models import NANOS_PER_DOLLAR
+from service.llm.billing import spend_window
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.address import open_store
 from service.store.base import Store

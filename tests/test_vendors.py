@@ -8,14 +8,14 @@ import aiohttp
 import msgspec
 import pytest
 
-from service.aws_clients import AwsClients
-from service.catalogue import load_catalogue
+from service.aws.clients import AwsClients
+from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.domain import CallKind
 from service.errors import KeyAccessDenied, KeyNotFound, ModelKeyRejected
-from service.llm.registry import ADAPTERS
+from service.llm.participants import SIMULATED_KEY, Vendors, key_names, open_vendors
+from service.llm.vendors import ADAPTERS
 from service.resources import open_resources
-from service.vendors import SIMULATED_KEY, Vendors, key_names, open_vendors
 from tests.aws import REGION, answering, http_response, put_key, ssm_client
 from tests.support import RecordingListener
 

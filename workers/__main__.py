@@ -9,12 +9,11 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from service.background import running
 from service.config import Settings
 from service.errors import StoreError
-from service.process import run, say
+from service.process import run, say, stop_signal
+from service.resilience.tasks import running
 from service.resources import open_resources
-from service.signals import stop_signal
 from telemetry.events import Listener
 from telemetry.logs import LogListener, configure_logging
 from telemetry.setup import open_telemetry

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from service.errors import StoreError
-from service.filling import PoolFiller
 from service.resources import Resources
+from service.sayings.pool_filler import PoolFiller
 from service.store.base import ROUND_LEASE, Lease, Store
 from telemetry.events import DependencyFailed, Listener, RoundFinished
 from workers.round import Round

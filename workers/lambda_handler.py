@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from service.deadline import deadline, within
+from service.aws_lambda.runtime import Context, InvocationFailed, LambdaProcess, in_lambda, start
 from service.errors import StoreError
-from service.lambda_process import Context, InvocationFailed, LambdaProcess, in_lambda, start
+from service.resilience.timeouts import deadline, within
 from telemetry import traces
 from telemetry.events import DependencyFailed
 from workers.fleet import KEEP_SECONDS, LEASE_SECONDS, fleet_rounds

@@ -3,13 +3,11 @@
 import os
 from functools import partial
 
-from service.app import listening
-from service.background import running
 from service.config import Settings
-from service.garbage import freeze_modules
-from service.process import run, say
+from service.process import freeze_modules, run, say, stop_signal
+from service.resilience.tasks import running
 from service.resources import Resources, open_resources
-from service.signals import stop_signal
+from service.server.app import listening
 from telemetry.setup import open_telemetry
 from workers.fleet import fleet_rounds
 

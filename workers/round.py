@@ -5,13 +5,13 @@ import random
 import time
 from collections.abc import Sequence
 
-from service.aws_services import aws_services
-from service.catalogue import Model
-from service.deadline import within
+from service.catalogue.aws_services import aws_services
+from service.catalogue.models import Model
 from service.domain import CallKind, Saying
 from service.errors import DependencyError, ModelBadResponse, StoreError
 from service.llm.gateway import Gateway
-from service.pool import Pool
+from service.resilience.timeouts import within
+from service.sayings.pool import Pool
 from service.store.base import Lease, Store
 from telemetry import traces
 from telemetry.events import Listener, ModelReport, RoundFinished, RoundStarted, Unexpected

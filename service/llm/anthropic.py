@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from service.catalogue import Model
+from service.catalogue.models import Model
 from service.domain import Usage
 from service.errors import (
     ModelBadResponse,
@@ -15,9 +15,9 @@ from service.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
-from service.llm.base import Completion, Finish, LazyClient, Tokens, status_error
+from service.keys.secret import Secret
+from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
-from service.secret import Secret
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

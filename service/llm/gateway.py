@@ -9,21 +9,20 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.budget import Advance, Budget, Reservation
-from service.calls import CallRecorder
-from service.catalogue import Catalogue, Model
+from service.catalogue.models import Catalogue, Model
 from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
 from service.errors import ModelError, ModelKeyRejected, ModelNotAsked, ModelRefused, ModelTimeout, ModelTruncated
-from service.keys import KeyStore
-from service.limits import LiveCalls
-from service.llm.base import Completion, Finish
+from service.keys.key_store import KeyStore
+from service.keys.secret import Secret
+from service.llm.adapter import Completion, Finish
+from service.llm.billing import Advance, Budget, CallRecorder, Reservation
 from service.llm.breaker import Breaker
+from service.llm.concurrency import LiveCalls
 from service.llm.parse import parse
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
-from service.llm.registry import Adapters
-from service.retry_budget import RetryBudget
-from service.secret import Secret
-from service.undertakings import Undertakings
+from service.llm.vendors import Adapters
+from service.resilience.retry_budget import RetryBudget
+from service.resilience.tasks import Undertakings
 from telemetry import traces
 from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
 

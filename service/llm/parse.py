@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.aws_services import aws_services
+from service.catalogue.aws_services import aws_services
 from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, normalise, saying_id
 from service.llm.prompt import Prompt
 

@@ -2,8 +2,8 @@
 
 import math
 
-from service.catalogue import NANOS_PER_DOLLAR
-from service.statistics.answer import Interval, Range
+from service.catalogue.models import NANOS_PER_DOLLAR
+from service.statistics.schemas import Interval, Range
 
 CONFIDENCE = 0.95
 # Below it no approval is named: a Wilson interval of 120 votes is still about nine points to either side.

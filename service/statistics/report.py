@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
-from service.catalogue import NANOS_PER_DOLLAR, Catalogue, Model
+from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model
 from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome, hour_of, model_contributor
-from service.statistics.answer import (
+from service.statistics.intervals import CONFIDENCE, approval, cost_per_net_upvote
+from service.statistics.schemas import (
     CollectionStats,
     Comparisons,
     HourStats,
@@ -22,11 +23,10 @@ from service.statistics.answer import (
     Totals,
     Votes,
 )
-from service.statistics.histogram import RELATIVE_ERROR, bounds, percentile
-from service.statistics.intervals import CONFIDENCE, approval, cost_per_net_upvote
 from service.statistics.strength import pairwise, strengths
 from service.statistics.verdicts import Poll, Standing, standings
 from service.store.base import Aggregates, CallTally, Tally
+from service.store.latency_buckets import RELATIVE_ERROR, bounds, percentile
 
 _HOURS = 24
 _UNKNOWN = Interval(None, None, None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 from service.domain import NONE, TIE, Outcome
-from service.statistics.answer import Interval
+from service.statistics.schemas import Interval
 
 # Below it a model has no strength: from here on the intervals hold what they promise. Votes for NONE do not count, they
 # say nothing of the order.

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.statistics.answer import Verdict
 from service.statistics.intervals import MIN_VOTES, wilson
+from service.statistics.schemas import Verdict
 
 _TOO_MANY_VOTES = 1_000_000
 

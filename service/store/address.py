@@ -4,8 +4,8 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from service.aws_clients import AwsClients
-from service.collection import collection
+from service.aws.clients import AwsClients
+from service.catalogue.collection import collection
 from service.errors import ConfigError, StoreError
 from service.store.base import Store
 from service.store.sqlite import SqliteStore

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from deploy.environments import environment
-from service.http import JSON_HEADERS
+from service.api.http import JSON_HEADERS
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
 from tests.bench.processes import LOAD_CORE, ROOT, Failed, Server, free_port, load, serving

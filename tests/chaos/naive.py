@@ -18,7 +18,7 @@ from anthropic.types import TextBlock
 from openai import AsyncOpenAI
 from openai.types import CompletionUsage
 
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.domain import saying_id
 from tests.fakes import the_catalogue
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.simulator import Simulator
 from tests.bill import Bill
 from tests.chaos.contract import Contract

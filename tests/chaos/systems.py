@@ -18,10 +18,10 @@ import aiohttp
 from aiobotocore.config import AioConfig
 from aiohttp import web
 
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.config import Settings
+from service.llm.participants import SIMULATED_KEY, key_names
 from service.store.dynamodb import create_tables
-from service.vendors import SIMULATED_KEY, key_names
 from tests.aws import REGION
 from tests.chaos.ledger import SHOWN, Books, Stored, pseudonym
 from tests.chaos.plan import FAULT_SHARE, Spell

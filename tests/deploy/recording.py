@@ -14,16 +14,16 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from service.aws_clients import AwsClients
-from service.budget import spend_window
-from service.catalogue import NANOS_PER_DOLLAR
-from service.collection import collection
+from service.api.http import Caller, Request, Router
+from service.aws.clients import AwsClients
+from service.catalogue.collection import collection
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
-from service.http import Caller, Request, Router
+from service.llm.billing import spend_window
+from service.llm.participants import SIMULATED_KEY
 from service.resources import Resources, open_resources
 from service.simulator import Simulator
 from service.store.dynamodb import DynamoStore, create_tables
-from service.vendors import SIMULATED_KEY
 from telemetry.events import Silence
 from tests.deploy.iam import Access
 from tests.deploy.stack import ACCOUNT, REGION, Stack

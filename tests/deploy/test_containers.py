@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from service.page import page_files
+from service.server.static_files import page_files
 from service.simulator import Simulator
 from tests.deploy.image import (
     DOCKERFILE,
@@ -130,11 +130,11 @@ class TestContext:
     )  # fmt: skip
     def test_what_lies_about_does_not_get_in(self, tmp_path: Path, stray: str) -> None:
         shutil.copy(ROOT / ".dockerignore", tmp_path)
-        for name in (stray, "service/app.py"):
+        for name in (stray, "service/server/app.py"):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).touch()
 
-        assert context_files(tmp_path) == {PurePosixPath("service/app.py")}
+        assert context_files(tmp_path) == {PurePosixPath("service/server/app.py")}
 
     def test_everything_in_the_context_is_in_the_image_compiled_and_the_page_built(
         self, image: Image, built_page: Path
@@ -184,7 +184,7 @@ class Container:
 
     async def seed(self) -> str:
         """Tables, and the collection in them; what was said about it."""
-        code, logs, words = await self.run("service.seed", "--create-tables")
+        code, logs, words = await self.run("service.cli.seed", "--create-tables")
         assert code == 0, logs + words
         return words
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
-from service.compare import COMPARE_SECONDS
 from service.config import Settings
-from service.connections import KEEP_ALIVE_SECONDS
+from service.server.connections import KEEP_ALIVE_SECONDS
+from service.voting.comparisons import COMPARE_SECONDS
 from tests.deploy.counts import counted
 from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
 from tests.deploy.iam import Access, Statement, allowed, statements

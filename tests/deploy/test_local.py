@@ -22,10 +22,10 @@ import pytest
 import pytest_asyncio
 
 from deploy.local import REGION, Addresses
-from service.catalogue import load_catalogue
-from service.collection import collection
-from service.llm.registry import ADAPTERS
-from service.page import CONTENT_SECURITY_POLICY
+from service.catalogue.collection import collection
+from service.catalogue.models import load_catalogue
+from service.llm.vendors import ADAPTERS
+from service.server.static_files import CONTENT_SECURITY_POLICY
 from service.simulator import Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

@@ -15,10 +15,10 @@ import pytest
 from deploy import package as packaging
 from deploy.environments import DeploymentFailed
 from deploy.package import ARCHIVE, ON_AWS, Target, package, this_machine
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.config import Settings
+from service.llm.participants import SIMULATED_KEY, key_names
 from service.simulator import Simulator
-from service.vendors import SIMULATED_KEY, key_names
 from tests.aws import put_key, ssm_client
 from tests.deploy.stack import TEMPLATE, Stack
 from tests.lambdas.gateway import Asked, answer
@@ -83,7 +83,7 @@ async def environ(
 
 @pytest.mark.usefixtures("bare_python")
 async def test_the_api_needs_nothing_beyond_its_package(unpacked: Path, environ: dict[str, str]) -> None:
-    async with runtime("service.lambda_handler.handler", root=unpacked, environ=environ) as function:
+    async with runtime("service.aws_lambda.handler.handler", root=unpacked, environ=environ) as function:
         sayings = [answer(await function.invoke(Asked("GET", "/sayings").v1())).json for _ in range(4)]
 
     assert [saying["origin"] for saying in sayings] == ["database"] * 3 + ["live"]

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from service.aws_watch import _NODES
-from service.catalogue import load_catalogue
-from service.llm.registry import ADAPTERS
+from service.aws.instrumentation import _NODES
+from service.catalogue.models import load_catalogue
+from service.llm.vendors import ADAPTERS
 from telemetry.metrics import DIMENSIONS
 from telemetry.xray_udp import ANNOTATIONS
 from tests.deploy.runbook import TEXT, anchors, blocks, links, metrics, sections

@@ -13,10 +13,10 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from service import errors
+from service.api.schemas import ErrorAnswer
 from service.config import Settings
-from service.messages import ErrorAnswer
-from service.page import CONTENT_SECURITY_POLICY
 from service.resources import open_resources
+from service.server.static_files import CONTENT_SECURITY_POLICY
 from service.store.dynamodb import TABLES
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from telemetry.events import Silence

@@ -15,13 +15,13 @@ import openai  # noqa: F401
 import pytest
 from aiobotocore.config import AioConfig
 
-from service.app import listening
-from service.catalogue import packaged
+from service.catalogue.models import packaged
 from service.config import Settings
-from service.flow import DATABASE_REQUESTS
-from service.keys import KeyStore
+from service.keys.key_store import KeyStore
 from service.llm.gateway import Gateway
 from service.resources import open_resources
+from service.sayings.flow import DATABASE_REQUESTS
+from service.server.app import listening
 from service.store.dynamodb import calls, create_tables
 from service.store.sqlite import SqliteStore
 from tests.aws import REGION

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from service.budget import spend_window
+from service.llm.billing import spend_window
 from service.store.dynamodb import DynamoStore
 from tests.aws import REGION
 from tests.faults.proxy import AwsProxy, held, reset

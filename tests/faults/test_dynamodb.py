@@ -8,7 +8,7 @@ import pytest
 
 from service.domain import Saying
 from service.errors import StoreError
-from service.retry_budget import RETRY_SHARE
+from service.resilience.retry_budget import RETRY_SHARE
 from service.store.base import StoredBallot
 from service.store.dynamodb.database import RETRIES_IN_STOCK
 from telemetry.events import AwsCalled, DependencyFailed, Unexpected

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aioboto3
 import pytest
 
-from service.keys import FAILURE_MEMORY_SECONDS
+from service.keys.key_store import FAILURE_MEMORY_SECONDS
 from service.simulator import Simulator
 from telemetry.events import AwsCalled, DependencyFailed, ModelCalled, Unexpected
 from tests.aws import REGION, put_key

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.budget import spend_window
+from service.llm.billing import spend_window
 from service.llm.breaker import COOL_DOWN_SECONDS, FAILURES_TO_OPEN, LONG_COOL_DOWN_SECONDS
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ModelCalled, Unexpected

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from service.simulator import Fault, FaultKind, Simulator
-from service.voting import VOTE_SECONDS
+from service.voting.guard import VOTE_SECONDS
 from tests.faults.conftest import OnlyModels, Serve
 from tests.faults.load import Load
 from tests.faults.places import Place

@@ -29,14 +29,14 @@ class Removal:
     tests: str
 
 
-BUDGET = "service/budget.py"
+BUDGET = "service/llm/billing.py"
 GATEWAY = "service/llm/gateway.py"
 BREAKER = "service/llm/breaker.py"
-VOTING = "service/voting.py"
-BALLOTS = "service/ballots.py"
-FEEDBACK = "service/feedback.py"
-PATIENCE = "service/patience.py"
-LIMITS = "service/limits.py"
+VOTING = "service/voting/guard.py"
+BALLOTS = "service/voting/comparison_votes.py"
+FEEDBACK = "service/voting/saying_votes.py"
+PATIENCE = "service/resilience/timeouts.py"
+LIMITS = "service/api/rate_limits.py"
 FLEET = "workers/fleet.py"
 ROUND = "workers/round.py"
 SQL = "service/store/sqlite/coordination.py"
@@ -408,7 +408,7 @@ VOTES = [
     Removal(
         Kind.IDEMPOTENCY,
         "work that was taken on is not cancelled",
-        "service/undertakings.py",
+        "service/resilience/tasks.py",
         "asyncio.shield(task)",
         "task",
         "tests/test_feedback.py tests/test_ballots.py -k voter_has_gone",
@@ -416,7 +416,7 @@ VOTES = [
     Removal(
         Kind.IDEMPOTENCY,
         "work that was taken on is waited for in the end",
-        "service/undertakings.py",
+        "service/resilience/tasks.py",
         "        await asyncio.gather(*self._under_way, return_exceptions=True)\n",
         "        pass\n",
         "tests/test_feedback.py tests/llm/test_gateway.py -k 'has_gone'",
@@ -552,7 +552,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "rates are asked for, request by request",
-        "service/dispatch.py",
+        "service/api/dispatcher.py",
         "            limiter.admit(request.caller.address)\n",
         "            pass\n",
         "tests/http/test_floods.py -k asks_too_often",
@@ -568,7 +568,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "a connection too many is told so",
-        "service/connections.py",
+        "service/server/connections.py",
         "        if len(connections) <= self._most:\n            return Room.ENOUGH\n",
         "        return Room.ENOUGH\n",
         "tests/http/test_floods.py -k third_is_told_so",
@@ -576,7 +576,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "a loop that is late answers for its health alone",
-        "service/app.py",
+        "service/server/app.py",
         "return self._load.is_late or self._connection.is_spare",
         "return self._connection.is_spare",
         "tests/http/test_floods.py -k loop_that_is_late",
@@ -584,7 +584,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "nobody chooses the address they are counted by",
-        "service/client_address.py",
+        "service/api/client_address.py",
         "[-(trusted_proxies + 1) :]",
         "",
         "tests/test_client_address.py",
@@ -592,7 +592,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "a body has a mebibyte at most",
-        "service/http.py",
+        "service/api/http.py",
         "    if len(request.body) > MAX_BODY_BYTES:\n        raise BodyTooLarge\n",
         "",
         "tests/security/test_requests.py -k 'whatever_brought_it'",
@@ -600,7 +600,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "an address has eight kibibytes at most",
-        "service/dispatch.py",
+        "service/api/dispatcher.py",
         "        if target_bytes > MAX_TARGET_BYTES:\n",
         "        if False:\n",
         "tests/security/test_requests.py -k 'whatever_brought_it'",
@@ -608,7 +608,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "what a form can send is no vote",
-        "service/http.py",
+        "service/api/http.py",
         '    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")) or',
         "    if",
         "tests/security/test_cross_site.py",
@@ -616,7 +616,7 @@ BOUNDS = [
     Removal(
         Kind.LIMIT,
         "only exact origins may read",
-        "service/dispatch.py",
+        "service/api/dispatcher.py",
         "        if origin in self._allowed_origins:\n",
         "        if origin:\n",
         "tests/security/test_cross_site.py",
@@ -772,7 +772,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "the end of the whole request",
-        "service/deadline.py",
+        "service/resilience/timeouts.py",
         "return seconds if end is None else max(0.0, min(seconds, end - time.monotonic()))",
         "return seconds",
         "tests/lambdas/test_process.py tests/test_flow.py tests/test_compare.py -k 'deadline or time'",
@@ -780,7 +780,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "the body of a request",
-        "service/app.py",
+        "service/server/app.py",
         "asyncio.timeout(BODY_SECONDS)",
         ALL_THE_TIME,
         "tests/http/test_limits.py -k 'drips_in'",
@@ -788,7 +788,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "the head of a request",
-        "service/connections.py",
+        "service/server/connections.py",
         "call_later(HEAD_SECONDS, self._refuse_slow_head)",
         "call_later(3600, self._refuse_slow_head)",
         "tests/http/test_limits.py -k 'do_not_end and line'",
@@ -796,7 +796,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "a client that reads nothing",
-        "service/connections.py",
+        "service/server/connections.py",
         "call_later(UNREAD_SECONDS, abort)",
         "call_later(36_000, abort)",
         "tests/http/test_floods.py -k does_not_read",
@@ -804,7 +804,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "a key",
-        "service/keys.py",
+        "service/keys/key_store.py",
         "asyncio.timeout(FETCH_TIMEOUT_SECONDS)",
         ALL_THE_TIME,
         "tests/test_keys.py -k ssm_that_hangs",
@@ -812,7 +812,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "a saying from the database",
-        "service/flow.py",
+        "service/sayings/flow.py",
         "asyncio.timeout(within(DATABASE_SECONDS))",
         ALL_THE_TIME,
         "tests/test_flow.py -k hanging_database",
@@ -820,7 +820,7 @@ TIMEOUTS = [
     Removal(
         Kind.TIMEOUT,
         "a look at a dependency",
-        "service/endpoints.py",
+        "service/api/endpoints.py",
         "asyncio.timeout(within(READY_SECONDS))",
         ALL_THE_TIME,
         "tests/http/test_limits.py -k 'store_that_hangs_is_not_ready'",

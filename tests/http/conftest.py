@@ -9,10 +9,10 @@ import aiohttp
 import msgspec
 import pytest
 
-from service.app import listening
 from service.config import Settings
 from service.domain import Saying
 from service.resources import Resources, open_resources
+from service.server.app import listening
 from tests.http.wire import Answer, converse
 from tests.support import RecordingListener, model_saying
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import schemathesis
 
+from service.api.schemas import SAYING_ID_PATTERN
 from service.domain import COLLECTION_SOURCE, saying_id
-from service.messages import SAYING_ID_PATTERN
 
 
 @schemathesis.hook

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.http import MAX_BODY_BYTES
+from service.api.http import MAX_BODY_BYTES
 from telemetry.events import RequestServed, SpendMeasured, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import Answer, request

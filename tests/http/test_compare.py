@@ -14,17 +14,17 @@ import openai  # noqa: F401
 import pytest
 from multidict import CIMultiDict
 
-from service import app as app_module
-from service import ballots as ballots_module
-from service import compare as compare_module
-from service.app import listening
-from service.budget import spend_window
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import burst_of
 from service.errors import StoreError
+from service.llm.billing import spend_window
+from service.server import app as app_module
+from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import StoredBallot
 from service.store.sqlite import SqliteStore
+from service.voting import comparison_votes as ballots_module
+from service.voting import comparisons as compare_module
 from telemetry.events import BallotTaken, ComparisonFinished, Event, ModelCalled, RequestServed, Unexpected
 from tests.http.conftest import Server
 from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request

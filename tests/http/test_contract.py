@@ -7,9 +7,9 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
-from service import flow as flow_module
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.domain import saying_id
+from service.sayings import flow as flow_module
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ModelCalled, RequestServed
 from tests.http.conftest import SIMULATED, Server

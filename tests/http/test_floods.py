@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service import connections
-from service import load as load_module
-from service.flow import Flow
-from service.load import LATE_SECONDS
+from service.sayings.flow import Flow
+from service.server import connections
+from service.server import load_shedding as load_module
+from service.server.load_shedding import LATE_SECONDS
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ComparisonFinished, RequestServed
 from tests.http.conftest import Server

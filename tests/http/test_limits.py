@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from service import app as app_module
-from service import connections
-from service import voting as voting_module
-from service.app import listening
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import Vote, VoteResult
-from service.page import Page
+from service.server import app as app_module
+from service.server import connections
+from service.server.app import listening
+from service.server.static_files import Page
 from service.store.sqlite import SqliteStore
+from service.voting import guard as voting_module
 from telemetry.events import RequestServed, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import PATIENCE_SECONDS, connected, read_answer, request
@@ -258,7 +258,7 @@ async def test_without_a_store_readiness_says_so_and_life_goes_on(without_store:
 
 
 async def test_a_store_that_hangs_is_not_ready_either(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.endpoints.READY_SECONDS", 0.01)
+    monkeypatch.setattr("service.api.endpoints.READY_SECONDS", 0.01)
     monkeypatch.setitem(server.resources.endpoints._checks, "store", asyncio.Event().wait)
 
     ready = await server.ask("GET", "/health/ready")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from service.api.schemas import FeedbackRequest
 from service.errors import HttpError
-from service.messages import FeedbackRequest
 from tests.http.conftest import SIMULATED, Server
 from tests.http.test_compare import events_in
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.http import Request
-from service.page import Page, page_files
+from service.api.http import Request
+from service.server.static_files import Page, page_files
 from tests.http.conftest import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built_page")]
@@ -110,7 +110,7 @@ async def test_only_the_page_is_served_from_its_folder(server: Server) -> None:
     statuses = [
         (await server.ask("GET", path)).status
         for path in (
-            "/web/dist/index.html", "/dist/index.html", "/src/main.tsx", "/service/app.py", "/.gitignore",
+            "/web/dist/index.html", "/dist/index.html", "/src/main.tsx", "/service/server/app.py", "/.gitignore",
             "/package.json", "/assets/", "/assets/..%2findex.html", "/index.html/",
         )
     ]  # fmt: skip

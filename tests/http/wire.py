@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from multidict import CIMultiDict
 
-from service.messages import ErrorAnswer
+from service.api.schemas import ErrorAnswer
 
 PATIENCE_SECONDS = 20.0
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from service.collection import collection
+from service.aws_lambda.handler import Api
+from service.aws_lambda.runtime import LambdaProcess
+from service.catalogue.collection import collection
 from service.config import Settings
-from service.lambda_handler import Api
-from service.lambda_process import LambdaProcess
 from telemetry.events import Listener
 from telemetry.lambda_setup import LambdaTelemetry
 from tests.lambdas.tables import tables_with

@@ -1,6 +1,6 @@
 """Lambda's Runtime API, small and local: AWS's own runtime client, `awslambdaric`, runs a function by it.
 
-async with runtime("service.lambda_handler.handler", root=folder, environ={…}) as function:
+async with runtime("service.aws_lambda.handler.handler", root=folder, environ={…}) as function:
     answer = await function.invoke(event)
 
 `alone=True` is for a packaged function: of this Python's packages it sees the runtime client and no other.

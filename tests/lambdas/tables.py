@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service import aws_clients
-from service.aws_clients import AwsClients
+from service.aws import clients as aws_clients
+from service.aws.clients import AwsClients
 from service.domain import Saying
 from service.store.dynamodb import DynamoStore, create_tables
 from tests.aws import REGION

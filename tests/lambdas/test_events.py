@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.http import MAX_TARGET_BYTES
-from service.lambda_handler import Api
+from service.api.http import MAX_TARGET_BYTES
+from service.aws_lambda.handler import Api
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer

@@ -14,13 +14,19 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
-from service import aws_clients, budget, compare, flow, lambda_handler, lambda_process, voting
+from service.aws import clients as aws_clients
+from service.aws_lambda import handler as lambda_handler
+from service.aws_lambda import runtime as lambda_process
+from service.aws_lambda.handler import Api
+from service.aws_lambda.runtime import InvocationFailed, LambdaProcess
 from service.errors import ConfigError
-from service.keys import KeyStore
-from service.lambda_handler import Api
-from service.lambda_process import InvocationFailed, LambdaProcess
+from service.keys.key_store import KeyStore
+from service.llm import billing as budget
 from service.llm.gateway import Gateway
+from service.sayings import flow
 from service.simulator import Fault, FaultKind, Simulator
+from service.voting import comparisons as compare
+from service.voting import guard as voting
 from telemetry.events import Unexpected
 from tests.aws import REGION
 from tests.lambdas.conftest import Start

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from service.llm.participants import SIMULATED_KEY
 from service.simulator import Simulator
-from service.vendors import SIMULATED_KEY
 from tests.aws import put_key, ssm_client
 from tests.http.wire import Answer
 from tests.lambdas.gateway import Asked, answer
@@ -16,7 +16,7 @@ from tests.lambdas.runtime_api import ROOT, FunctionFailed, runtime
 
 pytestmark = pytest.mark.slow
 
-API = "service.lambda_handler.handler"
+API = "service.aws_lambda.handler.handler"
 WORKER = "workers.lambda_handler.handler"
 SAYINGS = Asked("GET", "/sayings")
 
@@ -141,8 +141,8 @@ HTTP_CLIENT |= {"yarl", "certifi", "brotli", "_brotli", "zstandard", "backports"
 OTHERS = {"cachetools", "msgspec", "wrapt", "six", "typing_extensions", "cython_runtime", "service", "telemetry"}
 # What it must not, the dearest of them by name.
 NEVER = {
-    "anthropic", "openai", "httpx2", "httpx", "pydantic", "rich", "moto", "workers", "service.app", "service.simulator",
-    "service.page", "service.process", "aiohttp.web",
+    "anthropic", "openai", "httpx2", "httpx", "pydantic", "rich", "moto", "workers", "service.server.app",
+    "service.simulator", "service.server.static_files", "service.process", "aiohttp.web",
 }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def modules_after_one_answer(environ: dict[str, Any], event: dict[str, Any]) -> 
     """Every module that a process has loaded when it has answered one event."""
     program = (
         "import json, sys\n"
-        "from service.lambda_handler import handler\n"
+        "from service.aws_lambda.handler import handler\n"
         "class Context:\n"
         "    def get_remaining_time_in_millis(self):\n"
         "        return 29_000\n"

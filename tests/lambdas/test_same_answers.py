@@ -14,14 +14,14 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
-from service import compare
-from service.app import listening
+from service.api.http import MAX_BODY_BYTES, MAX_TARGET_BYTES
+from service.aws_lambda.handler import Api
+from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
-from service.http import MAX_BODY_BYTES, MAX_TARGET_BYTES
-from service.lambda_handler import Api
-from service.lambda_process import LambdaProcess
 from service.resources import Resources, open_resources
+from service.server.app import listening
 from service.simulator import Simulator
+from service.voting import comparisons as compare
 from tests.http import test_bad_input as bad_input
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer, converse

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.vendors import SIMULATED_KEY
+from service.llm.participants import SIMULATED_KEY
 from tests.aws import put_key, ssm_client
 from tests.lambdas.gateway import Asked
 from tests.lambdas.runtime_api import Function, runtime
@@ -43,7 +43,7 @@ def metrics(function: Function) -> list[str]:
 async def test_the_first_answer_has_its_metrics_and_a_later_one_its_trace_under_lambdas_segment(
     environ: dict[str, str], daemon: Daemon
 ) -> None:
-    async with runtime("service.lambda_handler.handler", environ=environ) as function:
+    async with runtime("service.aws_lambda.handler.handler", environ=environ) as function:
         await function.invoke(SAYINGS.v2())
         metrics_of_one, spans_of_one = metrics(function), daemon.spans()
         await function.invoke({"warmup": True})

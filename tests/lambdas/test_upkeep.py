@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from service import lambda_handler, upkeep
+from service.aws_lambda import handler as lambda_handler
+from service.aws_lambda import maintenance as upkeep
+from service.aws_lambda.handler import Api
+from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
-from service.filling import PoolFiller
-from service.lambda_handler import Api
-from service.lambda_process import LambdaProcess
-from service.round_trigger import TRIGGER_SECONDS
+from service.sayings.pool_filler import PoolFiller
+from service.sayings.round_trigger import TRIGGER_SECONDS
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws import REGION, answering, http_response

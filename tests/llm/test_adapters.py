@@ -18,7 +18,7 @@ import msgspec
 import openai
 import pytest
 
-from service.catalogue import Model
+from service.catalogue.models import Model
 from service.domain import Usage
 from service.errors import (
     ModelBadResponse,
@@ -32,12 +32,12 @@ from service.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
+from service.keys.secret import Secret
 from service.llm import anthropic as anthropic_adapter
 from service.llm import openai as openai_adapter
-from service.llm.base import Finish, ModelAdapter, retry_after_seconds
+from service.llm.adapter import Finish, ModelAdapter, retry_after_seconds
 from service.llm.prompt import OUTPUT_SCHEMA, build_prompt
-from service.llm.registry import ADAPTERS, Adapters
-from service.secret import Secret
+from service.llm.vendors import ADAPTERS, Adapters
 from service.simulator import Fault, FaultKind, Simulator
 from tests.llm.vendor import CATALOGUE, MODELS, Vendor
 

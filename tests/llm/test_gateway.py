@@ -8,11 +8,8 @@ from typing import cast
 import msgspec
 import pytest
 
-from service import calls as calls_module
-from service.aws_services import aws_services
-from service.budget import Budget, spend_window
-from service.calls import CallRecorder
-from service.catalogue import Catalogue, Model
+from service.catalogue.aws_services import aws_services
+from service.catalogue.models import Catalogue, Model
 from service.domain import Call, CallKind, saying_id
 from service.errors import (
     BudgetExhausted,
@@ -32,14 +29,17 @@ from service.errors import (
     ModelUnreachable,
     StoreError,
 )
-from service.keys import FixedKeySource, KeySource, KeyStore
-from service.limits import LiveCalls
+from service.keys.key_store import KeyStore
+from service.keys.secret import Secret
+from service.keys.sources import FixedKeySource, KeySource
+from service.llm import billing as calls_module
+from service.llm.billing import Budget, CallRecorder, spend_window
 from service.llm.breaker import FAILURES_TO_OPEN
+from service.llm.concurrency import LiveCalls
 from service.llm.gateway import RETRIES_IN_STOCK, Gateway, Written
 from service.llm.prompt import PROMPT_VERSION
-from service.llm.registry import Adapters
-from service.retry_budget import RETRY_SHARE
-from service.secret import Secret
+from service.llm.vendors import Adapters
+from service.resilience.retry_budget import RETRY_SHARE
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend, Store
 from service.store.sqlite import SqliteStore

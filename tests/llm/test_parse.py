@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from service.aws_services import aws_services
-from service.collection import collection
+from service.catalogue.aws_services import aws_services
+from service.catalogue.collection import collection
 from service.domain import saying_id
 from service.llm.parse import clean, parse
 from service.llm.prompt import build_prompt

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from service.catalogue import Catalogue, load_catalogue
-from service.llm.registry import ADAPTERS
+from service.catalogue.models import Catalogue, load_catalogue
+from service.llm.vendors import ADAPTERS
 
 CATALOGUE: Catalogue = load_catalogue(ADAPTERS)
 # One model of each vendor, where the vendor is what matters.

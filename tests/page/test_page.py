@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.describe import document
+from service.cli.openapi import document
 from tests.npm import WEB, npm
 
 pytestmark = pytest.mark.slow

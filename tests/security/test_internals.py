@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.dispatch import Dispatcher
+from service.api.dispatcher import Dispatcher
+from service.api.http import Request, Response, Route
+from service.api.schemas import ErrorAnswer
 from service.errors import HttpError, MethodNotAllowed, StoreError
-from service.http import Request, Response, Route
-from service.messages import ErrorAnswer
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from tests.http.conftest import SIMULATED, Server

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from service.dispatch import Dispatcher
+from service.api.dispatcher import Dispatcher
+from service.api.http import MAX_BODY_BYTES, MAX_TARGET_BYTES, Request, Response, Route, decode_body
+from service.api.schemas import CompareRequest
 from service.errors import BodyTooLarge
-from service.http import MAX_BODY_BYTES, MAX_TARGET_BYTES, Request, Response, Route, decode_body
-from service.messages import CompareRequest
-from service.page import PAGE_FOLDER
+from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
 from tests.http.conftest import Server
 from tests.http.wire import request

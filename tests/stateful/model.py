@@ -18,7 +18,6 @@ from service.domain import (
     VoteStatus,
     hour_of,
 )
-from service.statistics.histogram import bucket_of
 from service.store.base import (
     Aggregates,
     CallTally,
@@ -27,6 +26,7 @@ from service.store.base import (
     StoredVote,
     Tally,
 )
+from service.store.latency_buckets import bucket_of
 from tests.store.counting import without
 
 K = TypeVar("K")

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from service.app import listening
 from service.config import Settings
 from service.domain import Ballot, FeedbackType, Saying, Vote, VoteResult, burst_of
 from service.resources import Resources, open_resources
+from service.server.app import listening
 from service.simulator import Simulator
 from telemetry.events import RequestServed, Unexpected
 from tests.http.wire import Answer

@@ -16,7 +16,7 @@ from statistics import NormalDist
 from rich.console import Console
 from rich.table import Table
 
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import (
     NONE,
     SLOTS,
@@ -35,8 +35,8 @@ from service.domain import (
     model_source,
     saying_id,
 )
-from service.statistics.answer import Interval, Latency, ModelStats, StatsAnswer
 from service.statistics.report import first_hour, report
+from service.statistics.schemas import Interval, Latency, ModelStats, StatsAnswer
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from tests.fakes import the_catalogue

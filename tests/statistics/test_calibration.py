@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from service.domain import TIE, Outcome
-from service.statistics.answer import Interval, Range
 from service.statistics.intervals import cost_per_net_upvote, wilson
+from service.statistics.schemas import Interval, Range
 from service.statistics.strength import MIN_DECIDED, pairwise, strengths
 from tests.statistics.truths import Shares, choices_with_failed_slots, true_strengths, whole_choices
 

@@ -7,10 +7,10 @@ from typing import cast
 import msgspec
 import pytest
 
-from service.deadline import deadline
 from service.errors import StatisticsUnavailable, StorageFull, StoreError
-from service.statistics.answer import StatsAnswer
-from service.statistics.current import CACHE_SECONDS, RETRY_SECONDS, STALE_SECONDS, Statistics
+from service.resilience.timeouts import deadline
+from service.statistics.cached import CACHE_SECONDS, RETRY_SECONDS, STALE_SECONDS, Statistics
+from service.statistics.schemas import StatsAnswer
 from service.store.base import Aggregates, Store, Tally
 from telemetry.events import DependencyFailed
 from tests.fakes import the_catalogue

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import pytest
 from scipy.stats import chisquare  # type: ignore[import-untyped]
 
-from service.catalogue import Model
-from service.flow import Flow
-from service.pool import Pool
-from service.serves import ServeCounter
+from service.catalogue.models import Model
+from service.sayings.flow import Flow
+from service.sayings.pool import Pool
+from service.sayings.serve_counter import ServeCounter
 from telemetry.events import SILENCE
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
 from tests.support import NAMES, Clock, model_saying

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.statistics.histogram import RELATIVE_ERROR, bounds, bucket_of, percentile
+from service.store.latency_buckets import RELATIVE_ERROR, bounds, bucket_of, percentile
 
 DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {
     "log-normal": lambda chance: chance.lognormvariate(7, 0.5),

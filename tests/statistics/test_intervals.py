@@ -3,8 +3,8 @@
 import pytest
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
-from service.statistics.answer import Interval, Range
 from service.statistics.intervals import CONFIDENCE, MIN_VOTES, approval, cost_per_net_upvote, wilson
+from service.statistics.schemas import Interval, Range
 
 
 @pytest.mark.parametrize(("upvotes", "votes"), [(0, 1), (1, 1), (0, 50), (50, 50), (7, 120), (600, 1_000), (1, 10**6)])

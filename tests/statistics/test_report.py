@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.catalogue import Model
+from service.catalogue.models import Model
 from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome
-from service.statistics.answer import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, Votes
-from service.statistics.histogram import bounds, bucket_of
 from service.statistics.intervals import MIN_VOTES, approval
 from service.statistics.report import first_hour, report
+from service.statistics.schemas import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, Votes
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
+from service.store.latency_buckets import bounds, bucket_of
 from tests.fakes import the_catalogue
 
 HAIKU, SONNET, GPT, MINI = "claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.store.sqlite import SqliteStore
 from tests.statistics.simulated_day import BURST_LIMIT, TRUTHS, figures, percentiles, played
 

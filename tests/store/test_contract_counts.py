@@ -10,8 +10,8 @@ from typing import TypeVar
 import pytest
 
 from service.domain import CallShape, FeedbackType, Saying, Vote, hour_of
-from service.statistics.histogram import bucket_of
 from service.store.base import Aggregates, CallTally, Store, StoredSaying, StoredVote, Tally
+from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
 from tests.store.builders import (
     CAST_AT,

@@ -9,8 +9,8 @@ import pytest
 
 from service.domain import CallShape, FeedbackType, VoteResult, VoteStatus
 from service.errors import ConfigError
-from service.statistics.histogram import bucket_of
 from service.store.base import ROUND_LEASE, CallTally, Lease, Spend, SpendWindow, Tally
+from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
 from tests.store.counting import totals, without
 

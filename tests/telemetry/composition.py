@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from service.app import listening
-from service.background import running
 from service.config import Settings
+from service.resilience.tasks import running
 from service.resources import Resources, open_resources
+from service.server.app import listening
 from telemetry import otlp
 from telemetry.setup import open_telemetry
 from tests.http.wire import Answer

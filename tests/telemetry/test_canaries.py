@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service import aws_clients, keys
-from service.aws_clients import AwsClients
+from service.aws import clients as aws_clients
+from service.aws.clients import AwsClients
 from service.export import Export, rows
+from service.keys import key_store as keys
+from service.llm.participants import SIMULATED_KEY
 from service.simulator import Fault, FaultKind, Simulator
-from service.vendors import SIMULATED_KEY
 from tests.aws import REGION, put_key
 from tests.logging_capture import Log, captured_log, everything_logged
 from tests.telemetry.composition import SAMPLED, Composition, Service

@@ -11,15 +11,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from service.app import listening
-from service.aws_clients import AwsClients
+from service.aws.clients import AwsClients
 from service.config import Settings
 from service.domain import Saying
 from service.errors import KeyAccessDenied, StoreError
-from service.keys import KeyStore
+from service.keys.key_store import KeyStore
+from service.keys.secret import Secret
 from service.resources import Resources, open_resources
-from service.round_trigger import RoundTrigger
-from service.secret import Secret
+from service.sayings.round_trigger import RoundTrigger
+from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.lambda_setup import LambdaTelemetry
 from telemetry.logs import LogListener

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, MetricsData
 
+from service.api.dispatcher import Dispatcher
+from service.api.http import Request, Response
 from service.config import Settings
-from service.dispatch import Dispatcher
-from service.http import Request, Response
 from service.resources import Resources, open_resources
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 from multidict import CIMultiDict
 
-from service.gateway_events import Payload, request_line
+from service.aws_lambda.gateway_events import Payload, request_line
 from telemetry import traces
 from telemetry.events import (
     ComparisonFinished,

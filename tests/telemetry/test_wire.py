@@ -6,14 +6,17 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service import aws_clients, budget, flow, keys
-from service.aws_clients import AwsClients
-from service.collection import collection
+from service.aws import clients as aws_clients
+from service.aws.clients import AwsClients
+from service.catalogue.collection import collection
 from service.errors import StoreError
+from service.keys import key_store as keys
+from service.llm import billing as budget
+from service.llm.participants import SIMULATED_KEY
+from service.sayings import flow
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
-from service.vendors import SIMULATED_KEY
 from tests.aws import REGION, answering, http_response, put_key
 from tests.logging_capture import captured_log
 from tests.telemetry.composition import SAMPLED, TRACE_ID, UNSAMPLED, Composition

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service.llm.registry import Adapters
+from service.llm.vendors import Adapters
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from tests.support import RecordingListener

@@ -4,18 +4,18 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.budget import Budget
-from service.calls import CallRecorder
-from service.catalogue import NANOS_PER_DOLLAR, Catalogue, load_catalogue
+from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, load_catalogue
 from service.config import Settings
-from service.filling import PoolFiller
-from service.keys import FixedKeySource, KeySource, KeyStore
-from service.limits import LiveCalls
+from service.keys.key_store import KeyStore
+from service.keys.sources import FixedKeySource, KeySource
+from service.llm.billing import Budget, CallRecorder
+from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
-from service.llm.registry import ADAPTERS, Adapters
-from service.pool import Pool
+from service.llm.participants import key_names
+from service.llm.vendors import ADAPTERS, Adapters
+from service.sayings.pool import Pool
+from service.sayings.pool_filler import PoolFiller
 from service.store.base import Lease, Spend, Store
-from service.vendors import key_names
 from telemetry.events import Listener, ModelReport, RoundFinished
 from workers.round import Round
 

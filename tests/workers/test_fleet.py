@@ -9,8 +9,8 @@ from pathlib import Path
 import aioboto3
 import pytest
 
-from service import filling
 from service.errors import StoreError
+from service.sayings import pool_filler as filling
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables

@@ -6,12 +6,12 @@ import logging
 import msgspec
 import pytest
 
-from service.catalogue import Catalogue, Model
+from service.catalogue.models import Catalogue, Model
 from service.domain import Saying
 from service.errors import KeyAccessDenied, StoreError
-from service.llm.base import ModelAdapter
-from service.llm.registry import Adapters
-from service.secret import Secret
+from service.keys.secret import Secret
+from service.llm.adapter import ModelAdapter
+from service.llm.vendors import Adapters
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend
 from service.store.sqlite import SqliteStore

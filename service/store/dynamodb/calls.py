@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from service.errors import StoreError
-from service.retry_budget import RetryBudget
+from service.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from service.domain import Call
-from service.statistics.histogram import bucket_of
 from service.store.base import Aggregates
 from service.store.dynamodb.calls import ConditionFailed
 from service.store.dynamodb.database import Database
@@ -23,6 +22,7 @@ from service.store.dynamodb.lines import (
 )
 from service.store.dynamodb.tables import TALLY_SHARDS
 from service.store.dynamodb.writes import put_new_call
+from service.store.latency_buckets import bucket_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TableDescriptionTypeDef

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from service.retry_budget import RetryBudget
+from service.resilience.retry_budget import RetryBudget
 from service.store.damage import Damage
 from service.store.dynamodb.calls import ConditionFailed, Refused, send
 from service.store.dynamodb.tables import CALLS, COMPARISONS, FEEDBACK, SAYINGS, STATE

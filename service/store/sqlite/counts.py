@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from service.domain import Call, CallShape, Outcome
-from service.statistics.histogram import bucket_of
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
+from service.store.latency_buckets import bucket_of
 from service.store.sqlite.database import Database
 from service.store.sqlite.rows import CALL_COLUMNS, call_row, from_json, places, to_call
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from deploy.cold_start import EAGER, EVENT, HANDLERS, PREFIX, REGION, aws, first_answer
-from service.aws_clients import AwsClients
+from service.aws.clients import AwsClients
 from service.store.dynamodb import DynamoStore
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.servers import SAMPLE, SAYINGS_PER_MODEL
@@ -72,7 +72,7 @@ def _start(handler: str, environ: Mapping[str, str]) -> Callable[[], Awaitable[f
 async def _warm(environ: Mapping[str, str], rounds: int) -> Measurement:
     await _fill(environ)
     async with AsyncExitStack() as stack:
-        ours = await stack.enter_async_context(_environment("service.lambda_handler.handler", environ))
+        ours = await stack.enter_async_context(_environment("service.aws_lambda.handler.handler", environ))
         nothing = await stack.enter_async_context(_environment("nothing.handler", environ))
         seconds = await alternating({"ours": lambda: _invoked(ours), EMPTY: lambda: _invoked(nothing)}, rounds)
     return Measurement(
@@ -107,7 +107,7 @@ async def _invoked(function: Function) -> float:
 async def _fill(environ: Mapping[str, str]) -> None:
     """What a pool is filled from."""
     async with AsyncExitStack() as stack:
-        with patch.dict(os.environ, environ), patch("service.aws_clients.READ_SECONDS", 30.0):
+        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
             store = DynamoStore(await AwsClients(REGION, stack).dynamodb(), PREFIX)
         for model in NAMES:
             texts = [f"{SAMPLE[60:170]} {model} {number}" for number in range(SAYINGS_PER_MODEL)]

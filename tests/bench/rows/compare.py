@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import aiohttp
 
-from service.catalogue import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR
 from service.simulator import Simulator
 from tests.bench.measurement import Bar, Measurement, Size, Tell
 from tests.bench.processes import CORES, free_port

@@ -11,8 +11,9 @@ from unittest.mock import patch
 from aiohttp import web
 
 from deploy.environments import environment
-from service.aws_clients import AwsClients
-from service.keys import KeyStore, SsmKeySource
+from service.aws.clients import AwsClients
+from service.keys.key_store import KeyStore
+from service.keys.sources import SsmKeySource
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.processes import run

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.aws_services import aws_services
+from service.catalogue.aws_services import aws_services
 from service.config import Settings
 from service.domain import CallKind
 from service.resources import Resources, open_resources

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.statistics.current import Statistics
+from service.statistics.cached import Statistics
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import aioboto3
 from moto.server import ThreadedMotoServer
 
-from service.collection import collection
+from service.catalogue.collection import collection
 from service.domain import FeedbackType, Vote
 from service.store.base import Store
 from service.store.dynamodb import DynamoStore, create_tables

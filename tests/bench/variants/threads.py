@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import anthropic
 import openai
 
-from service.aws_services import aws_services
-from service.catalogue import Model
+from service.catalogue.aws_services import aws_services
+from service.catalogue.models import Model
 from service.domain import Saying
 from service.llm.parse import parse
+from service.llm.participants import SIMULATED_KEY
 from service.llm.prompt import Prompt, build_prompt
-from service.vendors import SIMULATED_KEY
 from workers.round import SERVICES_PER_MODEL
 
 KEY_SECONDS = 300.0

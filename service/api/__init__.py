@@ -1,0 +1,1 @@
+"""The HTTP contract, free of any framework: a request becomes a use case, and its result a response."""

@@ -1,0 +1,173 @@
+"""The way of every request, whatever brought it: route, id, answer, documented error, CORS."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+
+from service.api.http import (
+    MAX_TARGET_BYTES,
+    SECURITY_HEADERS,
+    Request,
+    Response,
+    Route,
+    Router,
+    elapsed_ms,
+    json_response,
+    server_sent_event,
+)
+from service.api.rate_limits import RateLimiter
+from service.api.schemas import ErrorAnswer, ErrorBody
+from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, Overloaded, RouteNotFound
+from service.limits import Limit, Rate
+from telemetry import traces
+from telemetry.events import Listener, RequestServed, Unexpected
+
+# Methods are anybody's text; this is OpenTelemetry's word for all others.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
+OTHER_METHOD = "_OTHER"
+
+# What is told, and nobody is answered, when the client went away or the process was stopped; the status is nginx's.
+BROKEN_OFF = 499
+BROKEN_OFF_CODE = "broken_off"
+
+ReadBody = Callable[[], Awaitable[bytes]]
+
+
+class Dispatcher:
+    """Finds the endpoint of a request and sees to it that every answer is a documented one."""
+
+    def __init__(
+        self,
+        routes: tuple[Route, ...],
+        listener: Listener,
+        *,
+        allowed_origins: frozenset[str],
+        rates: Mapping[Limit, Rate] = MappingProxyType({}),
+    ) -> None:
+        self._router = Router(routes)
+        self._listener = listener
+        self._allowed_origins = allowed_origins
+        self._paths = {route.operation: route.path for route in routes}
+        limiters = {limit: RateLimiter(rate) for limit, rate in rates.items()}
+        self._limiters = {route.operation: limiters[route.limit] for route in routes if route.limit in limiters}
+
+    async def dispatch(self, request: Request, target_bytes: int, read_body: ReadBody) -> Response:
+        """The answer to a request that has begun. The body is read only where it is wanted. Never raises."""
+        operation = "none"
+        try:
+            if request.method == "OPTIONS" and (preflight := self._preflight(request)):
+                return self._finish(request, "preflight", preflight)
+            route = self._find(request, target_bytes)
+            operation = route.operation
+            self._admit(request, route)
+            if route.body is not None:
+                request.body = await read_body()
+            return self._finish(request, operation, await route.handler(request))
+        except HttpError as error:
+            return self.refuse(request, error, operation)
+        except asyncio.CancelledError:
+            self._tell(request, operation, BROKEN_OFF, BROKEN_OFF_CODE)
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
+            return self.fail(request, error, operation)
+
+    def _find(self, request: Request, target_bytes: int) -> Route:
+        if target_bytes > MAX_TARGET_BYTES:
+            raise InvalidRequest("The address is longer than 8 KiB.")
+        method = "GET" if request.method == "HEAD" else request.method
+        found = self._router.find(method, request.path)
+        if found is not None:
+            route, request.parameters = found
+            return route
+        allowed = self._router.allowed(request.path)
+        if allowed:
+            raise MethodNotAllowed(allowed)
+        raise RouteNotFound
+
+    def _admit(self, request: Request, route: Route) -> None:
+        if route.limit is None:
+            return
+        if request.caller.is_too_many:
+            raise Overloaded
+        if limiter := self._limiters.get(route.operation):
+            limiter.admit(request.caller.address)
+
+    def begin(self, request: Request) -> None:
+        """Start the clock and give the request its id, for everything that is logged or answered from here on."""
+        request.started = time.perf_counter()
+        request.trace_id = traces.begin(request.headers).trace_id
+
+    def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
+        """The documented answer to an error."""
+        response = json_response(_error_answer(request, error), error.status)
+        if error.retry_after is not None:
+            response.add_header("Retry-After", str(error.retry_after))
+        if isinstance(error, MethodNotAllowed):
+            response.add_header("Allow", ", ".join(error.allowed))
+        return self._finish(request, operation, response, error.code)
+
+    def fail(self, request: Request, error: BaseException, operation: str = "none") -> Response:
+        """The answer to a defect of ours; what it is goes to the log and nowhere else."""
+        self._listener.emit(Unexpected(operation, error))
+        return self.refuse(request, InternalError(), operation)
+
+    def _preflight(self, request: Request) -> Response | None:
+        """The answer to an OPTIONS that is a CORS preflight; None when it is not one that is allowed."""
+        if request.headers.get("Origin") not in self._allowed_origins:
+            return None
+        allowed = self._router.allowed(request.path)
+        if not allowed:
+            return None
+        headers = SECURITY_HEADERS | {
+            "Access-Control-Allow-Methods": ", ".join(allowed),
+            "Access-Control-Allow-Headers": "content-type",
+            "Access-Control-Max-Age": "600",
+        }
+        return Response(204, b"", headers)
+
+    def _finish(self, request: Request, operation: str, response: Response, error_code: str = "") -> Response:
+        if request.new_cookie:
+            response.add_header("Set-Cookie", request.new_cookie)
+        if self._allowed_origins:
+            self._allow_origin(request, response)
+        if response.stream is None:
+            self._tell(request, operation, response.status, error_code)
+        else:
+            response.stream = self._told(request, operation, response.stream)
+        return response
+
+    async def _told(
+        self, request: Request, operation: str, stream: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        """The stream, of which is told when it is over; a defect in it becomes its last event."""
+        status, error_code = BROKEN_OFF, BROKEN_OFF_CODE
+        try:
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+            status, error_code = 200, ""
+        except Exception as error:  # noqa: BLE001 - the boundary, as in `dispatch`
+            self._listener.emit(Unexpected(operation, error))
+            failure = InternalError()
+            status, error_code = failure.status, failure.code
+            yield server_sent_event("error", _error_answer(request, failure))
+        finally:
+            self._tell(request, operation, status, error_code)
+
+    def _tell(self, request: Request, operation: str, status: int, error_code: str) -> None:
+        path = self._paths.get(operation, "")  # never the raw one, which is anybody's text
+        method = request.method if request.method in _METHODS else OTHER_METHOD
+        self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path))
+
+    def _allow_origin(self, request: Request, response: Response) -> None:
+        response.add_header("Vary", "Origin")
+        origin = request.headers.get("Origin")
+        if origin in self._allowed_origins:
+            response.add_header("Access-Control-Allow-Origin", origin or "")
+            response.add_header("Access-Control-Allow-Credentials", "true")
+
+
+def _error_answer(request: Request, error: HttpError) -> ErrorAnswer:
+    return ErrorAnswer(ErrorBody(error.code, str(error), error.details), request.trace_id)

@@ -1,0 +1,308 @@
+"""Every endpoint: a request becomes a use case, its result a response. No framework here, and no I/O of its own."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from functools import cached_property
+from typing import cast
+
+import msgspec
+
+from service.api.http import (
+    JSON_HEADERS,
+    STREAM_HEADERS,
+    Request,
+    Response,
+    Route,
+    decode_body,
+    elapsed_ms,
+    json_response,
+    server_sent_event,
+    wants_stream,
+)
+from service.api.openapi import openapi_document
+from service.api.presenters import (
+    compare_answer,
+    compare_vote_answer,
+    event_of,
+    feedback_answer,
+    price_entry,
+    saying_answer,
+)
+from service.api.schemas import (
+    SAYING_ID_PATTERN,
+    CompareAnswer,
+    CompareRequest,
+    CompareVoteAnswer,
+    CompareVoteRequest,
+    ComparisonDone,
+    ComparisonStarted,
+    FeedbackAnswer,
+    FeedbackRequest,
+    LiveAnswer,
+    ModelEntry,
+    ModelsAnswer,
+    ReadyAnswer,
+    SayingAnswer,
+    SlotAnswer,
+)
+from service.catalogue.models import Catalogue, Model
+from service.domain import Entry, model_source
+from service.errors import (
+    BodyTooLarge,
+    ComparisonExpired,
+    ComparisonNotFound,
+    ComparisonNotShown,
+    ComparisonUnavailable,
+    InvalidRequest,
+    NoSayingAvailable,
+    NothingToCompare,
+    Overloaded,
+    RateLimited,
+    RequestTimeout,
+    SayingNotFound,
+    SlotNotEligible,
+    SourceMismatch,
+    StatisticsUnavailable,
+    StorageFull,
+    UnsupportedMediaType,
+    VoteNotStored,
+)
+from service.limits import Limit
+from service.resilience.timeouts import within
+from service.sayings.flow import Flow
+from service.statistics.cached import Statistics
+from service.statistics.schemas import StatsAnswer
+from service.voting.comparison_votes import Ballots
+from service.voting.comparisons import Closed, Compare, Opened, Step
+from service.voting.saying_votes import Feedback, Opinion
+from telemetry.traces import xray_form
+
+VOTER_COOKIE = "sayings_voter"
+VOTER_COOKIE_SECONDS = 365 * 24 * 3600
+READY_SECONDS = 1.0
+
+_VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
+_ID = re.compile(SAYING_ID_PATTERN)
+
+
+class Endpoints:
+    """The service as functions from requests to responses. `checks` are the dependencies that readiness asks."""
+
+    def __init__(
+        self,
+        *,
+        flow: Flow,
+        feedback: Feedback,
+        compare: Compare,
+        ballots: Ballots,
+        statistics: Statistics,
+        catalogue: Catalogue,
+        participants: Iterable[Model],
+        simulated: bool,
+        checks: dict[str, Callable[[], Awaitable[None]]],
+    ) -> None:
+        self._flow = flow
+        self._feedback = feedback
+        self._compare = compare
+        self._ballots = ballots
+        self._statistics = statistics
+        self._catalogue = catalogue
+        self._participants = {model.id for model in participants}
+        self._simulated = simulated
+        self._checks = checks
+        self.draining = False
+        self.routes = self._routes()
+
+    @cached_property
+    def _openapi(self) -> bytes:
+        """Made when it is first asked for: a cold start can do without."""
+        return msgspec.json.encode(openapi_document(self.routes))
+
+    def drain(self) -> None:
+        """The process has been told to stop: say so to who balances the load, and let nobody wait for long."""
+        self.draining = True
+        self._flow.drain()
+        self._compare.drain()
+
+    def _routes(self) -> tuple[Route, ...]:
+        bad_body = (InvalidRequest, RequestTimeout, BodyTooLarge, UnsupportedMediaType)
+        votes = (InvalidRequest, SayingNotFound, VoteNotStored, StorageFull)
+        limited = (RateLimited, Overloaded)
+        return (
+            Route(
+                "GET", "/sayings", "getSaying", "The next saying", self.get_saying, SayingAnswer,
+                errors=(NoSayingAvailable, *limited), limit=Limit.READ,
+            ),
+            Route(
+                "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
+                FeedbackAnswer, body=FeedbackRequest, errors=(*bad_body, *votes[1:], SourceMismatch, *limited),
+                limit=Limit.VOTE,
+            ),
+            Route(
+                "DELETE", "/feedback/{sayingId}", "deleteFeedback", "Take one's vote back", self.delete_feedback,
+                FeedbackAnswer, errors=(*votes, *limited), limit=Limit.VOTE,
+            ),
+            Route(
+                "POST", "/compare", "postCompare", "Ask all models the same, blindly", self.post_compare, CompareAnswer,
+                body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited),
+                limit=Limit.COMPARE,
+                events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
+            ),
+            Route(
+                "POST", "/compare/{comparisonId}/vote", "postCompareVote",
+                "Vote on a comparison, or change one's vote, and see who wrote what", self.post_compare_vote,
+                CompareVoteAnswer, body=CompareVoteRequest,
+                errors=(
+                    *bad_body, ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible,
+                    VoteNotStored, StorageFull, *limited,
+                ),
+                limit=Limit.VOTE,
+            ),
+            Route(
+                "GET", "/stats", "getStats", "The comparison of the models", self.get_stats, StatsAnswer,
+                errors=(StatisticsUnavailable, *limited), limit=Limit.READ,
+            ),
+            Route(
+                "GET", "/models", "getModels", "The catalogue with prices", self.get_models, ModelsAnswer,
+                errors=limited, limit=Limit.READ,
+            ),
+            Route("GET", "/health/live", "getLive", "Whether the process answers", self.get_live, LiveAnswer),
+            Route(
+                "GET", "/health/ready", "getReady", "Whether traffic is welcome", self.get_ready, ReadyAnswer,
+                failure=(503, ReadyAnswer),
+            ),
+            Route(
+                "GET", "/openapi.json", "getOpenApi", "This description", self.get_openapi, dict,
+                errors=limited, limit=Limit.READ,
+            ),
+        )  # fmt: skip
+
+    async def get_saying(self, request: Request) -> Response:
+        served = await self._flow.next_saying()
+        return json_response(saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
+
+    async def post_feedback(self, request: Request) -> Response:
+        vote = decode_body(request, FeedbackRequest)
+        voter = _voter(request)
+        opinion = Opinion(
+            vote.saying, vote.saying_id, vote.source, vote.feedback_type, vote.execution_time, vote.is_cached
+        )
+        identity, result = await self._feedback.vote(voter, opinion, request.caller.address)
+        return json_response(feedback_answer(voter, identity, vote.feedback_type, result))
+
+    async def delete_feedback(self, request: Request) -> Response:
+        identity = _path_id(request, "sayingId")
+        voter = _known_voter(request) or _new_voter()
+        result = await self._feedback.withdraw(voter, identity)
+        return json_response(feedback_answer(voter, identity, None, result))
+
+    async def post_compare(self, request: Request) -> Response:
+        wanted = decode_body(request, CompareRequest).service
+        steps = self._compare.run(_voter(request), wanted)
+        first = await anext(steps)  # what it raises is still an answer of its own
+        if wants_stream(request):
+            return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
+        return json_response(await _whole(request, first, steps))
+
+    async def post_compare_vote(self, request: Request) -> Response:
+        identity = _path_id(request, "comparisonId")
+        winner = decode_body(request, CompareVoteRequest).winner
+        voter = _known_voter(request) or _new_voter()
+        comparison, status = await self._ballots.vote(voter, identity, winner, request.caller.address)
+        return json_response(compare_vote_answer(comparison, winner, status))
+
+    async def get_stats(self, _: Request) -> Response:
+        return Response(200, await self._statistics.encoded(), JSON_HEADERS)
+
+    async def get_models(self, _: Request) -> Response:
+        return json_response(ModelsAnswer([self._model_entry(model) for model in self._catalogue]))
+
+    async def get_live(self, _: Request) -> Response:
+        return json_response(LiveAnswer())
+
+    async def get_ready(self, _: Request) -> Response:
+        states = await asyncio.gather(*(_state(check) for check in self._checks.values()))
+        dependencies = dict(zip(self._checks, states, strict=True))
+        if self.draining:
+            dependencies["server"] = "draining"
+        ready = all(state == "ok" for state in dependencies.values())
+        return json_response(ReadyAnswer("ready" if ready else "not_ready", dependencies), 200 if ready else 503)
+
+    async def get_openapi(self, _: Request) -> Response:
+        return Response(200, self._openapi, JSON_HEADERS)
+
+    def _model_entry(self, model: Model) -> ModelEntry:
+        return ModelEntry(
+            model=model.id,
+            vendor=model.vendor,
+            name=model.display_name,
+            source=model_source(model.display_name, simulated=self._simulated),
+            participates=model.id in self._participants,
+            simulated=self._simulated,
+            retires=None if model.retires is None else model.retires.isoformat(),
+            price=None if model.price is None else price_entry(model.price),
+        )
+
+
+def _path_id(request: Request, name: str) -> str:
+    identity = request.parameters[name]
+    if not _ID.fullmatch(identity):
+        raise InvalidRequest("The id in the address is not one.", details=[f"{name}: expected 32 hex digits"])
+    return identity
+
+
+async def _events(request: Request, first: Step, steps: AsyncGenerator[Step, None]) -> AsyncGenerator[bytes, None]:
+    with request.caller.staying():
+        async with aclosing(steps):
+            yield server_sent_event(*event_of(first))
+            async for step in steps:
+                yield server_sent_event(*event_of(step))
+
+
+async def _whole(request: Request, first: Step, steps: AsyncGenerator[Step, None]) -> CompareAnswer:
+    with request.caller.staying():
+        async with aclosing(steps):
+            told = [first, *[step async for step in steps]]
+    opened, *entries, closed = told
+    return compare_answer(cast("Opened", opened), cast("list[Entry]", entries), cast("Closed", closed))
+
+
+def _voter(request: Request) -> str:
+    """The voter's id; somebody new gets one with the answer, whatever that is.
+
+    Who repeats a vote that may or may not have been stored must be the same voter.
+    """
+    voter = _known_voter(request)
+    if voter is None:
+        voter = _new_voter()
+        request.new_cookie = _voter_cookie(voter, secure=request.caller.is_secure)
+    return voter
+
+
+def _known_voter(request: Request) -> str | None:
+    """The voter's random id by the cookie; None for somebody new."""
+    match = _VOTER.search(request.headers.get("Cookie", ""))
+    return match[1] if match else None
+
+
+def _new_voter() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _voter_cookie(voter: str, *, secure: bool) -> str:
+    attributes = f"Path=/; Max-Age={VOTER_COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+    return f"{VOTER_COOKIE}={voter}; {attributes}{'; Secure' if secure else ''}"
+
+
+async def _state(check: Callable[[], Awaitable[None]]) -> str:
+    try:
+        async with asyncio.timeout(within(READY_SECONDS)):
+            await check()
+    except TimeoutError:
+        return "timeout"
+    except Exception:  # noqa: BLE001 - whatever it is, the dependency is not ready, and what it is is nobody's business
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,139 @@
+"""The OpenAPI 3.1 document, made from the routes and the bodies that the code really uses."""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import starmap
+from typing import Any
+
+import msgspec
+
+from service.api.http import EVENT_STREAM, Route
+from service.api.schemas import SAYING_ID_PATTERN, ErrorAnswer
+from service.catalogue.aws_services import aws_services
+from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
+
+VERSION = "0.1.0"
+
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
+    routes = tuple(routes)
+    bodies = {body for route in routes for body in _bodies(route)}
+    types = [*sorted(bodies, key=lambda body: body.__name__), ErrorAnswer]
+    _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    _tell_what_types_cannot(components)
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Cloud Sayings",
+            "version": VERSION,
+            "description": (
+                "Witty analogies about AWS services by four language models, the votes on them, and what these say "
+                "about the models."
+            ),
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _tell_what_types_cannot(components: dict[str, Any]) -> None:
+    components["FeedbackRequest"]["anyOf"] = [
+        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("saying", "sayingId")
+    ]
+    service, _ = components["CompareRequest"]["properties"]["service"]["anyOf"]
+    service["enum"] = aws_services().names
+
+
+def _bodies(route: Route) -> list[type]:
+    candidates = [route.answer, route.body, route.failure and route.failure[1], *route.events.values()]
+    return [body for body in candidates if isinstance(body, type) and issubclass(body, msgspec.Struct)]
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    content = _content(route.answer) | (_stream(route.events) if route.events else {})
+    success = {"description": "Success", "content": content, "links": _LINKS.get(route.operation, {})}
+    responses: dict[str, Any] = {"200": success}
+    if route.failure is not None:
+        status, body = route.failure
+        responses[str(status)] = {"description": "Not now", "content": _content(body)}
+    for status, errors in _by_status(route.errors).items():
+        responses[str(status)] = {
+            "description": " Or: ".join(f"`{error.code}`: {error.message}" for error in errors),
+            "content": _content(ErrorAnswer),
+            **({"headers": _RETRY_AFTER} if status in (429, 503) else {}),
+        }
+    responses["default"] = {"description": _ANY_OTHER, "content": _content(ErrorAnswer)}
+    operation: dict[str, Any] = {"operationId": route.operation, "summary": route.summary, "responses": responses}
+    if names := re.findall(r"\{(\w+)\}", route.path):
+        operation["parameters"] = [_path_parameter(name) for name in names]
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(route.body)}
+    return operation
+
+
+def _from_answer(*names: str) -> dict[str, str]:
+    return {name: f"$response.body#/{name}" for name in names}
+
+
+# What of an answer another operation takes.
+_LINKS = {
+    "getSaying": {
+        "vote": {"operationId": "postFeedback", "requestBody": _from_answer("saying", "sayingId", "source")},
+    },
+    "postFeedback": {
+        "takeBack": {"operationId": "deleteFeedback", "parameters": _from_answer("sayingId")},
+    },
+    "postCompare": {
+        "vote": {"operationId": "postCompareVote", "parameters": _from_answer("comparisonId")},
+    },
+}
+
+# What any address may answer: to what is not HTTP, a head that does not end, a wrong address or method, our defect.
+_ANYWHERE = (InvalidRequest, RequestTimeout, RouteNotFound, MethodNotAllowed, InternalError)
+_ANY_OTHER = f"One of {', '.join(f'`{error.code}`' for error in _ANYWHERE)}"
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 0}}}
+
+
+def _by_status(errors: Iterable[type[HttpError]]) -> dict[int, list[type[HttpError]]]:
+    grouped: dict[int, list[type[HttpError]]] = {}
+    for error in errors:
+        grouped.setdefault(error.status, []).append(error)
+    return dict(sorted(grouped.items()))
+
+
+def _content(body: type) -> dict[str, Any]:
+    schema = _reference(body) if issubclass(body, msgspec.Struct) else {"type": "object"}
+    return {"application/json": {"schema": schema}}
+
+
+def _reference(body: type) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(name=body.__name__)}
+
+
+def _stream(events: Mapping[str, type]) -> dict[str, Any]:
+    """OpenAPI 3.1 has no form for a stream of events; tools take the schema for that of each event."""
+    description = (
+        "Server-sent events in this order, unless JSON is asked for by `Accept: application/json`; each is as told "
+        "here, its data one line of JSON. Where something goes wrong in between, the last one is `error`."
+    )
+    described = {**events, "error": ErrorAnswer}
+    return {EVENT_STREAM: {"schema": {"description": description, "oneOf": list(starmap(_event, described.items()))}}}
+
+
+def _event(name: str, data: type) -> dict[str, Any]:
+    content = {"type": "string", "contentMediaType": "application/json", "contentSchema": _reference(data)}
+    return {
+        "type": "object",
+        "properties": {"event": {"const": name}, "data": content},
+        "required": ["event", "data"],
+    }
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": SAYING_ID_PATTERN}}

@@ -1,0 +1,111 @@
+"""What was found out, as the bodies of the HTTP contract."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from service.api.schemas import (
+    CompareAnswer,
+    CompareVoteAnswer,
+    ComparisonDone,
+    ComparisonStarted,
+    FeedbackAnswer,
+    Metrics,
+    PriceEntry,
+    RevealedSlot,
+    SayingAnswer,
+    SlotAnswer,
+    TokensUsed,
+    Winner,
+)
+from service.catalogue.models import NANOS_PER_DOLLAR, Price
+from service.domain import Comparison, Entry, FeedbackType, Generation, Origin, VoteResult, VoteStatus, feedback_id
+from service.sayings.flow import Served
+from service.voting.comparisons import Closed, Opened, Step
+
+
+def saying_answer(served: Served, elapsed_ms: float, trace: str) -> SayingAnswer:
+    saying, generation = served.saying, served.generation
+    return SayingAnswer(
+        saying_id=saying.saying_id,
+        saying=saying.text,
+        source=saying.source,
+        origin=served.origin,
+        model=saying.model,
+        vendor=saying.vendor,
+        services=saying.services,
+        request_number=served.request_number,
+        is_cached=served.origin is Origin.CACHE,
+        execution_time=elapsed_ms,
+        original_llm_time=saying.llm_time_ms,
+        degraded=served.degraded,
+        metrics=Metrics(
+            total_execution_time=elapsed_ms,
+            api_latency=served.api_latency_ms,
+            tokens_used=_tokens(generation),
+            cost=_dollars(generation),
+        ),
+        trace_id=trace,
+    )
+
+
+def feedback_answer(
+    voter: str, identity: str, feedback_type: FeedbackType | None, result: VoteResult
+) -> FeedbackAnswer:
+    return FeedbackAnswer(
+        feedback_id(voter, identity), identity, feedback_type, result.upvotes, result.downvotes, result.status
+    )
+
+
+def price_entry(price: Price) -> PriceEntry:
+    return PriceEntry(price.input, price.cached_input, price.output, price.as_of.isoformat())
+
+
+def event_of(step: Step) -> tuple[str, msgspec.Struct]:
+    """A step of a comparison as the stream's event: its name and its data."""
+    match step:
+        case Opened():
+            slots = list(step.slots)
+            return "comparison", ComparisonStarted(step.comparison_id, step.service, step.replayed, slots)
+        case Entry():
+            return "slot", _blind(step)
+        case Closed():
+            return "done", ComparisonDone(step.comparison_id, step.votable)
+
+
+def compare_answer(opened: Opened, entries: Iterable[Entry], closed: Closed) -> CompareAnswer:
+    slots = sorted(map(_blind, entries), key=lambda each: each.slot)
+    return CompareAnswer(opened.comparison_id, opened.service, opened.replayed, closed.votable, slots)
+
+
+def compare_vote_answer(comparison: Comparison, winner: Winner, status: VoteStatus) -> CompareVoteAnswer:
+    slots = [_revealed(entry) for entry in comparison.entries]
+    return CompareVoteAnswer(comparison.comparison_id, winner, status, slots)
+
+
+def _blind(entry: Entry) -> SlotAnswer:
+    """All there is to be told of a slot before the vote."""
+    return SlotAnswer(entry.slot, entry.saying, entry.error)
+
+
+def _revealed(entry: Entry) -> RevealedSlot:
+    return RevealedSlot(
+        slot=entry.slot,
+        model=entry.model,
+        source=entry.source,
+        saying=entry.saying,
+        api_latency=entry.latency_ms,
+        tokens_used=_tokens(entry.generation),
+        cost=_dollars(entry.generation),
+        error=entry.error,
+    )
+
+
+def _tokens(generation: Generation | None) -> TokensUsed | None:
+    return None if generation is None else TokensUsed(generation.usage.input_tokens, generation.usage.output_tokens)
+
+
+def _dollars(generation: Generation | None) -> float | None:
+    if generation is None or generation.cost_nanos is None:
+        return None
+    return generation.cost_nanos / NANOS_PER_DOLLAR

@@ -1,0 +1,42 @@
+"""How often one client address may ask."""
+
+import math
+import time
+from collections.abc import Callable
+
+from cachetools import TTLCache
+
+from service.errors import RateLimited
+from service.limits import Rate
+
+# Addresses that are remembered, in a few megabytes. In a flood from more of them the oldest begin afresh: such a flood
+# is what the limits of the process and the spend caps are for.
+MOST_ADDRESSES = 20_000
+
+
+class RateLimiter:
+    """A leaky bucket for each address: the rate's count at once, and then one more as each has drained.
+
+    All there is to know about a bucket is when it will be empty, which is not later than the rate's time from now: an
+    address that nothing was heard of for so long is forgotten.
+    """
+
+    def __init__(self, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._one = rate.seconds / rate.count
+        self._patience = rate.seconds - self._one
+        self._empty_at: TTLCache[str, float] = TTLCache(MOST_ADDRESSES, rate.seconds, timer=clock)
+
+    def admit(self, address: str) -> None:
+        """Count a request. Raises RateLimited, which says when to come again; those are not counted.
+
+        An address that nobody could tell ("") has no limit: it is no client of the network's.
+        """
+        if not address:
+            return
+        now = self._clock()
+        empty_at = max(now, self._empty_at.get(address, now))
+        wait = round(empty_at - now - self._patience, 3)  # or a rounding error would cost a request
+        if wait > 0:
+            raise RateLimited(retry_after=math.ceil(wait))
+        self._empty_at[address] = empty_at + self._one

@@ -1,0 +1,1 @@
+"""AWS clients, and what is reported of their calls."""

@@ -1,0 +1,85 @@
+"""AWS clients: one session, one client per service for the life of the process, made when first asked for."""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from service.aws.instrumentation import CallWatch
+from service.errors import ConfigError
+from telemetry.events import SILENCE, Listener
+
+if TYPE_CHECKING:
+    from aioboto3 import Session
+    from aiobotocore.config import AioConfig
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+    from types_aiobotocore_lambda.client import LambdaClient
+    from types_aiobotocore_ssm.client import SSMClient
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+CONNECTIONS = 50
+
+
+class AwsClients:
+    """Opens clients on the stack, which closes them. Their own retries are off: who calls them owns the time.
+
+    Raises ConfigError where the AWS SDK does not accept its settings.
+    """
+
+    def __init__(self, region: str, stack: AsyncExitStack, listener: Listener = SILENCE) -> None:
+        self._region = region
+        self._listener = listener
+        self._stack = stack
+        self._session: Session | None = None
+        self._clients: dict[str, Any] = {}
+
+    async def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = await self._client("dynamodb")
+        return client
+
+    async def ssm(self) -> "SSMClient":
+        client: SSMClient = await self._client("ssm")
+        return client
+
+    async def lambda_(self) -> "LambdaClient":
+        client: LambdaClient = await self._client("lambda")
+        return client
+
+    async def _client(self, service: Any) -> Any:
+        if service not in self._clients:
+            with _settings_refused():
+                opening = self._open_session().client(service, config=_config())
+                client = await self._stack.enter_async_context(opening)
+            CallWatch(self._region, self._listener).watch(client)
+            self._clients[service] = client
+        return self._clients[service]
+
+    def _open_session(self) -> "Session":
+        import aioboto3  # a second of imports that one machine without AWS never pays
+
+        if self._session is None:
+            self._session = aioboto3.Session(region_name=self._region)
+        return self._session
+
+
+@contextmanager
+def _settings_refused() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+    try:
+        yield
+    except ProfileNotFound as error:
+        raise ConfigError("AWS_PROFILE", "there is no such profile") from error
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL, a number that is none
+        raise ConfigError("AWS settings", f"the AWS SDK does not accept them: {error}") from error
+
+
+def _config() -> "AioConfig":
+    from aiobotocore.config import AioConfig
+
+    return AioConfig(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )

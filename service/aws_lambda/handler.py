@@ -1,0 +1,90 @@
+"""The Lambda handler behind API Gateway: a plain function around the same dispatcher that the server uses.
+
+Lambda freezes the environment once an answer is given, so that nothing here runs "in the background": what a server
+does beside its requests is done beside a request when it is due, for a moment.
+"""
+
+import os
+from functools import cache, partial
+from typing import Any
+
+from service.api.dispatcher import Dispatcher
+from service.api.http import Request, Response
+from service.aws_lambda.gateway_events import Payload, answer_of, body_of, payload_of, request_line, target_bytes
+from service.aws_lambda.maintenance import Upkeep
+from service.aws_lambda.runtime import Context, LambdaProcess, in_lambda, start
+from service.errors import InvalidRequest
+from telemetry.events import DependencyFailed
+
+# How long an answer that is ready waits for the upkeep beside it, and how long an event does that nobody waits for.
+UPKEEP_SECONDS = 0.25
+WARM_UP_SECONDS = 10.0
+
+
+class Api:
+    """Answers events, and keeps the pool filled and the serves written in between."""
+
+    def __init__(self, process: LambdaProcess) -> None:
+        resources = process.resources
+        self._process = process
+        self._listener = resources.listener
+        self._upkeep = Upkeep(resources, process.telemetry)
+        process.on_close(self._upkeep.close)
+        self._dispatcher = Dispatcher(
+            resources.endpoints.routes,
+            resources.listener,
+            allowed_origins=resources.settings.origins,
+            rates=resources.settings.rates,
+        )
+
+    def handle(self, event: object, context: Context) -> dict[str, Any]:
+        """API Gateway's answer to its event; `{"warm": true}` to a schedule or a warm-up."""
+        return self._process.run(self._handle(event), context)
+
+    async def _handle(self, event: object) -> dict[str, Any]:
+        payload = payload_of(event)
+        if payload is Payload.INTERNAL:
+            self._upkeep.begin()
+            await self._upkeep.wait(WARM_UP_SECONDS)
+            return {"warm": True}
+        self._upkeep.begin_if_due()
+        response = await self._answer(event, payload)
+        await self._upkeep.wait(UPKEEP_SECONDS)
+        return answer_of(response, payload)
+
+    async def _answer(self, event: Any, payload: Payload) -> Response:
+        if payload is Payload.UNKNOWN:
+            return self._refuse_unknown()
+        request = request_line(
+            event,
+            payload,
+            os.environ.get("_X_AMZN_TRACE_ID"),
+            trusted_proxies=self._process.resources.settings.trusted_proxies,
+        )
+        self._dispatcher.begin(request)
+        response = await self._dispatcher.dispatch(request, target_bytes(event, payload), partial(body_of, event))
+        if request.method == "HEAD":
+            response.body = b""
+        return response
+
+    def _refuse_unknown(self) -> Response:
+        """The answer to nobody in particular: who sent it may not wait for one, so that it goes to the log as well."""
+        request = Request("", "", {})
+        self._dispatcher.begin(request)
+        error = InvalidRequest("The event is none of API Gateway's.")
+        self._listener.emit(DependencyFailed("gateway", "event", type(error).__name__, str(error)))
+        return self._dispatcher.refuse(request, error)
+
+
+@cache
+def _api() -> Api:
+    return Api(start(os.environ))
+
+
+def handler(event: object, context: Context) -> dict[str, Any]:
+    """What Lambda calls."""
+    return _api().handle(event, context)
+
+
+if in_lambda():
+    _api()

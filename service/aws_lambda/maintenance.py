@@ -1,0 +1,66 @@
+"""What a server does beside its requests, for where nothing runs between them: writing serves, filling the pool.
+
+It is begun beside a request when it is due; what is not finished by the time of the answer goes on beside the next one.
+"""
+
+import asyncio
+import time
+
+from service.resilience.tasks import contained
+from service.resilience.timeouts import within
+from service.resources import Resources
+from telemetry.lambda_setup import LambdaTelemetry
+
+EVERY_SECONDS = 10.0
+
+
+class Upkeep:
+    """At most one at a time, at most once in `EVERY_SECONDS`. Must be closed before the resources are."""
+
+    def __init__(self, resources: Resources, telemetry: LambdaTelemetry) -> None:
+        self._telemetry = telemetry
+        self._filler = resources.filler
+        self._gauges = resources.gauges
+        self._serves = resources.serves
+        self._trigger = resources.round_trigger
+        self._listener = resources.listener
+        self._task: asyncio.Task[bool] | None = None
+        self._due_at: float | None = None
+
+    def begin_if_due(self) -> None:
+        """Never beside the process's first request, which is slow enough."""
+        now = time.monotonic()
+        if self._due_at is None:
+            self._due_at = now
+        elif now >= self._due_at:
+            self.begin()
+
+    def begin(self) -> None:
+        """Start it now, unless it is under way."""
+        self._due_at = time.monotonic() + EVERY_SECONDS
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
+
+    async def wait(self, seconds: float) -> None:
+        """Give it that long to finish."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=within(seconds))
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _do(self) -> None:
+        await self._serves.flush()
+        await self._keep_filled()
+        self._gauges.measure()
+        await self._telemetry.load()
+
+    async def _keep_filled(self) -> None:
+        if not self._filler.is_needed():
+            return
+        await self._filler.fill()
+        if self._filler.is_needed() and self._trigger is not None:
+            await self._trigger.pull()

@@ -1,0 +1,90 @@
+"""The life of a Lambda environment: one event loop and one set of resources, however many invocations."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from contextvars import copy_context
+from typing import Any, Protocol, TypeVar
+
+from service.config import Settings
+from service.errors import CloudSayingsError
+from service.resilience.timeouts import deadline
+from service.resources import Resources, open_resources
+from telemetry.events import Listener, Unexpected
+from telemetry.lambda_setup import LambdaTelemetry, open_lambda_telemetry
+from telemetry.logs import configure_logging
+
+# Of the invocation's time: for the answer to be written and sent once it is decided.
+RESERVE_SECONDS = 0.5
+
+T = TypeVar("T")
+
+
+class Context(Protocol):
+    """What we use of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class InvocationFailed(CloudSayingsError):
+    """What Lambda is told when there is no result: it counts as an error and, where asked to, tries again."""
+
+
+class LambdaProcess:
+    """Runs coroutines on the environment's loop. Raises ConfigError when it cannot start."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], telemetry: LambdaTelemetry) -> None:
+        self.telemetry = telemetry
+        self._listener = listener = telemetry.listener
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        opening = self._stack.enter_async_context(open_resources(settings, environ, listener))
+        try:
+            with _in_our_words("start", listener):
+                self.resources: Resources = self._runner.run(opening)
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def run(self, work: Coroutine[Any, Any, T], context: Context) -> T:
+        """Run one invocation's work; what is left of the invocation's time bounds every deadline in it."""
+        seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        try:
+            with deadline(seconds), _in_our_words("invocation", self._listener):
+                return self._runner.run(work, context=copy_context())
+        finally:
+            self.telemetry.flush()  # afterwards the environment may freeze, for good
+
+    def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Have it called before the resources are let go of."""
+        self._stack.push_async_callback(callback)
+
+    def close(self) -> None:
+        """Let go of everything; Lambda never asks for it, tests do."""
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+
+def start(environ: Mapping[str, str]) -> LambdaProcess:
+    """A process as Lambda has it, with its log on stdout."""
+    settings = Settings.from_env(environ)
+    configure_logging(settings.log_level)
+    return LambdaProcess(settings, environ, open_lambda_telemetry(environ))
+
+
+def in_lambda() -> bool:
+    """Whether this module is being imported by Lambda, whose start has more time and CPU than the first request."""
+    return "AWS_LAMBDA_RUNTIME_API" in os.environ
+
+
+@contextmanager
+def _in_our_words(operation: str, listener: Listener) -> Iterator[None]:
+    """Let no text out but ours: Lambda's runtime logs that of whatever is raised, and a library's may hold a key."""
+    try:
+        yield
+    except CloudSayingsError as error:
+        raise error from None
+    except Exception as error:  # noqa: BLE001 - the outermost boundary
+        listener.emit(Unexpected(operation, error))
+        raise InvocationFailed("Something went wrong on our side; the log has the stack.") from None

@@ -1,0 +1,1 @@
+"""What ships as data: models, AWS services and the hand-written collection."""

@@ -1,0 +1,28 @@
+"""The collection: hand-written sayings that ship with the package and need nothing else to be served."""
+
+import random
+from functools import cache
+
+import msgspec
+
+from service.catalogue.models import packaged
+from service.domain import COLLECTION_SOURCE, Saying, saying_id
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    saying: str
+    services: list[str]
+
+
+@cache
+def collection() -> tuple[Saying, ...]:
+    """Every hand-written saying, in the order of the file."""
+    entries = msgspec.json.decode(packaged("collection.json"), type=list[_Entry])
+    return tuple(
+        Saying(saying_id(entry.saying), entry.saying, tuple(entry.services), COLLECTION_SOURCE) for entry in entries
+    )
+
+
+def random_builtin() -> Saying:
+    """One saying from memory: the answer when everything else is down."""
+    return random.choice(collection())

@@ -1,0 +1,138 @@
+"""API keys behind an async time-to-live store: one fetch however many wait, served stale when the source is down.
+
+Each key lives its own life on a monotonic clock. A little before a life ends one caller's visit starts a refresh in the
+background while everybody goes on with the key at hand; when the source fails, a known key is served for up to an hour
+more. What could not be fetched is remembered for a few seconds, so that a denial is not hammered.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cachetools import TTLCache
+
+from service.errors import KeyStoreError, KeyStoreUnavailable
+from service.keys.secret import Secret
+from service.keys.sources import KeySource
+from telemetry.events import DependencyFailed, Listener, Unexpected
+
+FETCH_TIMEOUT_SECONDS = 3.0
+STALE_SECONDS = 3600.0
+FAILURE_MEMORY_SECONDS = 5.0
+# A life is refreshed in its last fifth, each at a random point, so that a fleet does not ask in step.
+EARLIEST_REFRESH = 0.80
+LATEST_REFRESH = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A key and its life. When the source fails, `expires_at` moves to `stale_until`."""
+
+    secret: Secret
+    refresh_at: float
+    expires_at: float
+    stale_until: float
+
+
+class KeyStore:
+    """Keys by parameter name. Must be closed; `clock` is a monotonic clock in seconds."""
+
+    def __init__(
+        self,
+        source: KeySource,
+        listener: Listener,
+        *,
+        ttl: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._listener = listener
+        self._ttl = ttl
+        self._clock = clock
+        self._entries: dict[str, _Entry] = {}
+        self._fetches: dict[str, asyncio.Task[Secret | KeyStoreError]] = {}
+        self._failures: TTLCache[str, KeyStoreError] = TTLCache(64, FAILURE_MEMORY_SECONDS, timer=clock)
+
+    async def get(self, name: str) -> Secret:
+        """The key of that parameter. Raises KeyStoreError; a cancelled caller cancels nobody else's fetch."""
+        entry = self._entries.get(name)
+        if entry is not None:
+            now = self._clock()
+            if now < entry.refresh_at:
+                return entry.secret
+            if now < entry.expires_at:
+                self._refresh_in_background(name)
+                return entry.secret
+        return await self._get_slowly(name)
+
+    def invalidate(self, name: str, rejected: Secret) -> None:
+        """Forget a key that the vendor rejected, unless it has been replaced since."""
+        entry = self._entries.get(name)
+        if entry is not None and entry.secret == rejected:
+            del self._entries[name]
+
+    async def close(self) -> None:
+        """Cancel the fetches still under way."""
+        fetches = list(self._fetches.values())
+        for fetch in fetches:
+            fetch.cancel()
+        await asyncio.gather(*fetches, return_exceptions=True)
+
+    async def _get_slowly(self, name: str) -> Secret:
+        outcome: Secret | KeyStoreError | None = self._failures.get(name)
+        if outcome is None:
+            outcome = await asyncio.shield(self._fetch(name))
+        if isinstance(outcome, Secret):
+            return outcome
+        entry = self._entries.get(name)
+        if entry is not None and self._clock() < entry.expires_at:  # which the failure has put off
+            return entry.secret
+        # A new instance each time: one exception raised for many callers would gather all their tracebacks.
+        raise type(outcome)(*outcome.args)
+
+    def _refresh_in_background(self, name: str) -> None:
+        if name not in self._failures:
+            self._fetch(name)
+
+    def _fetch(self, name: str) -> asyncio.Task[Secret | KeyStoreError]:
+        """The one fetch of that key under way, started if there is none."""
+        fetch = self._fetches.get(name)
+        if fetch is None:
+            fetch = asyncio.create_task(self._load(name), name=f"fetch key {name}")
+            self._fetches[name] = fetch
+            fetch.add_done_callback(lambda done: self._settled(name, done))
+        return fetch
+
+    def _settled(self, name: str, fetch: asyncio.Task[Secret | KeyStoreError]) -> None:
+        del self._fetches[name]
+        defect = None if fetch.cancelled() else fetch.exception()
+        if defect is not None:  # told here, because nobody awaits a refresh in the background
+            self._listener.emit(Unexpected("fetch key", defect))
+
+    async def _load(self, name: str) -> Secret | KeyStoreError:
+        try:
+            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                secret = await self._source.fetch(name)
+        except TimeoutError:
+            return self._failed(name, KeyStoreUnavailable("The key store did not answer in time."))
+        except KeyStoreError as error:
+            return self._failed(name, error)
+        self._entries[name] = self._new_entry(secret)
+        return secret
+
+    def _new_entry(self, secret: Secret) -> _Entry:
+        now = self._clock()
+        refresh_after = self._ttl * random.uniform(EARLIEST_REFRESH, LATEST_REFRESH)
+        return _Entry(secret, now + refresh_after, now + self._ttl, now + self._ttl + STALE_SECONDS)
+
+    def _failed(self, name: str, error: KeyStoreError) -> KeyStoreError:
+        """Remember and report it; a key that is known lives on, and nobody waits for the source until it is back."""
+        self._failures[name] = error
+        entry = self._entries.get(name)
+        if entry is not None:
+            self._entries[name] = replace(entry, expires_at=entry.stale_until)
+        cause = type(error.__cause__).__name__ if error.__cause__ else ""
+        self._listener.emit(DependencyFailed("key store", "fetch", type(error).__name__, str(error), cause))
+        return error

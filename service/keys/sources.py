@@ -1,0 +1,124 @@
+"""Where API keys come from: SSM Parameter Store, the environment, or the simulator's own."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from service.errors import (
+    ConfigError,
+    KeyAccessDenied,
+    KeyNotFound,
+    KeyStoreThrottled,
+    KeyStoreUnavailable,
+)
+from service.keys.secret import Secret
+
+if TYPE_CHECKING:
+    from types_aiobotocore_ssm.client import SSMClient
+
+# What an HTTP header can carry.
+_A_KEY = re.compile(r"[!-~]+")
+
+
+class KeySource(Protocol):
+    """Where keys come from. `fetch` raises a KeyStoreError and nothing else."""
+
+    async def fetch(self, name: str) -> Secret: ...
+
+
+class SsmKeySource:
+    """SecureString parameters of SSM Parameter Store, decrypted."""
+
+    def __init__(self, client: "SSMClient") -> None:
+        self._client = client
+
+    async def fetch(self, name: str) -> Secret:
+        async with _translated_errors():
+            answer = await self._client.get_parameter(Name=name, WithDecryption=True)
+            # Pasted keys often end in a line break.
+            value = answer["Parameter"]["Value"].strip()
+        if not _A_KEY.fullmatch(value):
+            raise KeyNotFound("The key parameter does not hold a key.")
+        return Secret(value)
+
+
+class EnvironmentKeySource:
+    """Keys from environment variables: `variables` maps a parameter name to the variable that stands in for it."""
+
+    def __init__(self, environ: Mapping[str, str], variables: Mapping[str, str]) -> None:
+        self._secrets = {
+            name: Secret(_checked(variable, environ[variable]))
+            for name, variable in variables.items()
+            if variable in environ
+        }
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._secrets
+
+    async def fetch(self, name: str) -> Secret:
+        if name not in self._secrets:
+            raise KeyNotFound("The environment has no such key.")
+        return self._secrets[name]
+
+
+def _checked(variable: str, key: str) -> str:
+    if not key:
+        raise ConfigError(variable, "is empty; unset it or give it a key")
+    if not _A_KEY.fullmatch(key):
+        raise ConfigError(variable, "has white space or other characters in it that no key has")
+    return key
+
+
+class FixedKeySource:
+    """The same key for every name: what the simulator is called with."""
+
+    def __init__(self, key: str) -> None:
+        self._secret = Secret(key)
+
+    async def fetch(self, name: str) -> Secret:
+        return self._secret
+
+
+class PrefixedKeySource:
+    """Only those keys of another source that begin in a certain way: a real one never reaches the simulator."""
+
+    def __init__(self, source: KeySource, prefix: str) -> None:
+        self._source = source
+        self._prefix = prefix
+
+    async def fetch(self, name: str) -> Secret:
+        secret = await self._source.fetch(name)
+        if not secret.reveal().startswith(self._prefix):
+            raise KeyAccessDenied("The key was not made for the simulator.")
+        return secret
+
+
+_DENIED = frozenset(
+    {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidClientTokenId",
+     "InvalidSignatureException", "ExpiredTokenException", "KMSAccessDeniedException", "InvalidKeyId"}
+)  # fmt: skip
+_NOT_FOUND = frozenset({"ParameterNotFound", "ParameterVersionNotFound"})
+_THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyUpdates", "RequestLimitExceeded"})
+
+
+@asynccontextmanager
+async def _translated_errors() -> AsyncIterator[None]:
+    """botocore's errors as ours; `from` keeps the cause for its class, our message says nothing it said."""
+    from botocore.exceptions import BotoCoreError, ClientError  # only here once the client exists anyway
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _NOT_FOUND:
+            raise KeyNotFound("There is no such key parameter.") from error
+        if code in _DENIED:
+            raise KeyAccessDenied("The key parameter may not be read.") from error
+        if code in _THROTTLED:
+            raise KeyStoreThrottled("The key store asks for fewer calls.") from error
+        raise KeyStoreUnavailable("The key store failed.") from error
+    except (BotoCoreError, OSError) as error:
+        raise KeyStoreUnavailable("The key store cannot be reached.") from error
+    except Exception as error:  # for an answer that is not what it documents botocore has no error, it trips over it
+        raise KeyStoreUnavailable("The key store's answer makes no sense.") from error

@@ -1,0 +1,60 @@
+"""Tasks that are held until they are done: work that outlives its caller, and jobs that run beside the requests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from telemetry.events import Listener, Unexpected
+
+T = TypeVar("T")
+
+
+class Undertakings:
+    """Holds the work, so that it can be awaited when everything stops."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result. Whoever is cancelled while waiting for it leaves it running."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Wait for the work under way."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+
+RESTART_SECONDS = 5.0
+
+Job = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def running(jobs: Mapping[str, Job], listener: Listener) -> AsyncIterator[None]:
+    """Run each job until the block is left; one that dies of a defect is reported and started again."""
+    tasks = [asyncio.create_task(_supervise(name, job, listener), name=name) for name, job in jobs.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def contained(name: str, job: Job, listener: Listener) -> bool:
+    """Run a job once; whether it ended well. A defect is reported and goes no further."""
+    try:
+        await job()
+    except Exception as error:  # noqa: BLE001 - a defect in one job must not take the process down
+        listener.emit(Unexpected(name, error))
+        return False
+    return True
+
+
+async def _supervise(name: str, job: Job, listener: Listener) -> None:
+    while not await contained(name, job, listener):  # noqa: ASYNC110 - a pause, not a poll
+        await asyncio.sleep(RESTART_SECONDS)

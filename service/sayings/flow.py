@@ -1,0 +1,194 @@
+"""Where the next saying comes from: first decided by the request's number alone, then fetched, with fallbacks."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import msgspec
+
+from service.catalogue.aws_services import aws_services
+from service.catalogue.collection import random_builtin
+from service.catalogue.models import Model
+from service.domain import CallKind, Generation, Origin, Saying
+from service.errors import DependencyError, ModelBadResponse, ModelError, NoSayingAvailable, StoreError
+from service.llm.gateway import Gateway
+from service.resilience.timeouts import Drain, within
+from service.sayings.pool import Pool
+from service.sayings.serve_counter import ServeCounter
+from service.store.base import Store
+from telemetry.events import DependencyFailed, Listener, SayingServed
+
+DATABASE_SECONDS = 1.0
+LIVE_SECONDS = 8.0
+# What the model gets of them. The gateway gives up first, so that it reports the call and its breaker learns of it, and
+# what comes at the last moment can still be stored.
+MODEL_SECONDS = 7.5
+
+DATABASE_REQUESTS = 3
+LIVE_REQUEST = 4
+
+# From the wanted origin on. A database that fails is answered from a warm pool before builtin.
+_CHAINS = {
+    Origin.LIVE: (Origin.LIVE, Origin.CACHE, Origin.DATABASE),
+    Origin.CACHE: (Origin.CACHE, Origin.DATABASE),
+    Origin.DATABASE: (Origin.DATABASE, Origin.CACHE),
+}
+
+
+def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
+    """Where the saying of a process's n-th request (from 1) should come from. Pure.
+
+    1 to 3 are fast with nothing warm, 4 shows a live generation, the rest come from the pool but for every
+    `live_every`-th one (0: none).
+    """
+    if request_number <= DATABASE_REQUESTS:
+        return Origin.DATABASE
+    if request_number == LIVE_REQUEST or (live_every and request_number % live_every == 0):
+        return Origin.LIVE
+    return Origin.CACHE
+
+
+class Served(msgspec.Struct, frozen=True, gc=False):
+    """A saying on its way to somebody.
+
+    `degraded` is the first reason why it is not from the wanted origin. `api_latency_ms` is set when this request
+    called a model, `generation` when that call succeeded.
+    """
+
+    saying: Saying
+    origin: Origin
+    request_number: int
+    degraded: str | None = None
+    api_latency_ms: float | None = None
+    generation: Generation | None = None
+
+
+@dataclass(slots=True)
+class _Search:
+    """What the way along the chain has met so far."""
+
+    degraded: str | None = None
+    api_latency_ms: float | None = None
+    generation: Generation | None = None
+
+
+class Flow:
+    """Serves sayings. `models` are those that take part: the ones whose vendor has a key."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        store: Store,
+        gateway: Gateway,
+        serves: ServeCounter,
+        listener: Listener,
+        models: Sequence[Model],
+        live_every: int = 0,
+        last_resort: bool = True,
+        choose_model: Callable[[Sequence[Model]], Model] = random.choice,
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._gateway = gateway
+        self._serves = serves
+        self._listener = listener
+        self._models = models
+        self._live_every = live_every
+        self._last_resort = last_resort
+        self._choose_model = choose_model
+        self._numbers = count(1)
+        self._drain = Drain()
+
+    async def next_saying(self) -> Served:
+        """The next saying by the flow. Raises NoSayingAvailable, and only when the last resort is off."""
+        number = next(self._numbers)
+        wanted = wanted_origin(number, self._live_every)
+        if wanted is Origin.CACHE and (saying := self._pool.take()):
+            return self._serve(Served(saying, wanted, number))
+        return self._serve(await self._search(wanted, number))
+
+    def drain(self) -> None:
+        """Cut the live calls short: who waits for one gets another saying."""
+        self._drain.begin()
+
+    def _serve(self, served: Served) -> Served:
+        self._serves.count(served.saying.contributor)
+        self._listener.emit(SayingServed(served.origin, served.request_number, served.degraded))
+        return served
+
+    async def _search(self, wanted: Origin, number: int) -> Served:
+        search = _Search()
+        for origin in _CHAINS[wanted]:
+            saying, reason = await self._from(origin, search)
+            if saying is not None:
+                return Served(saying, origin, number, search.degraded, search.api_latency_ms, search.generation)
+            search.degraded = search.degraded or reason
+        if not self._last_resort:
+            raise NoSayingAvailable
+        return Served(random_builtin(), Origin.BUILTIN, number, search.degraded, search.api_latency_ms)
+
+    async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str]:
+        """A saying of that origin, or None and the reason."""
+        if origin is Origin.CACHE:
+            return self._pool.take(), "pool_empty"
+        if origin is Origin.DATABASE:
+            return await self._from_database()
+        return await self._from_model(search)
+
+    async def _from_database(self) -> tuple[Saying | None, str]:
+        try:
+            async with asyncio.timeout(within(DATABASE_SECONDS)):
+                return await self._store.random_saying(), "database_empty"
+        except TimeoutError:
+            error, reason = StoreError("The database did not answer in time."), "database_timeout"
+        except StoreError as failure:
+            error, reason = failure, failure.reason
+        self._listener.emit(DependencyFailed("store", "random saying", type(error).__name__, str(error)))
+        return None, reason
+
+    async def _from_model(self, search: _Search) -> tuple[Saying | None, str]:
+        if not self._models:
+            return None, "no_model"
+        seconds = within(LIVE_SECONDS)
+        deadline = time.monotonic() + seconds
+        try:
+            async with self._drain.limit(seconds):
+                saying = await self._write_live(self._choose_model(self._models), search, _of_the_model(seconds))
+        except TimeoutError:
+            return None, "live_timeout"
+        except DependencyError as error:
+            if isinstance(error, ModelError):
+                search.api_latency_ms = error.api_time_ms
+            return None, error.reason
+        await self._keep(saying, deadline - time.monotonic())
+        return saying, ""
+
+    async def _write_live(self, model: Model, search: _Search, seconds: float) -> Saying:
+        service = random.choice(aws_services().names)
+        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds)
+        search.api_latency_ms = written.generation.latency_ms
+        if not written.sayings:
+            error = ModelBadResponse("The model wrote nothing that may be shown.")
+            error.api_time_ms = written.generation.latency_ms
+            raise error
+        search.generation = written.generation
+        return written.sayings[0]
+
+    async def _keep(self, saying: Saying, seconds: float) -> None:
+        """Store a live saying so that it can be voted on. It is paid for: a store that fails does not take it away."""
+        try:
+            async with asyncio.timeout(min(seconds, DATABASE_SECONDS)):
+                new = await self._store.put_sayings([saying])
+            if new:  # otherwise it is somebody else's by now
+                self._pool.add([saying])
+        except (StoreError, TimeoutError) as error:
+            self._listener.emit(DependencyFailed("store", "put saying", type(error).__name__, str(error)))
+
+
+def _of_the_model(seconds: float) -> float:
+    """What of a live call's time is the model's: always less than the whole, also where a deadline has cut that."""
+    return max(0.0, min(MODEL_SECONDS, seconds - (LIVE_SECONDS - MODEL_SECONDS)))

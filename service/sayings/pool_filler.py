@@ -1,0 +1,78 @@
+"""Fills a process's pool with what any process's rounds have put into the store, and measures how full it is."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from service.catalogue.models import Model
+from service.domain import model_contributor
+from service.errors import StoreError
+from service.sayings.pool import SAYINGS_PER_MODEL, Pool
+from service.store.base import Store
+from telemetry.events import DependencyFailed, Listener, PoolMeasured
+
+FILL_SECONDS = 15.0
+_TIMEOUT_SECONDS = 2.0
+
+
+class PoolFiller:
+    """Brings the newest sayings of the participating models from the store into the pool."""
+
+    def __init__(
+        self, pool: Pool, store: Store, models: Sequence[Model], listener: Listener, *, ttl: float, simulated: bool
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._models = models
+        self._listener = listener
+        self._ttl = ttl
+        self._simulated = simulated
+
+    def is_needed(self) -> bool:
+        """Whether some model has too little, or only worn, to serve."""
+        return any(self._pool.lacks(model_contributor(model.id, simulated=self._simulated)) for model in self._models)
+
+    async def fill(self) -> None:
+        """One read for each model; a store that fails is reported and tried again at the next occasion."""
+        since = time.time() - self._ttl
+        reads = (
+            self._store.recent_sayings(model.id, since=since, limit=SAYINGS_PER_MODEL, simulated=self._simulated)
+            for model in self._models
+        )
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                for sayings in await asyncio.gather(*reads):
+                    self._pool.add(reversed(sayings))
+        except (StoreError, TimeoutError) as error:
+            self._listener.emit(DependencyFailed("store", "fill pool", type(error).__name__, str(error)))
+
+    async def run(self) -> None:
+        """Fill whenever it is needed, until cancelled."""
+        while True:
+            if self.is_needed():
+                await self.fill()
+            await asyncio.sleep(FILL_SECONDS)
+
+
+MEASURE_SECONDS = 30.0
+
+
+class Gauges:
+    """Measures, and emits what it finds."""
+
+    def __init__(self, pool: Pool, models: Sequence[Model], listener: Listener, *, simulated: bool) -> None:
+        self._pool = pool
+        self._models = models
+        self._listener = listener
+        self._simulated = simulated
+
+    def measure(self) -> None:
+        for model in self._models:
+            size = self._pool.size_of(model_contributor(model.id, simulated=self._simulated))
+            self._listener.emit(PoolMeasured(model.id, size))
+
+    async def run(self) -> None:
+        """Measure at intervals until cancelled."""
+        while True:
+            self.measure()
+            await asyncio.sleep(MEASURE_SECONDS)

@@ -1,0 +1,1 @@
+"""The aiohttp server: connections, the writing of responses, load shedding and the page's files."""

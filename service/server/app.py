@@ -1,0 +1,244 @@
+"""The aiohttp server: thin. It reads a request, hands it over and writes the answer.
+
+It stands on aiohttp's low-level server rather than on its Application: routes, errors and limits are the same ones that
+the Lambda handler uses, and what is not HTTP at all is refused in the same words.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
+from functools import partial
+from typing import cast
+
+from aiohttp import HttpVersion11, web
+
+from service.api.client_address import client_address
+from service.api.dispatcher import Dispatcher
+from service.api.http import BODY_SECONDS, Caller, Request, Response
+from service.config import Settings
+from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, Overloaded, RequestTimeout
+from service.resources import Resources
+from service.server.connections import Connection, Server
+from service.server.load_shedding import LoopLoad
+from service.server.response_writer import SERVER_NAME, wire_form
+from service.server.static_files import Page
+
+# Connections that wait to be taken: one more than these is tried again by its client only after a second.
+BACKLOG = 1024
+# To accept a connection, make it, read from it, and begin with what was read.
+TURNS_TO_HEAR = 4
+# aiohttp waits twice this long for handlers; with the last flush it stays within the ten seconds after SIGTERM.
+SHUTDOWN_SECONDS = 3.0
+
+
+class Application:
+    """Adapts aiohttp's requests to the dispatcher's."""
+
+    def __init__(self, dispatcher: Dispatcher, page: Page, load: LoopLoad, *, trusted_proxies: int = 0) -> None:
+        self._dispatcher = dispatcher
+        self._page = page
+        self._load = load
+        self._trusted_proxies = trusted_proxies
+
+    async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("Connection", incoming.protocol)
+        caller = _Client(incoming, connection, self._load, self._trusted_proxies)
+        request = Request(incoming.method, incoming.path, incoming.headers, caller=caller)
+        self._dispatcher.begin(request)
+        response = self._file(request)
+        if response is None:
+            read_body = partial(_read_body, incoming)
+            response = await self._dispatcher.dispatch(request, len(incoming.raw_path), read_body)
+        if response.stream is not None:
+            return await _streamed(incoming, response, response.stream)
+        return await _write(incoming, response, stays=incoming.keep_alive and not connection.is_spare)
+
+    def _file(self, request: Request) -> Response | None:
+        try:
+            return self._page.find(request)
+        except HttpError as error:
+            return self._dispatcher.refuse(request, error)
+
+    def refuse_malformed(self) -> web.StreamResponse:
+        """The answer to what is not HTTP, or has a line of more than aiohttp's 8 KiB."""
+        return _last(self._dispatcher.refuse(self._nameless(), InvalidRequest("The request is not valid HTTP.")))
+
+    def refuse_connection(self) -> bytes:
+        """The answer, as it goes over the wire, to a connection too many."""
+        return wire_form(self._dispatcher.refuse(self._nameless(), Overloaded()))
+
+    def refuse_slow_head(self) -> bytes:
+        """The answer, as it goes over the wire, to headers that do not end."""
+        return wire_form(self._dispatcher.refuse(self._nameless(), RequestTimeout()))
+
+    def fail(self, error: BaseException) -> web.StreamResponse:
+        """The answer to a defect in this class."""
+        return _last(self._dispatcher.fail(self._nameless(), error))
+
+    def _nameless(self) -> Request:
+        """Stands for a request that could not be read."""
+        request = Request("", "", {})
+        self._dispatcher.begin(request)
+        return request
+
+
+class _Client(Caller):
+    """The other end of a connection, or of the proxies before it."""
+
+    __slots__ = ("_connection", "_incoming", "_load", "_trusted_proxies")
+
+    takes_streams = True
+
+    def __init__(self, incoming: web.BaseRequest, connection: Connection, load: LoopLoad, trusted_proxies: int) -> None:
+        self._incoming = incoming
+        self._connection = connection
+        self._load = load
+        self._trusted_proxies = trusted_proxies
+
+    @property
+    def address(self) -> str:
+        forwarded = self._incoming.headers.getall("X-Forwarded-For", ())
+        return client_address(self._incoming.remote or "", forwarded, trusted_proxies=self._trusted_proxies)
+
+    @property
+    def is_too_many(self) -> bool:
+        return self._load.is_late or self._connection.is_spare
+
+    @property
+    def is_secure(self) -> bool:
+        forwarded = self._incoming.headers.get("X-Forwarded-Proto") if self._trusted_proxies else None
+        return (forwarded or self._incoming.scheme) == "https"
+
+    def staying(self) -> AbstractContextManager[None]:
+        return self._connection.staying()
+
+
+class _Written(web.StreamResponse):
+    """Tells aiohttp that an answer has been written, and whether the connection stays open."""
+
+    def __init__(self, *, stays: bool) -> None:
+        super().__init__()
+        self._stays = stays
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._stays
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """There is nothing to prepare."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """There is nothing more."""
+
+
+_STAYS, _ENDS = _Written(stays=True), _Written(stays=False)
+
+
+async def _write(incoming: web.BaseRequest, response: Response, *, stays: bool) -> web.StreamResponse:
+    try:
+        await incoming.writer.write(wire_form(response, incoming.method, incoming.version, stays=stays))
+    except ConnectionError:  # the client has gone
+        return _ENDS
+    return _STAYS if stays else _ENDS
+
+
+def _last(response: Response) -> web.StreamResponse:
+    """For aiohttp to write where there is no request; the connection ends with it."""
+    outgoing = web.Response(
+        status=response.status, body=response.body, headers={**response.headers, "Server": SERVER_NAME}
+    )
+    outgoing.force_close()
+    return outgoing
+
+
+async def _streamed(
+    incoming: web.BaseRequest, response: Response, stream: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    outgoing = web.StreamResponse(status=response.status, headers={**response.headers, "Server": SERVER_NAME})
+    # Begun before the first byte is sent: what was never begun does nothing when it is closed.
+    with suppress(ConnectionError):  # aiohttp meets the same one again, and knows what to do
+        async with aclosing(stream):
+            async for chunk in stream:
+                await outgoing.prepare(incoming)
+                await outgoing.write(chunk)
+    return outgoing
+
+
+async def _read_body(incoming: web.BaseRequest) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            await _invite_body(incoming)
+            return await incoming.read()
+    except TimeoutError:
+        raise RequestTimeout from None
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyTooLarge from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise InvalidRequest("The body did not arrive whole.") from None
+
+
+async def _invite_body(incoming: web.BaseRequest) -> None:
+    """curl and others send a large body only when asked for it, which aiohttp's low-level server leaves to us."""
+    if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.version >= HttpVersion11:
+        await incoming.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        incoming.writer.output_size = 0  # the answer has not begun
+
+
+@asynccontextmanager
+async def listening(resources: Resources) -> AsyncIterator[str]:
+    """Serve until the block is left; yields the URL. Raises ConfigError when the port is taken."""
+    settings = resources.settings
+    dispatcher = Dispatcher(
+        resources.endpoints.routes, resources.listener, allowed_origins=settings.origins, rates=settings.rates
+    )
+    load = LoopLoad()
+    server = Server(
+        Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies), settings.max_connections
+    )
+    acceptor = await _listen(server, settings)
+    async with load.watched():
+        try:
+            yield _url(settings.host, acceptor.sockets[0].getsockname()[1])
+        finally:
+            resources.endpoints.drain()
+            await _stop_accepting(acceptor)
+            server.pre_shutdown()
+            await server.shutdown(SHUTDOWN_SECONDS)
+            await server.settle()
+
+
+def _url(host: str, port: int) -> str:
+    if host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - recognised, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _listen(server: Server, settings: Settings) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(server, settings.host, settings.port, backlog=BACKLOG)
+    except OSError as error:
+        about_the_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ConfigError(
+            "SAYINGS_HOST" if about_the_host else "SAYINGS_PORT",
+            f"cannot listen on {settings.host}:{settings.port} ({reason})",
+        ) from error
+
+
+async def _stop_accepting(acceptor: asyncio.Server) -> None:
+    """Whoever has connected by now is still heard. Closed at once, asyncio would drop those it is just accepting."""
+    await _hear()
+    for listener in acceptor.sockets:
+        asyncio.get_running_loop().remove_reader(listener)
+    await _hear()
+    acceptor.close()
+
+
+async def _hear() -> None:
+    """The turns of the loop from a connection that waits to be accepted to its first request."""
+    for _ in range(TURNS_TO_HEAR):
+        await asyncio.sleep(0)

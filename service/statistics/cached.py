@@ -1,0 +1,120 @@
+"""The statistics as they are now, or were up to two minutes ago: read and computed once for all who ask."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from service.catalogue.models import Catalogue, Model
+from service.errors import StatisticsUnavailable, StoreError
+from service.resilience.timeouts import within
+from service.statistics.report import first_hour, report
+from service.statistics.schemas import StatsAnswer
+from service.store.base import Aggregates, Store
+from telemetry.events import DependencyFailed, Listener
+
+CACHE_SECONDS = 120.0
+# How old a report may get while the store cannot be read.
+STALE_SECONDS = 3600.0
+# How long after a failure the store is left alone.
+RETRY_SECONDS = 5.0
+_TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """An answer, its JSON, and when (on the monotonic clock) the store was read for it."""
+
+    answer: StatsAnswer
+    encoded: bytes
+    read_at: float
+
+
+class Statistics:
+    """The report on what is counted in the store. Must be closed; `clock` is a monotonic clock in seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        models: Sequence[Model],
+        catalogue: Catalogue,
+        simulated: bool,
+        burst_limit: int,
+        listener: Listener,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._catalogue = catalogue
+        self._simulated = simulated
+        self._burst_limit = burst_limit
+        self._listener = listener
+        self._clock = clock
+        self._last: _Report | None = None
+        self._refresh_at = -math.inf
+        self._refresh: asyncio.Task[None] | None = None
+
+    async def answer(self) -> StatsAnswer:
+        """The report. Raises StatisticsUnavailable; a cancelled caller cancels nobody else's."""
+        return (await self._current()).answer
+
+    async def encoded(self) -> bytes:
+        """The same as JSON."""
+        return (await self._current()).encoded
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.gather(self._refresh, return_exceptions=True)
+
+    async def _current(self) -> _Report:
+        if self._clock() >= self._refresh_at:
+            await asyncio.shield(self._refreshing())
+        if self._last is None or self._clock() - self._last.read_at >= STALE_SECONDS:
+            raise StatisticsUnavailable
+        return self._last
+
+    def _refreshing(self) -> asyncio.Task[None]:
+        """The one refresh under way, started if there is none."""
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self._load(), name="statistics")
+        return self._refresh
+
+    async def _load(self) -> None:
+        now, read_at = time.time(), self._clock()
+        try:
+            async with asyncio.timeout(within(_TIMEOUT_SECONDS)):
+                aggregates = await self._store.aggregates(since_hour=first_hour(now))
+        except TimeoutError:
+            self._failed(StoreError("The store did not answer in time."))
+        except StoreError as error:
+            self._failed(error)
+        else:
+            # Some ten milliseconds of arithmetic that no request shall wait for.
+            answer, encoded = await asyncio.to_thread(self._compute, aggregates, now)
+            self._last = _Report(answer, encoded, read_at)
+            self._refresh_at = read_at + CACHE_SECONDS
+
+    def _failed(self, error: StoreError) -> None:
+        """Report it; what is known is served on, and says of itself that it is old."""
+        self._listener.emit(DependencyFailed("store", "aggregates", type(error).__name__, str(error)))
+        self._refresh_at = self._clock() + RETRY_SECONDS
+        if self._last is not None:
+            answer = msgspec.structs.replace(self._last.answer, stale=True)
+            self._last = replace(self._last, answer=answer, encoded=msgspec.json.encode(answer))
+
+    def _compute(self, aggregates: Aggregates, now: float) -> tuple[StatsAnswer, bytes]:
+        answer = report(
+            aggregates,
+            self._catalogue,
+            self._models,
+            simulated=self._simulated,
+            now=now,
+            burst_limit=self._burst_limit,
+        )
+        return answer, msgspec.json.encode(answer)

@@ -1,0 +1,165 @@
+"""The body of GET /stats: money is US dollars, times are milliseconds, moments are ISO 8601 in UTC."""
+
+from typing import Literal
+
+from service.api.schemas import Message
+
+Verdict = Literal["too few votes", "too close to call", "leads", "trails"]
+
+
+class Interval(Message, frozen=True):
+    """An estimate with its 95 % interval; a `value` of null says that there is too little to tell."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Range(Message, frozen=True):
+    """A 95 % interval on its own; null is unbounded, or unknown on both sides."""
+
+    low: float | None
+    high: float | None
+
+
+class Votes(Message, frozen=True):
+    votes: int
+    upvotes: int
+    downvotes: int
+
+
+class Totals(Message, frozen=True):
+    """Over all models and the collection; calls, sayings and cost are the models' alone.
+
+    `raw` counts every vote, `filtered` leaves out what came in bursts from one address: more than `burstVotes` in an
+    hour.
+    """
+
+    serves: int
+    raw: Votes
+    filtered: Votes
+    burst_votes: int
+    calls: int
+    sayings: int
+    cost: float
+    unpriced_calls: int
+
+
+class HourStats(Message, frozen=True):
+    """One hour (its start): every serve, and every vote first cast in it."""
+
+    hour: str
+    serves: int
+    votes: int
+
+
+class ServiceStats(Message, frozen=True):
+    """The votes on the models' sayings about one service; bursts are not filtered here."""
+
+    service: str
+    votes: int
+    approval: Interval
+
+
+class Latency(Message, frozen=True):
+    """Of calls that succeeded, off by `relativeError` at most: milliseconds. `histogram` is by bucket."""
+
+    count: int
+    mean: float | None
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    histogram: list["LatencyBucket"]
+
+
+class LatencyBucket(Message, frozen=True):
+    """Calls that took longer than `low` and at most `high`."""
+
+    low: float
+    high: float
+    count: int
+
+
+class Latencies(Message, frozen=True):
+    """Calls that wrote one saying and calls that wrote more, apart: like is compared with like."""
+
+    single: Latency
+    round: Latency
+
+
+class Tokens(Message, frozen=True):
+    input: int
+    output: int
+
+
+class PairRecord(Message, frozen=True):
+    """How one model fared against another where both had something to show."""
+
+    wins: int
+    losses: int
+    ties: int
+
+
+class Comparisons(Message, frozen=True):
+    """Votes on blind comparisons, bursts left out of all but `raw`; the matrix has a row for each model."""
+
+    count: int
+    raw: int
+    ties: int
+    none: int
+    matrix: dict[str, dict[str, PairRecord]]
+
+
+class ModelStats(Message, frozen=True):
+    """One model, or the collection without what only models have.
+
+    `votes` and what follows from them leave bursts out, `raw` does not. `cost` is of every call that was billed,
+    `costPer1000` per thousand sayings fit to be shown, `costPerNetUpvote` per upvote more than downvotes. `strength`
+    is Bradley-Terry's, 1 being the average. `votesNeeded` is how many more votes, on this model and on the one it is
+    measured against, would settle what the verdict leaves open: 0 when it leaves nothing open, null when none would.
+    """
+
+    model: str
+    source: str
+    vendor: str
+    serves: int
+    votes: int
+    upvotes: int
+    downvotes: int
+    raw: Votes
+    approval: Interval
+    latency: Latencies
+    tokens: Tokens
+    cost: float | None
+    cost_per1000: float | None
+    cost_per_net_upvote: float | None
+    cost_per_net_upvote_interval: Range
+    strength: Interval
+    verdict: Verdict
+    votes_needed: int | None
+
+
+class CollectionStats(Message, frozen=True):
+    """The hand-written sayings, for reference: they take no part in the comparison."""
+
+    serves: int
+    votes: int
+    upvotes: int
+    downvotes: int
+    approval: Interval
+
+
+class StatsAnswer(Message, frozen=True):
+    """The comparison of the models. `stale` when the store could not be read and this is from before."""
+
+    generated_at: str
+    stale: bool
+    simulated: bool
+    confidence: float
+    relative_error: float
+    totals: Totals
+    hours: list[HourStats]
+    services: list[ServiceStats]
+    comparisons: Comparisons
+    models: list[ModelStats]
+    collection: CollectionStats

@@ -1,0 +1,62 @@
+"""Votes on comparisons: by whom they were shown to, for what is in them, and then everything is told."""
+
+import time
+from collections.abc import Callable
+
+from service.domain import NONE, TIE, Ballot, Comparison, VoteStatus, burst_of
+from service.errors import ComparisonExpired, ComparisonNotFound, ComparisonNotShown, SlotNotEligible
+from service.store.base import Store
+from service.voting.comparisons import LEAST_CANDIDATES
+from service.voting.guard import Voting
+from telemetry.events import BallotTaken, Listener
+
+SHOWN_SECONDS = 24 * 3600
+
+
+class Ballots:
+    """Takes votes on comparisons."""
+
+    def __init__(self, store: Store, listener: Listener, *, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._listener = listener
+        self._clock = clock
+        self._voting = Voting(listener)
+
+    async def vote(
+        self, voter: str, comparison_id: str, winner: str, address: str = ""
+    ) -> tuple[Comparison, VoteStatus]:
+        """Store a vote that came from an address for a slot, TIE or NONE; the comparison and what the vote did.
+
+        Raises ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible, VoteNotStored or StorageFull.
+        """
+        return await self._voting.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
+
+    async def close(self) -> None:
+        """Wait for the votes under way."""
+        await self._voting.close()
+
+    async def _vote(self, voter: str, comparison_id: str, winner: str, address: str) -> tuple[Comparison, VoteStatus]:
+        found = await self._store.get_comparison(comparison_id, voter)
+        if found is None:
+            raise ComparisonNotFound
+        comparison, shown = found
+        now = self._clock()
+        if shown is None:
+            raise ComparisonNotShown
+        if now - shown.shown_at > SHOWN_SECONDS:
+            raise ComparisonExpired
+        _check_eligible(comparison, winner)
+        ballot = Ballot(comparison_id, voter, shown.shown_at, winner, now, burst_of(address, now))
+        status = await self._store.cast_ballot(comparison, ballot)
+        if status is None:
+            raise ComparisonNotShown
+        self._listener.emit(BallotTaken(winner if winner in (TIE, NONE) else "winner", status))
+        return comparison, status
+
+
+def _check_eligible(comparison: Comparison, winner: str) -> None:
+    candidates = [entry.slot for entry in comparison.entries if entry.saying is not None]
+    if len(candidates) < LEAST_CANDIDATES:
+        raise SlotNotEligible("Fewer than two slots have a saying to choose from.")
+    if winner not in (*candidates, TIE, NONE):
+        raise SlotNotEligible

@@ -1,0 +1,106 @@
+"""Votes: what a client may say about a saying, and what is believed of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.catalogue.models import Catalogue
+from service.domain import FeedbackType, Saying, Vote, VoteResult, burst_of, saying_id
+from service.errors import InvalidRequest, SayingNotFound, SourceMismatch
+from service.store.base import Store
+from service.voting.guard import Voting
+from telemetry.events import Listener, VoteTaken
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A vote as the client sends it: text or id names the saying, the claims beside it are kept but not believed."""
+
+    text: str | None
+    identity: str | None
+    source: str
+    feedback_type: FeedbackType
+    execution_ms: float | None = None
+    cached: bool | None = None
+
+
+class Feedback:
+    """Takes votes and takes them back."""
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, listener: Listener, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._listener = listener
+        self._clock = clock
+        self._voting = Voting(listener)
+
+    async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
+        """Store an opinion that came from an address; the saying's id and what the vote did.
+
+        Raises InvalidRequest, SayingNotFound, SourceMismatch, VoteNotStored or StorageFull.
+        """
+        return await self._voting.accept(self._vote(voter, opinion, address), "vote")
+
+    async def withdraw(self, voter: str, identity: str) -> VoteResult:
+        """Take one's own vote back; `unchanged` when there was none. Raises SayingNotFound or VoteNotStored."""
+        return await self._voting.accept(self._withdraw(voter, identity), "withdraw vote")
+
+    async def close(self) -> None:
+        """Wait for the votes under way."""
+        await self._voting.close()
+
+    async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[str, VoteResult]:
+        identity = _identity(opinion)
+        saying = await self._store.get_saying(identity)
+        if saying is None:
+            raise SayingNotFound
+        self._check_source(opinion.source, saying)
+        result = await self._store.vote(self._as_vote(identity, voter, opinion, address))
+        if result is None:
+            raise SayingNotFound
+        self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor, _generation_id(saying)))
+        return identity, result
+
+    def _as_vote(self, identity: str, voter: str, opinion: Opinion, address: str) -> Vote:
+        now = self._clock()
+        return Vote(
+            saying_id=identity,
+            voter=voter,
+            feedback_type=opinion.feedback_type,
+            cast_at=now,
+            burst=burst_of(address, now),
+            claimed_execution_ms=opinion.execution_ms,
+            claimed_cached=opinion.cached,
+        )
+
+    async def _withdraw(self, voter: str, identity: str) -> VoteResult:
+        result = await self._store.withdraw_vote(identity, voter)
+        if result is None:
+            raise SayingNotFound
+        self._listener.emit(VoteTaken("", result.status, ""))
+        return result
+
+    def _check_source(self, source: str, saying: Saying) -> None:
+        if source == saying.source:
+            return
+        if not self._catalogue.knows_source(source):
+            raise InvalidRequest("The source names nobody known.", details=["source: unknown"])
+        raise SourceMismatch
+
+
+def _generation_id(saying: Saying) -> str:
+    return saying.generation.generation_id if saying.generation else ""
+
+
+def _identity(opinion: Opinion) -> str:
+    """The id of the saying meant. Where both id and text are given they must agree."""
+    if opinion.text is None and opinion.identity is None:
+        raise InvalidRequest("The saying or its id is needed.", details=["saying: missing", "sayingId: missing"])
+    if opinion.text is None:
+        return opinion.identity or ""
+    identity = saying_id(opinion.text)
+    if opinion.identity is not None and opinion.identity != identity:
+        raise InvalidRequest("The sayingId is not the id of that saying.", details=["sayingId: differs from saying"])
+    return identity
