@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from service.domain import SLOTS
 from service.errors import ConfigError
-from service.limits import Limit, Rate
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Rate, RateClass, Timeouts
 
 PREFIX = "SAYINGS_"
 
@@ -66,14 +66,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     otel_exporter_otlp_endpoint: str = ""
     otel_exporter_otlp_protocol: str = ""
 
+    # Values without a variable: nobody has asked to set them from outside, and tests construct their own.
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    limits: Limits = DEFAULT_LIMITS
+
     @property
     def origins(self) -> frozenset[str]:
         return frozenset(filter(None, map(str.strip, self.allowed_origins.split(","))))
 
     @property
-    def rates(self) -> dict[Limit, Rate]:
+    def rates(self) -> dict[RateClass, Rate]:
         """How often one client address may ask, for what is limited."""
-        chosen = {limit: Rate.parse(getattr(self, f"{limit}_rate")) for limit in Limit}
+        chosen = {limit: Rate.parse(getattr(self, f"{limit}_rate")) for limit in RateClass}
         return {limit: rate for limit, rate in chosen.items() if rate is not None}
 
     @property
@@ -89,9 +93,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings; raises ConfigError naming the first variable that cannot be used."""
         values = {
-            field.name: _value(_variable(field.name), environ[_variable(field.name)], field.type)
-            for field in msgspec.structs.fields(cls)
-            if _variable(field.name) in environ
+            field.name: _value(variable, environ[variable], field.type)
+            for variable, field in _fields().items()
+            if variable in environ
         }
         if not values.get("aws_region"):
             values["aws_region"] = environ.get("AWS_DEFAULT_REGION", "")
@@ -105,6 +109,15 @@ _UNPREFIXED = frozenset(
     {"claude_parameter_name", "openai_parameter_name", "aws_region", "otel_exporter_otlp_endpoint",
      "otel_exporter_otlp_protocol"}
 )  # fmt: skip
+
+
+_WITHOUT_VARIABLE = frozenset({"timeouts", "limits"})
+
+
+def _fields() -> dict[str, msgspec.structs.FieldInfo]:
+    """The fields that can be set from the environment, by their variables."""
+    fields = msgspec.structs.fields(Settings)
+    return {_variable(field.name): field for field in fields if field.name not in _WITHOUT_VARIABLE}
 
 
 def _variable(field: str) -> str:
@@ -123,8 +136,7 @@ def _value(variable: str, raw: str, type_: Any) -> Any:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = {_variable(field.name) for field in msgspec.structs.fields(Settings)}
-    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in _fields())
     if unknown:
         raise ConfigError(unknown[0], "there is no such setting")
 
@@ -157,7 +169,7 @@ def _check_parameter_names(settings: Settings) -> None:
 
 
 def _check_rates(settings: Settings) -> None:
-    for limit in Limit:
+    for limit in RateClass:
         field = f"{limit}_rate"
         try:
             Rate.parse(getattr(settings, field))

@@ -190,9 +190,10 @@ class DependencyError(CloudSayingsError):
 
 
 class StoreError(DependencyError):
-    """The store did not do what was asked; nothing was half done."""
+    """The store did not do what was asked; nothing was half done. `timed_out`: it did not answer in time."""
 
     reason = "database_error"
+    timed_out = False
 
 
 class StorageFull(UnavailableError, StoreError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from service.config import Settings
 from service.errors import ConfigError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import Unexpected
 from telemetry.logs import LogListener, configure_logging
 
@@ -51,10 +52,7 @@ def stop_signal() -> asyncio.Event:
     return stop
 
 
-LOOK_SECONDS = 10.0
-
-
-async def freeze_modules() -> None:
+async def freeze_modules(*, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
     """Clean up once when modules have come, and have all later collections pass over what is there by then.
 
     A full collection looks at every object there is, and the vendors' SDKs are hundreds of thousands. They come when
@@ -62,7 +60,7 @@ async def freeze_modules() -> None:
     """
     known = 0
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(timeouts.module_check_every)
         if len(sys.modules) > known:
             known = len(sys.modules)
             gc.collect()

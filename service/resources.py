@@ -16,15 +16,15 @@ from service.llm.participants import Vendors, key_names, open_vendors
 from service.llm.vendors import ADAPTERS, Adapters
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
-from service.sayings.pool_filler import Gauges, PoolFiller
+from service.sayings.pool_filler import PoolFiller, PoolGauge
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
 from service.statistics.cached import Statistics
 from service.store.address import open_store
 from service.store.base import Spend, Store
-from service.voting.comparison_votes import Ballots
-from service.voting.comparisons import Compare
-from service.voting.saying_votes import Feedback
+from service.voting.comparison_votes import ComparisonVotes
+from service.voting.comparisons import Comparisons
+from service.voting.saying_votes import SayingVotes
 from telemetry.events import Listener
 
 DEFAULT_STORE = "sqlite:///sayings.db"
@@ -47,7 +47,7 @@ class Resources:
     filler: PoolFiller
     round_trigger: RoundTrigger | None
     serves: ServeCounter
-    gauges: Gauges
+    gauge: PoolGauge
     endpoints: Endpoints
 
 
@@ -57,19 +57,28 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open what the settings ask for, and close it again also when the start fails half-way. Raises ConfigError."""
     async with AsyncExitStack() as stack:
+        timeouts = settings.timeouts
         catalogue = load_catalogue(ADAPTERS, settings.catalogue)
-        aws = AwsClients(settings.aws_region, stack, listener)
+        aws = AwsClients(settings.aws_region, stack, listener, timeouts=timeouts)
         vendors = await open_vendors(settings, environ, catalogue, aws, stack)
         address = _store_address(settings, simulated=vendors.simulated)
-        store = await open_store(address, aws, stack, listener, burst_limit=settings.burst_votes)
+        store = await open_store(
+            address, aws, stack, listener, burst_limit=settings.burst_votes, timeouts=timeouts, limits=settings.limits
+        )
 
         gateway = _open_gateway(settings, catalogue, vendors, store, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
-            pool, store, vendors.models, listener, ttl=settings.pool_ttl_seconds, simulated=vendors.simulated
+            pool,
+            store,
+            vendors.models,
+            listener,
+            ttl=settings.pool_ttl_seconds,
+            simulated=vendors.simulated,
+            timeouts=timeouts,
         )
-        gauges = Gauges(pool, vendors.models, listener, simulated=vendors.simulated)
-        serves = ServeCounter(store, listener)
+        gauge = PoolGauge(pool, vendors.models, listener, simulated=vendors.simulated, timeouts=timeouts)
+        serves = ServeCounter(store, listener, timeouts=timeouts)
         stack.push_async_callback(serves.flush)
         flow = Flow(
             pool=pool,
@@ -80,22 +89,24 @@ async def open_resources(
             models=vendors.models,
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
+            timeouts=timeouts,
         )
         worker = settings.worker_function
-        round_trigger = None if worker is None else RoundTrigger(worker, store, aws, listener)
-        feedback = Feedback(store, catalogue, listener)
-        stack.push_async_callback(feedback.close)
-        compare = Compare(
+        round_trigger = None if worker is None else RoundTrigger(worker, store, aws, listener, timeouts=timeouts)
+        saying_votes = SayingVotes(store, catalogue, listener, timeouts=timeouts)
+        stack.push_async_callback(saying_votes.close)
+        comparisons = Comparisons(
             gateway=gateway,
             store=store,
             pool=pool,
             listener=listener,
             models=vendors.models,
             simulated=vendors.simulated,
+            timeouts=timeouts,
         )
-        stack.push_async_callback(compare.close)
-        ballots = Ballots(store, listener)
-        stack.push_async_callback(ballots.close)
+        stack.push_async_callback(comparisons.close)
+        comparison_votes = ComparisonVotes(store, listener, timeouts=timeouts)
+        stack.push_async_callback(comparison_votes.close)
         statistics = Statistics(
             store=store,
             models=vendors.models,
@@ -103,18 +114,20 @@ async def open_resources(
             simulated=vendors.simulated,
             burst_limit=settings.burst_votes,
             listener=listener,
+            timeouts=timeouts,
         )
         stack.push_async_callback(statistics.close)
         endpoints = Endpoints(
             flow=flow,
-            feedback=feedback,
-            compare=compare,
-            ballots=ballots,
+            saying_votes=saying_votes,
+            comparisons=comparisons,
+            comparison_votes=comparison_votes,
             statistics=statistics,
             catalogue=catalogue,
             participants=vendors.models,
             simulated=vendors.simulated,
             checks={"store": store.ping},
+            timeouts=timeouts,
         )
         yield Resources(
             settings=settings,
@@ -128,7 +141,7 @@ async def open_resources(
             filler=filler,
             round_trigger=round_trigger,
             serves=serves,
-            gauges=gauges,
+            gauge=gauge,
             endpoints=endpoints,
         )
 
@@ -137,15 +150,15 @@ def _open_gateway(
     settings: Settings, catalogue: Catalogue, vendors: Vendors, store: Store, listener: Listener, stack: AsyncExitStack
 ) -> Gateway:
     """The one way to a model, with what stands at it: keys, the spend caps, places for live calls."""
-    keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
+    keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds, timeouts=settings.timeouts)
     stack.push_async_callback(keys.close)
     adapters = Adapters(vendors.simulator_url)
     stack.push_async_callback(adapters.close)
     gateway = Gateway(
         adapters,
         keys,
-        Budget(store, listener, caps=_caps(settings)),
-        CallRecorder(store, listener),
+        Budget(store, listener, caps=_caps(settings), timeouts=settings.timeouts),
+        CallRecorder(store, listener, timeouts=settings.timeouts),
         listener,
         live_calls=LiveCalls(settings.max_live_calls),
         catalogue=catalogue,

@@ -148,10 +148,10 @@ BUILDERS = {
     "PoolFiller": RESOURCES,
     "ServeCounter": RESOURCES,
     "Flow": RESOURCES,
-    "Feedback": RESOURCES,
+    "SayingVotes": RESOURCES,
     "CallRecorder": RESOURCES,
-    "Compare": RESOURCES,
-    "Ballots": RESOURCES,
+    "Comparisons": RESOURCES,
+    "ComparisonVotes": RESOURCES,
     "Statistics": RESOURCES,
     "Endpoints": RESOURCES,
 }

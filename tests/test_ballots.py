@@ -18,7 +18,7 @@ from service.errors import (
 )
 from service.store.sqlite import SqliteStore
 from service.voting import guard as voting_module
-from service.voting.comparison_votes import SHOWN_SECONDS, Ballots
+from service.voting.comparison_votes import SHOWN_SECONDS, ComparisonVotes
 from telemetry.events import BallotTaken, DependencyFailed
 from tests.fakes import FakeStore
 from tests.store.builders import comparison, shown
@@ -35,9 +35,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def ballots(store: SqliteStore, events: RecordingListener, clock: Clock) -> AsyncIterator[Ballots]:
+async def ballots(store: SqliteStore, events: RecordingListener, clock: Clock) -> AsyncIterator[ComparisonVotes]:
     await store.put_comparison(COMPARED, shown(COMPARED, "ann"))
-    ballots = Ballots(store, events, clock=clock)
+    ballots = ComparisonVotes(store, events, clock=clock)
     yield ballots
     await ballots.close()
 
@@ -46,7 +46,9 @@ async def cast(store: SqliteStore) -> list[Ballot]:
     return [each.ballot async for each in store.all_ballots() if each.ballot.winner is not None]
 
 
-async def test_a_vote_is_recorded_then_unchanged_then_changed(ballots: Ballots, events: RecordingListener) -> None:
+async def test_a_vote_is_recorded_then_unchanged_then_changed(
+    ballots: ComparisonVotes, events: RecordingListener
+) -> None:
     results = [await ballots.vote("ann", IDENTITY, winner) for winner in ("A", "A", "tie", "none")]
 
     assert [found for found, _ in results] == [COMPARED] * 4
@@ -59,7 +61,7 @@ async def test_a_vote_is_recorded_then_unchanged_then_changed(ballots: Ballots, 
 
 
 async def test_a_vote_tells_when_it_was_cast_and_hides_from_where(
-    ballots: Ballots, store: SqliteStore, clock: Clock
+    ballots: ComparisonVotes, store: SqliteStore, clock: Clock
 ) -> None:
     await ballots.vote("ann", IDENTITY, "B", "203.0.113.7")
 
@@ -77,7 +79,7 @@ async def test_a_vote_tells_when_it_was_cast_and_hides_from_where(
     ids=["unknown", "not shown", "a slot that failed"],
 )
 async def test_what_cannot_be_voted_on_is_refused_and_counts_nothing(
-    ballots: Ballots, store: SqliteStore, voter: str, identity: str, winner: str, error: type[HttpError]
+    ballots: ComparisonVotes, store: SqliteStore, voter: str, identity: str, winner: str, error: type[HttpError]
 ) -> None:
     with pytest.raises(error):
         await ballots.vote(voter, identity, winner)
@@ -94,7 +96,7 @@ async def test_what_cannot_be_voted_on_is_refused_and_counts_nothing(
     ],
 )  # fmt: skip
 async def test_whoever_votes_must_have_had_two_to_choose_from(
-    ballots: Ballots, store: SqliteStore, failed: str, winner: str, eligible: bool
+    ballots: ComparisonVotes, store: SqliteStore, failed: str, winner: str, eligible: bool
 ) -> None:
     compared = comparison("b" * 32, failed=failed)
     await store.put_comparison(compared, shown(compared, "ann"))
@@ -107,7 +109,7 @@ async def test_whoever_votes_must_have_had_two_to_choose_from(
 
 
 async def test_a_comparison_can_be_voted_on_for_a_day_since_it_was_shown_to_the_voter(
-    ballots: Ballots, store: SqliteStore, clock: Clock
+    ballots: ComparisonVotes, store: SqliteStore, clock: Clock
 ) -> None:
     clock.now = SHOWN_AT + SHOWN_SECONDS
     await store.show_comparison(Ballot(IDENTITY, "bob", clock()))
@@ -125,7 +127,7 @@ async def test_a_ballot_that_has_gone_meanwhile_is_none(events: RecordingListene
         async def get_comparison(self, comparison_id: str, voter: str) -> tuple[object, Ballot]:  # type: ignore[override]
             return COMPARED, shown(COMPARED)
 
-    ballots = Ballots(Forgetful().as_store(), events, clock=lambda: SHOWN_AT)
+    ballots = ComparisonVotes(Forgetful().as_store(), events, clock=lambda: SHOWN_AT)
 
     with pytest.raises(ComparisonNotShown):
         await ballots.vote("ann", IDENTITY, "A")
@@ -146,14 +148,14 @@ async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
     store.hangs, store.trouble = trouble is None, trouble
 
     with pytest.raises(error) as caught:
-        await Ballots(store.as_store(), events).vote("ann", IDENTITY, "A")
+        await ComparisonVotes(store.as_store(), events).vote("ann", IDENTITY, "A")
 
     assert caught.value.status == 503
     assert caught.value.retry_after
     assert [event.operation for event in events.of(DependencyFailed)] == ["vote on comparison"]
 
 
-async def test_a_vote_is_finished_although_its_voter_has_gone(ballots: Ballots, store: SqliteStore) -> None:
+async def test_a_vote_is_finished_although_its_voter_has_gone(ballots: ComparisonVotes, store: SqliteStore) -> None:
     voting = asyncio.create_task(ballots.vote("ann", IDENTITY, "A"))
     await asyncio.sleep(0)
 

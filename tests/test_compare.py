@@ -24,7 +24,7 @@ from service.errors import (
 from service.resilience import timeouts as drain_module
 from service.sayings.pool import Pool
 from service.voting import comparisons as compare_module
-from service.voting.comparisons import COMPARE_SECONDS, Closed, Compare, Opened, Step
+from service.voting.comparisons import COMPARE_SECONDS, Closed, Comparisons, Opened, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
 from tests.support import RecordingListener
@@ -36,7 +36,7 @@ EXHAUSTED = BudgetExhausted("There is no room.")
 
 
 class Parts:
-    """A Compare and what it stands on."""
+    """A Comparisons and what it stands on."""
 
     def __init__(self, events: RecordingListener) -> None:
         self.events = events
@@ -47,8 +47,8 @@ class Parts:
         self.now = NOW
 
     @property
-    def compare(self) -> Compare:
-        return Compare(
+    def compare(self) -> Comparisons:
+        return Comparisons(
             gateway=self.gateway.as_gateway(),
             store=self.store.as_store(),
             pool=self.pool,

@@ -20,9 +20,6 @@ from telemetry.setup import open_telemetry
 from workers.fleet import FleetRounds, fleet_rounds
 from workers.progress import ProgressTable
 
-# After SIGTERM the calls under way may still land; what has not by then is given up.
-GRACE_SECONDS = 6.0
-
 T = TypeVar("T")
 
 
@@ -38,7 +35,7 @@ async def main(settings: Settings) -> int:
 
 
 async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
-    stop = stop_signal()
+    stop, grace = stop_signal(), settings.timeouts.worker_grace
     async with (
         open_telemetry(os.environ, show_traces=settings.trace == "on", logs=logs) as telemetry,
         open_resources(settings, os.environ, telemetry.listener) as resources,
@@ -48,10 +45,10 @@ async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
             say("No model takes part: there is no key for any, and the simulator is off.")
             return 1
         if once:
-            code = await _until_told(_once(fleet_rounds(resources)), stop)
+            code = await _until_told(_once(fleet_rounds(resources)), stop, grace)
             return 1 if code is None else code
         rounds = fleet_rounds(resources, rest_seconds=settings.round_interval_seconds)
-        await _until_told(rounds.keep_going(stop), stop)
+        await _until_told(rounds.keep_going(stop), stop, grace)
         return 0
 
 
@@ -67,12 +64,15 @@ async def _once(rounds: FleetRounds) -> int:
     return 0 if any(report.sayings for report in finished.models) else 1
 
 
-async def _until_told(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
-    """What the work returns; None when a signal came first and the work did not end in time. A defect is raised."""
+async def _until_told(work: Coroutine[Any, Any, T], stop: asyncio.Event, grace: float) -> T | None:
+    """What the work returns, or None when a signal came and the work had not ended `grace` seconds later.
+
+    Model calls under way may still land in that time. A defect is raised.
+    """
     working, told = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
     if told.done():
-        await asyncio.wait([working], timeout=GRACE_SECONDS)
+        await asyncio.wait([working], timeout=grace)
     for task in (working, told):
         task.cancel()
     await asyncio.gather(working, told, return_exceptions=True)

@@ -8,27 +8,26 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from service.errors import StoreError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.timeouts import store_guard, within
 from service.resources import Resources
 from service.sayings.pool_filler import PoolFiller
 from service.store.base import ROUND_LEASE, Lease, Store
-from telemetry.events import DependencyFailed, Listener, RoundFinished
+from telemetry.events import Listener, RoundFinished
 from workers.round import Round
 
 # Longer than a round with its second calls; a holder that dies blocks the others for no longer than this.
 LEASE_SECONDS = 90.0
-KEEP_SECONDS = 1.5
 # After a round nobody makes another for a minute; when models failed, for twice as long each time.
 REST_SECONDS = 60.0
 LONGEST_REST_SECONDS = 900.0
-# How often a process looks whether it is its turn: an API whose own pool runs low, a worker with all the time there is.
-API_CHECK_SECONDS = 2.0
-WORKER_CHECK_SECONDS = 15.0
 
 
 def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
     """The rounds of a process with these resources."""
-    round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, resources.listener)
-    return FleetRounds(round_, resources.store, resources.listener, rest_seconds=rest_seconds)
+    store, listener, timeouts = resources.store, resources.listener, resources.settings.timeouts
+    round_ = Round(resources.gateway, store, resources.pool, resources.models, listener, timeouts=timeouts)
+    return FleetRounds(round_, store, listener, rest_seconds=rest_seconds, timeouts=timeouts)
 
 
 class FleetRounds:
@@ -41,11 +40,13 @@ class FleetRounds:
         listener: Listener,
         *,
         rest_seconds: float = REST_SECONDS,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._round = round_
         self._store = store
         self._listener = listener
+        self._timeouts = timeouts
         self._clock = clock
         self._holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._usual_rest = rest_seconds
@@ -53,7 +54,8 @@ class FleetRounds:
 
     async def run(self) -> RoundFinished | None:
         """A round, if the lease can be had; None when somebody else has it. Raises StoreError if nobody can say."""
-        lease = await self._store.acquire_lease(ROUND_LEASE, self._holder, now=self._clock(), seconds=LEASE_SECONDS)
+        async with store_guard("acquire lease", within(self._timeouts.round_write), self._listener):
+            lease = await self._store.acquire_lease(ROUND_LEASE, self._holder, now=self._clock(), seconds=LEASE_SECONDS)
         if lease is None:
             return None
         try:
@@ -72,21 +74,19 @@ class FleetRounds:
                 await filler.fill()
             if filler.is_needed():
                 await self._try()
-            await asyncio.sleep(API_CHECK_SECONDS)
+            await asyncio.sleep(self._timeouts.round_check_every)
 
     async def keep_going(self, stop: asyncio.Event) -> None:
         """For a worker on its own, until told to stop: a round after every rest, by whichever worker comes first."""
         while not stop.is_set():
             await self._try()
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._usual_rest, WORKER_CHECK_SECONDS)):
+                async with asyncio.timeout(min(self._usual_rest, self._timeouts.worker_check_every)):
                     await stop.wait()
 
     async def _try(self) -> None:
-        try:
+        with suppress(StoreError):
             await self.run()
-        except StoreError as error:
-            self._listener.emit(DependencyFailed("store", "acquire lease", type(error).__name__, str(error)))
 
     def _rest_after(self, finished: RoundFinished) -> float:
         if not any(report.error_type for report in finished.models):
@@ -94,8 +94,6 @@ class FleetRounds:
         return min(self._rest * 2, max(self._usual_rest, LONGEST_REST_SECONDS))
 
     async def _keep(self, lease: Lease, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(KEEP_SECONDS):
+        with suppress(StoreError):
+            async with store_guard("keep lease", self._timeouts.lease_update, self._listener):
                 await self._store.keep_lease(lease, until=self._clock() + seconds)
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", "keep lease", type(error).__name__, str(error)))

@@ -21,7 +21,7 @@ async def main(settings: Settings) -> int:
         jobs = {
             "serves": resources.serves.run,
             "pool": resources.filler.run,
-            "gauges": resources.gauges.run,
+            "gauges": resources.gauge.run,
             "garbage": freeze_modules,
             **telemetry.jobs,
         }

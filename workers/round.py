@@ -8,22 +8,32 @@ from collections.abc import Sequence
 from service.catalogue.aws_services import aws_services
 from service.catalogue.models import Model
 from service.domain import CallKind, Saying
-from service.errors import DependencyError, ModelBadResponse, StoreError
+from service.errors import DependencyError, ModelBadResponse
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
-from service.resilience.timeouts import within
+from service.resilience.timeouts import store_guard, within
 from service.sayings.pool import Pool
 from service.store.base import Lease, Store
 from telemetry import traces
 from telemetry.events import Listener, ModelReport, RoundFinished, RoundStarted, Unexpected
 
 SERVICES_PER_MODEL = 3
-STORE_SECONDS = 5.0
 
 
 class Round:
     """Builds fresh sayings. A failing model never spoils what the others bring."""
 
-    def __init__(self, gateway: Gateway, store: Store, pool: Pool, models: Sequence[Model], listener: Listener) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: Store,
+        pool: Pool,
+        models: Sequence[Model],
+        listener: Listener,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
+        self._store_seconds = timeouts.round_write
         self._gateway = gateway
         self._store = store
         self._pool = pool
@@ -61,11 +71,8 @@ class Round:
         sayings = await self._write(model, random.sample(aws_services().names, SERVICES_PER_MODEL))
         if not sayings:
             raise ModelBadResponse("The model wrote nothing that may be shown.")
-        try:
-            async with asyncio.timeout(STORE_SECONDS):
-                new = await self._store.put_sayings(sayings, fence=lease)
-        except TimeoutError:
-            raise StoreError("The store did not answer in time.") from None
+        async with store_guard("put round", self._store_seconds, self._listener):
+            new = await self._store.put_sayings(sayings, fence=lease)
         # Only what is stored as this model's: a vote on anything else would be refused.
         self._pool.add(saying for saying in sayings if saying.saying_id in new)
         return len(new)

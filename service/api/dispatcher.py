@@ -7,7 +7,6 @@ from contextlib import aclosing
 from types import MappingProxyType
 
 from service.api.http import (
-    MAX_TARGET_BYTES,
     SECURITY_HEADERS,
     Request,
     Response,
@@ -19,8 +18,16 @@ from service.api.http import (
 )
 from service.api.rate_limits import RateLimiter
 from service.api.schemas import ErrorAnswer, ErrorBody
-from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, Overloaded, RouteNotFound
-from service.limits import Limit, Rate
+from service.errors import (
+    BodyTooLarge,
+    HttpError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    Overloaded,
+    RouteNotFound,
+)
+from service.limits import DEFAULT_LIMITS, Limits, Rate, RateClass
 from telemetry import traces
 from telemetry.events import Listener, RequestServed, Unexpected
 
@@ -44,13 +51,15 @@ class Dispatcher:
         listener: Listener,
         *,
         allowed_origins: frozenset[str],
-        rates: Mapping[Limit, Rate] = MappingProxyType({}),
+        rates: Mapping[RateClass, Rate] = MappingProxyType({}),
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._router = Router(routes)
         self._listener = listener
         self._allowed_origins = allowed_origins
         self._paths = {route.operation: route.path for route in routes}
-        limiters = {limit: RateLimiter(rate) for limit, rate in rates.items()}
+        self._limits = limits
+        limiters = {limit: RateLimiter(rate, limits=limits) for limit, rate in rates.items()}
         self._limiters = {route.operation: limiters[route.limit] for route in routes if route.limit in limiters}
 
     async def dispatch(self, request: Request, target_bytes: int, read_body: ReadBody) -> Response:
@@ -64,6 +73,8 @@ class Dispatcher:
             self._admit(request, route)
             if route.body is not None:
                 request.body = await read_body()
+                if len(request.body) > self._limits.body_bytes:
+                    raise BodyTooLarge
             return self._finish(request, operation, await route.handler(request))
         except HttpError as error:
             return self.refuse(request, error, operation)
@@ -74,7 +85,7 @@ class Dispatcher:
             return self.fail(request, error, operation)
 
     def _find(self, request: Request, target_bytes: int) -> Route:
-        if target_bytes > MAX_TARGET_BYTES:
+        if target_bytes > self._limits.target_bytes:
             raise InvalidRequest("The address is longer than 8 KiB.")
         method = "GET" if request.method == "HEAD" else request.method
         found = self._router.find(method, request.path)

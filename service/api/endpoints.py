@@ -70,19 +70,18 @@ from service.errors import (
     UnsupportedMediaType,
     VoteNotStored,
 )
-from service.limits import Limit
+from service.limits import DEFAULT_TIMEOUTS, RateClass, Timeouts
 from service.resilience.timeouts import within
 from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
-from service.voting.comparison_votes import Ballots
-from service.voting.comparisons import Closed, Compare, Opened, Step
-from service.voting.saying_votes import Feedback, Opinion
+from service.voting.comparison_votes import ComparisonVotes
+from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
 VOTER_COOKIE_SECONDS = 365 * 24 * 3600
-READY_SECONDS = 1.0
 
 _VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
 _ID = re.compile(SAYING_ID_PATTERN)
@@ -95,24 +94,26 @@ class Endpoints:
         self,
         *,
         flow: Flow,
-        feedback: Feedback,
-        compare: Compare,
-        ballots: Ballots,
+        saying_votes: SayingVotes,
+        comparisons: Comparisons,
+        comparison_votes: ComparisonVotes,
         statistics: Statistics,
         catalogue: Catalogue,
         participants: Iterable[Model],
         simulated: bool,
         checks: dict[str, Callable[[], Awaitable[None]]],
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._flow = flow
-        self._feedback = feedback
-        self._compare = compare
-        self._ballots = ballots
+        self._saying_votes = saying_votes
+        self._comparisons = comparisons
+        self._comparison_votes = comparison_votes
         self._statistics = statistics
         self._catalogue = catalogue
         self._participants = {model.id for model in participants}
         self._simulated = simulated
         self._checks = checks
+        self._ready_seconds = timeouts.readiness
         self.draining = False
         self.routes = self._routes()
 
@@ -125,7 +126,7 @@ class Endpoints:
         """The process has been told to stop: say so to who balances the load, and let nobody wait for long."""
         self.draining = True
         self._flow.drain()
-        self._compare.drain()
+        self._comparisons.drain()
 
     def _routes(self) -> tuple[Route, ...]:
         bad_body = (InvalidRequest, RequestTimeout, BodyTooLarge, UnsupportedMediaType)
@@ -134,21 +135,21 @@ class Endpoints:
         return (
             Route(
                 "GET", "/sayings", "getSaying", "The next saying", self.get_saying, SayingAnswer,
-                errors=(NoSayingAvailable, *limited), limit=Limit.READ,
+                errors=(NoSayingAvailable, *limited), limit=RateClass.READ,
             ),
             Route(
                 "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
                 FeedbackAnswer, body=FeedbackRequest, errors=(*bad_body, *votes[1:], SourceMismatch, *limited),
-                limit=Limit.VOTE,
+                limit=RateClass.VOTE,
             ),
             Route(
                 "DELETE", "/feedback/{sayingId}", "deleteFeedback", "Take one's vote back", self.delete_feedback,
-                FeedbackAnswer, errors=(*votes, *limited), limit=Limit.VOTE,
+                FeedbackAnswer, errors=(*votes, *limited), limit=RateClass.VOTE,
             ),
             Route(
                 "POST", "/compare", "postCompare", "Ask all models the same, blindly", self.post_compare, CompareAnswer,
                 body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited),
-                limit=Limit.COMPARE,
+                limit=RateClass.COMPARE,
                 events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
             ),
             Route(
@@ -159,15 +160,15 @@ class Endpoints:
                     *bad_body, ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible,
                     VoteNotStored, StorageFull, *limited,
                 ),
-                limit=Limit.VOTE,
+                limit=RateClass.VOTE,
             ),
             Route(
                 "GET", "/stats", "getStats", "The comparison of the models", self.get_stats, StatsAnswer,
-                errors=(StatisticsUnavailable, *limited), limit=Limit.READ,
+                errors=(StatisticsUnavailable, *limited), limit=RateClass.READ,
             ),
             Route(
                 "GET", "/models", "getModels", "The catalogue with prices", self.get_models, ModelsAnswer,
-                errors=limited, limit=Limit.READ,
+                errors=limited, limit=RateClass.READ,
             ),
             Route("GET", "/health/live", "getLive", "Whether the process answers", self.get_live, LiveAnswer),
             Route(
@@ -176,7 +177,7 @@ class Endpoints:
             ),
             Route(
                 "GET", "/openapi.json", "getOpenApi", "This description", self.get_openapi, dict,
-                errors=limited, limit=Limit.READ,
+                errors=limited, limit=RateClass.READ,
             ),
         )  # fmt: skip
 
@@ -190,18 +191,18 @@ class Endpoints:
         opinion = Opinion(
             vote.saying, vote.saying_id, vote.source, vote.feedback_type, vote.execution_time, vote.is_cached
         )
-        identity, result = await self._feedback.vote(voter, opinion, request.caller.address)
+        identity, result = await self._saying_votes.vote(voter, opinion, request.caller.address)
         return json_response(feedback_answer(voter, identity, vote.feedback_type, result))
 
     async def delete_feedback(self, request: Request) -> Response:
         identity = _path_id(request, "sayingId")
         voter = _known_voter(request) or _new_voter()
-        result = await self._feedback.withdraw(voter, identity)
+        result = await self._saying_votes.withdraw(voter, identity)
         return json_response(feedback_answer(voter, identity, None, result))
 
     async def post_compare(self, request: Request) -> Response:
         wanted = decode_body(request, CompareRequest).service
-        steps = self._compare.run(_voter(request), wanted)
+        steps = self._comparisons.run(_voter(request), wanted)
         first = await anext(steps)  # what it raises is still an answer of its own
         if wants_stream(request):
             return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
@@ -211,7 +212,7 @@ class Endpoints:
         identity = _path_id(request, "comparisonId")
         winner = decode_body(request, CompareVoteRequest).winner
         voter = _known_voter(request) or _new_voter()
-        comparison, status = await self._ballots.vote(voter, identity, winner, request.caller.address)
+        comparison, status = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
         return json_response(compare_vote_answer(comparison, winner, status))
 
     async def get_stats(self, _: Request) -> Response:
@@ -224,7 +225,7 @@ class Endpoints:
         return json_response(LiveAnswer())
 
     async def get_ready(self, _: Request) -> Response:
-        states = await asyncio.gather(*(_state(check) for check in self._checks.values()))
+        states = await asyncio.gather(*(_state(check, self._ready_seconds) for check in self._checks.values()))
         dependencies = dict(zip(self._checks, states, strict=True))
         if self.draining:
             dependencies["server"] = "draining"
@@ -297,9 +298,9 @@ def _voter_cookie(voter: str, *, secure: bool) -> str:
     return f"{VOTER_COOKIE}={voter}; {attributes}{'; Secure' if secure else ''}"
 
 
-async def _state(check: Callable[[], Awaitable[None]]) -> str:
+async def _state(check: Callable[[], Awaitable[None]], seconds: float) -> str:
     try:
-        async with asyncio.timeout(within(READY_SECONDS)):
+        async with asyncio.timeout(within(seconds)):
             await check()
     except TimeoutError:
         return "timeout"

@@ -10,12 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from service.errors import BodyTooLarge, HttpError, InvalidRequest, UnsupportedMediaType
-from service.limits import Limit
-
-MAX_BODY_BYTES = 1024 * 1024
-MAX_TARGET_BYTES = 8 * 1024
-BODY_SECONDS = 5.0
+from service.errors import HttpError, InvalidRequest, UnsupportedMediaType
+from service.limits import RateClass
 
 # An answer opened in a browser loads nothing, is framed and embedded by nobody, and nothing is guessed of it.
 SECURITY_HEADERS = {
@@ -120,7 +116,7 @@ class Route:
     body: type | None = None
     errors: tuple[type[HttpError], ...] = ()
     failure: tuple[int, type] | None = None
-    limit: Limit | None = None
+    limit: RateClass | None = None
     events: Mapping[str, type] = field(default_factory=dict)
 
 
@@ -172,9 +168,7 @@ def wants_stream(request: Request) -> bool:
 
 
 def decode_body(request: Request, type_: type[T]) -> T:
-    """The JSON body as that type. Raises BodyTooLarge, UnsupportedMediaType or InvalidRequest."""
-    if len(request.body) > MAX_BODY_BYTES:
-        raise BodyTooLarge
+    """The JSON body as that type. Raises UnsupportedMediaType or InvalidRequest."""
     if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")) or "Content-Encoding" in request.headers:
         raise UnsupportedMediaType
     try:

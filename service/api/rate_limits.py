@@ -7,11 +7,7 @@ from collections.abc import Callable
 from cachetools import TTLCache
 
 from service.errors import RateLimited
-from service.limits import Rate
-
-# Addresses that are remembered, in a few megabytes. In a flood from more of them the oldest begin afresh: such a flood
-# is what the limits of the process and the spend caps are for.
-MOST_ADDRESSES = 20_000
+from service.limits import DEFAULT_LIMITS, Limits, Rate
 
 
 class RateLimiter:
@@ -21,11 +17,13 @@ class RateLimiter:
     address that nothing was heard of for so long is forgotten.
     """
 
-    def __init__(self, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: Rate, *, limits: Limits = DEFAULT_LIMITS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
         self._one = rate.seconds / rate.count
         self._patience = rate.seconds - self._one
-        self._empty_at: TTLCache[str, float] = TTLCache(MOST_ADDRESSES, rate.seconds, timer=clock)
+        self._empty_at: TTLCache[str, float] = TTLCache(limits.remembered_addresses, rate.seconds, timer=clock)
 
     def admit(self, address: str) -> None:
         """Count a request. Raises RateLimited, which says when to come again; those are not counted.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.aws.instrumentation import CallWatch
 from service.errors import ConfigError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import SILENCE, Listener
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_lambda.client import LambdaClient
     from types_aiobotocore_ssm.client import SSMClient
 
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 2.0
 CONNECTIONS = 50
 
 
@@ -26,8 +25,16 @@ class AwsClients:
     Raises ConfigError where the AWS SDK does not accept its settings.
     """
 
-    def __init__(self, region: str, stack: AsyncExitStack, listener: Listener = SILENCE) -> None:
+    def __init__(
+        self,
+        region: str,
+        stack: AsyncExitStack,
+        listener: Listener = SILENCE,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
         self._region = region
+        self._timeouts = timeouts
         self._listener = listener
         self._stack = stack
         self._session: Session | None = None
@@ -48,7 +55,7 @@ class AwsClients:
     async def _client(self, service: Any) -> Any:
         if service not in self._clients:
             with _settings_refused():
-                opening = self._open_session().client(service, config=_config())
+                opening = self._open_session().client(service, config=_config(self._timeouts))
                 client = await self._stack.enter_async_context(opening)
             CallWatch(self._region, self._listener).watch(client)
             self._clients[service] = client
@@ -74,12 +81,12 @@ def _settings_refused() -> Iterator[None]:
         raise ConfigError("AWS settings", f"the AWS SDK does not accept them: {error}") from error
 
 
-def _config() -> "AioConfig":
+def _config(timeouts: Timeouts) -> "AioConfig":
     from aiobotocore.config import AioConfig
 
     return AioConfig(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        connect_timeout=timeouts.aws_connect,
+        read_timeout=timeouts.aws_read,
         max_pool_connections=CONNECTIONS,
         retries={"total_max_attempts": 1, "mode": "standard"},
     )

@@ -11,14 +11,10 @@ from typing import Any
 from service.api.dispatcher import Dispatcher
 from service.api.http import Request, Response
 from service.aws_lambda.gateway_events import Payload, answer_of, body_of, payload_of, request_line, target_bytes
-from service.aws_lambda.maintenance import Upkeep
+from service.aws_lambda.maintenance import Maintenance
 from service.aws_lambda.runtime import Context, LambdaProcess, in_lambda, start
 from service.errors import InvalidRequest
 from telemetry.events import DependencyFailed
-
-# How long an answer that is ready waits for the upkeep beside it, and how long an event does that nobody waits for.
-UPKEEP_SECONDS = 0.25
-WARM_UP_SECONDS = 10.0
 
 
 class Api:
@@ -27,14 +23,16 @@ class Api:
     def __init__(self, process: LambdaProcess) -> None:
         resources = process.resources
         self._process = process
+        self._timeouts = resources.settings.timeouts
         self._listener = resources.listener
-        self._upkeep = Upkeep(resources, process.telemetry)
-        process.on_close(self._upkeep.close)
+        self._maintenance = Maintenance(resources, process.telemetry)
+        process.on_close(self._maintenance.close)
         self._dispatcher = Dispatcher(
             resources.endpoints.routes,
             resources.listener,
             allowed_origins=resources.settings.origins,
             rates=resources.settings.rates,
+            limits=resources.settings.limits,
         )
 
     def handle(self, event: object, context: Context) -> dict[str, Any]:
@@ -44,12 +42,12 @@ class Api:
     async def _handle(self, event: object) -> dict[str, Any]:
         payload = payload_of(event)
         if payload is Payload.INTERNAL:
-            self._upkeep.begin()
-            await self._upkeep.wait(WARM_UP_SECONDS)
+            self._maintenance.begin()
+            await self._maintenance.wait(self._timeouts.warm_up)
             return {"warm": True}
-        self._upkeep.begin_if_due()
+        self._maintenance.begin_if_due()
         response = await self._answer(event, payload)
-        await self._upkeep.wait(UPKEEP_SECONDS)
+        await self._maintenance.wait(self._timeouts.maintenance)
         return answer_of(response, payload)
 
     async def _answer(self, event: Any, payload: Payload) -> Response:

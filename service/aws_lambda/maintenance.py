@@ -11,16 +11,15 @@ from service.resilience.timeouts import within
 from service.resources import Resources
 from telemetry.lambda_setup import LambdaTelemetry
 
-EVERY_SECONDS = 10.0
 
-
-class Upkeep:
-    """At most one at a time, at most once in `EVERY_SECONDS`. Must be closed before the resources are."""
+class Maintenance:
+    """Runs at most once at a time and once in every `maintenance_every` seconds. Close it before the resources."""
 
     def __init__(self, resources: Resources, telemetry: LambdaTelemetry) -> None:
+        self._pause = resources.settings.timeouts.maintenance_every
         self._telemetry = telemetry
         self._filler = resources.filler
-        self._gauges = resources.gauges
+        self._gauge = resources.gauge
         self._serves = resources.serves
         self._trigger = resources.round_trigger
         self._listener = resources.listener
@@ -37,7 +36,7 @@ class Upkeep:
 
     def begin(self) -> None:
         """Start it now, unless it is under way."""
-        self._due_at = time.monotonic() + EVERY_SECONDS
+        self._due_at = time.monotonic() + self._pause
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
 
@@ -55,7 +54,7 @@ class Upkeep:
     async def _do(self) -> None:
         await self._serves.flush()
         await self._keep_filled()
-        self._gauges.measure()
+        self._gauge.measure()
         await self._telemetry.load()
 
     async def _keep_filled(self) -> None:

@@ -15,9 +15,6 @@ from telemetry.events import Listener, Unexpected
 from telemetry.lambda_setup import LambdaTelemetry, open_lambda_telemetry
 from telemetry.logs import configure_logging
 
-# Of the invocation's time: for the answer to be written and sent once it is decided.
-RESERVE_SECONDS = 0.5
-
 T = TypeVar("T")
 
 
@@ -36,6 +33,7 @@ class LambdaProcess:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], telemetry: LambdaTelemetry) -> None:
         self.telemetry = telemetry
+        self._reserve = settings.timeouts.invocation_reserve
         self._listener = listener = telemetry.listener
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
@@ -49,7 +47,7 @@ class LambdaProcess:
 
     def run(self, work: Coroutine[Any, Any, T], context: Context) -> T:
         """Run one invocation's work; what is left of the invocation's time bounds every deadline in it."""
-        seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        seconds = context.get_remaining_time_in_millis() / 1000 - self._reserve
         try:
             with deadline(seconds), _in_our_words("invocation", self._listener):
                 return self._runner.run(work, context=copy_context())

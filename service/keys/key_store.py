@@ -16,9 +16,9 @@ from cachetools import TTLCache
 from service.errors import KeyStoreError, KeyStoreUnavailable
 from service.keys.secret import Secret
 from service.keys.sources import KeySource
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import DependencyFailed, Listener, Unexpected
 
-FETCH_TIMEOUT_SECONDS = 3.0
 STALE_SECONDS = 3600.0
 FAILURE_MEMORY_SECONDS = 5.0
 # A life is refreshed in its last fifth, each at a random point, so that a fleet does not ask in step.
@@ -45,11 +45,13 @@ class KeyStore:
         listener: Listener,
         *,
         ttl: float = 300.0,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._listener = listener
         self._ttl = ttl
+        self._fetch_seconds = timeouts.key_fetch
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
         self._fetches: dict[str, asyncio.Task[Secret | KeyStoreError]] = {}
@@ -113,7 +115,7 @@ class KeyStore:
 
     async def _load(self, name: str) -> Secret | KeyStoreError:
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._fetch_seconds):
                 secret = await self._source.fetch(name)
         except TimeoutError:
             return self._failed(name, KeyStoreUnavailable("The key store did not answer in time."))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import Call, hour_of
 from service.errors import BudgetExhausted, StoreError
-from service.resilience.timeouts import patience, within
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.timeouts import store_guard, within
 from service.store.base import Spend, SpendWindow, Store
 from telemetry.events import Listener, SpendMeasured
-
-STORE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,16 @@ class Budget:
     """The caps, in nanodollars, over what the store has counted for all processes together."""
 
     def __init__(
-        self, store: Store, listener: Listener, *, caps: Spend, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        listener: Listener,
+        *,
+        caps: Spend,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._seconds = timeouts.store_write
         self._listener = listener
         self._caps = caps
         self._clock = clock
@@ -57,7 +63,7 @@ class Budget:
     async def reserve(self, amount: int) -> Reservation:
         """Set the amount aside. Raises BudgetExhausted, or StoreError: without a count no money is spent."""
         window = spend_window(self._clock())
-        async with patience("reserve spend", within(STORE_SECONDS), self._listener):
+        async with store_guard("reserve spend", within(self._seconds), self._listener):
             held = await self._store.reserve_spend(window, amount, caps=self._caps)
         if held is None:
             raise BudgetExhausted("The spend cap leaves no room for this.")
@@ -78,7 +84,7 @@ class Budget:
     async def settle(self, reservation: Reservation, cost: int) -> None:
         """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent."""
         with suppress(StoreError):
-            async with patience("settle spend", STORE_SECONDS, self._listener):
+            async with store_guard("settle spend", self._seconds, self._listener):
                 await self._store.adjust_spend(reservation.window, cost - reservation.amount)
 
 
@@ -88,17 +94,15 @@ def spend_window(now: float) -> SpendWindow:
     return SpendWindow(day=hour.partition("T")[0], hour=hour)
 
 
-STORE_SECONDS = 1.0
-
-
 class CallRecorder:
     """Writes calls to the store. One that cannot be written is missed by the statistics and by nobody else."""
 
-    def __init__(self, store: Store, listener: Listener) -> None:
+    def __init__(self, store: Store, listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self._store = store
         self._listener = listener
+        self._seconds = timeouts.store_write
 
     async def record(self, call: Call) -> None:
         with suppress(StoreError):
-            async with patience("record call", STORE_SECONDS, self._listener):
+            async with store_guard("record call", self._seconds, self._listener):
                 await self._store.record_call(call)

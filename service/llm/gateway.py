@@ -22,7 +22,7 @@ from service.llm.parse import parse
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
 from service.llm.vendors import Adapters
 from service.resilience.retry_budget import RetryBudget
-from service.resilience.tasks import Undertakings
+from service.resilience.tasks import ShieldedTasks
 from telemetry import traces
 from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
 
@@ -89,7 +89,7 @@ class Gateway:
         self._jitter = jitter
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
         self._retries = RetryBudget(RETRIES_IN_STOCK)
-        self._books = Undertakings()
+        self._books = ShieldedTasks()
         self._prices = [model.price for model in catalogue if model.price]
         for model in catalogue:
             if model.price is None:

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import Listener, Unexpected
 
 T = TypeVar("T")
 
 
-class Undertakings:
+class ShieldedTasks:
     """Holds the work, so that it can be awaited when everything stops."""
 
     def __init__(self) -> None:
@@ -28,15 +29,18 @@ class Undertakings:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
 
-RESTART_SECONDS = 5.0
-
 Job = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def running(jobs: Mapping[str, Job], listener: Listener) -> AsyncIterator[None]:
+async def running(
+    jobs: Mapping[str, Job], listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> AsyncIterator[None]:
     """Run each job until the block is left; one that dies of a defect is reported and started again."""
-    tasks = [asyncio.create_task(_supervise(name, job, listener), name=name) for name, job in jobs.items()]
+    tasks = [
+        asyncio.create_task(_supervise(name, job, listener, timeouts.job_restart_after), name=name)
+        for name, job in jobs.items()
+    ]
     try:
         yield
     finally:
@@ -55,6 +59,6 @@ async def contained(name: str, job: Job, listener: Listener) -> bool:
     return True
 
 
-async def _supervise(name: str, job: Job, listener: Listener) -> None:
+async def _supervise(name: str, job: Job, listener: Listener, pause: float) -> None:
     while not await contained(name, job, listener):  # noqa: ASYNC110 - a pause, not a poll
-        await asyncio.sleep(RESTART_SECONDS)
+        await asyncio.sleep(pause)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 from service.errors import StoreError
+from service.limits import DEFAULT_TIMEOUTS
 from telemetry.events import DependencyFailed, Listener
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -28,20 +29,17 @@ def within(seconds: float) -> float:
     return seconds if end is None else max(0.0, min(seconds, end - time.monotonic()))
 
 
-# What is left to a model call: with the database after it, less than the server waits for its handlers.
-DRAIN_SECONDS = 1.0
-
-
 class Drain:
-    """Timeouts that can be brought forward together."""
+    """Timeouts that can be brought forward together, to `seconds` from when the process is told to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = DEFAULT_TIMEOUTS.drain) -> None:
+        self._seconds = seconds
         self._limits: set[asyncio.Timeout] = set()
         self._end: float | None = None
 
     def begin(self) -> None:
-        """From now on no block has more than DRAIN_SECONDS."""
-        self._end = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        """From now on no block has more time than that."""
+        self._end = asyncio.get_running_loop().time() + self._seconds
         for limit in self._limits:
             if not limit.expired():
                 limit.reschedule(self._earlier(limit.when()))
@@ -62,12 +60,21 @@ class Drain:
 
 
 @asynccontextmanager
-async def patience(operation: str, seconds: float, listener: Listener) -> AsyncIterator[None]:
-    """Around what is asked of the store. Raises StoreError."""
+async def store_guard(operation: str, seconds: float, listener: Listener) -> AsyncIterator[None]:
+    """Bound the time that the store is waited for, and report under the operation's name what it did not do.
+
+    All waiting for the store goes through here. Raises StoreError, whatever went wrong.
+    """
     try:
         async with asyncio.timeout(seconds):
             yield
     except (StoreError, TimeoutError) as failure:
-        error = failure if isinstance(failure, StoreError) else StoreError("The store did not answer in time.")
+        error = failure if isinstance(failure, StoreError) else _timed_out()
         listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))
         raise error from failure.__cause__
+
+
+def _timed_out() -> StoreError:
+    error = StoreError("The store did not answer in time.")
+    error.timed_out = True
+    return error

@@ -1,9 +1,9 @@
 """Where the next saying comes from: first decided by the request's number alone, then fetched, with fallbacks."""
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -14,18 +14,13 @@ from service.catalogue.collection import random_builtin
 from service.catalogue.models import Model
 from service.domain import CallKind, Generation, Origin, Saying
 from service.errors import DependencyError, ModelBadResponse, ModelError, NoSayingAvailable, StoreError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
-from service.resilience.timeouts import Drain, within
+from service.resilience.timeouts import Drain, store_guard, within
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from service.store.base import Store
-from telemetry.events import DependencyFailed, Listener, SayingServed
-
-DATABASE_SECONDS = 1.0
-LIVE_SECONDS = 8.0
-# What the model gets of them. The gateway gives up first, so that it reports the call and its breaker learns of it, and
-# what comes at the last moment can still be stored.
-MODEL_SECONDS = 7.5
+from telemetry.events import Listener, SayingServed
 
 DATABASE_REQUESTS = 3
 LIVE_REQUEST = 4
@@ -89,6 +84,7 @@ class Flow:
         models: Sequence[Model],
         live_every: int = 0,
         last_resort: bool = True,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         choose_model: Callable[[Sequence[Model]], Model] = random.choice,
     ) -> None:
         self._pool = pool
@@ -101,7 +97,8 @@ class Flow:
         self._last_resort = last_resort
         self._choose_model = choose_model
         self._numbers = count(1)
-        self._drain = Drain()
+        self._timeouts = timeouts
+        self._drain = Drain(timeouts.drain)
 
     async def next_saying(self) -> Served:
         """The next saying by the flow. Raises NoSayingAvailable, and only when the last resort is off."""
@@ -141,23 +138,19 @@ class Flow:
 
     async def _from_database(self) -> tuple[Saying | None, str]:
         try:
-            async with asyncio.timeout(within(DATABASE_SECONDS)):
+            async with store_guard("random saying", within(self._timeouts.saying_read), self._listener):
                 return await self._store.random_saying(), "database_empty"
-        except TimeoutError:
-            error, reason = StoreError("The database did not answer in time."), "database_timeout"
-        except StoreError as failure:
-            error, reason = failure, failure.reason
-        self._listener.emit(DependencyFailed("store", "random saying", type(error).__name__, str(error)))
-        return None, reason
+        except StoreError as error:
+            return None, "database_timeout" if error.timed_out else error.reason
 
     async def _from_model(self, search: _Search) -> tuple[Saying | None, str]:
         if not self._models:
             return None, "no_model"
-        seconds = within(LIVE_SECONDS)
+        seconds = within(self._timeouts.live_saying)
         deadline = time.monotonic() + seconds
         try:
             async with self._drain.limit(seconds):
-                saying = await self._write_live(self._choose_model(self._models), search, _of_the_model(seconds))
+                saying = await self._write_live(self._choose_model(self._models), search, self._model_seconds(seconds))
         except TimeoutError:
             return None, "live_timeout"
         except DependencyError as error:
@@ -180,15 +173,13 @@ class Flow:
 
     async def _keep(self, saying: Saying, seconds: float) -> None:
         """Store a live saying so that it can be voted on. It is paid for: a store that fails does not take it away."""
-        try:
-            async with asyncio.timeout(min(seconds, DATABASE_SECONDS)):
+        with suppress(StoreError):
+            async with store_guard("put saying", min(seconds, self._timeouts.saying_read), self._listener):
                 new = await self._store.put_sayings([saying])
-            if new:  # otherwise it is somebody else's by now
+            if new:  # otherwise another model wrote the same words first
                 self._pool.add([saying])
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", "put saying", type(error).__name__, str(error)))
 
-
-def _of_the_model(seconds: float) -> float:
-    """What of a live call's time is the model's: always less than the whole, also where a deadline has cut that."""
-    return max(0.0, min(MODEL_SECONDS, seconds - (LIVE_SECONDS - MODEL_SECONDS)))
+    def _model_seconds(self, seconds: float) -> float:
+        """The model's part of a live call's time: less than the whole, also where a deadline has cut that."""
+        kept_back = self._timeouts.live_saying - self._timeouts.live_model
+        return max(0.0, min(self._timeouts.live_model, seconds - kept_back))

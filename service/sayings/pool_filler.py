@@ -3,23 +3,31 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from service.catalogue.models import Model
 from service.domain import model_contributor
 from service.errors import StoreError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.timeouts import store_guard
 from service.sayings.pool import SAYINGS_PER_MODEL, Pool
 from service.store.base import Store
-from telemetry.events import DependencyFailed, Listener, PoolMeasured
-
-FILL_SECONDS = 15.0
-_TIMEOUT_SECONDS = 2.0
+from telemetry.events import Listener, PoolMeasured
 
 
 class PoolFiller:
     """Brings the newest sayings of the participating models from the store into the pool."""
 
     def __init__(
-        self, pool: Pool, store: Store, models: Sequence[Model], listener: Listener, *, ttl: float, simulated: bool
+        self,
+        pool: Pool,
+        store: Store,
+        models: Sequence[Model],
+        listener: Listener,
+        *,
+        ttl: float,
+        simulated: bool,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._pool = pool
         self._store = store
@@ -27,6 +35,7 @@ class PoolFiller:
         self._listener = listener
         self._ttl = ttl
         self._simulated = simulated
+        self._timeouts = timeouts
 
     def is_needed(self) -> bool:
         """Whether some model has too little, or only worn, to serve."""
@@ -39,28 +48,32 @@ class PoolFiller:
             self._store.recent_sayings(model.id, since=since, limit=SAYINGS_PER_MODEL, simulated=self._simulated)
             for model in self._models
         )
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+        with suppress(StoreError):
+            async with store_guard("fill pool", self._timeouts.pool_fill, self._listener):
                 for sayings in await asyncio.gather(*reads):
                     self._pool.add(reversed(sayings))
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", "fill pool", type(error).__name__, str(error)))
 
     async def run(self) -> None:
         """Fill whenever it is needed, until cancelled."""
         while True:
             if self.is_needed():
                 await self.fill()
-            await asyncio.sleep(FILL_SECONDS)
+            await asyncio.sleep(self._timeouts.pool_fill_every)
 
 
-MEASURE_SECONDS = 30.0
+class PoolGauge:
+    """Measures how many warm sayings of each model there are, and emits what it finds."""
 
-
-class Gauges:
-    """Measures, and emits what it finds."""
-
-    def __init__(self, pool: Pool, models: Sequence[Model], listener: Listener, *, simulated: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        models: Sequence[Model],
+        listener: Listener,
+        *,
+        simulated: bool,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
+        self._timeouts = timeouts
         self._pool = pool
         self._models = models
         self._listener = listener
@@ -75,4 +88,4 @@ class Gauges:
         """Measure at intervals until cancelled."""
         while True:
             self.measure()
-            await asyncio.sleep(MEASURE_SECONDS)
+            await asyncio.sleep(self._timeouts.pool_measure_every)

@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 from service.aws.clients import AwsClients
 from service.errors import StoreError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.base import Store
 from telemetry.events import DependencyFailed, Listener
 
 TRIGGER_LEASE = "round-trigger"
 # As long as the fleet rests after a round: nobody asks for one that would be refused.
 TRIGGER_SECONDS = 60.0
-# The pool is low, not empty: a store or a Lambda service that is slow today is asked another time.
-_TIMEOUT_SECONDS = 3.0
 
 
 class RoundTrigger:
@@ -27,12 +26,14 @@ class RoundTrigger:
         aws: AwsClients,
         listener: Listener,
         *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._function = function
         self._store = store
         self._aws = aws
         self._listener = listener
+        self._seconds = timeouts.round_trigger
         self._clock = clock
         self._holder = secrets.token_hex(8)
 
@@ -41,7 +42,7 @@ class RoundTrigger:
         from botocore.exceptions import BotoCoreError, ClientError  # loaded with the client at the latest
 
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 return await self._pull()
         except (StoreError, BotoCoreError, ClientError, OSError) as error:
             message = "The worker function could not be asked for a round."

@@ -7,19 +7,27 @@ from collections.abc import Callable
 
 from service.domain import hour_of
 from service.errors import StoreError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.timeouts import store_guard
 from service.store.base import Store
-from telemetry.events import DependencyFailed, Listener
+from telemetry.events import Listener
 
-FLUSH_SECONDS = 10.0
-_TIMEOUT_SECONDS = 2.0
 _HOUR = 3600
 
 
 class ServeCounter:
     """How often each contributor was served in each hour since the last flush. The clock tells the time of day."""
 
-    def __init__(self, store: Store, listener: Listener, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        listener: Listener,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
+        self._timeouts = timeouts
         self._listener = listener
         self._clock = clock
         # By whole hours since the epoch: to name an hour takes longer than all else on a warm request's way.
@@ -38,15 +46,14 @@ class ServeCounter:
 
     async def _write(self, hour: int, serves: Counter[str]) -> bool:
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with store_guard("add serves", self._timeouts.serve_flush, self._listener):
                 await self._store.add_serves(serves, hour=hour_of(hour * _HOUR))
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", "add serves", type(error).__name__, str(error)))
+        except StoreError:
             return False
         return True
 
     async def run(self) -> None:
         """Flush every few seconds until cancelled."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(self._timeouts.serve_flush_every)
             await self.flush()

@@ -17,27 +17,33 @@ from aiohttp import HttpVersion11, web
 
 from service.api.client_address import client_address
 from service.api.dispatcher import Dispatcher
-from service.api.http import BODY_SECONDS, Caller, Request, Response
+from service.api.http import Caller, Request, Response
 from service.config import Settings
 from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, Overloaded, RequestTimeout
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resources import Resources
 from service.server.connections import Connection, Server
 from service.server.load_shedding import LoopLoad
 from service.server.response_writer import SERVER_NAME, wire_form
 from service.server.static_files import Page
 
-# Connections that wait to be taken: one more than these is tried again by its client only after a second.
-BACKLOG = 1024
 # To accept a connection, make it, read from it, and begin with what was read.
 TURNS_TO_HEAR = 4
-# aiohttp waits twice this long for handlers; with the last flush it stays within the ten seconds after SIGTERM.
-SHUTDOWN_SECONDS = 3.0
 
 
 class Application:
     """Adapts aiohttp's requests to the dispatcher's."""
 
-    def __init__(self, dispatcher: Dispatcher, page: Page, load: LoopLoad, *, trusted_proxies: int = 0) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        page: Page,
+        load: LoopLoad,
+        *,
+        trusted_proxies: int = 0,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
+        self._body_seconds = timeouts.request_body
         self._dispatcher = dispatcher
         self._page = page
         self._load = load
@@ -50,7 +56,7 @@ class Application:
         self._dispatcher.begin(request)
         response = self._file(request)
         if response is None:
-            read_body = partial(_read_body, incoming)
+            read_body = partial(_read_body, incoming, self._body_seconds)
             response = await self._dispatcher.dispatch(request, len(incoming.raw_path), read_body)
         if response.stream is not None:
             return await _streamed(incoming, response, response.stream)
@@ -167,9 +173,9 @@ async def _streamed(
     return outgoing
 
 
-async def _read_body(incoming: web.BaseRequest) -> bytes:
+async def _read_body(incoming: web.BaseRequest, seconds: float) -> bytes:
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             await _invite_body(incoming)
             return await incoming.read()
     except TimeoutError:
@@ -190,14 +196,17 @@ async def _invite_body(incoming: web.BaseRequest) -> None:
 @asynccontextmanager
 async def listening(resources: Resources) -> AsyncIterator[str]:
     """Serve until the block is left; yields the URL. Raises ConfigError when the port is taken."""
-    settings = resources.settings
+    settings, timeouts = resources.settings, resources.settings.timeouts
     dispatcher = Dispatcher(
-        resources.endpoints.routes, resources.listener, allowed_origins=settings.origins, rates=settings.rates
+        resources.endpoints.routes,
+        resources.listener,
+        allowed_origins=settings.origins,
+        rates=settings.rates,
+        limits=settings.limits,
     )
     load = LoopLoad()
-    server = Server(
-        Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies), settings.max_connections
-    )
+    application = Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies, timeouts=timeouts)
+    server = Server(application, settings.max_connections, timeouts)
     acceptor = await _listen(server, settings)
     async with load.watched():
         try:
@@ -206,7 +215,7 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
             resources.endpoints.drain()
             await _stop_accepting(acceptor)
             server.pre_shutdown()
-            await server.shutdown(SHUTDOWN_SECONDS)
+            await server.shutdown(timeouts.shutdown)
             await server.settle()
 
 
@@ -219,7 +228,7 @@ def _url(host: str, port: int) -> str:
 async def _listen(server: Server, settings: Settings) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(server, settings.host, settings.port, backlog=BACKLOG)
+        return await loop.create_server(server, settings.host, settings.port, backlog=settings.limits.backlog)
     except OSError as error:
         about_the_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)

@@ -8,15 +8,7 @@ from typing import Any, Protocol, cast
 
 from aiohttp import web
 
-KEEP_ALIVE_SECONDS = 75.0
-# From the first byte of a request to the end of its headers.
-HEAD_SECONDS = 5.0
-# For how long a client may take nothing of what is there for it.
-UNREAD_SECONDS = 30.0
-# A connection that has been silent for so long may be closed for another one's sake.
-IDLE_SECONDS = 5.0
-# For how long a body that was refused is still read, so that its sender gets to see the answer.
-LINGERING_SECONDS = 1.0
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 
 
 class Answers(Protocol):
@@ -36,15 +28,16 @@ class Answers(Protocol):
 class Connection(web.RequestHandler):
     """A connection on which also what never becomes a request gets a documented answer instead of aiohttp's."""
 
-    def __init__(self, server: "Server", application: Answers) -> None:
+    def __init__(self, server: "Server", application: Answers, timeouts: Timeouts) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            keepalive_timeout=timeouts.keep_alive,
             access_log=None,  # type: ignore[arg-type]  # which is how aiohttp's own documentation turns it off
-            lingering_time=LINGERING_SECONDS,
+            lingering_time=timeouts.lingering_read,
             auto_decompress=False,  # no bombs: a body with a Content-Encoding is refused
         )
+        self._timeouts = timeouts
         self._application = application
         self._head_timer: asyncio.TimerHandle | None = None
         self._server = server
@@ -66,7 +59,7 @@ class Connection(web.RequestHandler):
         super().pause_writing()
         # Closed, the transport would still wait for the client to read.
         abort = cast("asyncio.Transport", self.transport).abort
-        self._unread_timer = self._loop.call_later(UNREAD_SECONDS, abort)
+        self._unread_timer = self._loop.call_later(self._timeouts.unread_answer, abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -78,7 +71,9 @@ class Connection(web.RequestHandler):
         if not self._awaits_head():
             self._stop_head_timer()
         elif self._head_timer is None:
-            self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._refuse_slow_head)
+            self._head_timer = asyncio.get_running_loop().call_later(
+                self._timeouts.request_head, self._refuse_slow_head
+            )
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
@@ -110,7 +105,7 @@ class Connection(web.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether nothing has been asked that is not answered, and that for a while."""
-        return self._awaits_head() and self._loop.time() - self._heard_at >= IDLE_SECONDS
+        return self._awaits_head() and self._loop.time() - self._heard_at >= self._timeouts.idle_connection
 
     def _awaits_head(self) -> bool:
         # aiohttp cuts slow headers only at the keep-alive's end, without a word. It says nowhere in public that it is
@@ -150,10 +145,11 @@ class Server(web.Server):
     So questions after our health find an open door, and the others hear that there are too many.
     """
 
-    def __init__(self, application: Answers, most: int) -> None:
+    def __init__(self, application: Answers, most: int, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         super().__init__(application.handle)
         self._application = application
         self._most = most
+        self._timeouts = timeouts
         self._held: set[asyncio.Task[Any]] = set()
 
     def hold(self, task: asyncio.Task[Any]) -> None:
@@ -177,4 +173,4 @@ class Server(web.Server):
         await asyncio.gather(*self._held, return_exceptions=True)
 
     def __call__(self) -> Connection:
-        return Connection(self, self._application)
+        return Connection(self, self._application, self._timeouts)

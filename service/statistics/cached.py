@@ -10,18 +10,18 @@ import msgspec
 
 from service.catalogue.models import Catalogue, Model
 from service.errors import StatisticsUnavailable, StoreError
-from service.resilience.timeouts import within
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.timeouts import store_guard, within
 from service.statistics.report import first_hour, report
 from service.statistics.schemas import StatsAnswer
 from service.store.base import Aggregates, Store
-from telemetry.events import DependencyFailed, Listener
+from telemetry.events import Listener
 
 CACHE_SECONDS = 120.0
 # How old a report may get while the store cannot be read.
 STALE_SECONDS = 3600.0
 # How long after a failure the store is left alone.
 RETRY_SECONDS = 5.0
-_TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Statistics:
         simulated: bool,
         burst_limit: int,
         listener: Listener,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -53,6 +54,7 @@ class Statistics:
         self._simulated = simulated
         self._burst_limit = burst_limit
         self._listener = listener
+        self._seconds = timeouts.statistics
         self._clock = clock
         self._last: _Report | None = None
         self._refresh_at = -math.inf
@@ -88,21 +90,18 @@ class Statistics:
     async def _load(self) -> None:
         now, read_at = time.time(), self._clock()
         try:
-            async with asyncio.timeout(within(_TIMEOUT_SECONDS)):
+            async with store_guard("aggregates", within(self._seconds), self._listener):
                 aggregates = await self._store.aggregates(since_hour=first_hour(now))
-        except TimeoutError:
-            self._failed(StoreError("The store did not answer in time."))
-        except StoreError as error:
-            self._failed(error)
+        except StoreError:
+            self._keep_the_last()
         else:
             # Some ten milliseconds of arithmetic that no request shall wait for.
             answer, encoded = await asyncio.to_thread(self._compute, aggregates, now)
             self._last = _Report(answer, encoded, read_at)
             self._refresh_at = read_at + CACHE_SECONDS
 
-    def _failed(self, error: StoreError) -> None:
-        """Report it; what is known is served on, and says of itself that it is old."""
-        self._listener.emit(DependencyFailed("store", "aggregates", type(error).__name__, str(error)))
+    def _keep_the_last(self) -> None:
+        """Serve the last report on, which says of itself that it is stale, and leave the store alone for a while."""
         self._refresh_at = self._clock() + RETRY_SECONDS
         if self._last is not None:
             answer = msgspec.structs.replace(self._last.answer, stale=True)

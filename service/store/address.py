@@ -7,6 +7,7 @@ from pathlib import Path
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.errors import ConfigError, StoreError
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE, Listener
@@ -15,7 +16,14 @@ _TABLE_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 
 
 async def open_store(
-    address: str, aws: AwsClients, stack: AsyncExitStack, listener: Listener = SILENCE, *, burst_limit: int
+    address: str,
+    aws: AwsClients,
+    stack: AsyncExitStack,
+    listener: Listener = SILENCE,
+    *,
+    burst_limit: int,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Store:
     """Open the store; the stack closes it. An embedded one brings the collection along. Raises ConfigError.
 
@@ -24,7 +32,9 @@ async def open_store(
     """
     scheme, separator, rest = address.partition("://")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        store = await SqliteStore.open(Path(rest[1:]), listener, burst_limit=burst_limit)
+        store = await SqliteStore.open(
+            Path(rest[1:]), listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits
+        )
         stack.push_async_callback(store.close)
         try:
             await store.put_sayings(collection())

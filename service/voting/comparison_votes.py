@@ -5,22 +5,29 @@ from collections.abc import Callable
 
 from service.domain import NONE, TIE, Ballot, Comparison, VoteStatus, burst_of
 from service.errors import ComparisonExpired, ComparisonNotFound, ComparisonNotShown, SlotNotEligible
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.base import Store
 from service.voting.comparisons import LEAST_CANDIDATES
-from service.voting.guard import Voting
+from service.voting.guard import VoteGuard
 from telemetry.events import BallotTaken, Listener
 
-SHOWN_SECONDS = 24 * 3600
 
-
-class Ballots:
+class ComparisonVotes:
     """Takes votes on comparisons."""
 
-    def __init__(self, store: Store, listener: Listener, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        listener: Listener,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
         self._listener = listener
         self._clock = clock
-        self._voting = Voting(listener)
+        self._open_seconds = timeouts.comparison_open
+        self._guard = VoteGuard(listener, timeouts=timeouts)
 
     async def vote(
         self, voter: str, comparison_id: str, winner: str, address: str = ""
@@ -29,11 +36,11 @@ class Ballots:
 
         Raises ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible, VoteNotStored or StorageFull.
         """
-        return await self._voting.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
+        return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
 
     async def close(self) -> None:
         """Wait for the votes under way."""
-        await self._voting.close()
+        await self._guard.close()
 
     async def _vote(self, voter: str, comparison_id: str, winner: str, address: str) -> tuple[Comparison, VoteStatus]:
         found = await self._store.get_comparison(comparison_id, voter)
@@ -43,7 +50,7 @@ class Ballots:
         now = self._clock()
         if shown is None:
             raise ComparisonNotShown
-        if now - shown.shown_at > SHOWN_SECONDS:
+        if now - shown.shown_at > self._open_seconds:
             raise ComparisonExpired
         _check_eligible(comparison, winner)
         ballot = Ballot(comparison_id, voter, shown.shown_at, winner, now, burst_of(address, now))

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
 from service.catalogue.aws_services import aws_services
@@ -20,18 +20,15 @@ from service.errors import (
     NothingToCompare,
     StoreError,
 )
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway
-from service.resilience.tasks import Undertakings
-from service.resilience.timeouts import Drain, patience, within
+from service.resilience.tasks import ShieldedTasks
+from service.resilience.timeouts import Drain, store_guard, within
 from service.sayings.pool import Pool
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
-COMPARE_SECONDS = 25.0
-# What of them is not the models': an answer of the last moment is booked and stored as well.
-KEEPING_SECONDS = 2.5
-STORE_SECONDS = 1.0
 # With fewer there is nothing to compare.
 LEAST_CANDIDATES = 2
 # A comparison that is under way is over after about that long.
@@ -84,7 +81,7 @@ class _Landed:
     sayings: tuple[Saying, ...] = ()
 
 
-class Compare:
+class Comparisons:
     """Makes comparisons. `models` are those that take part: the ones whose vendor has a key."""
 
     def __init__(
@@ -96,6 +93,7 @@ class Compare:
         listener: Listener,
         models: Sequence[Model],
         simulated: bool,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._gateway = gateway
@@ -105,8 +103,9 @@ class Compare:
         self._models = models
         self._simulated = simulated
         self._clock = clock
-        self._undertakings = Undertakings()
-        self._drain = Drain()
+        self._tasks = ShieldedTasks()
+        self._timeouts = timeouts
+        self._drain = Drain(timeouts.drain)
 
     async def run(self, voter: str, wanted: str | None = None) -> AsyncGenerator[Step, None]:
         """A comparison as it comes about, on the service wanted or on any; where none may be made an older one.
@@ -126,7 +125,7 @@ class Compare:
         except StoreError as error:
             raise ComparisonUnavailable from error
         else:
-            deadline = started + within(COMPARE_SECONDS)
+            deadline = started + within(self._timeouts.comparison)
             plan = _Plan(secrets.token_hex(16), service, line_up, voter, advance, deadline, started)
             steps = self._ask_all(plan)
         async with aclosing(steps):
@@ -139,7 +138,7 @@ class Compare:
 
     async def close(self) -> None:
         """Wait for what has to be kept of comparisons that are over."""
-        await self._undertakings.close()
+        await self._tasks.close()
 
     def _line_up(self) -> dict[str, Model]:
         """The models in random order, each in its slot."""
@@ -157,13 +156,13 @@ class Compare:
         except BaseException:  # the client has gone, or the process is being stopped
             for task in asked:  # at once: what has not begun costs nothing
                 task.cancel()
-            await self._undertakings.finish(self._abandon(asked, plan))
+            await self._tasks.finish(self._abandon(asked, plan))
             raise
-        yield Closed(plan.comparison_id, await self._undertakings.finish(self._conclude(asked, plan)))
+        yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(asked, plan)))
 
     async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
         """What a model makes of it. Raises nothing: its failure is its own."""
-        seconds = min(model.timeout_seconds, plan.deadline - KEEPING_SECONDS - time.monotonic())
+        seconds = min(model.timeout_seconds, plan.deadline - self._timeouts.comparison_keeping - time.monotonic())
         try:
             async with self._drain.limit():
                 written = await self._gateway.write(
@@ -224,7 +223,7 @@ class Compare:
     async def _put(self, comparison: Comparison, voter: str) -> bool:
         ballot = Ballot(comparison.comparison_id, voter, comparison.created_at)
         try:
-            async with patience("put comparison", within(STORE_SECONDS), self._listener):
+            async with self._guard("put comparison"):
                 await self._store.put_comparison(comparison, ballot)
         except StoreError:
             return False
@@ -236,7 +235,7 @@ class Compare:
         if not sayings:
             return
         try:
-            async with patience("put sayings", within(STORE_SECONDS), self._listener):
+            async with self._guard("put sayings"):
                 new = await self._store.put_sayings(sayings)
         except StoreError:
             return
@@ -259,13 +258,16 @@ class Compare:
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
         """A stored comparison that is new to the voter, and from now on has been shown to them; None without one."""
         try:
-            async with patience("replay comparison", within(STORE_SECONDS), self._listener):
+            async with self._guard("replay comparison"):
                 comparison = await self._store.unseen_comparison(voter, service=wanted, simulated=self._simulated)
                 if comparison is not None:
                     await self._store.show_comparison(Ballot(comparison.comparison_id, voter, self._clock()))
         except StoreError as error:
             raise ComparisonUnavailable from error
         return comparison
+
+    def _guard(self, operation: str) -> AbstractAsyncContextManager[None]:
+        return store_guard(operation, within(self._timeouts.store_write), self._listener)
 
     def _finish(
         self, started: float, answered: int, slots: int, *, replayed: bool = False, abandoned: bool = False

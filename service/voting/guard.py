@@ -1,40 +1,38 @@
 """What all votes have in common: bounded in time, stored although the voter goes away, 503 when they cannot be."""
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from service.errors import StorageFull, StoreError, VoteNotStored
-from service.resilience.tasks import Undertakings
-from service.resilience.timeouts import within
-from telemetry.events import DependencyFailed, Listener
-
-VOTE_SECONDS = 2.0
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.tasks import ShieldedTasks
+from service.resilience.timeouts import store_guard, within
+from telemetry.events import Listener
 
 T = TypeVar("T")
 
 
-class Voting:
+class VoteGuard:
     """Takes the work that a vote is."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self._listener = listener
-        self._undertakings = Undertakings()
+        self._seconds = timeouts.vote
+        self._tasks = ShieldedTasks()
 
     async def accept(self, work: Coroutine[Any, Any, T], operation: str) -> T:
         """Do the work. Raises VoteNotStored or StorageFull, and what the work raises besides StoreError."""
-        return await self._undertakings.finish(self._bounded(work, operation))
+        return await self._tasks.finish(self._bounded(work, operation))
 
     async def close(self) -> None:
         """Wait for the votes under way."""
-        await self._undertakings.close()
+        await self._tasks.close()
 
     async def _bounded(self, work: Coroutine[Any, Any, T], operation: str) -> T:
         try:
-            async with asyncio.timeout(within(VOTE_SECONDS)):
+            async with store_guard(operation, within(self._seconds), self._listener):
                 return await work
-        except (StoreError, TimeoutError) as error:
-            self._listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))
-            if isinstance(error, StorageFull):
-                raise
+        except StorageFull:
+            raise
+        except StoreError as error:
             raise VoteNotStored from error

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from service.catalogue.models import Catalogue
 from service.domain import FeedbackType, Saying, Vote, VoteResult, burst_of, saying_id
 from service.errors import InvalidRequest, SayingNotFound, SourceMismatch
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.base import Store
-from service.voting.guard import Voting
+from service.voting.guard import VoteGuard
 from telemetry.events import Listener, VoteTaken
 
 
@@ -24,32 +25,38 @@ class Opinion:
     cached: bool | None = None
 
 
-class Feedback:
+class SayingVotes:
     """Takes votes and takes them back."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, listener: Listener, *, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        listener: Listener,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._listener = listener
         self._clock = clock
-        self._voting = Voting(listener)
+        self._guard = VoteGuard(listener, timeouts=timeouts)
 
     async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
         """Store an opinion that came from an address; the saying's id and what the vote did.
 
         Raises InvalidRequest, SayingNotFound, SourceMismatch, VoteNotStored or StorageFull.
         """
-        return await self._voting.accept(self._vote(voter, opinion, address), "vote")
+        return await self._guard.accept(self._vote(voter, opinion, address), "vote")
 
     async def withdraw(self, voter: str, identity: str) -> VoteResult:
         """Take one's own vote back; `unchanged` when there was none. Raises SayingNotFound or VoteNotStored."""
-        return await self._voting.accept(self._withdraw(voter, identity), "withdraw vote")
+        return await self._guard.accept(self._withdraw(voter, identity), "withdraw vote")
 
     async def close(self) -> None:
         """Wait for the votes under way."""
-        await self._voting.close()
+        await self._guard.close()
 
     async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[str, VoteResult]:
         identity = _identity(opinion)

@@ -56,7 +56,7 @@ async def test_disconnect_a_vote_once_accepted_is_completed(
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     go_on.set()
-    await server.resources.endpoints._feedback.close()  # waits for the votes under way
+    await server.resources.endpoints._saying_votes.close()  # waits for the votes under way
 
     assert (await aws.store.aggregates(since_hour="")).contributors[SIMULATED.contributor].upvotes == 1
     assert [taken.status for taken in events.of(VoteTaken)] == ["recorded"]

@@ -401,7 +401,7 @@ VOTES = [
         Kind.IDEMPOTENCY,
         "a vote is stored although its voter has gone",
         VOTING,
-        "await self._undertakings.finish(self._bounded(work, operation))",
+        "await self._tasks.finish(self._bounded(work, operation))",
         "await self._bounded(work, operation)",
         "tests/test_feedback.py tests/test_ballots.py -k voter_has_gone",
     ),

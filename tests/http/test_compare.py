@@ -433,7 +433,7 @@ async def test_over_budget_one_sees_what_others_have_been_shown_and_then_nothing
 
 
 async def test_with_one_model_there_is_nothing_to_compare(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.resources.endpoints._compare, "_models", server.resources.models[:1])
+    monkeypatch.setattr(server.resources.endpoints._comparisons, "_models", server.resources.models[:1])
 
     answer = await compare(server)
 
@@ -462,7 +462,7 @@ async def leave_a_document(server: Server, others_run: Awaitable[None]) -> None:
 
 def asking() -> list[asyncio.Task[Any]]:
     """The slots that are still open."""
-    return [task for task in asyncio.all_tasks() if "Compare._ask" in repr(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "Comparisons._ask" in repr(task.get_coro())]
 
 
 @pytest.mark.parametrize("leave", [leave_a_stream, leave_a_document])

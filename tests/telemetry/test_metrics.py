@@ -273,7 +273,7 @@ async def test_ten_thousand_mixed_requests_make_no_more_series_than_were_meant(
             simulator.clear_faults()
             resources.gateway._breakers.clear()
         await fleet_rounds(resources, rest_seconds=0).run()
-        resources.gauges.measure()
+        resources.gauge.measure()
 
         crowd = Crowd(resources, listener)
         while crowd.asked < 10_000:

@@ -37,7 +37,7 @@ _SEARCHED = 1_000
 _ASKED_AT_ONCE = 10
 
 
-class Comparisons(Bursts):
+class DynamoComparisons(Bursts):
     """The part of the Store protocol that is about comparisons."""
 
     async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:

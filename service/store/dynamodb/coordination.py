@@ -6,7 +6,7 @@ from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import count
 
 
-class Coordination(Database):
+class DynamoCoordination(Database):
     """The part of the Store protocol that is about leases and spend."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:

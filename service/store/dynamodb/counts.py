@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from service.store.dynamodb.items import Item
 
 
-class Counts(Database):
+class DynamoCounts(Database):
     """The part of the Store protocol that is about serves, calls and aggregates."""
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:

@@ -32,7 +32,7 @@ _BEFORE = "draw_shelf = :shelf AND draw < :point"
 _SAYINGS_AT_ONCE = 24
 
 
-class Sayings(Database):
+class DynamoSayings(Database):
     """The part of the Store protocol that is about sayings."""
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:

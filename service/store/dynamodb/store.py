@@ -1,13 +1,13 @@
 """The Store protocol on DynamoDB, put together from its parts. What the tables hold is drawn in tables.py."""
 
-from service.store.dynamodb.comparisons import Comparisons
-from service.store.dynamodb.coordination import Coordination
-from service.store.dynamodb.counts import Counts
+from service.store.dynamodb.comparisons import DynamoComparisons
+from service.store.dynamodb.coordination import DynamoCoordination
+from service.store.dynamodb.counts import DynamoCounts
 from service.store.dynamodb.items import text
-from service.store.dynamodb.votes import Votes
+from service.store.dynamodb.votes import DynamoVotes
 
 
-class DynamoStore(Votes, Comparisons, Counts, Coordination):
+class DynamoStore(DynamoVotes, DynamoComparisons, DynamoCounts, DynamoCoordination):
     """The Store protocol on five tables, whose names start with `prefix`.
 
     The client stays its owner's, who closes it. It must not repeat calls by itself (see calls.py).

@@ -18,7 +18,7 @@ from service.store.dynamodb.lines import (
     service_line,
     upvotes_aside,
 )
-from service.store.dynamodb.sayings import Sayings
+from service.store.dynamodb.sayings import DynamoSayings
 from service.store.dynamodb.writes import add_to_saying, replace_vote
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from service.store.dynamodb.writes import Write
 
 
-class Votes(Sayings, Bursts):
+class DynamoVotes(DynamoSayings, Bursts):
     """The part of the Store protocol that is about votes."""
 
     async def vote(self, vote: Vote) -> VoteResult | None:

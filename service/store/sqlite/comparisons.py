@@ -45,7 +45,7 @@ WHERE (comparison_id, voter) > (?, ?) ORDER BY comparison_id, voter LIMIT ?
 """
 
 
-class Comparisons(Bursts):
+class SqliteComparisons(Bursts):
     """The part of the Store protocol that is about comparisons."""
 
     async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:

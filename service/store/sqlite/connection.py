@@ -16,17 +16,15 @@ from typing import TypeVar
 from service.errors import StorageFull, StoreError
 from telemetry.events import Listener, SqliteCalled
 
-# How long a statement waits for another process's lock; below the two seconds a vote may take.
-BUSY_SECONDS = 1.5
-
 R = TypeVar("R")
 
 
 class Connection:
     """A connection on a thread of its own."""
 
-    def __init__(self, path: Path, name: str, listener: Listener) -> None:
+    def __init__(self, path: Path, name: str, listener: Listener, *, lock_seconds: float) -> None:
         self._path = path
+        self._lock_seconds = lock_seconds
         self._listener = listener
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{name}")
         self._connection: sqlite3.Connection | None = None
@@ -66,7 +64,7 @@ class Connection:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             # Kept before it is of any use, so that it is closed also when the file turns out to be no database.
-            self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._connection = sqlite3.connect(self._path, timeout=self._lock_seconds, isolation_level=None)
         if not self._is_set_up:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")

@@ -15,7 +15,7 @@ _KEEP_LEASE = "UPDATE leases SET expires_at = ? WHERE name = ? AND token = ?"
 _ADD_SPEND = "INSERT INTO spend (period, nanos) VALUES (?, ?) ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos"
 
 
-class Coordination(Database):
+class SqliteCoordination(Database):
     """The part of the Store protocol that is about leases and spend."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:

@@ -36,7 +36,7 @@ _EVERY_CALL = f"SELECT {CALL_COLUMNS} FROM calls WHERE generation_id > ? ORDER B
 _SIZES = {"votes": "saying_feedback", "sayings": "main_humor", "comparisons": "ballots", "calls": "calls"}
 
 
-class Counts(Database):
+class SqliteCounts(Database):
     """The part of the Store protocol that counts."""
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:

@@ -9,12 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from service.limits import Limits, Timeouts
 from service.store.damage import Damage
 from service.store.sqlite.connection import Connection, snapshot, transaction
 from telemetry.events import Listener
-
-# How many rows of a streamed table are in memory at a time.
-_PAGE = 1_000
 
 Row = tuple[Any, ...]
 R = TypeVar("R")
@@ -23,9 +21,10 @@ R = TypeVar("R")
 class Database:
     """The two connections, and the size above which a burst is set aside."""
 
-    def __init__(self, path: Path, listener: Listener, *, burst_limit: int) -> None:
-        self._writer = Connection(path, "writer", listener)
-        self._reader = Connection(path, "reader", listener)
+    def __init__(self, path: Path, listener: Listener, *, burst_limit: int, timeouts: Timeouts, limits: Limits) -> None:
+        self._writer = Connection(path, "writer", listener, lock_seconds=timeouts.sqlite_lock)
+        self._reader = Connection(path, "reader", listener, lock_seconds=timeouts.sqlite_lock)
+        self._page_rows = limits.sqlite_page
         self._damage = Damage(listener)
         self._burst_limit = burst_limit
 
@@ -50,9 +49,9 @@ class Database:
     async def _rows(self, operation: str, query: str, start: Row) -> AsyncIterator[Row]:
         """The rows of a query by key: it begins with the key's columns and takes the last key seen and a limit."""
         page: list[Row] | None = None
-        while page is None or len(page) == _PAGE:
+        while page is None or len(page) == self._page_rows:
             after = page[-1][: len(start)] if page else start
-            page = await self._reader.run(operation, partial(_fetch, query, (*after, _PAGE)))
+            page = await self._reader.run(operation, partial(_fetch, query, (*after, self._page_rows)))
             for row in page:
                 yield row
 

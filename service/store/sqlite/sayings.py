@@ -25,7 +25,7 @@ SELECT position, upvotes, downvotes, {SAYING_COLUMNS} FROM main_humor WHERE posi
 """
 
 
-class Sayings(Database):
+class SqliteSayings(Database):
     """The part of the Store protocol that is about sayings."""
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:

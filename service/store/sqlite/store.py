@@ -3,22 +3,31 @@
 from pathlib import Path
 
 from service.errors import ConfigError, StoreError
-from service.store.sqlite.comparisons import Comparisons
-from service.store.sqlite.coordination import Coordination
-from service.store.sqlite.counts import Counts
-from service.store.sqlite.sayings import Sayings
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from service.store.sqlite.comparisons import SqliteComparisons
+from service.store.sqlite.coordination import SqliteCoordination
+from service.store.sqlite.counts import SqliteCounts
+from service.store.sqlite.sayings import SqliteSayings
 from service.store.sqlite.schema import migrate
-from service.store.sqlite.votes import Votes
+from service.store.sqlite.votes import SqliteVotes
 from telemetry.events import SILENCE, Listener
 
 
-class SqliteStore(Sayings, Votes, Comparisons, Counts, Coordination):
+class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteCounts, SqliteCoordination):
     """The Store protocol on one file."""
 
     @classmethod
-    async def open(cls, path: Path, listener: Listener = SILENCE, *, burst_limit: int = 100) -> "SqliteStore":
+    async def open(
+        cls,
+        path: Path,
+        listener: Listener = SILENCE,
+        *,
+        burst_limit: int = 100,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "SqliteStore":
         """Open or create the file. Raises ConfigError when that is not possible."""
-        store = cls(path, listener, burst_limit=burst_limit)
+        store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits)
         try:
             await store._writer.run("open", migrate)
         except StoreError as error:

@@ -22,7 +22,7 @@ SELECT {VOTE_COLUMNS} FROM saying_feedback WHERE (saying_id, voter) > (?, ?) ORD
 """
 
 
-class Votes(Bursts):
+class SqliteVotes(Bursts):
     """The part of the Store protocol that is about votes."""
 
     async def vote(self, vote: Vote) -> VoteResult | None:
