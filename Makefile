@@ -23,7 +23,7 @@ help: ## List the commands
 
 run: $(VENV)/runtime $(PAGE) ## Serve page and API on http://localhost:8080 (PORT= changes it)
 	@echo "Starting Cloud Sayings …"
-	@SAYINGS_PORT=$(PORT) SAYINGS_TRACE=$(if $(TRACE),on,off) exec $(BIN)/python -m workers.one_machine
+	@SAYINGS_PORT=$(PORT) SAYINGS_TRACE=$(if $(TRACE),on,off) exec $(BIN)/python -m workers --serve
 
 test: $(VENV)/development web/node_modules/.all $(PAGE) ## Run every test
 	@echo "Running every test …"
@@ -35,7 +35,7 @@ test-fast: $(VENV)/development ## Run the tests that need no server and no proce
 page: $(PAGE) ## Build the page into web/dist (`make run` does when a file of it has changed)
 
 seed: $(VENV)/runtime ## Load the collection into the store (as often as you like)
-	@$(BIN)/python -m service.cli.seed
+	@$(BIN)/python -m service seed
 
 worker: $(VENV)/runtime ## Run a worker on its own: rounds at an interval, shown in a live table
 	@$(BIN)/python -m workers
@@ -43,7 +43,7 @@ worker: $(VENV)/runtime ## Run a worker on its own: rounds at an interval, shown
 check: lint ## Lint, types and import cycles
 	@echo "Checking types …"
 	@$(BIN)/python -m mypy --no-error-summary
-	@mkdir -p web/generated && $(BIN)/python -m service.cli.openapi > web/generated/openapi.json
+	@mkdir -p web/generated && $(BIN)/python -m service openapi > web/generated/openapi.json
 	@$(NPM) run --silent types && $(NPM) run --silent check
 	@echo "Checking import cycles and who may import whom …"
 	@$(BIN)/python -m pytest tests/test_architecture.py

@@ -53,7 +53,7 @@ class Stack:
 
     def load_collection(self) -> None:
         settings = {"SAYINGS_STORE": self.outputs["Store"], "AWS_REGION": self.region}
-        run([sys.executable, "-m", "service.cli.seed"], "The collection could not be loaded", settings)
+        run([sys.executable, "-m", "service", "seed"], "The collection could not be loaded", settings)
 
     def upload_page(self) -> None:
         """Put the page's files into their bucket, and have the distribution forget the ones it knows."""

@@ -1,33 +1,43 @@
 """Every error of the service, in one tree.
 
 CloudSayingsError
-├── ConfigError                   a bad setting: start-up ends with one line
-├── RequestError                  the client's: an HTTP status and a documented code
-│   ├── InvalidRequest            400
-│   ├── RouteNotFound             404
-│   ├── SayingNotFound            404
-│   ├── ComparisonNotFound        404
-│   ├── MethodNotAllowed          405
-│   ├── RequestTimeout            408
-│   ├── SourceMismatch            409
-│   ├── ComparisonNotShown        409
-│   ├── ComparisonExpired         409
-│   ├── SlotNotEligible           409
-│   ├── BodyTooLarge              413
-│   ├── UnsupportedMediaType      415
-│   └── RateLimited               429 with Retry-After
-├── UnavailableError              ours, to try again later: 503 with Retry-After
-│   ├── Overloaded
-│   ├── NoSayingAvailable
-│   ├── VoteNotStored
-│   ├── StatisticsUnavailable
-│   ├── NothingToCompare
-│   ├── ComparisonUnavailable
-│   └── StorageFull               also a StoreError
-└── DependencyError               something outside failed; callers fall back
+├── ConfigError                       a bad setting; start-up ends with one line
+├── InvocationFailed                  a Lambda invocation that has no result
+├── HttpError                         an error that is an answer: a status and a documented code
+│   ├── RequestError                  the client's
+│   │   ├── InvalidRequest            400
+│   │   ├── RouteNotFound             404
+│   │   ├── SayingNotFound            404
+│   │   ├── ComparisonNotFound        404
+│   │   ├── MethodNotAllowed          405
+│   │   ├── RequestTimeout            408
+│   │   ├── SourceMismatch            409
+│   │   ├── ComparisonNotShown        409
+│   │   ├── ComparisonExpired         409
+│   │   ├── SlotNotEligible           409
+│   │   ├── BodyTooLarge              413
+│   │   ├── UnsupportedMediaType      415
+│   │   └── RateLimited               429 with Retry-After
+│   ├── UnavailableError              ours, to try again later: 503 with Retry-After
+│   │   ├── Overloaded
+│   │   ├── NoSayingAvailable
+│   │   ├── VoteNotStored
+│   │   ├── StatisticsUnavailable
+│   │   ├── NothingToCompare
+│   │   ├── ComparisonUnavailable
+│   │   └── StorageFull               also a StoreError
+│   └── InternalError                 500, a defect of ours
+└── DependencyError                   something outside failed; callers fall back
     ├── StoreError
+    │   ├── LeaseLost
+    │   ├── ConditionFailed
+    │   └── RetryableError
+    │       ├── Refused
+    │       │   └── Conflict
+    │       └── Unanswered
     ├── BudgetExhausted
     ├── ModelsBusy
+    ├── WorkerNotAsked
     ├── KeyStoreError
     │   ├── KeyNotFound
     │   ├── KeyAccessDenied
@@ -177,6 +187,10 @@ class ComparisonUnavailable(UnavailableError):
     message = "No comparison is available right now; please try again later."
 
 
+class InvocationFailed(CloudSayingsError):
+    """What Lambda is told when there is no result. Lambda counts it as an error and tries again where asked to."""
+
+
 class InternalError(HttpError):
     """A defect of ours. Never the answer to bad input: those have errors of their own."""
 
@@ -207,6 +221,38 @@ class LeaseLost(StoreError):
     reason = "lease_lost"
 
 
+class RetryableError(StoreError):
+    """A failure of DynamoDB's that another attempt may cure, `attempts` in all."""
+
+    attempts: ClassVar[int] = 3
+
+
+class Refused(RetryableError):
+    """DynamoDB was too busy and did nothing."""
+
+
+class Conflict(Refused):
+    """Another transaction was writing one of the items; it is over in milliseconds.
+
+    All the votes of one address meet at its burst. There are enough attempts for a crowd behind one router, as far as
+    the two seconds of a vote reach.
+    """
+
+    attempts = 10
+
+
+class Unanswered(RetryableError):
+    """The call failed on its way or inside DynamoDB, so that it may have been carried out."""
+
+
+class ConditionFailed(StoreError):
+    """A condition did not hold and nothing was written; `failed` says so for each write of a transaction."""
+
+    def __init__(self, failed: tuple[bool, ...]) -> None:
+        super().__init__("The data had changed.")
+        self.failed = failed
+
+
 class BudgetExhausted(DependencyError):
     """The hourly or the daily spend cap leaves no room for the call's worst case."""
 
@@ -217,6 +263,12 @@ class ModelsBusy(DependencyError):
     """As many calls are waited for as the process makes at once: nothing was asked, nothing was reserved."""
 
     reason = "busy"
+
+
+class WorkerNotAsked(DependencyError):
+    """The worker function could not be asked for a round."""
+
+    reason = "worker_not_asked"
 
 
 class KeyStoreError(DependencyError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.api.endpoints import Endpoints
 from service.aws.clients import AwsClients
+from service.aws.worker_function import WorkerFunction
 from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
 from service.config import Settings
 from service.keys.key_store import KeyStore
@@ -92,7 +93,11 @@ async def open_resources(
             timeouts=timeouts,
         )
         worker = settings.worker_function
-        round_trigger = None if worker is None else RoundTrigger(worker, store, aws, listener, timeouts=timeouts)
+        round_trigger = (
+            None
+            if worker is None
+            else RoundTrigger(WorkerFunction(worker, aws).invoke, store, listener, timeouts=timeouts)
+        )
         saying_votes = SayingVotes(store, catalogue, listener, timeouts=timeouts)
         stack.push_async_callback(saying_votes.close)
         comparisons = Comparisons(

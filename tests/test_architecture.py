@@ -14,7 +14,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("service", "workers", "telemetry")
+SHIPPED = ("service", "workers", "telemetry")
+PACKAGES = (*SHIPPED, "deploy")
+# The layers from low to high. A package imports from the layers below its own, never from one above or beside it.
+LAYERS = (
+    ("telemetry",),
+    ("service.domain", "service.errors", "service.limits"),
+    ("service.resilience", "service.catalogue", "service.keys", "service.aws", "service.simulator"),
+    ("service.store",),
+    ("service.llm", "service.export", "service.statistics"),
+    ("service.sayings", "service.config"),
+    ("service.voting", "service.process"),
+    ("service.api", "service.participants"),
+    ("service.resources",),
+    ("service.server", "service.aws_lambda"),
+    ("service.cli",),
+    ("service.__main__", "workers"),
+    ("deploy",),
+)
+DEPTH = {package: depth for depth, layer in enumerate(LAYERS) for package in layer}
+TOPS = {"telemetry", "workers", "deploy"}
 MODEL_SDKS = {"anthropic", "openai", "httpx2"}
 AWS_SDKS = {"aioboto3", "aiobotocore", "boto3", "botocore"}
 # What a cold start must not pay for: imported inside functions only.
@@ -35,15 +54,15 @@ class Import:
 
 
 @cache
-def sources() -> dict[str, Path]:
-    """Our modules by their dotted names."""
-    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+def sources(*packages: str) -> dict[str, Path]:
+    """The modules of these packages, or of the shipped ones, by their dotted names."""
+    paths = [path for package in packages or SHIPPED for path in sorted((ROOT / package).rglob("*.py"))]
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
 
 @cache
 def tree(module: str) -> ast.Module:
-    return ast.parse(sources()[module].read_text())
+    return ast.parse(sources(*PACKAGES)[module].read_text())
 
 
 @cache
@@ -65,6 +84,17 @@ def _imports(node: ast.AST, *, at_start: bool, for_types: bool) -> Iterator[Impo
 def importers(*tops: str) -> set[str]:
     """Which of our modules import these packages, wherever in them and be it for types."""
     return {module for module in sources() for found in imports(module) if found.top in tops}
+
+
+def package_of(name: str) -> str:
+    """The package of a dotted name, as the layers call it: `service.store` for `service.store.base.Store`."""
+    top, _, rest = name.partition(".")
+    return top if top in TOPS else f"{top}.{rest.partition('.')[0]}"
+
+
+def may_import(importer: str, imported: str) -> bool:
+    own, other = package_of(importer), package_of(imported)
+    return own == other or DEPTH[other] < DEPTH[own]
 
 
 def needs(module: str) -> set[str]:
@@ -90,11 +120,26 @@ class TestImports:
 
         assert set(order) == set(sources())
 
-    def test_service_does_not_know_the_workers(self) -> None:
-        assert not {module for module in importers("workers") if not module.startswith("workers")}
+    def test_each_module_imports_from_lower_layers_only(self) -> None:
+        wrong = {
+            f"{module} → {imported.name}"
+            for module in sources(*PACKAGES)
+            for imported in imports(module)
+            if imported.top in PACKAGES and not may_import(module, imported.name)
+        }
 
-    def test_telemetry_knows_neither(self) -> None:
-        assert not {module for module in importers("service", "workers") if module.startswith("telemetry")}
+        assert wrong == set()
+
+    def test_nothing_but_tests_imports_tests(self) -> None:
+        importing = {module for module in sources(*PACKAGES) for found in imports(module) if found.top == "tests"}
+
+        assert importing == set()
+
+    def test_every_package_has_its_layer(self) -> None:
+        assert {package_of(module) for module in sources(*PACKAGES) if "." in module or module in TOPS} <= set(DEPTH)
+
+    def test_at_most_ten_files_lie_directly_in_service(self) -> None:
+        assert len(list((ROOT / "service").glob("*.py"))) <= 10
 
     def test_each_vendors_sdk_is_known_to_its_adapter_alone(self) -> None:
         assert importers("anthropic") == {"service.llm.anthropic"}
@@ -102,7 +147,7 @@ class TestImports:
         assert importers("httpx2") <= {"service.llm.anthropic", "service.llm.openai"}
 
     def test_the_aws_sdk_is_known_only_where_aws_is_spoken_to(self) -> None:
-        allowed = re.compile(r"service\.(aws_clients|keys|round_trigger|store\.dynamodb(\..+)?)")
+        allowed = re.compile(r"service\.(aws\..+|keys\.sources|store\.dynamodb(\..+)?)")
 
         assert not {module for module in importers(*AWS_SDKS) if not allowed.fullmatch(module)}
 
@@ -117,7 +162,7 @@ class TestImports:
         assert early == set()
 
     def test_aiohttp_is_known_to_the_servers_alone(self) -> None:
-        allowed = re.compile(r"service\.(app|connections|wire|simulator\..+)")
+        allowed = re.compile(r"service\.(server\..+|simulator\..+)")
 
         assert not {module for module in importers("aiohttp") if not allowed.fullmatch(module)}
 
@@ -138,8 +183,8 @@ BUILDERS = {
     "FixedKeySource": {"service.llm.participants"},
     "PrefixedKeySource": {"service.llm.participants"},
     "open_vendors": RESOURCES,
-    "open_store": RESOURCES | {"service.cli.commands", "service.cli.seed"},
-    "AwsClients": RESOURCES | {"service.cli.commands", "service.cli.seed"},
+    "open_store": RESOURCES | {"service.cli.stores"},
+    "AwsClients": RESOURCES | {"service.cli.stores"},
     "Adapters": RESOURCES,
     "KeyStore": RESOURCES,
     "Gateway": RESOURCES,

@@ -15,6 +15,7 @@ from service.aws.clients import AwsClients
 from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.errors import ConfigError
+from service.limits import Limits, Timeouts
 from service.llm.vendors import ADAPTERS
 from service.resources import open_resources
 from service.store.address import open_store
@@ -64,6 +65,8 @@ def test_every_setting_has_its_default() -> None:
         "aws_region": "",
         "otel_exporter_otlp_endpoint": "",
         "otel_exporter_otlp_protocol": "",
+        "timeouts": Timeouts(),
+        "limits": Limits(),
     }
 
 
@@ -289,20 +292,20 @@ BAD_STARTS = [
     ("service", "OTEL_EXPORTER_OTLP_ENDPOINT", {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}),
     ("service", "SAYINGS_CATALOGUE", {"SAYINGS_CATALOGUE": "twins.json"}),
     ("service", "SAYINGS_CATALOGUE", {"SAYINGS_CATALOGUE": "nobody.json"}),
-    *[(module, "SAYINGS_STORE", UNWRITABLE) for module in ("service", "workers", "workers.one_machine")],
+    *[(command, "SAYINGS_STORE", UNWRITABLE) for command in ("service", "service seed", "workers", "workers --serve")],
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("module", "named", "environ"), BAD_STARTS, ids=str)
+@pytest.mark.parametrize(("command", "named", "environ"), BAD_STARTS, ids=str)
 def test_the_process_ends_with_2_and_exactly_one_line(
-    module: str, named: str, environ: dict[str, str], tmp_path: Path
+    command: str, named: str, environ: dict[str, str], tmp_path: Path
 ) -> None:
     for name, content in CATALOGUES.items():
         (tmp_path / name).write_bytes(msgspec.json.encode(content))
 
     process = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", *command.split()],
         cwd=tmp_path,
         env={**os.environ, "SAYINGS_PORT": "0", "PYTHONPATH": str(ROOT)} | environ,
         capture_output=True,

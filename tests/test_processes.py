@@ -31,6 +31,7 @@ MODELS = ("claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini")
 # Longer than anything takes, so that a hang becomes a failure; and what a process may take after SIGTERM.
 PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 10.0
+ONE_PROCESS = ("workers", "--serve")
 
 
 class Child:
@@ -128,8 +129,9 @@ class Machine:
     async def start(self, *command: str, **environ: str) -> Child:
         return await self._start(Child, command, environ)
 
-    async def serve(self, module: str = "workers.one_machine", **environ: str) -> Server:
-        server = await self._start(Server, ("-m", module), environ)
+    async def serve(self, *command: str, **environ: str) -> Server:
+        """The whole service in one process, unless another command is given."""
+        server = await self._start(Server, ("-m", *(command or ONE_PROCESS)), environ)
         return await server.started()
 
     async def _start(self, kind: type[C], command: tuple[str, ...], environ: dict[str, str]) -> C:
@@ -247,7 +249,7 @@ class TestOneMachine:
 
     async def test_a_port_that_is_taken_ends_the_start_with_one_line(self, machine: Machine) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            code, child = await machine.run("-m", "workers.one_machine", SAYINGS_PORT=str(taken.getsockname()[1]))
+            code, child = await machine.run("-m", "workers", "--serve", SAYINGS_PORT=str(taken.getsockname()[1]))
 
         assert code == 2
         assert len(child.said) == 1
@@ -262,24 +264,27 @@ class TestOneMachine:
 
 IMPORTED_WHEN_LISTENING = """
 import asyncio, json, sys
-import workers.one_machine
+import sys
 from service.process import run
+from service.server import serve
+from workers.__main__ import main
 
 class Tell(asyncio.Event):
   async def wait(self):
     sdks = {"anthropic", "openai", "httpx2", "aioboto3", "aiobotocore", "boto3", "botocore"}
     print(json.dumps({"message": "imported", "modules": sorted(sdks & set(sys.modules))}))
 
-workers.one_machine.stop_signal = Tell
-run(workers.one_machine.main)
+sys.argv.append("--serve")
+serve.stop_signal = Tell
+run(main)
 """
 
 
 class TestStopping:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    @pytest.mark.parametrize("module", ["workers", "workers.one_machine"])
-    async def test_between_rounds(self, machine: Machine, module: str, number: signal.Signals) -> None:
-        child = await machine.start("-m", module)
+    @pytest.mark.parametrize("command", [("workers",), ONE_PROCESS], ids=["worker", "one process"])
+    async def test_between_rounds(self, machine: Machine, command: tuple[str, ...], number: signal.Signals) -> None:
+        child = await machine.start("-m", *command)
         await child.logs("round finished")
 
         code = await child.stop(number)
@@ -296,10 +301,12 @@ class TestStopping:
         assert code == 0
         assert len(server.said) == 1
 
-    @pytest.mark.parametrize("module", ["workers", "workers.one_machine"])
-    async def test_while_the_calls_of_a_round_hang(self, machine: Machine, simulator: Simulator, module: str) -> None:
+    @pytest.mark.parametrize("command", [("workers",), ONE_PROCESS], ids=["worker", "one process"])
+    async def test_while_the_calls_of_a_round_hang(
+        self, machine: Machine, simulator: Simulator, command: tuple[str, ...]
+    ) -> None:
         simulator.inject("*", Fault(FaultKind.HANG, count=4))
-        child = await machine.start("-m", module)
+        child = await machine.start("-m", *command)
         await asyncio.wait_for(simulator.until(lambda: simulator.in_flight == 4), PATIENCE_SECONDS)
 
         code = await child.stop()
@@ -408,21 +415,21 @@ def _on_a_terminal(machine: Machine, *command: str) -> tuple[int, str]:
 
 class TestSeed:
     async def test_it_can_be_run_as_often_as_one_likes(self, machine: Machine) -> None:
-        runs = [await machine.run("-m", "service.cli.seed") for _ in range(2)]
+        runs = [await machine.run("-m", "service", "seed") for _ in range(2)]
 
         assert [code for code, _ in runs] == [0, 0]
         assert runs[0][1].said == runs[1][1].said
         assert _count(machine.directory / "sayings.db") == len(collection())
 
     async def test_without_a_setting_it_fills_the_stores_that_the_other_commands_use(self, machine: Machine) -> None:
-        code, _ = await machine.run("-m", "service.cli.seed", SAYINGS_STORE="")
+        code, _ = await machine.run("-m", "service", "seed", SAYINGS_STORE="")
 
         assert code == 0
         assert {_count(path) for path in machine.directory.glob("*.db")} == {len(collection())}
         assert {path.name for path in machine.directory.glob("*.db")} == {"sayings.db", "sayings-simulated.db"}
 
     async def test_a_store_that_is_down_ends_it_with_one_line(self, machine: Machine) -> None:
-        code, child = await machine.run("-m", "service.cli.seed", **DEAD_DYNAMODB)
+        code, child = await machine.run("-m", "service", "seed", **DEAD_DYNAMODB)
 
         assert code == 1
         assert [line.partition(":")[0] for line in child.said] == ["The collection could not be loaded into dynamodb"]

@@ -1,34 +1,50 @@
-"""A worker on its own: `python -m workers` makes a round in every interval, `python -m workers --once` just one."""
+"""A worker: `python -m workers` makes a round in every interval, `--once` just one, and `--serve` serves as well."""
 
 import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
-
-from rich.console import Console
 
 from service.config import Settings
 from service.errors import StoreError
 from service.process import run, say, stop_signal
-from service.resilience.tasks import running
-from service.resources import open_resources
+from service.resilience.tasks import Job, running
+from service.resources import Resources, open_resources
 from telemetry.events import Listener
 from telemetry.logs import LogListener, configure_logging
 from telemetry.setup import open_telemetry
 from workers.fleet import FleetRounds, fleet_rounds
-from workers.progress import ProgressTable
 
 T = TypeVar("T")
 
 
 async def main(settings: Settings) -> int:
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="make one round and exit; 1 when it brought nothing")
-    once: bool = parser.parse_args().once
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--once", action="store_true", help="make one round and exit; 1 when it brought nothing")
+    what.add_argument("--serve", action="store_true", help="serve the page and the API in the same process")
+    arguments = parser.parse_args()
+    if arguments.serve:
+        from service.server.serve import serve  # a worker on its own needs no server
+
+        return await serve(settings, pool_job=_pool_job if settings.rounds == "in-process" else None)
+    return await _work_alone(settings, once=arguments.once)
+
+
+def _pool_job(resources: Resources) -> Job:
+    return partial(fleet_rounds(resources).keep_warm, resources.filler)
+
+
+async def _work_alone(settings: Settings, *, once: bool) -> int:
     if not sys.stdout.isatty():
         return await work(settings, LogListener(), once=once)
+    from rich.console import Console  # imported here, because only a terminal has a use for it
+
+    from workers.progress import ProgressTable
+
     with ProgressTable(Console()) as table:
         configure_logging(settings.log_level)  # once more: what libraries warn of goes above the table, not across it
         return await work(settings, table, once=once)

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from service.aws_lambda.runtime import Context, InvocationFailed, LambdaProcess, in_lambda, start
+from service.aws_lambda.runtime import Context, LambdaProcess, in_lambda, start
+from service.errors import InvocationFailed
 from service.resilience.timeouts import deadline, within
 from telemetry import traces
 from workers.fleet import LEASE_SECONDS, fleet_rounds

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import Any, Protocol, TypeVar
 
 from service.config import Settings
-from service.errors import CloudSayingsError
+from service.errors import CloudSayingsError, InvocationFailed
 from service.resilience.timeouts import deadline
 from service.resources import Resources, open_resources
 from telemetry.events import Listener, Unexpected
@@ -22,10 +22,6 @@ class Context(Protocol):
     """What we use of Lambda's context object."""
 
     def get_remaining_time_in_millis(self) -> int: ...
-
-
-class InvocationFailed(CloudSayingsError):
-    """What Lambda is told when there is no result: it counts as an error and, where asked to, tries again."""
 
 
 class LambdaProcess:

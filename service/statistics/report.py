@@ -9,7 +9,7 @@ from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome, hour_of, m
 from service.statistics.intervals import CONFIDENCE, approval, cost_per_net_upvote
 from service.statistics.schemas import (
     CollectionStats,
-    Comparisons,
+    ComparisonCounts,
     HourStats,
     Interval,
     Latencies,
@@ -21,7 +21,7 @@ from service.statistics.schemas import (
     StatsAnswer,
     Tokens,
     Totals,
-    Votes,
+    VoteCounts,
 )
 from service.statistics.strength import pairwise, strengths
 from service.statistics.verdicts import Poll, Standing, standings
@@ -124,18 +124,18 @@ def _counted(
     ]
 
 
-def _raw(tally: Tally) -> Votes:
+def _raw(tally: Tally) -> VoteCounts:
     return _votes(tally.upvotes, tally.downvotes)
 
 
-def _filtered(tally: Tally) -> Votes:
+def _filtered(tally: Tally) -> VoteCounts:
     return _votes(tally.upvotes - tally.aside_upvotes, tally.downvotes - tally.aside_downvotes)
 
 
-def _votes(upvotes: int, downvotes: int) -> Votes:
+def _votes(upvotes: int, downvotes: int) -> VoteCounts:
     # A store of many shards is not read at one moment: a vote may be seen to go that was not seen to come.
     upvotes, downvotes = max(0, upvotes), max(0, downvotes)
-    return Votes(upvotes + downvotes, upvotes, downvotes)
+    return VoteCounts(upvotes + downvotes, upvotes, downvotes)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
@@ -172,7 +172,7 @@ def _services(aggregates: Aggregates, names: set[str]) -> list[ServiceStats]:
     return sorted((one for one in found if one.votes), key=lambda one: (-one.votes, one.service))
 
 
-def _service(service: str, votes: Votes) -> ServiceStats:
+def _service(service: str, votes: VoteCounts) -> ServiceStats:
     return ServiceStats(service, votes.votes, approval(votes.upvotes, votes.downvotes))
 
 
@@ -185,11 +185,11 @@ def _by_key(tallies: Mapping[tuple[str, str], Tally], names: set[str]) -> dict[s
     return {key: _sum(parts) for key, parts in found.items()}
 
 
-def _comparisons(aggregates: Aggregates, models: Mapping[str, str]) -> Comparisons:
+def _comparisons(aggregates: Aggregates, models: Mapping[str, str]) -> ComparisonCounts:
     """`models` maps contributors to the ids of their models."""
     votes = _outcomes(aggregates, set(models))
     wins, ties = pairwise(votes)
-    return Comparisons(
+    return ComparisonCounts(
         count=sum(votes.values()),
         raw=sum(aggregates.outcomes[outcome].votes for outcome in votes),
         ties=sum(count for outcome, count in votes.items() if outcome.result == TIE),

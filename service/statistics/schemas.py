@@ -2,7 +2,12 @@
 
 from typing import Literal
 
-from service.api.schemas import Message
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel"):
+    """The base of all parts of the body."""
+
 
 Verdict = Literal["too few votes", "too close to call", "leads", "trails"]
 
@@ -22,7 +27,7 @@ class Range(Message, frozen=True):
     high: float | None
 
 
-class Votes(Message, frozen=True):
+class VoteCounts(Message, frozen=True):
     votes: int
     upvotes: int
     downvotes: int
@@ -36,8 +41,8 @@ class Totals(Message, frozen=True):
     """
 
     serves: int
-    raw: Votes
-    filtered: Votes
+    raw: VoteCounts
+    filtered: VoteCounts
     burst_votes: int
     calls: int
     sayings: int
@@ -100,8 +105,8 @@ class PairRecord(Message, frozen=True):
     ties: int
 
 
-class Comparisons(Message, frozen=True):
-    """Votes on blind comparisons, bursts left out of all but `raw`; the matrix has a row for each model."""
+class ComparisonCounts(Message, frozen=True):
+    """VoteCounts on blind comparisons, bursts left out of all but `raw`; the matrix has a row for each model."""
 
     count: int
     raw: int
@@ -126,7 +131,7 @@ class ModelStats(Message, frozen=True):
     votes: int
     upvotes: int
     downvotes: int
-    raw: Votes
+    raw: VoteCounts
     approval: Interval
     latency: Latencies
     tokens: Tokens
@@ -160,6 +165,6 @@ class StatsAnswer(Message, frozen=True):
     totals: Totals
     hours: list[HourStats]
     services: list[ServiceStats]
-    comparisons: Comparisons
+    comparisons: ComparisonCounts
     models: list[ModelStats]
     collection: CollectionStats

@@ -184,7 +184,7 @@ class Container:
 
     async def seed(self) -> str:
         """Tables, and the collection in them; what was said about it."""
-        code, logs, words = await self.run("service.cli.seed", "--create-tables")
+        code, logs, words = await self.run("service", "seed", "--create-tables")
         assert code == 0, logs + words
         return words
 

@@ -18,8 +18,8 @@ from service.aws import clients as aws_clients
 from service.aws_lambda import handler as lambda_handler
 from service.aws_lambda import runtime as lambda_process
 from service.aws_lambda.handler import Api
-from service.aws_lambda.runtime import InvocationFailed, LambdaProcess
-from service.errors import ConfigError
+from service.aws_lambda.runtime import LambdaProcess
+from service.errors import ConfigError, InvocationFailed
 from service.keys.key_store import KeyStore
 from service.llm import billing as budget
 from service.llm.gateway import Gateway

@@ -9,8 +9,8 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and the 
 import openai  # noqa: F401
 import pytest
 
-from service.aws_lambda.runtime import InvocationFailed, LambdaProcess
-from service.errors import StoreError
+from service.aws_lambda.runtime import LambdaProcess
+from service.errors import InvocationFailed, StoreError
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease
 from telemetry.events import DependencyFailed, Unexpected

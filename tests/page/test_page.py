@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.cli.openapi import document
+from service.cli.describing import document
 from tests.npm import WEB, npm
 
 pytestmark = pytest.mark.slow

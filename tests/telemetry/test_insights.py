@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from service.aws.clients import AwsClients
+from service.aws.worker_function import WorkerFunction
 from service.config import Settings
 from service.domain import Saying
 from service.errors import KeyAccessDenied, StoreError
@@ -87,7 +88,8 @@ class Run:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
         async with AsyncExitStack() as stack:
             aws = AwsClients("eu-west-1", stack)
-            await RoundTrigger("worker", self.resources.store, aws, self.resources.listener).pull()
+            invoke = WorkerFunction("worker", aws).invoke
+            await RoundTrigger(invoke, self.resources.store, self.resources.listener).pull()
 
 
 class DeniedKeys:

@@ -9,9 +9,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from service.errors import StoreError
+from service.errors import ConditionFailed, Conflict, Refused, RetryableError, StoreError, Unanswered
 from service.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -30,38 +30,6 @@ _THROTTLES = {
     "ThrottlingError", "ThrottlingException",
 }  # fmt: skip
 _CONFLICTS = {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
-
-
-class RetryableError(StoreError):
-    """A failure that another attempt may cure, `attempts` in all."""
-
-    attempts: ClassVar[int] = 3
-
-
-class Refused(RetryableError):
-    """DynamoDB was too busy and did nothing."""
-
-
-class Conflict(Refused):
-    """Another transaction was at one of the items; it is over in milliseconds.
-
-    All the votes of one address meet at its burst: enough attempts for a crowd behind one router, as far as the two
-    seconds of a vote reach.
-    """
-
-    attempts = 10
-
-
-class Unanswered(RetryableError):
-    """The call failed on its way or inside DynamoDB: it may have been carried out."""
-
-
-class ConditionFailed(StoreError):
-    """A condition did not hold and nothing was written; `failed` says so for each write of a transaction."""
-
-    def __init__(self, failed: tuple[bool, ...]) -> None:
-        super().__init__("The data had changed.")
-        self.failed = failed
 
 
 async def send(call: Callable[[], Awaitable[A]], retries: RetryBudget, *, repeatable: bool) -> A:

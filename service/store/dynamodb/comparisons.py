@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from service.domain import Ballot, Comparison, VoteStatus
+from service.errors import ConditionFailed
 from service.store.base import StoredBallot
 from service.store.dynamodb import writes
 from service.store.dynamodb.bursts import Burst, Bursts
-from service.store.dynamodb.calls import ConditionFailed, decide
+from service.store.dynamodb.calls import decide
 from service.store.dynamodb.items import (
     COMPARISON_PART,
     ballot_key,

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from service.domain import Call
+from service.errors import ConditionFailed
 from service.store.base import Aggregates
-from service.store.dynamodb.calls import ConditionFailed
 from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import to_call
 from service.store.dynamodb.lines import (

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from service.errors import ConditionFailed, Refused
 from service.resilience.retry_budget import RetryBudget
 from service.store.damage import Damage
-from service.store.dynamodb.calls import ConditionFailed, Refused, send
+from service.store.dynamodb.calls import send
 from service.store.dynamodb.tables import CALLS, COMPARISONS, FEEDBACK, SAYINGS, STATE
 from telemetry.events import SILENCE, Listener
 

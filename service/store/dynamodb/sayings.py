@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from service.domain import Saying, model_contributor
-from service.errors import LeaseLost
+from service.errors import ConditionFailed, LeaseLost
 from service.store.base import Lease, StoredSaying
 from service.store.dynamodb import writes
-from service.store.dynamodb.calls import ConditionFailed
 from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import RING, count, number, shelf_of, text, to_saying
 from service.store.dynamodb.tables import BY_DRAW, BY_MODEL, DRAW_SHELVES

@@ -1,6 +1,6 @@
-"""The OpenAPI document on stdout: `python -m service.describe`. The page's types are made from it."""
+"""The command that writes the OpenAPI document, from which the page's types are generated."""
 
-import asyncio
+import argparse
 import sys
 from tempfile import TemporaryDirectory
 
@@ -10,14 +10,16 @@ from service.resources import open_resources
 from telemetry.events import Silence
 
 
+async def openapi(_: argparse.Namespace, __: Settings) -> int:
+    """Write the document to the standard output; it depends on no setting."""
+    sys.stdout.write((await document()).decode())
+    return 0
+
+
 async def document() -> bytes:
-    """Made by the service itself, put together as always, though on a store of no use and with no model to ask."""
+    """The document as the service answers it, on an empty store that is thrown away and without models."""
     with TemporaryDirectory() as folder:
         settings = Settings(store=f"sqlite:///{folder}/empty.db", simulator="off", rounds="off")
         async with open_resources(settings, {}, Silence()) as resources:
             response = await resources.endpoints.get_openapi(Request("GET", "/openapi.json", {}))
     return response.body
-
-
-if __name__ == "__main__":
-    sys.stdout.write(asyncio.run(document()).decode())

@@ -1,0 +1,34 @@
+"""Commands that look after a store: load the collection, and review bursts of votes."""
+
+import argparse
+
+from service.catalogue.collection import collection
+from service.cli.stores import existing_address, opened
+from service.config import Settings
+from service.errors import StoreError
+from service.process import say
+from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
+
+
+async def seed(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Load the collection into the store of the settings, or into both of the default ones."""
+    for address in [settings.store] if settings.store else [DEFAULT_STORE, DEFAULT_SIMULATED_STORE]:
+        try:
+            async with opened(address, settings, create_tables=arguments.create_tables) as store:
+                await store.put_sayings(collection())
+        except StoreError as error:
+            say(f"The collection could not be loaded into {address}: {error}")
+            return 1
+        say(f"The {len(collection())} sayings of the collection are in {address}")
+    return 0
+
+
+async def review_bursts(_: argparse.Namespace, settings: Settings) -> int:
+    """Set bursts of votes aside, or count them again, by the limit that the settings have now."""
+    async with opened(existing_address(settings), settings) as store:
+        changed = await store.review_bursts()
+    say(
+        f"More than {settings.burst_votes} votes from one address in an hour are a burst now: "
+        f"{changed} have changed sides."
+    )
+    return 0

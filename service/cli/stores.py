@@ -1,0 +1,46 @@
+"""The store that a command works on."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from service.aws.clients import AwsClients
+from service.config import Settings
+from service.errors import ConfigError
+from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
+from service.store.address import open_store
+from service.store.base import Store
+
+
+@asynccontextmanager
+async def opened(address: str, settings: Settings, *, create_tables: bool = False) -> AsyncIterator[Store]:
+    """The store at an address, for the length of the block. Raises ConfigError or StoreError."""
+    async with AsyncExitStack() as stack:
+        aws = AwsClients(settings.aws_region, stack, timeouts=settings.timeouts)
+        if create_tables and address.startswith("dynamodb:"):
+            from service.store.dynamodb import create_tables as create  # not needed, so not imported, for SQLite
+
+            await create(await aws.dynamodb(), address.removeprefix("dynamodb://"))
+        yield await open_store(
+            address,
+            aws,
+            stack,
+            burst_limit=settings.burst_votes,
+            timeouts=settings.timeouts,
+            limits=settings.limits,
+        )
+
+
+def existing_address(settings: Settings) -> str:
+    """The address that the settings name, otherwise that of the one file which is here. Raises ConfigError."""
+    if settings.store:
+        return settings.store
+    here = [address for address in (DEFAULT_STORE, DEFAULT_SIMULATED_STORE) if _file_of(address).exists()]
+    if len(here) == 1:
+        return here[0]
+    files = f"{_file_of(DEFAULT_STORE)} and {_file_of(DEFAULT_SIMULATED_STORE)}"
+    raise ConfigError("SAYINGS_STORE", f"is needed: {files} are both here" if here else "is needed: there is none here")
+
+
+def _file_of(address: str) -> Path:
+    return Path(address.removeprefix("sqlite:///"))

@@ -1,0 +1,53 @@
+"""The one place that starts a server, with the jobs that run beside it."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from service.config import Settings
+from service.process import freeze_modules, say, stop_signal
+from service.resilience.tasks import Job, running
+from service.resources import Resources, open_resources
+from service.server.app import listening
+from telemetry.setup import open_telemetry
+
+
+async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | None = None) -> int:
+    """Serve until a signal comes; returns the exit code. Raises ConfigError.
+
+    `pool_job` gives the job that keeps the pool warm. Without it the pool is filled from the store alone, with what
+    other processes' rounds have put there.
+    """
+    stop = stop_signal()
+    async with (
+        open_telemetry(os.environ, show_traces=settings.trace == "on") as telemetry,
+        open_resources(settings, os.environ, telemetry.listener) as resources,
+    ):
+        jobs: dict[str, Job] = {
+            "serves": resources.serves.run,
+            "pool": resources.filler.run if pool_job is None else pool_job(resources),
+            "gauges": resources.gauge.run,
+            "garbage": partial(freeze_modules, timeouts=settings.timeouts),
+            **telemetry.jobs,
+        }
+        # It listens first: a round starts with seconds of importing, which would delay the first visitors.
+        async with (
+            listening(resources) as url,
+            running(jobs, telemetry.listener, timeouts=settings.timeouts),
+        ):
+            say(f"Cloud Sayings is at {url} ({_authors(resources)}). Ctrl-C stops it.")
+            await stop.wait()
+    return 0
+
+
+def _authors(resources: Resources) -> str:
+    """Which models write, for the line that an operator reads at the start."""
+    if resources.simulated:
+        simulator = resources.settings.simulator
+        reason = (
+            "no ANTHROPIC_API_KEY or OPENAI_API_KEY is set"
+            if simulator == "auto"
+            else f"SAYINGS_SIMULATOR is {simulator}"
+        )
+        return f"simulated models: {reason}"
+    return ", ".join(model.display_name for model in resources.models) or "no model: there is no key for any"
