@@ -14,6 +14,13 @@ PAGE := web/dist/index.html
 PAGE_SOURCES := $(wildcard web/*.html web/*.json web/vite.config.ts) service/data/services.json \
   $(shell find web/src web/public -type f -not -name '*.test.*')
 
+# An installation that was interrupted can leave packages that look whole and are not, so it begins again from nothing.
+INSTALLING := $(VENV)/.installing
+ifneq ($(wildcard $(INSTALLING)),)
+  $(shell rm -rf $(VENV))
+endif
+.NOTPARALLEL:
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
         cold-start scale bench bench-quick chaos check-deep image clean
@@ -113,19 +120,22 @@ clean: ## Remove everything that was set up or built (not your data)
 
 $(VENV)/runtime: requirements/runtime.txt
 	@echo "Setting up Python packages (once, about half a minute) …"
+	@mkdir -p $(VENV) && touch $(INSTALLING)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(INSTALL) -r requirements/runtime.txt
-	@touch $@
+	@touch $@ && rm $(INSTALLING)
 
 $(VENV)/development: requirements/dev.txt $(VENV)/runtime
 	@echo "Setting up the packages for development (once, about half a minute) …"
+	@touch $(INSTALLING)
 	@$(INSTALL) -r requirements/dev.txt
-	@touch $@
+	@touch $@ && rm $(INSTALLING)
 
 $(VENV)/node: requirements/node.txt $(VENV)/runtime
 	@echo "Setting up Node.js (once, some 50 MB to download) …"
+	@touch $(INSTALLING)
 	@$(INSTALL) -r requirements/node.txt
-	@touch $@
+	@touch $@ && rm $(INSTALLING)
 
 # Building takes a tenth of what testing takes: who only runs it need not wait for the rest.
 web/node_modules/.build: web/package-lock.json $(VENV)/node
@@ -140,4 +150,5 @@ web/node_modules/.all: web/package-lock.json $(VENV)/node
 
 $(PAGE): $(PAGE_SOURCES) web/node_modules/.build
 	@echo "Building the page …"
-	@$(NPM) run --silent build
+	@$(NPM) run --silent build -- --outDir dist.new --emptyOutDir
+	@rm -rf web/dist && mv web/dist.new web/dist

@@ -1,1 +1,3 @@
 """Cloud Sayings: the service that serves sayings, takes votes and compares the models that wrote them."""
+
+__version__ = "0.1.0"

@@ -7,12 +7,11 @@ from typing import Any
 
 import msgspec
 
+from service import __version__
 from service.api.http import EVENT_STREAM, Route
 from service.api.schemas import SAYING_ID_PATTERN, ErrorAnswer
 from service.catalogue.aws_services import aws_services
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
-
-VERSION = "0.1.0"
 
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -30,7 +29,7 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Cloud Sayings",
-            "version": VERSION,
+            "version": __version__,
             "description": (
                 "Witty analogies about AWS services by four language models, the votes on them, and what these say "
                 "about the models."

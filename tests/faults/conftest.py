@@ -22,7 +22,7 @@ from service.llm.gateway import Gateway
 from service.resources import open_resources
 from service.sayings.flow import DATABASE_REQUESTS
 from service.server.app import listening
-from service.store.dynamodb import calls, create_tables
+from service.store.dynamodb import create_tables, transport
 from service.store.sqlite import SqliteStore
 from tests.aws import REGION
 from tests.faults.places import OneFile, Place, Tables
@@ -144,7 +144,7 @@ def only_models(tmp_path: Path) -> OnlyModels:
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come at once."""
-    monkeypatch.setattr(calls, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0.0)
     defaults = Gateway.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "jitter", lambda: 0.0)

@@ -12,7 +12,7 @@ from service.catalogue.models import Model
 from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome
 from service.statistics.intervals import MIN_VOTES, approval
 from service.statistics.report import first_hour, report
-from service.statistics.schemas import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, Votes
+from service.statistics.schemas import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, VoteCounts
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
 from service.store.latency_buckets import bounds, bucket_of
 from tests.fakes import the_catalogue
@@ -66,11 +66,11 @@ def test_votes_that_came_in_bursts_are_in_the_raw_counts_alone() -> None:
 
     model = of_model(answer)
 
-    assert (model.raw, model.votes, model.upvotes, model.downvotes) == (Votes(660, 500, 160), 350, 200, 150)
+    assert (model.raw, model.votes, model.upvotes, model.downvotes) == (VoteCounts(660, 500, 160), 350, 200, 150)
     assert model.approval == approval(200, 150)
     assert (answer.collection.serves, answer.collection.votes, answer.collection.upvotes) == (50, 9, 7)
-    assert answer.totals.raw == Votes(670, 508, 162)
-    assert answer.totals.filtered == Votes(359, 207, 152)
+    assert answer.totals.raw == VoteCounts(670, 508, 162)
+    assert answer.totals.filtered == VoteCounts(359, 207, 152)
     assert answer.totals.serves == 950
 
 

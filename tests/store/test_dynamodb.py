@@ -33,7 +33,7 @@ from service.store.base import (
     StoredVote,
     Tally,
 )
-from service.store.dynamodb import TABLES, DynamoStore, calls, create_tables
+from service.store.dynamodb import TABLES, DynamoStore, create_tables
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from tests.store.builders import (
     CAST_AT,
@@ -62,7 +62,7 @@ BURST = f"{HOUR}/0123456789abcdef"
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0)
 
 
 class FaultyClient:

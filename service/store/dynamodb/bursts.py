@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from service.store.dynamodb.calls import decide
 from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import count, number, text
 from service.store.dynamodb.lines import ASIDE, add_to_line, any_shard
+from service.store.dynamodb.transport import decide
 from service.store.dynamodb.writes import addition
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from service.errors import ConditionFailed
 from service.store.base import StoredBallot
 from service.store.dynamodb import writes
 from service.store.dynamodb.bursts import Burst, Bursts
-from service.store.dynamodb.calls import decide
 from service.store.dynamodb.items import (
     COMPARISON_PART,
     ballot_key,
@@ -24,6 +23,7 @@ from service.store.dynamodb.items import (
 )
 from service.store.dynamodb.lines import add_to_line, any_shard, outcome_line
 from service.store.dynamodb.tables import BY_NEWEST
+from service.store.dynamodb.transport import decide
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from service.errors import ConditionFailed, Refused
 from service.resilience.retry_budget import RetryBudget
 from service.store.damage import Damage
-from service.store.dynamodb.calls import send
 from service.store.dynamodb.tables import CALLS, COMPARISONS, FEEDBACK, SAYINGS, STATE
+from service.store.dynamodb.transport import send
 from telemetry.events import SILENCE, Listener
 
 if TYPE_CHECKING:

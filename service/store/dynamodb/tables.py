@@ -22,7 +22,7 @@ realm and so none in by_newest. Counting is spread over `TALLY_SHARDS` partition
 from contextlib import suppress
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from service.store.dynamodb.calls import translated
+from service.store.dynamodb.transport import translated
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from service.domain import FeedbackType, Vote, VoteResult, VoteStatus, hour_of, vote_delta, vote_status
 from service.store.base import StoredVote
 from service.store.dynamodb.bursts import Burst, Bursts
-from service.store.dynamodb.calls import decide
 from service.store.dynamodb.items import count, first_casting, is_counted_in_full, text, to_stored_vote
 from service.store.dynamodb.lines import (
     add_to_hour,
@@ -19,6 +18,7 @@ from service.store.dynamodb.lines import (
     upvotes_aside,
 )
 from service.store.dynamodb.sayings import DynamoSayings
+from service.store.dynamodb.transport import decide
 from service.store.dynamodb.writes import add_to_saying, replace_vote
 
 if TYPE_CHECKING:
