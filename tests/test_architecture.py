@@ -18,6 +18,7 @@ SHIPPED = ("service", "workers", "telemetry")
 PACKAGES = (*SHIPPED, "deploy")
 # The layers from low to high. A package imports from the layers below its own, never from one above or beside it.
 LAYERS = (
+    ("service",),  # its version
     ("telemetry",),
     ("service.domain", "service.errors", "service.limits"),
     ("service.resilience", "service.catalogue", "service.keys", "service.aws", "service.simulator"),
@@ -89,7 +90,8 @@ def importers(*tops: str) -> set[str]:
 def package_of(name: str) -> str:
     """The package of a dotted name, as the layers call it: `service.store` for `service.store.base.Store`."""
     top, _, rest = name.partition(".")
-    return top if top in TOPS else f"{top}.{rest.partition('.')[0]}"
+    inner = rest.partition(".")[0]
+    return top if top in TOPS or inner == "__version__" else f"{top}.{inner}"
 
 
 def may_import(importer: str, imported: str) -> bool:

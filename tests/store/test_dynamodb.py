@@ -33,7 +33,7 @@ from service.store.base import (
     StoredVote,
     Tally,
 )
-from service.store.dynamodb import TABLES, DynamoStore, create_tables
+from service.store.dynamodb import TABLES, DynamoStore, create_tables, transport
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from tests.store.builders import (
     CAST_AT,
