@@ -15,6 +15,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("service", "workers", "telemetry")
+# What each of our packages may import of ours; `tests` may import everything, and nothing imports `tests`.
+MAY_IMPORT = {
+    "telemetry": set[str](),
+    "service": {"telemetry"},
+    "workers": {"service", "telemetry"},
+    "deploy": {"service"},
+}
+OURS = {*MAY_IMPORT, "tests"}
 MODEL_SDKS = {"anthropic", "openai", "httpx2"}
 AWS_SDKS = {"aioboto3", "aiobotocore", "boto3", "botocore"}
 # What a cold start must not pay for: imported inside functions only.
@@ -35,15 +43,20 @@ class Import:
 
 
 @cache
-def sources() -> dict[str, Path]:
-    """Our modules by their dotted names."""
-    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+def modules(*packages: str) -> dict[str, Path]:
+    """The modules of these packages by their dotted names."""
+    paths = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def sources() -> dict[str, Path]:
+    """The modules of what is shipped."""
+    return modules(*PACKAGES)
 
 
 @cache
 def tree(module: str) -> ast.Module:
-    return ast.parse(sources()[module].read_text())
+    return ast.parse(modules(*MAY_IMPORT)[module].read_text())
 
 
 @cache
@@ -69,32 +82,33 @@ def importers(*tops: str) -> set[str]:
 
 def needs(module: str) -> set[str]:
     """Which of our modules are run when this one is imported."""
-    found: set[str] = set()
+    found, known = set[str](), modules(*MAY_IMPORT)
     for imported in imports(module):
         if imported.at_start and not imported.for_types:
             parts = imported.name.split(".")
             # Importing a.b.c runs a and a.b before it; a module of a package has had its package run already.
             names = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
-            found |= {name for name in names if name in sources() and not f"{module}.".startswith(f"{name}.")}
+            found |= {name for name in names if name in known and not f"{module}.".startswith(f"{name}.")}
     return found
 
 
 class TestImports:
     def test_there_are_no_cycles(self) -> None:
-        graph = {module: needs(module) for module in sources()}
+        graph = {module: needs(module) for module in modules(*MAY_IMPORT)}
 
         try:
             order = list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             pytest.fail(" ← ".join(error.args[1]))
 
-        assert set(order) == set(sources())
+        assert set(order) == set(graph)
 
-    def test_service_does_not_know_the_workers(self) -> None:
-        assert not {module for module in importers("workers") if not module.startswith("workers")}
+    @pytest.mark.parametrize("package", MAY_IMPORT)
+    def test_a_package_imports_only_those_below_it(self, package: str) -> None:
+        found = {(module, each.name) for module in modules(package) for each in imports(module) if each.top in OURS}
 
-    def test_telemetry_knows_neither(self) -> None:
-        assert not {module for module in importers("service", "workers") if module.startswith("telemetry")}
+        allowed = MAY_IMPORT[package] | {package}
+        assert {(module, name) for module, name in found if name.partition(".")[0] not in allowed} == set()
 
     def test_each_vendors_sdk_is_known_to_its_adapter_alone(self) -> None:
         assert importers("anthropic") == {"service.llm.anthropic"}

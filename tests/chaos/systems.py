@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import aioboto3
 import aiohttp
@@ -27,6 +27,7 @@ from tests.chaos.plan import FAULT_SHARE, Spell
 from tests.chaos.processes import ROOT, Machine, free_port
 from tests.faults.places import OneFile, Place, Tables
 from tests.faults.proxy import AwsProxy, Forward, drip, good, hang, junk, refuse, reset, truncated, unheard
+from tests.moto_server import serving_moto
 
 LIVE_EVERY = 6
 
@@ -92,7 +93,7 @@ async def on_sqlite(directory: Path, simulator_url: str, cap: float, seed: int) 
 async def on_dynamodb(directory: Path, simulator_url: str, cap: float, seed: int) -> AsyncIterator[System]:
     """API and worker apart, tables and keys in moto, and between them a proxy that fails."""
     async with AsyncExitStack() as stack:
-        moto = await stack.enter_async_context(_moto())
+        moto = stack.enter_context(serving_moto())
         proxy = await stack.enter_async_context(AwsProxy(moto).serve())
         place = await stack.enter_async_context(_tables(moto, proxy))
         environ = _settings(simulator_url, cap) | place.environ | {"SAYINGS_KEYS": "ssm"}
@@ -154,18 +155,6 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 # --- reading and preparing --------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _moto() -> AsyncIterator[str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.chaos.moto", cwd=ROOT, stdout=PIPE, stderr=DEVNULL
-    )
-    try:
-        yield (await cast("asyncio.StreamReader", process.stdout).readline()).decode().strip()
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 @asynccontextmanager
