@@ -27,8 +27,13 @@ def serving_moto() -> Iterator[str]:
 
 def main() -> None:
     """Serve until standard input ends; the URL is the only output."""
-    from moto.server import ThreadedMotoServer  # a second, and 50 MB, that only this process pays
+    # Imported here because importing takes a second and 50 MB, which only this process is to pay; the backends because
+    # a first answer would take seconds otherwise.
+    from moto.backends import get_backend
+    from moto.server import ThreadedMotoServer
 
+    for service in ("dynamodb", "ssm"):
+        get_backend(service)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()

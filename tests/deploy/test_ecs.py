@@ -7,9 +7,9 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from service.compare import COMPARE_SECONDS
 from service.config import Settings
 from service.connections import KEEP_ALIVE_SECONDS
+from tests.deploy.dockerfile import ROOT, USER, health_check
 from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
 from tests.deploy.iam import Access, allowed, in_vain, statements
-from tests.deploy.image import DOCKERFILE, ROOT, USER, Step, read_steps
 from tests.deploy.recording import Call, Needs, accesses
 from tests.deploy.stack import ACCOUNT, REGION
 
@@ -57,12 +57,7 @@ class TestContainers:
         assert [STACK.container(task, name)["Command"] for task, name in OURS] == [["service"], ["workers"]]
 
     def test_the_health_check_is_that_of_the_image_which_ecs_does_not_see(self) -> None:
-        steps = read_steps(DOCKERFILE.read_text())
-        check = next(step for step in steps if step.instruction == "HEALTHCHECK")
-
-        expected = Step("CMD", check.arguments.split("CMD ", 1)[1]).words
-
-        assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *expected]
+        assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *health_check()]
 
     @each_task
     def test_no_key_is_in_a_task_definition(self, task: str) -> None:
