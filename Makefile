@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
-        cold-start scale bench bench-quick chaos check-deep image clean
+        bench bench-quick chaos image clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,21 +88,9 @@ deploy-local: $(VENV)/development $(PAGE) ## Bring the whole AWS deployment up o
 deploy-local-down: $(VENV)/development ## Stop and remove it
 	@$(BIN)/python -m deploy.local down
 
-cold-start: $(VENV)/development ## Measure the cold start through the real runtime client, SDKs late against early
-	@$(BIN)/python -m deploy.cold_start
-
-scale: $(VENV)/development ## Count AWS operations per request again and renew the tables of deploy/SCALE.md
-	@$(BIN)/python -m deploy.scale --update
-
-check-deep: check ## Besides, audit the dependencies and prove every guard by taking it out (minutes)
-	@echo "Auditing the dependencies …"
-	@$(BIN)/python -m pytest tests/security/test_dependencies.py
-	@echo "Taking out one guard after the other …"
-	@$(BIN)/python -m tests.guards
-
-chaos: $(VENV)/development ## Soak the server in traffic and 20 % faults (MINUTES=2, SEED=, STORE=dynamodb, NAIVE=1: a naive one too)
+chaos: $(VENV)/development ## Soak the server in traffic and 20 % faults (MINUTES=2, SEED=, STORE=dynamodb)
 	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(STORE),--store $(STORE)) $(if $(NAIVE),--naive)
+	  $(if $(STORE),--store $(STORE))
 
 bench: $(VENV)/development ## Measure everything side by side (Linux, ten minutes): one table, build/bench.json, the plots
 	@$(BIN)/python -m tests.bench

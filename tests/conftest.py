@@ -1,18 +1,15 @@
 """What many tests stand on: a moto server, the simulator over the wire, a store in a file, remembered events."""
 
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from service.server import load_shedding as load
 from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
+from tests.moto_server import serving_moto
 from tests.npm import npm
 from tests.support import RecordingListener
 
@@ -38,35 +35,11 @@ def moto_url() -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def serving_moto() -> Iterator[str]:
-    """A moto server that answers one request at a time: its transactions are only whole when nothing else runs."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    running = server._server
-    assert running is not None
-    running.app = _one_at_a_time(running.app)
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    running.server_close()
-
-
 @pytest.fixture(scope="session")
 def built_page() -> Path:
     """The folder of the page, built from what is there now."""
     npm("run", "build")
     return PAGE_FOLDER
-
-
-def _one_at_a_time(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    lock = threading.Lock()
-
-    def serialised(*request: Any) -> Iterable[bytes]:
-        with lock:
-            return app(*request)
-
-    return serialised
 
 
 @pytest.fixture

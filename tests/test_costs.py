@@ -1,6 +1,6 @@
 """What a warm saying costs, counted rather than timed: nothing is waited for, few calls are made, nothing is kept.
 
-Operations of AWS by kind of request are held by tests/deploy/test_scale.py, imports at a cold start by
+Operations of DynamoDB by kind of request are held by tests/store/test_operations.py, imports at a cold start by
 tests/lambdas/test_runtime_client.py, SSM calls of a burst by tests/test_keys.py, rounds of a fleet by
 tests/workers/test_fleet.py, spans and series by tests/telemetry/.
 """

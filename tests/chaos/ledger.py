@@ -52,20 +52,20 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Nanodollars: what the vendors bill, what the server's books say (None: it has none), and what is allowed."""
+    """Nanodollars: what the vendors bill, what the server's books say, and what is allowed."""
 
     billed: int
-    booked: int | None
+    booked: int
     cap: int
 
     @property
     def overspent(self) -> int:
-        return max(0, max(self.billed, self.booked or 0) - self.cap)
+        return max(0, max(self.billed, self.booked) - self.cap)
 
     @property
     def unbooked(self) -> int:
         """What is billed and in no books."""
-        return 0 if self.booked is None else max(0, self.billed - self.booked)
+        return max(0, self.billed - self.booked)
 
 
 @dataclass

@@ -26,10 +26,8 @@ SETTLE_SECONDS = 1.5
 
 @dataclass
 class Run:
-    """What came of it. Moments are on the monotonic clock; `memory` is a series of moments and bytes."""
+    """What came of it. Moments are on the monotonic clock."""
 
-    name: str
-    beginning: float
     visits: list[Visit]
     ledger: Ledger
     down: list[tuple[float, float]]
@@ -41,17 +39,15 @@ class Run:
     books: Books
     start: Vitals
     end: Vitals
-    memory: list[tuple[float, int]]
     complaints: list[str]
 
 
 async def soak(system: System, plan: Plan, simulator: Simulator, contract: Contract, cap: float) -> Run:
     """Carry the plan out on a system that has been started."""
-    machine, bill, memory = system.machine, Bill(), list[tuple[float, int]]()
+    machine, bill = system.machine, Bill()
     traffic = Traffic(machine.port, contract, plan.seed)
     order_model_faults(simulator)
-    beginning = time.monotonic()
-    async with _watching(machine, simulator, bill, memory):
+    async with _collecting(bill, simulator):
         await _play(system, plan.stormy, traffic)
         await _play(system, plan.warming, traffic)
         start = await _at_rest(machine, simulator)
@@ -60,8 +56,6 @@ async def soak(system: System, plan: Plan, simulator: Simulator, contract: Contr
     books = await system.books()
     bill.collect(simulator)
     return Run(
-        name=system.name,
-        beginning=beginning,
         visits=traffic.visits,
         ledger=traffic.ledger,
         down=machine.down,
@@ -73,7 +67,6 @@ async def soak(system: System, plan: Plan, simulator: Simulator, contract: Contr
         books=books,
         start=start,
         end=end,
-        memory=memory,
         complaints=[*machine.trouble, *machine.complaints()],
     )
 
@@ -109,18 +102,17 @@ async def _at_rest(machine: Machine, simulator: Simulator) -> Vitals:
 
 
 @asynccontextmanager
-async def _watching(
-    machine: Machine, simulator: Simulator, bill: Bill, memory: list[tuple[float, int]]
-) -> AsyncIterator[None]:
-    async def watch() -> None:
+async def _collecting(bill: Bill, simulator: Simulator) -> AsyncIterator[None]:
+    """Bill the calls as they come, before the simulator forgets them."""
+
+    async def collect() -> None:
         while True:
-            memory.append((time.monotonic(), machine.memory()))
             bill.collect(simulator)
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    watching = asyncio.create_task(watch())
+    collecting = asyncio.create_task(collect())
     try:
         yield
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)

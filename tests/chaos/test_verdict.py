@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import pytest
-from rich.console import Console
 
 from tests.chaos.ledger import POSITIVE, Books, Fate, Ledger, Line, Spending, Stored, pseudonym
 from tests.chaos.plan import Kind
-from tests.chaos.plot import svg
 from tests.chaos.processes import Vitals
-from tests.chaos.report import ECHO_SECONDS, MEGABYTE, musts, percentile, show, sparkline
+from tests.chaos.report import ECHO_SECONDS, MEGABYTE, musts
 from tests.chaos.soak import Run
 from tests.chaos.traffic import End, Visit
 
@@ -25,8 +22,6 @@ def run() -> Run:
     ledger = Ledger()
     ledger.votes[KEY].append(Line(POSITIVE, Fate.ACKNOWLEDGED, "recorded"))
     return Run(
-        name="planted",
-        beginning=0.0,
         visits=[
             Visit(Kind.VOTE, 1.0, 1.1, End.GOOD),
             Visit(Kind.SAYING, 2.0, 2.5, End.DOCUMENTED, "503 no_saying_available"),
@@ -42,7 +37,6 @@ def run() -> Run:
         books=Books((Stored(KEY, POSITIVE),), (), {"saying": (1, 0)}, (1, 0), 0),
         start=VITALS,
         end=VITALS,
-        memory=[(0.0, 90 * MEGABYTE), (5.0, 100 * MEGABYTE)],
         complaints=[],
     )
 
@@ -91,35 +85,3 @@ def test_no_answer_is_an_error_unless_the_process_was_down(
     run.visits.append(Visit(Kind.SAYING, started, finished, End.UNANSWERED))
 
     assert musts(run)[0].holds == excused
-
-
-def test_percentiles_are_of_the_nearest_rank() -> None:
-    values = [float(number) for number in range(1, 101)]
-
-    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (50.0, 99.0, 7.0)
-
-
-def test_a_sparkline_shows_the_peak_of_every_stretch() -> None:
-    assert sparkline([0.0, 8.0, 0.0, 4.0], width=2) == "█▅"
-    assert sparkline([]) == ""
-
-
-def test_runs_are_shown_side_by_side_with_what_was_wrong(run: Run) -> None:
-    console = Console(width=160)
-    wrong = replace(PLANTS["lost votes"](run), name="worse")
-
-    with console.capture() as shown:
-        show([run, wrong], console)
-
-    text = shown.get()
-    assert "planted" in text
-    assert "worse, lost votes: voter" in text
-    assert "503 no_saying_available" in text
-
-
-def test_the_plot_has_the_times_the_memory_and_the_outages(run: Run) -> None:
-    drawn = ElementTree.fromstring(svg(run, "a <title>"))
-
-    assert len(drawn.findall("{*}polyline")) == 4
-    assert len(drawn.findall("{*}rect[@fill='#eaeef2']")) == 3
-    assert drawn.findtext("{*}text") == "a <title>"

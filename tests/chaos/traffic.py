@@ -233,7 +233,7 @@ class Traffic:
         async with self._noted(Kind.LEAVE_STREAM):
             headers = JSON | visitor.headers
             async with self._client.post(f"{self._url}/compare", data=b"{}", headers=headers) as answer:
-                first = await first_event(answer.content) if answer.status == 200 else b""
+                first = await answer.content.readuntil(b"\n\n") if answer.status == 200 else b""
             for _, data in sse(first):
                 self.ledger.ballots[pseudonym(visitor.name), data["comparisonId"]].append(Line(SHOWN, Fate.OPEN))
 
@@ -301,17 +301,6 @@ class Traffic:
         with suppress(OSError, EOFError, ValueError, aiohttp.ClientError, TimeoutError):
             yield
         self.visits.append(Visit(kind, started, time.monotonic(), End.LEFT))
-
-
-async def first_event(content: aiohttp.StreamReader) -> bytes:
-    """The first of a stream, of whatever length: some servers hand a model's megabyte on."""
-    read = b""
-    async for chunk in content.iter_any():
-        read += chunk
-        event, end, _ = read.partition(b"\n\n")
-        if end:
-            return event + end
-    return b""
 
 
 def sse(body: bytes) -> list[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from cfnlint.decode import decode  # type: ignore[import-untyped]
 
-from tests.deploy.image import ROOT
+from tests.deploy.dockerfile import ROOT
 from tests.deploy.stack import PSEUDO, Stack
 
 TEMPLATE = ROOT / "deploy/containers/ecs.yaml"

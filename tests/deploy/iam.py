@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.deploy.stack import Stack
@@ -43,6 +43,18 @@ def statements(stack: Stack, role: str) -> list[Statement]:
 
 def allowed(access: Access, granted: Sequence[Statement]) -> bool:
     return any(statement.allows(access) for statement in granted)
+
+
+def in_vain(granted: Sequence[Statement], needed: Sequence[Access]) -> list[Statement]:
+    """Whatever could be left out: statements that are not needed beside the others, and single actions or resources."""
+    spare = [
+        statement
+        for statement in granted
+        if all(allowed(access, [other for other in granted if other != statement]) for access in needed)
+    ]
+    parts = [replace(statement, actions=[action]) for statement in granted for action in statement.actions]
+    parts += [replace(statement, resources=[resource]) for statement in granted for resource in statement.resources]
+    return spare + [part for part in parts if not any(part.allows(access) for access in needed)]
 
 
 def _statement(raw: dict[str, Any]) -> Statement:

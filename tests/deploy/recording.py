@@ -3,14 +3,13 @@
 import json
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
 
-import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -27,6 +26,7 @@ from service.store.dynamodb import DynamoStore, create_tables
 from telemetry.events import Silence
 from tests.deploy.iam import Access
 from tests.deploy.stack import ACCOUNT, REGION, Stack
+from tests.faults.proxy import EVERYTHING, AwsProxy, Forward, good
 from workers.fleet import fleet_rounds
 
 VENDORS = {"anthropic", "openai"}
@@ -51,17 +51,16 @@ class Somebody(Caller):
 Needs = dict[str, list[Access]]
 
 
-async def needs(stack: Stack, moto_url: str) -> Needs:
-    """What each role is needed for: the calls the code makes, and those that AWS makes in its name."""
-    calls = await _record(stack, moto_url)
+def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
+    """What each role is needed for: the calls that were recorded, and those that AWS makes in its name."""
     by_role = {
-        role: [access for call in calls[function] for access in _accesses(call, stack)] + _on_behalf(stack, function)
+        role: accesses(calls[function], stack.arn("ParameterKey")) + _on_behalf(stack, function)
         for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))
     }
     return by_role | {"ScheduleRole": _by_schedule(stack)}
 
 
-async def _record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
+async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
     """The calls of each function, by its logical id."""
     async with AsyncExitStack() as opened:
         # A machine that is busy with other things may take its time.
@@ -163,29 +162,13 @@ async def _recorder(moto_url: str) -> AsyncIterator[tuple[str, list[Call]]]:
     """A server that notes every call and passes it on to moto; functions it takes as invoked itself."""
     calls: list[Call] = []
 
-    async def forward(request: web.Request) -> web.Response:
-        body = await request.read()
-        call = _call(request, body)
-        calls.append(call)
-        if call.service == "lambda":
-            return web.Response(status=202)
-        headers = {name: value for name, value in request.headers.items() if name != "Host"}
-        async with session.post(moto_url + request.path, data=body, headers=headers) as answer:
-            told = {
-                name: answer.headers[name] for name in ("Content-Type", "X-Amzn-RequestId") if name in answer.headers
-            }
-            return web.Response(body=await answer.read(), status=answer.status, headers=told)
+    async def note(request: web.Request, forward: Forward) -> web.StreamResponse:
+        calls.append(_call(request, await request.read()))
+        return web.Response(status=202) if calls[-1].service == "lambda" else await good(request, forward)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", forward)
-    runner = web.AppRunner(app)
-    async with aiohttp.ClientSession() as session:
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}", calls
-        finally:
-            await runner.cleanup()
+    async with AwsProxy(moto_url).serve() as proxy:
+        proxy.inject(EVERYTHING, note, count=None)
+        yield proxy.url, calls
 
 
 def _call(request: web.Request, body: bytes) -> Call:
@@ -196,8 +179,12 @@ def _call(request: web.Request, body: bytes) -> Call:
     return Call({"DynamoDB_20120810": "dynamodb", "AmazonSSM": "ssm"}[api], operation, json.loads(body))
 
 
-def _accesses(call: Call, stack: Stack) -> list[Access]:
-    """What IAM judges when the call arrives."""
+def accesses(calls: Iterable[Call], key: str) -> list[Access]:
+    """What IAM judges when the calls arrive; `key` is the ARN of the key that parameters are encrypted with."""
+    return [access for call in calls for access in _accesses(call, key)]
+
+
+def _accesses(call: Call, key: str) -> list[Access]:
     place = f"{REGION}:{ACCOUNT}"
     match call:
         case Call("dynamodb", "TransactWriteItems"):
@@ -220,7 +207,7 @@ def _accesses(call: Call, stack: Stack) -> list[Access]:
             }
             return [
                 Access(f"ssm:{operation}", parameter),
-                Access("kms:Decrypt", stack.arn("ParameterKey"), by_parameter_store),
+                Access("kms:Decrypt", key, by_parameter_store),
             ]
         case Call("lambda", "Invoke"):
             return [

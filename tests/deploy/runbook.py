@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tests.deploy.image import ROOT
+from tests.deploy.dockerfile import ROOT
 
 TEXT = (ROOT / "deploy/RUNBOOK.md").read_text()
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

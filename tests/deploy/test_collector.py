@@ -12,7 +12,7 @@ from telemetry.notes import NoteTaker
 from telemetry.spans import SpanMaker, resource_of
 from telemetry.traces import work
 from telemetry.xray_udp import ANNOTATIONS
-from tests.deploy.image import ROOT
+from tests.deploy.dockerfile import ROOT
 from tests.deploy.stack import Stack
 from tests.telemetry.stories import EVERYTHING
 

@@ -1,7 +1,5 @@
 """The ECS template against the image, the settings, the collector and every call that the code makes."""
 
-from dataclasses import replace
-
 import pytest
 import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
@@ -9,10 +7,10 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from service.config import Settings
 from service.server.connections import KEEP_ALIVE_SECONDS
 from service.voting.comparisons import COMPARE_SECONDS
-from tests.deploy.counts import counted
+from tests.deploy.dockerfile import ROOT, USER, health_check
 from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
-from tests.deploy.iam import Access, Statement, allowed, statements
-from tests.deploy.image import DOCKERFILE, ROOT, USER, Step, read_steps
+from tests.deploy.iam import Access, allowed, in_vain, statements
+from tests.deploy.recording import Call, Needs, accesses
 from tests.deploy.stack import ACCOUNT, REGION
 
 STACK = EcsStack()
@@ -59,12 +57,7 @@ class TestContainers:
         assert [STACK.container(task, name)["Command"] for task, name in OURS] == [["service"], ["workers"]]
 
     def test_the_health_check_is_that_of_the_image_which_ecs_does_not_see(self) -> None:
-        steps = read_steps(DOCKERFILE.read_text())
-        check = next(step for step in steps if step.instruction == "HEALTHCHECK")
-
-        expected = Step("CMD", check.arguments.split("CMD ", 1)[1]).words
-
-        assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *expected]
+        assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *health_check()]
 
     @each_task
     def test_no_key_is_in_a_task_definition(self, task: str) -> None:
@@ -102,70 +95,45 @@ class TestCollector:
         assert "log_retention" not in COLLECTOR["exporters"]["awsemf"]
 
 
-# The roles, against every call that was counted. What the worker does not do the API does.
-ROUNDS = {"round", "round that is not one's turn", "fifty cold instances"}
-BY_ROLE = {"ApiRole": lambda kind: kind not in ROUNDS, "WorkerRole": lambda kind: kind in ROUNDS | {"key fetched"}}
-SENT_BY_THE_COLLECTOR = {
+# The roles, against every call that the functions make in the same way. No container invokes another.
+BY_ROLE = {"ApiRole": "ApiFunction", "WorkerRole": "WorkerFunction"}
+SENT_BY_THE_COLLECTOR = [
     Access("xray:PutTraceSegments", "*"),
     Access("xray:PutTelemetryRecords", "*"),
     Access("logs:CreateLogStream", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/cloud-sayings/metrics:*"),
     Access("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/cloud-sayings/metrics:*"),
-}
+]
 
 
 ROLES = {role: statements(STACK, role) for role in BY_ROLE}
 STATEMENTS = [(role, statement) for role, own in ROLES.items() for statement in own]
-each_statement = pytest.mark.parametrize(
-    ("role", "statement"), STATEMENTS, ids=[f"{role}-{statement.sid}" for role, statement in STATEMENTS]
-)
 
 
-def needed(role: str) -> set[Access]:
-    kinds = [count for kind, count in counted().counts.items() if BY_ROLE[role](kind)]
-    touched = {one for count in kinds for call in count.calls for one in call.touched}
-    return {_access(action, resource) for action, resource in touched} | _both_keys() | SENT_BY_THE_COLLECTOR
-
-
-def _access(action: str, resource: str) -> Access:
-    if action.startswith("dynamodb:"):
-        return Access(action, f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{PREFIX}{resource}")
-    if action == "kms:Decrypt":
-        return Access(action, KEY_ARN)
-    return Access(action, f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{resource}")
-
-
-def _both_keys() -> set[Access]:
-    """One key was fetched; the other is asked for in the same way."""
-    environ = STACK.environ("WorkerTask", "worker")
-    names = (environ["CLAUDE_PARAMETER_NAME"], environ["OPENAI_PARAMETER_NAME"])
-    return {_access("ssm:GetParameter", name) for name in names}
+@pytest.fixture
+def needed(recorded: dict[str, list[Call]]) -> Needs:
+    return {
+        role: accesses((call for call in recorded[function] if call.service != "lambda"), KEY_ARN)
+        + SENT_BY_THE_COLLECTOR
+        for role, function in BY_ROLE.items()
+    }
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
 class TestRoles:
-    @pytest.mark.parametrize("role", ROLES)
-    def test_every_call_is_allowed(self, role: str) -> None:
-        assert [access for access in needed(role) if not allowed(access, ROLES[role])] == []
+    def test_every_call_is_allowed(self, role: str, needed: Needs) -> None:
+        assert [access for access in needed[role] if not allowed(access, ROLES[role])] == []
 
-    @each_statement
-    def test_one_missing_statement_is_noticed(self, role: str, statement: Statement) -> None:
-        others = [other for other in ROLES[role] if other != statement]
+    def test_no_statement_action_or_resource_is_granted_in_vain(self, role: str, needed: Needs) -> None:
+        assert in_vain(ROLES[role], needed[role]) == []
 
-        assert [access for access in needed(role) if not allowed(access, others)]
 
-    @each_statement
-    def test_no_action_and_no_resource_is_granted_in_vain(self, role: str, statement: Statement) -> None:
-        parts = [replace(statement, actions=[action]) for action in statement.actions]
-        parts += [replace(statement, resources=[resource]) for resource in statement.resources]
+def test_only_what_knows_no_resource_is_granted_on_all() -> None:
+    everywhere = {statement.sid for _, statement in STATEMENTS if "*" in statement.resources}
+    execution = {each.sid for each in statements(STACK, "ExecutionRole") if "*" in each.resources}
 
-        assert [part for part in parts if not any(part.allows(access) for access in needed(role))] == []
-
-    def test_only_what_knows_no_resource_is_granted_on_all(self) -> None:
-        everywhere = {statement.sid for _, statement in STATEMENTS if "*" in statement.resources}
-        execution = {each.sid for each in statements(STACK, "ExecutionRole") if "*" in each.resources}
-
-        assert everywhere == {"SendTraces"}
-        assert execution == {"LogInToTheRegistry"}
+    assert everywhere == {"SendTraces"}
+    assert execution == {"LogInToTheRegistry"}
 
 
 class TestNetwork:

@@ -1,9 +1,10 @@
-"""What every kind of request asks of AWS, and how many rounds fifty cold instances make: counts, not times."""
+"""What every kind of request asks of DynamoDB, and how many rounds fifty cold instances make: counts, not times."""
 
 import asyncio
 
-from deploy.counting import COLD_INSTANCES, count_everything
 from tests.bench.measurement import Bar, Measurement, Size, Tell
+from tests.moto_server import serving_moto
+from tests.tools.counting import COLD_INSTANCES, count_everything
 
 # Of one who looks at the pool only.
 NOTHING_FOR = "warm saying"
@@ -11,14 +12,15 @@ NOTHING_FOR = "warm saying"
 
 def measure(_: Size, tell: Tell) -> list[Measurement]:
     tell("AWS operations by kind of request")
-    counted = asyncio.run(count_everything())
+    with serving_moto() as moto_url:
+        counted = asyncio.run(count_everything(moto_url))
     operations = [
         Measurement(
             f"AWS, {kind}",
             count.operations.total(),
             "operations",
             bar=Bar(0) if kind == NOTHING_FOR else None,
-            details={"read units": count.read_units, "write units": count.write_units},
+            details={"write units": count.write_units},
         )
         for kind, count in counted.counts.items()
     ]

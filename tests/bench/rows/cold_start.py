@@ -5,19 +5,32 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from deploy.cold_start import EAGER, EVENT, HANDLERS, PREFIX, REGION, aws, first_answer
 from service.aws.clients import AwsClients
-from service.store.dynamodb import DynamoStore
+from service.catalogue.collection import collection
+from service.store.dynamodb import DynamoStore, create_tables
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.servers import SAMPLE, SAYINGS_PER_MODEL
 from tests.lambdas.runtime_api import ROOT, Function, runtime
+from tests.moto_server import serving_moto
 from tests.support import NAMES, model_saying
 
+REGION = "eu-west-1"
+PREFIX = "cold-start-"
+EVENT = {
+    "version": "2.0",
+    "rawPath": "/sayings",
+    "rawQueryString": "",
+    "headers": {},
+    "requestContext": {"stage": "$default", "http": {"method": "GET", "path": "/sayings"}},
+    "isBase64Encoded": False,
+}
+HANDLERS = {"lazy": "service.aws_lambda.handler.handler", "eager": "eager.handler"}
+EAGER = "import anthropic\nimport openai\n\nfrom service.lambda_handler import handler\n"
 EARLY = "SDKs imported at the top"
 BAR = Bar(0.35)
 TELEMETRY = {"on": {}, "off": {"OTEL_SDK_DISABLED": "true"}}
@@ -29,7 +42,7 @@ INVOCATIONS = 100
 
 
 def measure(size: Size, tell: Tell) -> list[Measurement]:
-    with aws() as environ, tempfile.TemporaryDirectory() as folder:
+    with _aws() as environ, tempfile.TemporaryDirectory() as folder:
         Path(folder, "eager.py").write_text(EAGER)
         Path(folder, "nothing.py").write_text(NOTHING)
         environ["PYTHONPATH"] = f"{ROOT}:{folder}"
@@ -62,8 +75,15 @@ async def _cold(environ: Mapping[str, str], starts: int) -> list[Measurement]:
 
 
 def _start(handler: str, environ: Mapping[str, str]) -> Callable[[], Awaitable[float]]:
+    """Measures the seconds from the start of the process to its first answer."""
+
     async def start() -> float:
-        seconds, _ = await first_answer(handler, ROOT, environ)
+        started = time.perf_counter()
+        async with runtime(handler, root=ROOT, environ=environ) as function:
+            answer = await function.invoke(EVENT)
+            seconds = time.perf_counter() - started
+        if answer["statusCode"] != 200 or '"origin":"database"' not in answer["body"]:
+            raise RuntimeError(f"That was no first saying: {answer} {function.log}")
         return seconds
 
     return start
@@ -112,3 +132,28 @@ async def _fill(environ: Mapping[str, str]) -> None:
         for model in NAMES:
             texts = [f"{SAMPLE[60:170]} {model} {number}" for number in range(SAYINGS_PER_MODEL)]
             await store.put_sayings([model_saying(text, model=model, created_at=time.time()) for text in texts])
+
+
+@contextmanager
+def _aws() -> Iterator[dict[str, str]]:
+    """moto with tables and the collection in them; yields the function's environment."""
+    with serving_moto() as url:
+        environ = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": REGION,
+            "SAYINGS_STORE": f"dynamodb://{PREFIX}",
+            "SAYINGS_KEYS": "ssm",
+            "SAYINGS_ROUNDS": "lambda:worker",
+        }
+        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
+            asyncio.run(_make_tables())
+        yield environ
+
+
+async def _make_tables() -> None:
+    async with AsyncExitStack() as stack:
+        client = await AwsClients(REGION, stack).dynamodb()
+        await create_tables(client, PREFIX)
+        await DynamoStore(client, PREFIX).put_sayings(collection())

@@ -1,7 +1,6 @@
 """A vote on SQLite and on DynamoDB as moto plays it, each against the least that the same engine can write."""
 
 import asyncio
-import logging
 import sqlite3
 import statistics
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aioboto3
-from moto.server import ThreadedMotoServer
 
 from service.catalogue.collection import collection
 from service.domain import FeedbackType, Vote
@@ -23,6 +21,7 @@ from service.store.dynamodb import DynamoStore, create_tables
 from service.store.dynamodb.tables import FEEDBACK
 from service.store.sqlite import SqliteStore
 from tests.bench.measurement import Measurement, Size, Tell, alternating, median_ratio, percentile
+from tests.moto_server import serving_moto
 
 VOTERS_AT_ONCE = 16
 SAYINGS = 20
@@ -122,26 +121,19 @@ def _inserts(path: Path, count: int) -> Timing:
 @asynccontextmanager
 async def _dynamodb() -> AsyncIterator[tuple[DynamoStore, Callable[[], Awaitable[None]]]]:
     """A store, and the least that can be written beside it."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     session = aioboto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
-    try:
-        async with AsyncExitStack() as stack:
-            opening = session.client("dynamodb", endpoint_url=f"http://{host}:{port}")
-            client = await stack.enter_async_context(opening)
-            await create_tables(client, "")
+    async with AsyncExitStack() as stack:
+        moto_url = stack.enter_context(serving_moto())
+        client = await stack.enter_async_context(session.client("dynamodb", endpoint_url=moto_url))
+        await create_tables(client, "")
 
-            async def put() -> None:
-                item = {"saying_id": {"S": uuid.uuid4().hex}, "voter": {"S": "least"}}
-                await client.put_item(TableName=FEEDBACK, Item=item)
+        async def put() -> None:
+            item = {"saying_id": {"S": uuid.uuid4().hex}, "voter": {"S": "least"}}
+            await client.put_item(TableName=FEEDBACK, Item=item)
 
-            store = DynamoStore(client)
-            await store.put_sayings(collection()[:SAYINGS])
-            yield store, put
-    finally:
-        server.stop()
+        store = DynamoStore(client)
+        await store.put_sayings(collection()[:SAYINGS])
+        yield store, put
 
 
 def _line(name: str, timings: dict[str, list[Timing]], least: str) -> Measurement:

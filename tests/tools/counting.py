@@ -1,38 +1,35 @@
-"""What AWS is asked for by each kind of request: the real code against moto, every call over the wire written down.
+"""What DynamoDB is asked for by each kind of request: the real code against moto, every call written down.
 
 Calls are counted where they arrive, so that retries, and whatever a library asks for by itself, count too.
 """
 
 import asyncio
-import logging
 import os
 import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 import aiohttp
-from moto.server import ThreadedMotoServer
 
-from deploy.recorder import Call, Recorder
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
-from service.keys.key_store import KeyStore
-from service.keys.sources import SsmKeySource
 from service.llm.billing import spend_window
 from service.resources import Resources, open_resources
 from service.server.app import listening
 from service.simulator import Simulator
 from service.store.dynamodb import create_tables
-from telemetry.events import DependencyFailed, Event, ModelCalled, Silence
+from telemetry.events import DependencyFailed, Event, Silence
+from tests.faults.proxy import EVERYTHING, AwsProxy
+from tests.tools.recorder import Call, Recorder
 from workers.fleet import FleetRounds, fleet_rounds
 from workers.round import Round
 
@@ -55,70 +52,52 @@ class Count:
 
     @property
     def operations(self) -> Counter[str]:
-        return Counter(call.name for call in self.calls)
+        return Counter(f"{call.operation} {call.resource}" for call in self.calls)
 
     @property
-    def read_units(self) -> float:
-        return sum(call.read_units for call in self.calls)
-
-    @property
-    def write_units(self) -> float:
+    def write_units(self) -> int:
         return sum(call.write_units for call in self.calls)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUse:
-    """The mean call of a kind, over the four models: tokens as the simulator counts them, dollars by the catalogue."""
-
-    input_tokens: float
-    output_tokens: float
-    dollars: float
 
 
 @dataclass(slots=True)
 class Counted:
-    """Everything that was counted, by the kind of request."""
+    """Everything that was counted, by the kind of request, and the rounds that the cold instances made."""
 
     counts: dict[str, Count] = field(default_factory=dict)
-    models: dict[str, ModelUse] = field(default_factory=dict)
     cold_rounds: int = 0
-    cold_model_calls: int = 0
 
 
-class _Listener(Silence):
-    """Remembers the calls to models, and what went wrong: then the counts would not be those of a healthy day."""
+class _Failures(Silence):
+    """Remembers what went wrong: then the counts would not be those of a healthy day."""
 
     def __init__(self) -> None:
-        self.called: list[ModelCalled] = []
         self.failed: list[DependencyFailed] = []
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, ModelCalled):
-            self.called.append(event)
-        elif isinstance(event, DependencyFailed):
+        if isinstance(event, DependencyFailed):
             self.failed.append(event)
 
 
-async def count_everything() -> Counted:
+async def count_everything(moto_url: str) -> Counted:
     """Count every kind of request once, in an order in which each finds what it needs. Raises RuntimeError."""
-    prefix = f"scale-{uuid.uuid4().hex[:8]}-"
-    counted = Counted()
-    listener = _Listener()
-    with _moto(prefix) as (url, recorder), _environment(url):
-        async with _opened(prefix, listener) as resources, listening(resources) as api, _visitor(api) as visitor:
+    counted, listener = Counted(), _Failures()
+    async with (
+        _recorder(moto_url) as (recorder, prefix),
+        _opened(prefix, listener) as resources,
+        listening(resources) as api,
+        _visitor(api) as visitor,
+    ):
 
-            async def count(kind: str, work: Callable[[], Awaitable[T]]) -> T:
-                with recorder.recording() as calls:
-                    result = await work()
-                counted.counts[kind] = Count(tuple(calls))
-                return result
+        async def count(kind: str, work: Callable[[], Awaitable[T]]) -> T:
+            with recorder.recording() as calls:
+                result = await work()
+            counted.counts[kind] = Count(tuple(calls))
+            return result
 
-            # First, one after the other: so the simulator's dice fall the same way every time.
-            counted.models = await _model_use(resources, listener)
-            await _count_sayings(count, visitor, resources)
-            await _count_votes(count, visitor)
-            await _count_comparisons(count, api, visitor, resources)
-            await _count_background(count, counted, visitor, resources, listener)
+        await _count_sayings(count, visitor, resources)
+        await _count_votes(count, visitor)
+        await _count_comparisons(count, api, visitor, resources)
+        await _count_background(count, counted, visitor, resources, listener)
     if listener.failed:
         raise RuntimeError(f"Counted in distress: {listener.failed}")
     return counted
@@ -164,7 +143,7 @@ async def _count_background(
     counted: Counted,
     visitor: aiohttp.ClientSession,
     resources: Resources,
-    listener: _Listener,
+    listener: _Failures,
 ) -> None:
     await resources.serves.flush()
     for contributor in {saying.contributor for saying in _written_by_rounds(resources)}:
@@ -173,46 +152,17 @@ async def _count_background(
     await count("statistics", lambda: _get(visitor, "/stats"))
     await count("round", fleet_rounds(resources).run)
     await count("round that is not one's turn", fleet_rounds(resources).run)
-    await _count_cold_start(count, counted, resources, listener)
-    async with AsyncExitStack() as stack:
-        ssm = await AwsClients(REGION, stack).ssm()
-        await ssm.put_parameter(Name="/api-key/openai", Value="sk-test", Type="SecureString")
-        keys = KeyStore(SsmKeySource(ssm), listener)
-        await count("key fetched", lambda: keys.get("/api-key/openai"))
-        await keys.close()
+    counted.cold_rounds = await _cold_rounds(resources, listener)
 
 
-async def _count_cold_start(
-    count: Callable[..., Awaitable[Any]], counted: Counted, resources: Resources, listener: _Listener
-) -> None:
-    """Fifty processes that want a round at once, an hour after the last."""
-    listener.called.clear()
+async def _cold_rounds(resources: Resources, listener: _Failures) -> int:
+    """The rounds that fifty processes make which all want one at once, an hour after the last."""
     round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, listener)
     fleet = [
         FleetRounds(round_, resources.store, listener, clock=lambda: time.time() + 3600) for _ in range(COLD_INSTANCES)
     ]
-    finished = await count("fifty cold instances", lambda: asyncio.gather(*(rounds.run() for rounds in fleet)))
-    counted.cold_rounds = sum(one is not None for one in finished)
-    counted.cold_model_calls = len(listener.called)
-
-
-async def _model_use(resources: Resources, listener: _Listener) -> dict[str, ModelUse]:
-    """A live call and a round's call to each model."""
-    uses = {}
-    for kind, services in ((CallKind.LIVE, ["Amazon S3"]), (CallKind.ROUND, ["Amazon S3", "AWS Lambda", "Amazon SQS"])):
-        listener.called.clear()
-        for model in resources.models:
-            await resources.gateway.write(model, services, kind=kind, timeout=20)
-        uses[kind.value] = _mean(listener.called)
-    return uses
-
-
-def _mean(calls: list[ModelCalled]) -> ModelUse:
-    return ModelUse(
-        sum(call.input_tokens or 0 for call in calls) / len(calls),
-        sum(call.output_tokens or 0 for call in calls) / len(calls),
-        sum(call.cost_nanos or 0 for call in calls) / len(calls) / 1e9,
-    )
+    finished = await asyncio.gather(*(rounds.run() for rounds in fleet))
+    return sum(one is not None for one in finished)
 
 
 def _written_by_rounds(resources: Resources) -> list[Saying]:
@@ -233,44 +183,28 @@ def _written_by_rounds(resources: Resources) -> list[Saying]:
 # --- Where it runs ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _moto(prefix: str) -> Iterator[tuple[str, Recorder]]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    running: Any = server._server
-    running.app = recorder = Recorder(running.app, prefix)
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}", recorder
-    finally:
-        server.stop()
-        running.server_close()
-
-
-@contextmanager
-def _environment(url: str) -> Iterator[None]:
-    """The AWS SDK reads its settings from the process's environment. moto may take its time."""
-    ours = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        with (
-            patch("service.aws.clients.READ_SECONDS", 30.0),
-            patch("service.llm.billing.STORE_SECONDS", 30.0),
-            patch("service.statistics.cached._TIMEOUT_SECONDS", 30.0),
-        ):
-            yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+@asynccontextmanager
+async def _recorder(moto_url: str) -> AsyncIterator[tuple[Recorder, str]]:
+    """Empty tables, the AWS of this process for as long as the block lasts, and what records the calls to them."""
+    prefix = f"counting-{uuid.uuid4().hex[:8]}-"
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(AwsProxy(moto_url).serve())
+        for patience in ("aws_clients.READ_SECONDS", "budget.STORE_SECONDS", "statistics.current._TIMEOUT_SECONDS"):
+            stack.enter_context(patch(f"service.{patience}", 30.0))
+        stack.enter_context(patch.dict(os.environ, keys | {"AWS_ENDPOINT_URL": moto_url}))
+        direct = await AwsClients(REGION, stack).dynamodb()
+        await create_tables(direct, prefix)
+        recorder = Recorder(direct, prefix)
+        proxy.inject(EVERYTHING, recorder.handle, count=None)
+        os.environ["AWS_ENDPOINT_URL"] = proxy.url
+        yield recorder, prefix
 
 
 @asynccontextmanager
-async def _opened(prefix: str, listener: _Listener) -> AsyncIterator[Resources]:
+async def _opened(prefix: str, listener: _Failures) -> AsyncIterator[Resources]:
     """The service on DynamoDB with some of the collection in it, and models that answer at once."""
     async with AsyncExitStack() as stack:
-        await create_tables(await AwsClients(REGION, stack).dynamodb(), prefix)
         simulator_url = await stack.enter_async_context(Simulator(seed=SEED, speed=0).serve())
         environ = {
             "SAYINGS_STORE": f"dynamodb://{prefix}",

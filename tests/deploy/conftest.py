@@ -1,0 +1,14 @@
+"""The calls to AWS that both functions make, recorded once."""
+
+import asyncio
+
+import pytest
+
+from tests.deploy.recording import Call, record
+from tests.deploy.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def recorded(moto_url: str) -> dict[str, list[Call]]:
+    """By the logical id of the function."""
+    return asyncio.run(record(Stack(), moto_url))

@@ -1,0 +1,37 @@
+"""What each kind of request asks of DynamoDB: operations one after the other, and the write units that they cost."""
+
+import asyncio
+
+import pytest
+
+from service.store.dynamodb.tables import TALLY_SHARDS
+from tests.tools.counting import Counted, count_everything
+
+pytestmark = pytest.mark.slow
+
+MOST_WRITE_UNITS_OF_A_VOTE = 12
+
+
+@pytest.fixture(scope="module")
+def counted(moto_url: str) -> Counted:
+    return asyncio.run(count_everything(moto_url))
+
+
+def test_a_warm_saying_asks_for_nothing(counted: Counted) -> None:
+    assert counted.counts["warm saying"].operations == {}
+
+
+def test_a_saying_from_the_database_is_one_query(counted: Counted) -> None:
+    assert counted.counts["saying from the database"].operations == {"Query main_humor/index/by_draw": 1}
+
+
+def test_statistics_are_one_query_a_shard(counted: Counted) -> None:
+    assert counted.counts["statistics"].operations == {"Query service_state": TALLY_SHARDS}
+
+
+@pytest.mark.parametrize("kind", ["vote", "vote changed", "vote taken back", "vote on a comparison"])
+def test_a_vote_is_one_transaction_of_few_units(counted: Counted, kind: str) -> None:
+    vote = counted.counts[kind]
+
+    assert [call.operation for call in vote.calls].count("TransactWriteItems") == 1
+    assert 0 < vote.write_units <= MOST_WRITE_UNITS_OF_A_VOTE

@@ -1,0 +1,1 @@
+"""What measures, for the benchmark and for tests of what requests cost."""
