@@ -187,7 +187,7 @@ async def _count_cold_start(
 ) -> None:
     """Fifty processes that want a round at once, an hour after the last."""
     listener.called.clear()
-    round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, listener)
+    round_ = Round(resources.gateway, resources.store, resources.pool, resources.topics, resources.models, listener)
     fleet = [
         FleetRounds(round_, resources.store, listener, clock=lambda: time.time() + 3600) for _ in range(COLD_INSTANCES)
     ]

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from service.api.endpoints import Endpoints
 from service.aws.clients import AwsClients
 from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
+from service.catalogue.topics import Topics, load_topics
 from service.config import Settings
 from service.keys.key_store import KeyStore
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
-from service.llm.participants import Vendors, key_names, open_vendors
-from service.llm.vendors import ADAPTERS, Adapters
+from service.llm.parse import Parser
+from service.llm.participants import Participants, open_participants
+from service.llm.vendors import VENDORS, Adapters, Vendors
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import Gauges, PoolFiller
@@ -38,7 +40,9 @@ class Resources:
 
     settings: Settings
     listener: Listener
+    vendors: Vendors
     catalogue: Catalogue
+    topics: Topics
     models: Sequence[Model]
     simulated: bool
     store: Store
@@ -53,22 +57,23 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(
-    settings: Settings, environ: Mapping[str, str], listener: Listener
+    settings: Settings, environ: Mapping[str, str], listener: Listener, vendors: Vendors = VENDORS
 ) -> AsyncIterator[Resources]:
     """Open what the settings ask for, and close it again also when the start fails half-way. Raises ConfigError."""
     async with AsyncExitStack() as stack:
-        catalogue = load_catalogue(ADAPTERS, settings.catalogue)
+        catalogue = load_catalogue(vendors, settings.catalogue)
+        topics = load_topics()
         aws = AwsClients(settings.aws_region, stack, listener)
-        vendors = await open_vendors(settings, environ, catalogue, aws, stack)
-        address = _store_address(settings, simulated=vendors.simulated)
+        participants = await open_participants(settings, environ, catalogue, vendors, aws, stack)
+        address = _store_address(settings, simulated=participants.simulated)
         store = await open_store(address, aws, stack, listener, burst_limit=settings.burst_votes)
 
-        gateway = _open_gateway(settings, catalogue, vendors, store, listener, stack)
+        gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
-            pool, store, vendors.models, listener, ttl=settings.pool_ttl_seconds, simulated=vendors.simulated
+            pool, store, participants.models, listener, ttl=settings.pool_ttl_seconds, simulated=participants.simulated
         )
-        gauges = Gauges(pool, vendors.models, listener, simulated=vendors.simulated)
+        gauges = Gauges(pool, participants.models, listener, simulated=participants.simulated)
         serves = ServeCounter(store, listener)
         stack.push_async_callback(serves.flush)
         flow = Flow(
@@ -77,7 +82,8 @@ async def open_resources(
             gateway=gateway,
             serves=serves,
             listener=listener,
-            models=vendors.models,
+            topics=topics,
+            models=participants.models,
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
         )
@@ -90,17 +96,18 @@ async def open_resources(
             store=store,
             pool=pool,
             listener=listener,
-            models=vendors.models,
-            simulated=vendors.simulated,
+            topics=topics,
+            models=participants.models,
+            simulated=participants.simulated,
         )
         stack.push_async_callback(compare.close)
         ballots = Ballots(store, listener)
         stack.push_async_callback(ballots.close)
         statistics = Statistics(
             store=store,
-            models=vendors.models,
+            models=participants.models,
             catalogue=catalogue,
-            simulated=vendors.simulated,
+            simulated=participants.simulated,
             burst_limit=settings.burst_votes,
             listener=listener,
         )
@@ -112,16 +119,19 @@ async def open_resources(
             ballots=ballots,
             statistics=statistics,
             catalogue=catalogue,
-            participants=vendors.models,
-            simulated=vendors.simulated,
+            topics=topics,
+            participants=participants.models,
+            simulated=participants.simulated,
             checks={"store": store.ping},
         )
         yield Resources(
             settings=settings,
             listener=listener,
+            vendors=vendors,
             catalogue=catalogue,
-            models=vendors.models,
-            simulated=vendors.simulated,
+            topics=topics,
+            models=participants.models,
+            simulated=participants.simulated,
             store=store,
             pool=pool,
             gateway=gateway,
@@ -134,12 +144,19 @@ async def open_resources(
 
 
 def _open_gateway(
-    settings: Settings, catalogue: Catalogue, vendors: Vendors, store: Store, listener: Listener, stack: AsyncExitStack
+    settings: Settings,
+    vendors: Vendors,
+    catalogue: Catalogue,
+    topics: Topics,
+    participants: Participants,
+    store: Store,
+    listener: Listener,
+    stack: AsyncExitStack,
 ) -> Gateway:
     """The one way to a model, with what stands at it: keys, the spend caps, places for live calls."""
-    keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds)
+    keys = KeyStore(participants.keys, listener, ttl=settings.key_ttl_seconds)
     stack.push_async_callback(keys.close)
-    adapters = Adapters(vendors.simulator_url)
+    adapters = Adapters(vendors, participants.simulator_url)
     stack.push_async_callback(adapters.close)
     gateway = Gateway(
         adapters,
@@ -149,8 +166,10 @@ def _open_gateway(
         listener,
         live_calls=LiveCalls(settings.max_live_calls),
         catalogue=catalogue,
-        key_names=key_names(settings),
-        simulated=vendors.simulated,
+        topics=topics,
+        parser=Parser(topics, [vendor.telltale for vendor in vendors.values()]),
+        key_parameters=settings.key_parameters,
+        simulated=participants.simulated,
     )
     stack.push_async_callback(gateway.close)
     return gateway

@@ -137,7 +137,7 @@ BUILDERS = {
     "EnvironmentKeySource": {"service.llm.participants"},
     "FixedKeySource": {"service.llm.participants"},
     "PrefixedKeySource": {"service.llm.participants"},
-    "open_vendors": RESOURCES,
+    "open_participants": RESOURCES,
     "open_store": RESOURCES | {"service.cli.commands", "service.cli.seed"},
     "AwsClients": RESOURCES | {"service.cli.commands", "service.cli.seed"},
     "Adapters": RESOURCES,

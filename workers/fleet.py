@@ -27,7 +27,9 @@ WORKER_CHECK_SECONDS = 15.0
 
 def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
     """The rounds of a process with these resources."""
-    round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, resources.listener)
+    round_ = Round(
+        resources.gateway, resources.store, resources.pool, resources.topics, resources.models, resources.listener
+    )
     return FleetRounds(round_, resources.store, resources.listener, rest_seconds=rest_seconds)
 
 

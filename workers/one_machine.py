@@ -4,6 +4,7 @@ import os
 from functools import partial
 
 from service.config import Settings
+from service.llm.vendors import key_variables
 from service.process import freeze_modules, run, say, stop_signal
 from service.resilience.tasks import running
 from service.resources import Resources, open_resources
@@ -37,7 +38,7 @@ async def main(settings: Settings) -> int:
 def _who_writes(resources: Resources) -> str:
     if resources.simulated:
         told = resources.settings.simulator
-        why = "no ANTHROPIC_API_KEY or OPENAI_API_KEY is set" if told == "auto" else f"SAYINGS_SIMULATOR is {told}"
+        why = f"no {key_variables(resources.vendors)} is set" if told == "auto" else f"SAYINGS_SIMULATOR is {told}"
         return f"simulated models: {why}"
     return ", ".join(model.display_name for model in resources.models) or "no model: there is no key for any"
 

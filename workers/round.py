@@ -5,8 +5,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.models import Model
+from service.catalogue.topics import Topics
 from service.domain import CallKind, Saying
 from service.errors import DependencyError, ModelBadResponse, StoreError
 from service.llm.gateway import Gateway
@@ -23,10 +23,19 @@ STORE_SECONDS = 5.0
 class Round:
     """Builds fresh sayings. A failing model never spoils what the others bring."""
 
-    def __init__(self, gateway: Gateway, store: Store, pool: Pool, models: Sequence[Model], listener: Listener) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: Store,
+        pool: Pool,
+        topics: Topics,
+        models: Sequence[Model],
+        listener: Listener,
+    ) -> None:
         self._gateway = gateway
         self._store = store
         self._pool = pool
+        self._topics = topics
         self._models = models
         self._listener = listener
 
@@ -58,7 +67,7 @@ class Round:
 
     async def _bring(self, model: Model, lease: Lease) -> int:
         """Write, store and warm up a model's sayings; how many. Raises DependencyError."""
-        sayings = await self._write(model, random.sample(aws_services().names, SERVICES_PER_MODEL))
+        sayings = await self._write(model, random.sample(self._topics.names, SERVICES_PER_MODEL))
         if not sayings:
             raise ModelBadResponse("The model wrote nothing that may be shown.")
         try:

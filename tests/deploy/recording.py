@@ -150,7 +150,7 @@ async def _prepare(stack: Stack, moto_url: str) -> None:
             await create_tables(dynamodb, prefix)
             await DynamoStore(dynamodb, prefix).put_sayings(collection()[:5])
             ssm = await aws.ssm()
-            for name in (settings.claude_parameter_name, settings.openai_parameter_name):
+            for name in settings.key_parameters.values():
                 await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString", Overwrite=True)
 
 
