@@ -14,7 +14,6 @@ from deploy.environments import Command, DeploymentFailed, environment, run
 from deploy.package import ON_AWS, WHEELS, Target, package
 from deploy.stack import NAME, TEMPLATE, Stack, given, refusals
 from service.config import Settings
-from service.llm.participants import key_names
 from service.process import say
 
 
@@ -69,7 +68,7 @@ def _plan_without_account(parameters: Mapping[str, str]) -> None:
 
 def _say_what_keys_are_missing(stack: Stack) -> None:
     with refusals("Nobody can say whether the keys are in Parameter Store"):
-        names = list(key_names(Settings()).values())
+        names = list(Settings().key_parameters.values())
         found = stack.session.client("ssm").get_parameters(Names=names)
     for name in found["InvalidParameters"]:
         say(f"The key {name} is missing; put it in, and its models take part at once:")

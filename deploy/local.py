@@ -19,7 +19,8 @@ from deploy.environments import ROOT, DeploymentFailed, environment, last_lines
 from deploy.package import package, this_machine
 from deploy.stack import TEMPLATE, Stack, given, refusals
 from service.config import Settings
-from service.llm.participants import SIMULATED_KEY, key_names
+from service.llm.vendors import VENDORS
+from service.participants import SIMULATED_KEY
 from service.process import say
 
 FOLDER = ROOT / "build/local"
@@ -29,7 +30,7 @@ REGION = "eu-west-1"
 FIRST_ANSWER_SECONDS = 40.0
 
 # What of one's own environment belongs to other deployments.
-FOREIGN = ("AWS_", "SAM_", "SAYINGS_", "CLAUDE_PARAMETER_NAME", "OPENAI_PARAMETER_NAME", "OTEL_")
+FOREIGN = ("AWS_", "SAM_", "SAYINGS_", "OTEL_", *(vendor.parameter_variable for vendor in VENDORS.values()))
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -151,7 +152,7 @@ def _put_simulated_keys(stack: Stack) -> None:
     say("Putting keys into Parameter Store …")
     store, key = stack.session.client("ssm"), stack.outputs["ParameterKeyArn"]
     with refusals("The keys could not be put into Parameter Store"):
-        for vendor, name in key_names(Settings()).items():
+        for vendor, name in Settings().key_parameters.items():
             value = f"{SIMULATED_KEY}-{vendor}"
             store.put_parameter(Name=name, Value=value, Type="SecureString", KeyId=key, Overwrite=True)
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,8 @@ from msgspec import Meta
 from service.domain import SLOTS
 from service.errors import ConfigError
 from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Rate, RateClass, Timeouts
+from service.llm.vendors import VENDORS, Vendor, Vendors
+from service.urls import is_http_url
 
 PREFIX = "SAYINGS_"
 
@@ -60,11 +62,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Named without the prefix, as section 4 of the design, the AWS SDKs and OpenTelemetry have them.
-    claude_parameter_name: str = "/api-key/anthropic"
-    openai_parameter_name: str = "/api-key/openai"
     aws_region: str = ""
     otel_exporter_otlp_endpoint: str = ""
     otel_exporter_otlp_protocol: str = ""
+
+    # The parameter that holds each vendor's key, by the vendor's name. Each vendor's record names the variable.
+    key_parameters: Mapping[str, str] = MappingProxyType(
+        {vendor.name: vendor.default_parameter for vendor in VENDORS.values()}
+    )
 
     # Values without a variable: nobody has asked to set them from outside, and tests construct their own.
     timeouts: Timeouts = DEFAULT_TIMEOUTS
@@ -90,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.keys == "ssm" or self.store.startswith("dynamodb:") or self.worker_function is not None
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str], vendors: Vendors = VENDORS) -> "Settings":
         """Read the settings; raises ConfigError naming the first variable that cannot be used."""
         values = {
             field.name: _value(variable, environ[variable], field.type)
@@ -100,18 +105,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not values.get("aws_region"):
             values["aws_region"] = environ.get("AWS_DEFAULT_REGION", "")
         _refuse_unknown(environ)
-        settings = cls(**values)
+        settings = cls(**values, key_parameters=_key_parameters(environ, vendors))
         _check(settings)
         return settings
 
 
-_UNPREFIXED = frozenset(
-    {"claude_parameter_name", "openai_parameter_name", "aws_region", "otel_exporter_otlp_endpoint",
-     "otel_exporter_otlp_protocol"}
-)  # fmt: skip
-
-
-_WITHOUT_VARIABLE = frozenset({"timeouts", "limits"})
+_UNPREFIXED = frozenset({"aws_region", "otel_exporter_otlp_endpoint", "otel_exporter_otlp_protocol"})
+_WITHOUT_VARIABLE = frozenset({"key_parameters", "timeouts", "limits"})
 
 
 def _fields() -> dict[str, msgspec.structs.FieldInfo]:
@@ -142,7 +142,6 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 
 
 def _check(settings: Settings) -> None:
-    _check_parameter_names(settings)
     _check_rates(settings)
     for origin in settings.origins:
         if not _ORIGIN.fullmatch(origin):
@@ -160,12 +159,18 @@ def _check(settings: Settings) -> None:
         raise ConfigError("AWS_REGION", "a region such as eu-west-1 is needed for DynamoDB and SSM")
 
 
-def _check_parameter_names(settings: Settings) -> None:
-    for field in ("claude_parameter_name", "openai_parameter_name"):
-        if not _PARAMETER_NAME.fullmatch(getattr(settings, field)):
-            raise ConfigError(_variable(field), "is not a parameter name")
-    if settings.claude_parameter_name == settings.openai_parameter_name:  # or one vendor would get the other's key
-        raise ConfigError("OPENAI_PARAMETER_NAME", "is the same as CLAUDE_PARAMETER_NAME")
+def _key_parameters(environ: Mapping[str, str], vendors: Vendors) -> Mapping[str, str]:
+    """The parameter of each vendor's key; no two share one, or one vendor would get the other's key."""
+    owners: dict[str, Vendor] = {}
+    for vendor in vendors.values():
+        variable = vendor.parameter_variable
+        parameter: str = _value(variable, environ.get(variable, vendor.default_parameter), str)
+        if not _PARAMETER_NAME.fullmatch(parameter):
+            raise ConfigError(variable, "is not a parameter name")
+        if parameter in owners:
+            raise ConfigError(variable, f"is the same as {owners[parameter].parameter_variable}")
+        owners[parameter] = vendor
+    return MappingProxyType({vendor.name: parameter for parameter, vendor in owners.items()})
 
 
 def _check_rates(settings: Settings) -> None:
@@ -175,11 +180,3 @@ def _check_rates(settings: Settings) -> None:
             Rate.parse(getattr(settings, field))
         except ValueError as error:
             raise ConfigError(_variable(field), str(error)) from None
-
-
-def is_http_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
-    except ValueError:
-        return False

@@ -8,13 +8,15 @@ from service.api.endpoints import Endpoints
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
+from service.catalogue.topics import Topics, load_topics
 from service.config import Settings
 from service.keys.key_store import KeyStore
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
-from service.llm.participants import Vendors, key_names, open_vendors
-from service.llm.vendors import ADAPTERS, Adapters
+from service.llm.parse import Parser
+from service.llm.vendors import VENDORS, Adapters, Vendors
+from service.participants import Participants, open_participants
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller, PoolGauge
@@ -39,7 +41,9 @@ class Resources:
 
     settings: Settings
     listener: Listener
+    vendors: Vendors
     catalogue: Catalogue
+    topics: Topics
     models: Sequence[Model]
     simulated: bool
     store: Store
@@ -54,31 +58,32 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(
-    settings: Settings, environ: Mapping[str, str], listener: Listener
+    settings: Settings, environ: Mapping[str, str], listener: Listener, vendors: Vendors = VENDORS
 ) -> AsyncIterator[Resources]:
     """Open what the settings ask for, and close it again also when the start fails half-way. Raises ConfigError."""
     async with AsyncExitStack() as stack:
         timeouts = settings.timeouts
-        catalogue = load_catalogue(ADAPTERS, settings.catalogue)
+        catalogue = load_catalogue(vendors, settings.catalogue)
+        topics = load_topics()
         aws = AwsClients(settings.aws_region, stack, listener, timeouts=timeouts)
-        vendors = await open_vendors(settings, environ, catalogue, aws, stack)
-        address = _store_address(settings, simulated=vendors.simulated)
+        participants = await open_participants(settings, environ, catalogue, vendors, aws, stack)
+        address = _store_address(settings, simulated=participants.simulated)
         store = await open_store(
             address, aws, stack, listener, burst_limit=settings.burst_votes, timeouts=timeouts, limits=settings.limits
         )
 
-        gateway = _open_gateway(settings, catalogue, vendors, store, listener, stack)
+        gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
             pool,
             store,
-            vendors.models,
+            participants.models,
             listener,
             ttl=settings.pool_ttl_seconds,
-            simulated=vendors.simulated,
+            simulated=participants.simulated,
             timeouts=timeouts,
         )
-        gauge = PoolGauge(pool, vendors.models, listener, simulated=vendors.simulated, timeouts=timeouts)
+        gauge = PoolGauge(pool, participants.models, listener, simulated=participants.simulated, timeouts=timeouts)
         serves = ServeCounter(store, listener, timeouts=timeouts)
         stack.push_async_callback(serves.flush)
         flow = Flow(
@@ -87,7 +92,8 @@ async def open_resources(
             gateway=gateway,
             serves=serves,
             listener=listener,
-            models=vendors.models,
+            topics=topics,
+            models=participants.models,
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
             timeouts=timeouts,
@@ -105,8 +111,9 @@ async def open_resources(
             store=store,
             pool=pool,
             listener=listener,
-            models=vendors.models,
-            simulated=vendors.simulated,
+            topics=topics,
+            models=participants.models,
+            simulated=participants.simulated,
             timeouts=timeouts,
         )
         stack.push_async_callback(comparisons.close)
@@ -114,9 +121,9 @@ async def open_resources(
         stack.push_async_callback(comparison_votes.close)
         statistics = Statistics(
             store=store,
-            models=vendors.models,
+            models=participants.models,
             catalogue=catalogue,
-            simulated=vendors.simulated,
+            simulated=participants.simulated,
             burst_limit=settings.burst_votes,
             listener=listener,
             timeouts=timeouts,
@@ -129,17 +136,20 @@ async def open_resources(
             comparison_votes=comparison_votes,
             statistics=statistics,
             catalogue=catalogue,
-            participants=vendors.models,
-            simulated=vendors.simulated,
+            topics=topics,
+            participants=participants.models,
+            simulated=participants.simulated,
             checks={"store": store.ping},
             timeouts=timeouts,
         )
         yield Resources(
             settings=settings,
             listener=listener,
+            vendors=vendors,
             catalogue=catalogue,
-            models=vendors.models,
-            simulated=vendors.simulated,
+            topics=topics,
+            models=participants.models,
+            simulated=participants.simulated,
             store=store,
             pool=pool,
             gateway=gateway,
@@ -152,12 +162,19 @@ async def open_resources(
 
 
 def _open_gateway(
-    settings: Settings, catalogue: Catalogue, vendors: Vendors, store: Store, listener: Listener, stack: AsyncExitStack
+    settings: Settings,
+    vendors: Vendors,
+    catalogue: Catalogue,
+    topics: Topics,
+    participants: Participants,
+    store: Store,
+    listener: Listener,
+    stack: AsyncExitStack,
 ) -> Gateway:
     """The one way to a model, with what stands at it: keys, the spend caps, places for live calls."""
-    keys = KeyStore(vendors.keys, listener, ttl=settings.key_ttl_seconds, timeouts=settings.timeouts)
+    keys = KeyStore(participants.keys, listener, ttl=settings.key_ttl_seconds, timeouts=settings.timeouts)
     stack.push_async_callback(keys.close)
-    adapters = Adapters(vendors.simulator_url)
+    adapters = Adapters(vendors, participants.simulator_url)
     stack.push_async_callback(adapters.close)
     gateway = Gateway(
         adapters,
@@ -167,8 +184,10 @@ def _open_gateway(
         listener,
         live_calls=LiveCalls(settings.max_live_calls),
         catalogue=catalogue,
-        key_names=key_names(settings),
-        simulated=vendors.simulated,
+        topics=topics,
+        parser=Parser(topics, [vendor.telltale for vendor in vendors.values()]),
+        key_parameters=settings.key_parameters,
+        simulated=participants.simulated,
     )
     stack.push_async_callback(gateway.close)
     return gateway

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.llm.vendors import VENDORS
 from service.server import load_shedding as load
 from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
@@ -17,7 +18,8 @@ from tests.support import RecordingListener
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, region or setting of the machine that runs the tests gets into them."""
-    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+    keys = [vendor.key_variable for vendor in VENDORS.values()]
+    for name in (*keys, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")

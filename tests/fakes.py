@@ -9,13 +9,13 @@ from service.domain import Ballot, CallKind, Comparison, Saying, Vote, VoteResul
 from service.errors import DependencyError
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway, Written
-from service.llm.vendors import ADAPTERS
+from service.llm.vendors import VENDORS
 from service.store.base import SpendWindow, Store
 from tests.support import model_saying
 
 
 def the_catalogue() -> Catalogue:
-    return load_catalogue(ADAPTERS)
+    return load_catalogue(VENDORS)
 
 
 class FakeStore:

@@ -2,10 +2,13 @@
 
 from typing import TypeVar
 
+from service.catalogue.topics import load_topics
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
 from telemetry.events import Event
 
 E = TypeVar("E", bound=Event)
+
+TOPICS = load_topics()
 
 
 class RecordingListener:

@@ -9,7 +9,7 @@ import pytest
 from service.catalogue.models import Model, Price, load_catalogue
 from service.domain import Usage
 from service.errors import ConfigError
-from service.llm.vendors import ADAPTERS
+from service.llm.vendors import VENDORS
 
 MODEL: dict[str, Any] = {
     "id": "llama",
@@ -29,7 +29,7 @@ def models(*changes: dict[str, Any]) -> bytes:
 
 
 def test_the_packaged_catalogue_holds_the_four_models_with_dated_prices() -> None:
-    catalogue = load_catalogue(ADAPTERS)
+    catalogue = load_catalogue(VENDORS)
 
     named = {model.id: (model.vendor, model.display_name) for model in catalogue}
     assert named == {
@@ -53,7 +53,7 @@ def test_the_packaged_catalogue_holds_the_four_models_with_dated_prices() -> Non
     ],
 )
 def test_the_catalogue_knows_its_attributions(source: str, known: bool) -> None:
-    assert load_catalogue(ADAPTERS).knows_source(source) is known
+    assert load_catalogue(VENDORS).knows_source(source) is known
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_the_catalogue_knows_its_attributions(source: str, known: bool) -> None:
     ],
 )
 def test_costs_are_exact_and_cached_tokens_have_their_own_price(model: str, nanos: int) -> None:
-    price = load_catalogue(ADAPTERS)[model].price
+    price = load_catalogue(VENDORS)[model].price
 
     assert price is not None
     assert price.cost_nanos(Usage(1_000, 10, 100)) == nanos
 
 
 def test_a_million_small_costs_are_the_cost_of_a_million() -> None:
-    for model in load_catalogue(ADAPTERS):
+    for model in load_catalogue(VENDORS):
         assert model.price is not None
         assert model.price.cost_nanos(Usage(1, 0)) * 10**6 == round(model.price.input * 10**9)
         assert model.price.cost_nanos(Usage(0, 1)) * 10**6 == model.price.cost_nanos(Usage(0, 10**6))
@@ -83,7 +83,7 @@ def test_without_a_price_of_their_own_cached_tokens_cost_what_the_others_do(tmp_
     path = tmp_path / "catalogue.json"
     path.write_bytes(models({"price": PRICE}))
 
-    [model] = load_catalogue(ADAPTERS, str(path))
+    [model] = load_catalogue(VENDORS, str(path))
 
     assert isinstance(model.price, Price)
     assert model.price.cost_nanos(Usage(10, 0, 4)) == 10_000
@@ -93,7 +93,7 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
     path = tmp_path / "catalogue.json"
     path.write_bytes(models({}, {"id": "qwen", "display_name": "Qwen", "structured_output": False}))
 
-    catalogue = load_catalogue(ADAPTERS, str(path))
+    catalogue = load_catalogue(VENDORS, str(path))
 
     assert [(model.id, model.price, model.structured_output) for model in catalogue] == [
         ("llama", None, True),
@@ -143,10 +143,10 @@ def test_a_bad_catalogue_ends_the_start_with_a_line_that_names_the_setting(conte
     path.write_bytes(content)
 
     with pytest.raises(ConfigError, match=r"\ASAYINGS_CATALOGUE: [^\n]+\Z"):
-        load_catalogue(ADAPTERS, str(path))
+        load_catalogue(VENDORS, str(path))
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
 def test_a_catalogue_that_cannot_be_read_is_said_so(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\ASAYINGS_CATALOGUE: cannot be read"):
-        load_catalogue(ADAPTERS, str(tmp_path / name))
+        load_catalogue(VENDORS, str(tmp_path / name))

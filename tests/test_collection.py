@@ -8,10 +8,11 @@ from itertools import combinations
 import msgspec
 import pytest
 
-from service.catalogue.aws_services import AwsService, aws_services
 from service.catalogue.collection import collection, random_builtin
 from service.catalogue.models import packaged
+from service.catalogue.topics import Service
 from service.domain import COLLECTION_SOURCE
+from tests.support import TOPICS
 
 SAYINGS = [saying.text for saying in collection()]
 
@@ -42,7 +43,7 @@ _STOP = {
     "one",
 }
 _SERVICE_WORDS = {
-    word for service in aws_services().names for word in re.findall(r"[a-z]+", service.lower())
+    word for service in TOPICS.names for word in re.findall(r"[a-z]+", service.lower())
 }  # fmt: skip
 
 Pair = tuple[str, str]
@@ -94,9 +95,7 @@ def test_there_are_enough_sayings_on_enough_services() -> None:
 def test_every_saying_is_20_to_280_printable_characters_and_lists_the_services_it_names() -> None:
     wrong_length = [text for text in SAYINGS if not 20 <= len(text) <= 280]
     unprintable = [text for text in SAYINGS if not text.isprintable()]
-    mislabelled = [
-        saying.text for saying in collection() if set(saying.services) != set(aws_services().named_in(saying.text))
-    ]
+    mislabelled = [saying.text for saying in collection() if set(saying.services) != set(TOPICS.named_in(saying.text))]
 
     assert (wrong_length, unprintable, mislabelled) == ([], [], [])
     assert {saying.source for saying in collection()} == {COLLECTION_SOURCE}
@@ -134,15 +133,13 @@ def test_the_last_resort_comes_from_the_collection() -> None:
 
 
 def test_services_are_sorted_and_no_name_means_two_of_them() -> None:
-    services = msgspec.json.decode(packaged("services.json"), type=list[AwsService])
+    services = msgspec.json.decode(packaged("services.json"), type=list[Service])
     names = [service.name for service in services]
     forms = Counter(form for service in services for form in (service.name, *service.aliases))
 
     assert names == sorted(names)
     assert max(forms.values()) == 1
-    assert all(
-        aws_services().named_in(f"It is {form}, is it not?") == (s.name,) for s in services for form in s.aliases
-    )
+    assert all(TOPICS.named_in(f"It is {form}, is it not?") == (s.name,) for s in services for form in s.aliases)
 
 
 @pytest.mark.parametrize(
@@ -157,4 +154,4 @@ def test_services_are_sorted_and_no_name_means_two_of_them() -> None:
     ],
 )
 def test_services_are_found_by_whole_names_the_longest_first(text: str, named: tuple[str, ...]) -> None:
-    assert aws_services().named_in(text) == named
+    assert TOPICS.named_in(text) == named

@@ -8,7 +8,6 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from service.catalogue.aws_services import aws_services
 from service.domain import Ballot, Entry
 from service.errors import (
     BudgetExhausted,
@@ -27,7 +26,7 @@ from service.voting import comparisons as compare_module
 from service.voting.comparisons import COMPARE_SECONDS, Closed, Comparisons, Opened, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
-from tests.support import RecordingListener
+from tests.support import TOPICS, RecordingListener
 
 MODELS = list(the_catalogue())
 HAIKU, MINI = "claude-haiku-4-5", "gpt-4.1-mini"
@@ -53,6 +52,7 @@ class Parts:
             store=self.store.as_store(),
             pool=self.pool,
             listener=self.events,
+            topics=TOPICS,
             models=self.models,
             simulated=False,
             clock=lambda: self.now,
@@ -157,7 +157,7 @@ async def test_without_a_wish_it_is_any_service(parts: Parts) -> None:
 
     services = {comparison.service for comparison in parts.store.comparisons}
     assert len(services) > 1
-    assert services <= set(aws_services().names)
+    assert services <= set(TOPICS.names)
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

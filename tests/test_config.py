@@ -16,7 +16,7 @@ from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.errors import ConfigError
 from service.limits import Limits, Timeouts
-from service.llm.vendors import ADAPTERS
+from service.llm.vendors import VENDORS
 from service.resources import open_resources
 from service.store.address import open_store
 from service.store.sqlite import SqliteStore
@@ -60,11 +60,10 @@ def test_every_setting_has_its_default() -> None:
         "trusted_proxies": 0,
         "trace": "off",
         "log_level": "INFO",
-        "claude_parameter_name": "/api-key/anthropic",
-        "openai_parameter_name": "/api-key/openai",
         "aws_region": "",
         "otel_exporter_otlp_endpoint": "",
         "otel_exporter_otlp_protocol": "",
+        "key_parameters": {"anthropic": "/api-key/anthropic", "openai": "/api-key/openai"},
         "timeouts": Timeouts(),
         "limits": Limits(),
     }
@@ -86,7 +85,7 @@ def test_settings_are_read_from_variables_with_their_names() -> None:
 
     assert (settings.port, settings.keys, settings.daily_cap_usd) == (0, "ssm", 0.5)
     assert settings.origins == {"https://example.com", "http://localhost:5173", "http://[::1]:8080"}
-    assert settings.claude_parameter_name.endswith(":parameter/api-key/anthropic")
+    assert settings.key_parameters["anthropic"].endswith(":parameter/api-key/anthropic")
     assert settings.aws_region == REGION
     assert settings.otel_exporter_otlp_endpoint == "http://localhost:4318"
 
@@ -229,7 +228,7 @@ def test_a_bad_catalogue_is_refused(catalogue: bytes | None, tmp_path: Path) -> 
         path.write_bytes(catalogue)
 
     with pytest.raises(ConfigError) as raised:
-        load_catalogue(ADAPTERS, str(path))
+        load_catalogue(VENDORS, str(path))
 
     assert_one_line_naming("SAYINGS_CATALOGUE", raised.value)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from service.cli.rows import Export, Format, rows, writer
 from service.domain import (
     Ballot,
     Call,
@@ -28,7 +29,6 @@ from service.domain import (
     model_source,
     saying_id,
 )
-from service.export import Export, Format, rows, writer
 from service.statistics.report import report
 from service.statistics.schemas import StatsAnswer
 from service.store.base import Aggregates, CallTally, OutcomeTally, Store, Tally

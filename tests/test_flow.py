@@ -38,7 +38,7 @@ from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from telemetry.events import DependencyFailed, SayingServed
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
-from tests.support import Clock, RecordingListener, model_saying
+from tests.support import TOPICS, Clock, RecordingListener, model_saying
 
 DATABASE, LIVE, CACHE, BUILTIN = Origin.DATABASE, Origin.LIVE, Origin.CACHE, Origin.BUILTIN
 STORED = model_saying("a saying in the store")
@@ -70,6 +70,7 @@ class Stage:
             gateway=self.gateway.as_gateway(),
             serves=self.serves,
             listener=events,
+            topics=TOPICS,
             models=list(the_catalogue()) if models else [],
             live_every=live_every,
             last_resort=last_resort,

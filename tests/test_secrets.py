@@ -23,14 +23,15 @@ from aiohttp import web
 
 from service.aws.clients import AwsClients
 from service.catalogue.models import load_catalogue
+from service.catalogue.topics import load_topics
 from service.config import Settings
 from service.errors import CloudSayingsError, ConfigError, KeyStoreError
 from service.keys.key_store import KeyStore
 from service.keys.secret import Secret
 from service.keys.sources import EnvironmentKeySource, FixedKeySource, SsmKeySource
-from service.llm.participants import open_vendors
 from service.llm.prompt import build_prompt
-from service.llm.vendors import ADAPTERS, Adapters
+from service.llm.vendors import VENDORS, Adapters
+from service.participants import open_participants
 from service.process import run
 from telemetry.events import Unexpected
 from telemetry.logs import LogListener
@@ -126,14 +127,15 @@ async def test_keys_from_the_environment_are_in_no_repr(events: RecordingListene
     environ = {"ANTHROPIC_API_KEY": CANARY, "OPENAI_API_KEY": CANARY}
     settings = Settings.from_env(environ)
     async with AsyncExitStack() as stack:
-        vendors = await open_vendors(settings, environ, load_catalogue(ADAPTERS), AwsClients("", stack), stack)
-        keys = KeyStore(vendors.keys, events)
+        aws = AwsClients("", stack)
+        participants = await open_participants(settings, environ, load_catalogue(VENDORS), VENDORS, aws, stack)
+        keys = KeyStore(participants.keys, events)
 
-        got = await keys.get(settings.claude_parameter_name)
+        got = await keys.get(settings.key_parameters["anthropic"])
         await keys.close()
 
     assert got.reveal() == CANARY
-    assert CANARY not in repr([settings, vendors, vars(vendors.keys), vars(keys), FixedKeySource(CANARY)])
+    assert CANARY not in repr([settings, participants, vars(participants.keys), vars(keys), FixedKeySource(CANARY)])
 
 
 def test_an_unusable_key_is_not_in_the_line_that_says_so() -> None:
@@ -155,8 +157,8 @@ def test_a_key_that_was_put_into_the_wrong_setting_is_not_shown(setting: str) ->
 async def test_what_a_vendors_sdk_says_about_a_bad_key_is_in_no_log(
     model_id: str, simulator_url: str, log: Log
 ) -> None:
-    model = load_catalogue(ADAPTERS)[model_id]
-    adapters = Adapters(simulator_url)
+    model = load_catalogue(VENDORS)[model_id]
+    adapters = Adapters(VENDORS, simulator_url)
     adapter = adapters.of(model)
     await adapter.load()
 
@@ -164,7 +166,7 @@ async def test_what_a_vendors_sdk_says_about_a_bad_key_is_in_no_log(
         everything_logged("anthropic", "openai", "httpx2", "httpcore2"),
         pytest.raises(CloudSayingsError) as raised,
     ):
-        await adapter.complete(model, build_prompt(["Amazon S3"]), Secret(f"{CANARY}\n"))
+        await adapter.complete(model, build_prompt(load_topics(), ["Amazon S3"]), Secret(f"{CANARY}\n"))
     await adapters.close()
     LogListener().emit(Unexpected("test", raised.value))
     logging.getLogger("openai").error("Failed: %s", raised.value, exc_info=raised.value)

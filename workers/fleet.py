@@ -26,7 +26,9 @@ LONGEST_REST_SECONDS = 900.0
 def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
     """The rounds of a process with these resources."""
     store, listener, timeouts = resources.store, resources.listener, resources.settings.timeouts
-    round_ = Round(resources.gateway, store, resources.pool, resources.models, listener, timeouts=timeouts)
+    round_ = Round(
+        resources.gateway, store, resources.pool, resources.topics, resources.models, listener, timeouts=timeouts
+    )
     return FleetRounds(round_, store, listener, rest_seconds=rest_seconds, timeouts=timeouts)
 
 

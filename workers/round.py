@@ -5,8 +5,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.models import Model
+from service.catalogue.topics import Topics
 from service.domain import CallKind, Saying
 from service.errors import DependencyError, ModelBadResponse
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
@@ -28,6 +28,7 @@ class Round:
         gateway: Gateway,
         store: Store,
         pool: Pool,
+        topics: Topics,
         models: Sequence[Model],
         listener: Listener,
         *,
@@ -37,6 +38,7 @@ class Round:
         self._gateway = gateway
         self._store = store
         self._pool = pool
+        self._topics = topics
         self._models = models
         self._listener = listener
 
@@ -68,7 +70,7 @@ class Round:
 
     async def _bring(self, model: Model, lease: Lease) -> int:
         """Write, store and warm up a model's sayings; how many. Raises DependencyError."""
-        sayings = await self._write(model, random.sample(aws_services().names, SERVICES_PER_MODEL))
+        sayings = await self._write(model, random.sample(self._topics.names, SERVICES_PER_MODEL))
         if not sayings:
             raise ModelBadResponse("The model wrote nothing that may be shown.")
         async with store_guard("put round", self._store_seconds, self._listener):

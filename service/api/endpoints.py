@@ -49,6 +49,7 @@ from service.api.schemas import (
     SlotAnswer,
 )
 from service.catalogue.models import Catalogue, Model
+from service.catalogue.topics import Topics
 from service.domain import Entry, model_source
 from service.errors import (
     BodyTooLarge,
@@ -99,6 +100,7 @@ class Endpoints:
         comparison_votes: ComparisonVotes,
         statistics: Statistics,
         catalogue: Catalogue,
+        topics: Topics,
         participants: Iterable[Model],
         simulated: bool,
         checks: dict[str, Callable[[], Awaitable[None]]],
@@ -110,6 +112,7 @@ class Endpoints:
         self._comparison_votes = comparison_votes
         self._statistics = statistics
         self._catalogue = catalogue
+        self._topics = topics
         self._participants = {model.id for model in participants}
         self._simulated = simulated
         self._checks = checks
@@ -120,7 +123,7 @@ class Endpoints:
     @cached_property
     def _openapi(self) -> bytes:
         """Made when it is first asked for: a cold start can do without."""
-        return msgspec.json.encode(openapi_document(self.routes))
+        return msgspec.json.encode(openapi_document(self.routes, self._topics))
 
     def drain(self) -> None:
         """The process has been told to stop: say so to who balances the load, and let nobody wait for long."""

@@ -10,18 +10,18 @@ import msgspec
 from service import __version__
 from service.api.http import EVENT_STREAM, Route
 from service.api.schemas import SAYING_ID_PATTERN, ErrorAnswer
-from service.catalogue.aws_services import aws_services
+from service.catalogue.topics import Topics
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
 
 _REFERENCE = "#/components/schemas/{name}"
 
 
-def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
+def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
     routes = tuple(routes)
     bodies = {body for route in routes for body in _bodies(route)}
     types = [*sorted(bodies, key=lambda body: body.__name__), ErrorAnswer]
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
-    _tell_what_types_cannot(components)
+    _tell_what_types_cannot(components, topics)
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -31,7 +31,7 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
             "title": "Cloud Sayings",
             "version": __version__,
             "description": (
-                "Witty analogies about AWS services by four language models, the votes on them, and what these say "
+                f"Witty analogies about {topics.many} by four language models, the votes on them, and what these say "
                 "about the models."
             ),
             "license": {"name": "MIT", "identifier": "MIT"},
@@ -41,12 +41,12 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _tell_what_types_cannot(components: dict[str, Any]) -> None:
+def _tell_what_types_cannot(components: dict[str, Any], topics: Topics) -> None:
     components["FeedbackRequest"]["anyOf"] = [
         {"required": [name], "properties": {name: {"type": "string"}}} for name in ("saying", "sayingId")
     ]
     service, _ = components["CompareRequest"]["properties"]["service"]["anyOf"]
-    service["enum"] = aws_services().names
+    service["enum"] = topics.names
 
 
 def _bodies(route: Route) -> list[type]:

@@ -16,7 +16,11 @@ class _Entry(msgspec.Struct, frozen=True):
 
 @cache
 def collection() -> tuple[Saying, ...]:
-    """Every hand-written saying, in the order of the file."""
+    """Every hand-written saying, in the order of the file.
+
+    They are part of the code, as constants are: nothing varies them. They are read when they are first needed, which
+    on Lambda is only when everything else is down.
+    """
     entries = msgspec.json.decode(packaged("collection.json"), type=list[_Entry])
     return tuple(
         Saying(saying_id(entry.saying), entry.saying, tuple(entry.services), COLLECTION_SOURCE) for entry in entries

@@ -13,9 +13,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from service.config import is_http_url
 from service.domain import COLLECTION_SOURCE, Usage, model_source
 from service.errors import ConfigError
+from service.urls import is_http_url
 
 NANOS_PER_DOLLAR = 1_000_000_000
 _NANOS_PER_MICRO = 1_000

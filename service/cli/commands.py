@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from service.cli import describing, exporting, maintaining
+from service.cli.rows import Export, Format
 from service.config import Settings
 from service.errors import StoreError
-from service.export import Export, Format
 from service.process import say
 
 # Takes the arguments and the settings, returns the exit code.

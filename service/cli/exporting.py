@@ -7,9 +7,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from service.cli.rows import Export, rows, writer
 from service.cli.stores import existing_address, opened
 from service.config import Settings
-from service.export import Export, rows, writer
 from service.process import say
 
 if TYPE_CHECKING:

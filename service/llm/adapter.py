@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from typing import Annotated, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Generic, Protocol, Self, TypeVar
 
 from msgspec import Meta
 
@@ -51,9 +51,6 @@ class Completion:
 
 class ModelAdapter(Protocol):
     """Speaks one vendor's protocol to one endpoint. Lives as long as the process; `close()` ends its connections."""
-
-    default_base_url: ClassVar[str]
-    simulator_path: ClassVar[str]
 
     def __init__(self, base_url: str) -> None: ...
 

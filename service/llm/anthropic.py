@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -55,9 +55,6 @@ _FINISHES = {
 
 
 class AnthropicAdapter:
-    default_base_url: ClassVar[str] = "https://api.anthropic.com"
-    simulator_path: ClassVar[str] = "/anthropic"
-
     def __init__(self, base_url: str) -> None:
         self._client = LazyClient(lambda: _new_client(base_url))
 

@@ -4,12 +4,13 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from service.catalogue.models import Catalogue, Model
+from service.catalogue.topics import Topics
 from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
 from service.errors import ModelError, ModelKeyRejected, ModelNotAsked, ModelRefused, ModelTimeout, ModelTruncated
 from service.keys.key_store import KeyStore
@@ -18,7 +19,7 @@ from service.llm.adapter import Completion, Finish
 from service.llm.billing import Advance, Budget, CallRecorder, Reservation
 from service.llm.breaker import Breaker
 from service.llm.concurrency import LiveCalls
-from service.llm.parse import parse
+from service.llm.parse import Parser
 from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
 from service.llm.vendors import Adapters
 from service.resilience.retry_budget import RetryBudget
@@ -60,7 +61,7 @@ class _Order:
 
 
 class Gateway:
-    """Calls models. `key_names` maps a vendor to the parameter that holds its key."""
+    """Calls models. `key_parameters` maps a vendor's name to that of the parameter that holds its key."""
 
     def __init__(
         self,
@@ -72,7 +73,9 @@ class Gateway:
         *,
         live_calls: LiveCalls,
         catalogue: Catalogue,
-        key_names: dict[str, str],
+        topics: Topics,
+        parser: Parser,
+        key_parameters: Mapping[str, str],
         simulated: bool,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = lambda: random.uniform(0.1, 0.5),
@@ -82,7 +85,9 @@ class Gateway:
         self._budget = budget
         self._calls = calls
         self._listener = listener
-        self._key_names = key_names
+        self._topics = topics
+        self._parser = parser
+        self._key_parameters = key_parameters
         self._live_calls = live_calls
         self._simulated = simulated
         self._clock = clock
@@ -101,7 +106,7 @@ class Gateway:
         So with their places among the live calls. Whoever reserves releases. Raises ModelsBusy, BudgetExhausted or
         StoreError.
         """
-        models, prompt = tuple(models), build_prompt(services)
+        models, prompt = tuple(models), build_prompt(self._topics, services)
         amounts = {model.id: self._worst_case(model, prompt) for model in models}
         self._live_calls.take(len(amounts))
         try:
@@ -135,7 +140,7 @@ class Gateway:
         Raises DependencyError: a ModelError, KeyStoreError, ModelsBusy, BudgetExhausted or StoreError.
         """
         places = 0 if kind is CallKind.ROUND or advance else 1
-        order = _Order(model, build_prompt(services), kind, known, self._clock() + timeout, advance)
+        order = _Order(model, build_prompt(self._topics, services), kind, known, self._clock() + timeout, advance)
         with self._live_calls.holding(places), self._breakers[model.id].guard():
             return await self._call(order)
 
@@ -221,7 +226,7 @@ class Gateway:
 
     def _key_name(self, model: Model) -> str | None:
         """An entry with an endpoint of its own never gets the vendor's key."""
-        return model.key_parameter if model.base_url else self._key_names[model.vendor]
+        return model.key_parameter if model.base_url else self._key_parameters[model.vendor]
 
     def _worst_case(self, model: Model, prompt: Prompt) -> int:
         """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
@@ -245,7 +250,7 @@ class Gateway:
         )
 
     def _read(self, text: str, order: _Order, generation: Generation) -> Written:
-        parsed = parse(text, order.prompt, order.known)
+        parsed = self._parser.parse(text, order.prompt, order.known)
         if parsed.rejected:
             self._listener.emit(SayingsRejected(order.model.id, parsed.rejected))
         source = model_source(order.model.display_name, simulated=self._simulated)

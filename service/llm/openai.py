@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -63,9 +63,6 @@ _SPEND_LIMIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reache
 
 
 class OpenAiAdapter:
-    default_base_url: ClassVar[str] = "https://api.openai.com/v1"
-    simulator_path: ClassVar[str] = "/openai/v1"
-
     def __init__(self, base_url: str) -> None:
         self._client = LazyClient(lambda: _new_client(base_url))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.catalogue.aws_services import aws_services
+from service.catalogue.topics import Topics
 from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, normalise, saying_id
 from service.llm.prompt import Prompt
 
@@ -30,9 +30,6 @@ _REFUSAL = re.compile(
     r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|I (?:can(?:['’]t|not)|won['’]t) (?:help|assist|write|create|"
     r"generate|provide|comply|fulfil+|do that)|I must (?:decline|refuse)|as an? (?:AI|assistant, I|language model))\b",
     re.IGNORECASE,
-)
-_SELF_IDENTIFICATION = re.compile(
-    r"\b(?:claude|anthropic|open ?ai|chat ?gpt|gpt(?:-?\d[\w.-]*)?|haiku 4|sonnet 4|language model)\b", re.IGNORECASE
 )
 _ECHO_WORDS = 6
 
@@ -75,36 +72,60 @@ class Parsed:
     rejected: tuple[str, ...]
 
 
-def parse(output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
-    """Read the sayings out of a model's text. `known` are ids that would be duplicates. Never raises."""
-    items = _items(output)
-    if items is None:
-        return Parsed((), ("not_json",))
-    drafts: list[Draft] = []
-    rejected: list[str] = []
-    seen = set(known)
-    open_services = list(prompt.services)
-    for item in items:
-        asked = _asked(clean(item.service), open_services)
-        if asked is None:
-            rejected.append("service_not_asked")
-            continue
-        text = clean(item.saying)
-        problem = _problem(text, asked, prompt)
-        identity = saying_id(text)
-        if problem or identity in seen:
-            rejected.append(problem or "duplicate")
-            continue
-        seen.add(identity)
-        open_services.remove(asked)
-        drafts.append(Draft(identity, text, asked, aws_services().named_in(text)))
-    return Parsed(tuple(drafts), tuple(rejected))
+class Parser:
+    """Reads the sayings in what models write, on these topics.
 
+    `telltales` are regular expressions for the names by which models give themselves away. A model may well claim to
+    be another vendor's, so they apply to all.
+    """
 
-def _asked(name: str, open_services: list[str]) -> str | None:
-    """Which of the services still open a model means; some write "S3" when asked for "Amazon S3"."""
-    candidates = (name, *aws_services().named_in(name))
-    return next((service for service in candidates if service in open_services), None)
+    def __init__(self, topics: Topics, telltales: Iterable[str]) -> None:
+        self._topics = topics
+        names = "|".join(("language model", *telltales))
+        self._self_identification = re.compile(rf"\b(?:{names})\b", re.IGNORECASE)
+
+    def parse(self, output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
+        """Read the sayings out of a model's text. `known` are ids that would be duplicates. Never raises."""
+        items = _items(output)
+        if items is None:
+            return Parsed((), ("not_json",))
+        drafts: list[Draft] = []
+        rejected: list[str] = []
+        seen = set(known)
+        open_services = list(prompt.services)
+        for item in items:
+            asked = self._asked(clean(item.service), open_services)
+            if asked is None:
+                rejected.append("service_not_asked")
+                continue
+            text = clean(item.saying)
+            problem = self._problem(text, asked, prompt)
+            identity = saying_id(text)
+            if problem or identity in seen:
+                rejected.append(problem or "duplicate")
+                continue
+            seen.add(identity)
+            open_services.remove(asked)
+            drafts.append(Draft(identity, text, asked, self._topics.named_in(text)))
+        return Parsed(tuple(drafts), tuple(rejected))
+
+    def _asked(self, name: str, open_services: list[str]) -> str | None:
+        """Which of the services still open a model means; some write "S3" when asked for "Amazon S3"."""
+        candidates = (name, *self._topics.named_in(name))
+        return next((service for service in candidates if service in open_services), None)
+
+    def _problem(self, text: str, service: str, prompt: Prompt) -> str | None:
+        """Why this text must not be shown, or None."""
+        checks = (
+            ("too_short", len(text) < MIN_SAYING_LENGTH),
+            ("too_long", len(text) > MAX_SAYING_LENGTH),
+            ("markup", _MARKUP_OR_LINK.search(text) is not None or html.unescape(text) != text),
+            ("refusal", _REFUSAL.search(text) is not None),
+            ("self_identification", self._self_identification.search(text) is not None),
+            ("service_not_named", service not in self._topics.named_in(text)),
+            ("prompt_echo", _echoes(text, prompt)),
+        )
+        return next((problem for problem, found in checks if found), None)
 
 
 def clean(text: str) -> str:
@@ -149,20 +170,6 @@ def _items_inside(output: str) -> list[_Item] | None:
         except (ValueError, RecursionError):
             continue
     return None
-
-
-def _problem(text: str, service: str, prompt: Prompt) -> str | None:
-    """Why this text must not be shown, or None."""
-    checks = (
-        ("too_short", len(text) < MIN_SAYING_LENGTH),
-        ("too_long", len(text) > MAX_SAYING_LENGTH),
-        ("markup", _MARKUP_OR_LINK.search(text) is not None or html.unescape(text) != text),
-        ("refusal", _REFUSAL.search(text) is not None),
-        ("self_identification", _SELF_IDENTIFICATION.search(text) is not None),
-        ("service_not_named", service not in aws_services().named_in(text)),
-        ("prompt_echo", _echoes(text, prompt)),
-    )
-    return next((problem for problem, found in checks if found), None)
 
 
 def _echoes(text: str, prompt: Prompt) -> bool:

@@ -1,17 +1,12 @@
-"""What the models are asked. Change a word here and give it a new version: it is stored with every saying."""
+"""What the models are asked. A changed word here or in the topics needs a new version, which every saying keeps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PROMPT_VERSION = "2026-11-20.1"
+from service.catalogue.topics import Topics
 
-SYSTEM = (
-    "You write witty one-liners for engineers who use AWS. Each one is an analogy about one AWS service: fresh, "
-    "specific to how that service really behaves, one or two sentences, between 40 and 240 characters. "
-    "Name the service in the sentence. Plain text: no links, no markup, no emoji, no quotation marks around it. "
-    "Do not mention yourself or who made you."
-)
+PROMPT_VERSION = "2026-11-20.1"
 
 # The shape asked for where the vendor has structured output. Every property required and nothing else allowed, as
 # both vendors demand; lengths are checked on our side because neither takes them.
@@ -43,12 +38,18 @@ class Prompt:
     version: str = PROMPT_VERSION
 
 
-def build_prompt(services: Sequence[str]) -> Prompt:
+def build_prompt(topics: Topics, services: Sequence[str]) -> Prompt:
+    """The request for one saying on each of the services."""
     wanted = "\n".join(f"- {service}" for service in services)
     return Prompt(
-        system=SYSTEM,
+        system=(
+            f"You write witty one-liners for {topics.audience}. Each one is an analogy about one {topics.one}: fresh, "
+            "specific to how that service really behaves, one or two sentences, between 40 and 240 characters. "
+            "Name the service in the sentence. Plain text: no links, no markup, no emoji, no quotation marks around "
+            "it. Do not mention yourself or who made you."
+        ),
         user=(
-            f"Write one saying for each of these AWS services:\n{wanted}\n"
+            f"Write one saying for each of these {topics.many}:\n{wanted}\n"
             'Answer with JSON only: {"sayings": [{"service": "<name as given>", "saying": "<text>"}]}'
         ),
         services=tuple(services),

@@ -9,9 +9,9 @@ from itertools import count
 
 import msgspec
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.collection import random_builtin
 from service.catalogue.models import Model
+from service.catalogue.topics import Topics
 from service.domain import CallKind, Generation, Origin, Saying
 from service.errors import DependencyError, ModelBadResponse, ModelError, NoSayingAvailable, StoreError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
@@ -81,6 +81,7 @@ class Flow:
         gateway: Gateway,
         serves: ServeCounter,
         listener: Listener,
+        topics: Topics,
         models: Sequence[Model],
         live_every: int = 0,
         last_resort: bool = True,
@@ -92,6 +93,7 @@ class Flow:
         self._gateway = gateway
         self._serves = serves
         self._listener = listener
+        self._topics = topics
         self._models = models
         self._live_every = live_every
         self._last_resort = last_resort
@@ -161,7 +163,7 @@ class Flow:
         return saying, ""
 
     async def _write_live(self, model: Model, search: _Search, seconds: float) -> Saying:
-        service = random.choice(aws_services().names)
+        service = random.choice(self._topics.names)
         written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds)
         search.api_latency_ms = written.generation.latency_ms
         if not written.sayings:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from service.config import Settings
+from service.llm.vendors import key_variables
 from service.process import freeze_modules, say, stop_signal
 from service.resilience.tasks import Job, running
 from service.resources import Resources, open_resources
@@ -44,10 +45,6 @@ def _authors(resources: Resources) -> str:
     """Which models write, for the line that an operator reads at the start."""
     if resources.simulated:
         simulator = resources.settings.simulator
-        reason = (
-            "no ANTHROPIC_API_KEY or OPENAI_API_KEY is set"
-            if simulator == "auto"
-            else f"SAYINGS_SIMULATOR is {simulator}"
-        )
-        return f"simulated models: {reason}"
+        no_key = f"no {key_variables(resources.vendors)} is set"
+        return f"simulated models: {no_key if simulator == 'auto' else f'SAYINGS_SIMULATOR is {simulator}'}"
     return ", ".join(model.display_name for model in resources.models) or "no model: there is no key for any"

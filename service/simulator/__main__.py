@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 
+from service.llm.vendors import VENDORS
 from service.simulator import Simulator
 
 
@@ -13,7 +14,8 @@ async def serve(simulator: Simulator, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with simulator.serve(host, port) as root:
-        print(f"base URLs: {root}/anthropic {root}/openai/v1", flush=True)  # noqa: T201 - the one line it promises
+        urls = " ".join(root + vendor.simulator_path for vendor in VENDORS.values())
+        print(f"base URLs: {urls}", flush=True)  # noqa: T201 - the one line it promises
         await stop.wait()
 
 

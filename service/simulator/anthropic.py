@@ -72,7 +72,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Messages:
-    vendor = "anthropic"
+    path = "/v1/messages"
     serial_header = "request-id"
     problems: Mapping[FaultKind, Problem] = {
         FaultKind.BAD_REQUEST: Problem(400, "messages: the request could not be processed"),
@@ -90,6 +90,9 @@ class Messages:
         FaultKind.OVERLOADED: Problem(529, "Overloaded"),
     }
 
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
+
     def key(self, headers: Mapping[str, str]) -> str:
         # The SDK (2.11) sends an API key as a bearer token, plain HTTP clients send x-api-key.
         scheme, _, token = headers.get("Authorization", "").partition(" ")
@@ -104,7 +107,7 @@ class Messages:
     def read(self, headers: Mapping[str, str], body: bytes) -> Ask:
         _check_headers(headers)
         asked = convert(json_object(body), _Body, _IGNORED)
-        model = _model(asked.model)
+        model = _model(asked.model, self.vendor)
         _check_support(asked)
         schema = asked.output_config.format.schema if asked.output_config.format else None
         return Ask(
@@ -172,9 +175,9 @@ def _check_support(asked: _Body) -> None:
             raise RefusedError(Problem(400, str(error), param="output_config.format.schema")) from error
 
 
-def _model(name: str) -> Model:
+def _model(name: str, vendor: str) -> Model:
     model = find_model(name)
-    if model is None or model.vendor != Messages.vendor:
+    if model is None or model.vendor != vendor:
         raise RefusedError(Problem(404, name, param="model"))
     return model
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from math import isfinite
 from random import Random
@@ -10,6 +10,7 @@ from random import Random
 import msgspec
 from aiohttp import web
 
+from service.llm.vendors import VENDORS, Vendors
 from service.simulator import damage
 from service.simulator.answering import answer
 from service.simulator.anthropic import Messages
@@ -21,6 +22,9 @@ from service.simulator.openai_responses import Responses
 from service.simulator.wire import Ask, Dialect, Problem, RefusedError
 from service.simulator.writer import Writer
 
+# The protocols that vendors' records name.
+DIALECTS: Mapping[str, type[Dialect]] = {"messages": Messages, "chat completions": ChatCompletions}
+
 MAX_BODY = 32 * 2**20
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,13 +35,14 @@ class _Name(msgspec.Struct):
 
 
 class Simulator:
-    """Both vendors on one port. `speed` multiplies every latency; a `seed` makes texts, ids and dice repeatable."""
+    """All vendors on one port. `speed` multiplies every latency; a `seed` makes texts, ids and dice repeatable."""
 
-    def __init__(self, *, seed: int | None = None, speed: float = 1.0) -> None:
+    def __init__(self, vendors: Vendors = VENDORS, *, seed: int | None = None, speed: float = 1.0) -> None:
         if not (isfinite(speed) and speed >= 0):
             raise ValueError("speed must be a number from 0 on")
         seed = Random().getrandbits(64) if seed is None else seed
         self.speed = speed
+        self._vendors = vendors
         self._writer = Writer(seed)
         self._serials = Random(f"{seed}/serials")
         self._latency = {model: Random(f"{seed}/latency/{model}") for model in MODELS}
@@ -96,11 +101,11 @@ class Simulator:
         app.router.add_get("/faults", self._get_faults)
         app.router.add_put("/faults", self._put_faults)
         app.router.add_delete("/faults", self._delete_faults)
-        app.router.add_post("/anthropic/v1/messages", self._endpoint(Messages()))
-        app.router.add_post("/openai/v1/chat/completions", self._endpoint(ChatCompletions()))
-        app.router.add_post("/openai/v1/responses", self._endpoint(Responses()))
-        app.router.add_route("*", "/anthropic/{rest:.*}", self._nowhere(Messages()))
-        app.router.add_route("*", "/openai/{rest:.*}", self._nowhere(ChatCompletions()))
+        app.router.add_post("/openai/v1/responses", self._endpoint(Responses("openai")))
+        for vendor in self._vendors.values():
+            dialect = DIALECTS[vendor.dialect](vendor.name)
+            app.router.add_post(vendor.simulator_path + dialect.path, self._endpoint(dialect))
+            app.router.add_route("*", f"/{vendor.name}/{{rest:.*}}", self._nowhere(dialect))
         return app
 
     # --- a call -------------------------------------------------------------------------------------------------------

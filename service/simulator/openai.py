@@ -11,7 +11,6 @@ from service.simulator.models import Model, find_model
 from service.simulator.schema import SchemaError, check_for_openai
 from service.simulator.wire import Problem, RefusedError, is_json, json_object
 
-VENDOR = "openai"
 REFUSAL = "I'm sorry, but I can't help with that."
 
 Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
@@ -62,9 +61,11 @@ class Format(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OpenAI:
-    vendor = VENDOR
     serial_header = "x-request-id"
     problems = PROBLEMS
+
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
 
     def key(self, headers: Mapping[str, str]) -> str:
         scheme, _, token = headers.get("Authorization", "").partition(" ")
@@ -97,9 +98,9 @@ def checked_object(headers: Mapping[str, str], body: bytes) -> dict[str, object]
     return json_object(body)
 
 
-def checked_model(name: str) -> Model:
+def checked_model(name: str, vendor: str) -> Model:
     model = find_model(name)
-    if model is None or model.vendor != VENDOR:
+    if model is None or model.vendor != vendor:
         complaint = f"The model `{name}` does not exist or you do not have access to it."
         raise RefusedError(Problem(404, complaint, code="model_not_found"))
     return model

@@ -55,10 +55,12 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChatCompletions(OpenAI):
+    path = "/chat/completions"
+
     def read(self, headers: Mapping[str, str], body: bytes) -> Ask:
         asked = convert(checked_object(headers, body), _Body, _IGNORED)
         refuse_streaming(asked.stream)
-        model = checked_model(asked.model)
+        model = checked_model(asked.model, self.vendor)
         schema = _schema(asked)
         return Ask(
             model=model,

@@ -62,10 +62,12 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Responses(OpenAI):
+    path = "/responses"
+
     def read(self, headers: Mapping[str, str], body: bytes) -> Ask:
         asked = convert(checked_object(headers, body), _Body, _IGNORED)
         refuse_streaming(asked.stream)
-        model = checked_model(asked.model)
+        model = checked_model(asked.model, self.vendor)
         schema = _schema(asked)
         texts = [asked.instructions or "", *(text_of(message.content) for message in asked.messages())]
         return Ask(

@@ -76,11 +76,17 @@ class RefusedError(Exception):
 
 
 class Dialect(Protocol):
-    """One protocol on the wire. `key` and `read` raise RefusedError."""
+    """One protocol on the wire, as one vendor speaks it. `key` and `read` raise RefusedError.
+
+    `path` is where its requests go, below the vendor's base URL.
+    """
 
     vendor: str
+    path: str
     serial_header: str
     problems: Mapping[FaultKind, Problem]
+
+    def __init__(self, vendor: str) -> None: ...
 
     def key(self, headers: Mapping[str, str]) -> str: ...
 

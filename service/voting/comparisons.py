@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.models import Model
+from service.catalogue.topics import Topics
 from service.domain import SLOTS, Ballot, CallKind, Comparison, Entry, Generation, Saying, model_source
 from service.errors import (
     BudgetExhausted,
@@ -91,6 +91,7 @@ class Comparisons:
         store: Store,
         pool: Pool,
         listener: Listener,
+        topics: Topics,
         models: Sequence[Model],
         simulated: bool,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
@@ -100,6 +101,7 @@ class Comparisons:
         self._store = store
         self._pool = pool
         self._listener = listener
+        self._topics = topics
         self._models = models
         self._simulated = simulated
         self._clock = clock
@@ -115,7 +117,7 @@ class Comparisons:
         kept as sayings, but there is no comparison to vote on.
         """
         started = time.monotonic()
-        service, line_up = _service(wanted), self._line_up()
+        service, line_up = self._service(wanted), self._line_up()
         try:
             advance = await self._gateway.reserve(line_up.values(), [service])
         except ModelsBusy:
@@ -139,6 +141,13 @@ class Comparisons:
     async def close(self) -> None:
         """Wait for what has to be kept of comparisons that are over."""
         await self._tasks.close()
+
+    def _service(self, wanted: str | None) -> str:
+        if wanted is None:
+            return _random.choice(self._topics.names)
+        if wanted not in self._topics.names:
+            raise InvalidRequest("The service is none that is known.", details=["service: unknown"])
+        return wanted
 
     def _line_up(self) -> dict[str, Model]:
         """The models in random order, each in its slot."""
@@ -274,14 +283,6 @@ class Comparisons:
     ) -> None:
         total_ms = round((time.monotonic() - started) * 1000, 3)
         self._listener.emit(ComparisonFinished(answered, slots - answered, total_ms, replayed, abandoned))
-
-
-def _service(wanted: str | None) -> str:
-    if wanted is None:
-        return _random.choice(aws_services().names)
-    if wanted not in aws_services().names:
-        raise InvalidRequest("The service is none that is known.", details=["service: unknown"])
-    return wanted
 
 
 def _answered(entries: Iterable[Entry]) -> int:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from service.catalogue.collection import collection
 from service.config import Settings
-from service.llm.participants import SIMULATED_KEY, key_names
+from service.participants import SIMULATED_KEY
 from service.store.dynamodb import create_tables
 from tests.aws import REGION
 from tests.chaos.ledger import SHOWN, Books, Stored
@@ -166,7 +166,7 @@ async def _tables(moto: str, proxy: AwsProxy) -> AsyncIterator[Tables]:
         session.client("dynamodb", endpoint_url=moto, config=patient) as dynamodb,
         session.client("ssm", endpoint_url=moto, config=patient) as ssm,
     ):
-        for name in key_names(Settings()).values():
+        for name in Settings().key_parameters.values():
             await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString")
         place = Tables(proxy, "chaos-", dynamodb)
         await create_tables(dynamodb, place.prefix)

@@ -19,7 +19,7 @@ from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.llm.billing import spend_window
-from service.llm.participants import SIMULATED_KEY
+from service.participants import SIMULATED_KEY
 from service.resources import Resources, open_resources
 from service.simulator import Simulator
 from service.store.dynamodb import DynamoStore, create_tables
@@ -149,7 +149,7 @@ async def _prepare(stack: Stack, moto_url: str) -> None:
             await create_tables(dynamodb, prefix)
             await DynamoStore(dynamodb, prefix).put_sayings(collection()[:5])
             ssm = await aws.ssm()
-            for name in (settings.claude_parameter_name, settings.openai_parameter_name):
+            for name in settings.key_parameters.values():
                 await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString", Overwrite=True)
 
 

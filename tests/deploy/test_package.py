@@ -17,7 +17,7 @@ from deploy.environments import DeploymentFailed
 from deploy.package import ARCHIVE, ON_AWS, Target, package, this_machine
 from service.catalogue.collection import collection
 from service.config import Settings
-from service.llm.participants import SIMULATED_KEY, key_names
+from service.participants import SIMULATED_KEY
 from service.simulator import Simulator
 from tests.aws import put_key, ssm_client
 from tests.deploy.stack import TEMPLATE, Stack
@@ -76,7 +76,7 @@ async def environ(
 ) -> dict[str, str]:
     """What a function has around it, as the template gives it."""
     async with ssm_client(moto_url, monkeypatch) as ssm:
-        for name in key_names(Settings()).values():
+        for name in Settings().key_parameters.values():
             await put_key(ssm, name, SIMULATED_KEY)
     return tables | {"SAYINGS_KEYS": "ssm", "SAYINGS_SIMULATOR": simulator_url, "SAYINGS_ROUNDS": "off"}
 

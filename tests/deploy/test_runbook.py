@@ -6,7 +6,7 @@ import pytest
 
 from service.aws.instrumentation import _NODES
 from service.catalogue.models import load_catalogue
-from service.llm.vendors import ADAPTERS
+from service.llm.vendors import VENDORS
 from telemetry.metrics import DIMENSIONS
 from telemetry.xray_udp import ANNOTATIONS
 from tests.deploy.runbook import TEXT, anchors, blocks, links, metrics, sections
@@ -55,7 +55,7 @@ def test_the_metrics_it_names_exist_under_those_dimensions() -> None:
 @pytest.mark.parametrize("expression", XRAY)
 def test_a_filter_expression_asks_for_what_is_emitted_and_indexed(expression: str) -> None:
     functions = {STACK.environment(name)["OTEL_SERVICE_NAME"] for name in STACK.of_type("AWS::Serverless::Function")}
-    nodes = {*functions, *_NODES.values(), *(model.vendor for model in load_catalogue(ADAPTERS))}
+    nodes = {*functions, *_NODES.values(), *(model.vendor for model in load_catalogue(VENDORS))}
     called = re.findall(r"(?:service|edge)\(([^)]*)\)", expression)
 
     assert {name for call in called for name in re.findall(r'"([^"]+)"', call)} <= nodes

@@ -75,7 +75,10 @@ def start_with_key(proxy: AwsProxy, parameter: Parameter, start: Start, only_mod
     async def start_with_key() -> Server:
         await parameter.put(OLD)
         server = await start(
-            keys="ssm", openai_parameter_name=parameter.name, aws_region=REGION, catalogue=only_models(OPENAI)
+            keys="ssm",
+            key_parameters={"openai": parameter.name},
+            aws_region=REGION,
+            catalogue=only_models(OPENAI),
         )
         await up_to_live(server)
         return server

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.llm.participants import SIMULATED_KEY
+from service.participants import SIMULATED_KEY
 from service.simulator import Simulator
 from tests.aws import put_key, ssm_client
 from tests.http.wire import Answer

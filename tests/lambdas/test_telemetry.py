@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.llm.participants import SIMULATED_KEY
+from service.participants import SIMULATED_KEY
 from tests.aws import put_key, ssm_client
 from tests.lambdas.gateway import Asked
 from tests.lambdas.runtime_api import Function, runtime

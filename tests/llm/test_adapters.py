@@ -37,12 +37,13 @@ from service.llm import anthropic as anthropic_adapter
 from service.llm import openai as openai_adapter
 from service.llm.adapter import Finish, ModelAdapter, retry_after_seconds
 from service.llm.prompt import OUTPUT_SCHEMA, build_prompt
-from service.llm.vendors import ADAPTERS, Adapters
+from service.llm.vendors import VENDORS, Adapters
 from service.simulator import Fault, FaultKind, Simulator
-from tests.llm.vendor import CATALOGUE, MODELS, Vendor
+from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
+from tests.support import TOPICS
 
 KEY = Secret("sk-test")
-PROMPT = build_prompt(["Amazon S3", "AWS Lambda"])
+PROMPT = build_prompt(TOPICS, ["Amazon S3", "AWS Lambda"])
 SDKS = {"anthropic": anthropic, "openai": openai}
 
 
@@ -54,7 +55,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 @pytest.fixture
 async def adapters(simulator_url: str) -> AsyncIterator[Adapters]:
-    adapters = Adapters(simulator_url)
+    adapters = Adapters(VENDORS, simulator_url)
     yield adapters
     await adapters.close()
 
@@ -62,15 +63,15 @@ async def adapters(simulator_url: str) -> AsyncIterator[Adapters]:
 class Line(NamedTuple):
     """A vendor that answers as told, and an adapter that talks to it."""
 
-    vendor: Vendor
+    vendor: VendorEndpoint
     adapter: ModelAdapter
 
 
 @pytest.fixture
 async def line(model: Model) -> AsyncIterator[Line]:
-    vendor = Vendor()
+    vendor = VendorEndpoint()
     async with vendor.serve() as url:
-        adapter = ADAPTERS[model.vendor](url)
+        adapter = VENDORS[model.vendor].adapter(url)
         yield Line(vendor, adapter)
         await adapter.close()
 
@@ -116,7 +117,7 @@ async def test_a_model_that_the_sdk_warns_of_is_called_without_a_word(adapters: 
     ],
 )
 async def test_cached_tokens_are_counted_among_the_input(vendor: str, usage: dict[str, Any], counted: Usage) -> None:
-    told = Vendor(usage=usage)
+    told = VendorEndpoint(usage=usage)
 
     completion = await _ask(told, MODELS[vendor])
 
@@ -138,14 +139,14 @@ async def test_cached_tokens_are_counted_among_the_input(vendor: str, usage: dic
     ],
 )
 async def test_the_text_is_what_the_text_blocks_say(vendor: str, content: dict[str, Any], text: str) -> None:
-    completion = await _ask(Vendor(content=content), MODELS[vendor])
+    completion = await _ask(VendorEndpoint(content=content), MODELS[vendor])
 
     assert completion.text == text
 
 
-async def _ask(vendor: Vendor, model: Model) -> Any:
+async def _ask(vendor: VendorEndpoint, model: Model) -> Any:
     async with vendor.serve() as url:
-        adapter = ADAPTERS[model.vendor](url)
+        adapter = VENDORS[model.vendor].adapter(url)
         try:
             return await adapter.complete(model, PROMPT, KEY)
         finally:
@@ -186,9 +187,9 @@ async def test_concurrent_first_calls_share_one_client(line: Line, model: Model)
 
 
 async def test_one_address_may_speak_both_protocols() -> None:
-    async with Vendor().serve() as url:
+    async with VendorEndpoint().serve() as url:
         models = [msgspec.structs.replace(model, base_url=url) for model in MODELS.values()]
-        adapters = Adapters()
+        adapters = Adapters(VENDORS)
 
         completions = [await adapters.of(model).complete(model, PROMPT, KEY) for model in models]
         await adapters.close()
@@ -213,7 +214,7 @@ async def test_the_environment_changes_neither_address_nor_key(
 
 
 async def test_a_redirect_is_not_followed_and_nothing_is_sent_again(line: Line, model: Model) -> None:
-    elsewhere = Vendor()
+    elsewhere = VendorEndpoint()
     async with elsewhere.serve() as url:
         line.vendor.fails(
             307, b"", Location=url + ("/v1/messages" if model.vendor == "anthropic" else "/chat/completions")
@@ -318,9 +319,9 @@ async def test_an_answer_that_ended_in_another_way_says_so(
 
 
 async def test_a_vendor_that_cannot_be_reached_was_not_sent_anything(model: Model) -> None:
-    async with Vendor().serve() as url:
+    async with VendorEndpoint().serve() as url:
         pass  # and is gone again
-    adapter = ADAPTERS[model.vendor](url)
+    adapter = VENDORS[model.vendor].adapter(url)
 
     with pytest.raises(ModelUnreachable) as caught:
         await adapter.complete(model, PROMPT, KEY)

@@ -8,7 +8,6 @@ from typing import cast
 import msgspec
 import pytest
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.models import Catalogue, Model
 from service.domain import Call, CallKind, saying_id
 from service.errors import (
@@ -37,19 +36,21 @@ from service.llm.billing import Budget, CallRecorder, spend_window
 from service.llm.breaker import FAILURES_TO_OPEN
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import RETRIES_IN_STOCK, Gateway, Written
+from service.llm.parse import Parser
 from service.llm.prompt import PROMPT_VERSION
-from service.llm.vendors import Adapters
+from service.llm.vendors import VENDORS, Adapters
 from service.resilience.retry_budget import RETRY_SHARE
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend, Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected
 from tests.bad_store import BadStore
-from tests.llm.vendor import CATALOGUE, MODELS, Vendor
-from tests.support import RecordingListener
+from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
+from tests.support import TOPICS, RecordingListener
 
 HAIKU, GPT = CATALOGUE["claude-haiku-4-5"], CATALOGUE["gpt-4.1"]
-KEY_NAMES = {"anthropic": "claude", "openai": "openai"}
+KEY_PARAMETERS = {"anthropic": "claude", "openai": "openai"}
+PARSER = Parser(TOPICS, [vendor.telltale for vendor in VENDORS.values()])
 SERVICES = ("Amazon S3", "AWS Lambda", "Amazon SQS")
 ONE = SERVICES[:1]
 PLENTY = 10**12
@@ -75,7 +76,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
         ) -> Gateway:
             key_store = KeyStore(keys or FixedKeySource("sk-simulated"), events)
             stack.push_async_callback(key_store.close)
-            adapters = Adapters(url)
+            adapters = Adapters(VENDORS, url)
             stack.push_async_callback(adapters.close)
             budget = Budget(counting_in, events, caps=Spend(day=cap, hour=cap), clock=lambda: NOW)
             return Gateway(
@@ -86,7 +87,9 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 events,
                 live_calls=LiveCalls(PLACES),
                 catalogue=catalogue,
-                key_names=KEY_NAMES,
+                topics=TOPICS,
+                parser=PARSER,
+                key_parameters=KEY_PARAMETERS,
                 simulated=url is not None,
                 jitter=lambda: 0.0,
             )
@@ -257,7 +260,7 @@ async def test_without_a_key_nothing_is_reserved(make: Make, simulator: Simulato
 async def test_what_is_reserved_covers_the_longest_answer(
     model: Model, make: Make, simulator: Simulator, store: SqliteStore
 ) -> None:
-    longest = tuple(sorted(aws_services().names, key=len)[-3:])
+    longest = tuple(sorted(TOPICS.names, key=len)[-3:])
     simulator.inject(model.id, Fault(FaultKind.HANG))
     asking = asyncio.create_task(write(make(), model, longest))
     await simulator.until(lambda: simulator.in_flight == 1)
@@ -714,7 +717,7 @@ async def test_a_key_that_stays_bad_is_tried_twice_and_then_left_alone(make: Mak
 
 
 async def test_an_endpoint_of_ones_own_never_gets_the_vendors_key(make: Make) -> None:
-    own = Vendor()
+    own = VendorEndpoint()
     async with own.serve() as url:
         model = msgspec.structs.replace(MODELS["openai"], base_url=url)
         keyed = msgspec.structs.replace(model, key_parameter="own")
@@ -794,7 +797,7 @@ async def test_refusals_open_no_breaker(gateway: Gateway, simulator: Simulator) 
 
 
 async def test_a_vendor_out_of_reach_is_tried_twice_for_nothing(make: Make, store: SqliteStore) -> None:
-    async with Vendor().serve() as url:
+    async with VendorEndpoint().serve() as url:
         pass  # and is gone again
     model = msgspec.structs.replace(MODELS["openai"], base_url=url)
 

@@ -6,13 +6,15 @@ import unicodedata
 
 import pytest
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.collection import collection
 from service.domain import saying_id
-from service.llm.parse import clean, parse
+from service.llm.parse import Parser, clean
 from service.llm.prompt import build_prompt
+from service.llm.vendors import VENDORS
+from tests.support import TOPICS
 
 S3, LAMBDA, SQS = "Amazon S3", "AWS Lambda", "Amazon SQS"
+PARSER = Parser(TOPICS, [vendor.telltale for vendor in VENDORS.values()])
 GOOD = "Amazon S3 is an attic without a floor: it takes everything and gives it back by the box."
 GOOD_LAMBDA = "AWS Lambda is a taxi that forgets you the moment you have paid."
 
@@ -22,19 +24,19 @@ def output(*pairs: tuple[str, str]) -> str:
 
 
 def shown(text: str, *services: str, known: tuple[str, ...] = ()) -> list[str]:
-    return [draft.text for draft in parse(text, build_prompt(services or (S3,)), known).drafts]
+    return [draft.text for draft in PARSER.parse(text, build_prompt(TOPICS, services or (S3,)), known).drafts]
 
 
 def rejected(text: str, *services: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return parse(text, build_prompt(services or (S3,)), known).rejected
+    return PARSER.parse(text, build_prompt(TOPICS, services or (S3,)), known).rejected
 
 
 # --- what passes ------------------------------------------------------------------------------------------------------
 
 
 def test_good_output_becomes_drafts_with_the_services_they_name() -> None:
-    parsed = parse(
-        output((LAMBDA, "Lambda writes to S3 like a child to Santa."), (S3, GOOD)), build_prompt([S3, LAMBDA])
+    parsed = PARSER.parse(
+        output((LAMBDA, "Lambda writes to S3 like a child to Santa."), (S3, GOOD)), build_prompt(TOPICS, [S3, LAMBDA])
     )
 
     first, second = parsed.drafts
@@ -47,7 +49,9 @@ def test_every_saying_of_the_collection_would_pass() -> None:
     refused = {
         saying.text: parsed.rejected or parsed.drafts[0].text
         for saying in collection()
-        if (parsed := parse(output((saying.services[0], saying.text)), build_prompt(saying.services[:1])))
+        if (
+            parsed := PARSER.parse(output((saying.services[0], saying.text)), build_prompt(TOPICS, saying.services[:1]))
+        )
         and [draft.text for draft in parsed.drafts] != [saying.text]
     }
 
@@ -91,7 +95,7 @@ def test_json_is_found_in_a_fence_and_between_sentences(around: str) -> None:
 def test_a_service_may_be_labelled_and_named_by_an_alias(label: str) -> None:
     text = "S3 is a bucket that has never once been full."
 
-    [draft] = parse(output((label, text)), build_prompt([S3])).drafts
+    [draft] = PARSER.parse(output((label, text)), build_prompt(TOPICS, [S3])).drafts
 
     assert (draft.asked, draft.services) == (S3, (S3,))
 
@@ -202,7 +206,7 @@ def test_what_must_not_be_shown_is_turned_away_with_a_word(saying: str, word: st
         "\x00",
         output((S3, GOOD)) + " " * 16_000,
         "A" * 2**20,
-        build_prompt([S3]).user[:-70],
+        build_prompt(TOPICS, [S3]).user[:-70],
     ],
     ids=lambda text: repr(text[:40]),
 )
@@ -215,7 +219,7 @@ def test_one_megabyte_in_a_saying_is_not_even_parsed() -> None:
 
 
 def test_an_answer_that_echoes_the_prompt_brings_nothing() -> None:
-    assert shown(build_prompt([S3]).user) == []
+    assert shown(build_prompt(TOPICS, [S3]).user) == []
 
 
 def test_a_lone_surrogate_costs_itself_and_not_the_saying() -> None:
@@ -300,11 +304,11 @@ def test_nothing_raises_and_all_that_passes_is_fit_to_be_shown() -> None:
         junk = "".join(dice.choices(_PIECES, k=dice.randrange(40)))
         wrapped = output((S3, "Amazon S3 is a bucket " + junk))
         for text in (junk, wrapped, wrapped.replace("\\u", "\\", 1)):
-            for draft in parse(text, build_prompt([S3])).drafts:
+            for draft in PARSER.parse(text, build_prompt(TOPICS, [S3])).drafts:
                 passed += 1
                 assert 20 <= len(draft.text) <= 280
                 assert draft.text.isprintable()
                 assert draft.text == unicodedata.normalize("NFC", draft.text) == draft.text.strip()
-                assert S3 in draft.services == aws_services().named_in(draft.text)
+                assert S3 in draft.services == TOPICS.named_in(draft.text)
 
     assert passed > 100  # or the test would say nothing

@@ -9,15 +9,15 @@ from typing import Any
 from aiohttp import web
 
 from service.catalogue.models import Catalogue, load_catalogue
-from service.llm.vendors import ADAPTERS
+from service.llm.vendors import VENDORS
 
-CATALOGUE: Catalogue = load_catalogue(ADAPTERS)
+CATALOGUE: Catalogue = load_catalogue(VENDORS)
 # One model of each vendor, where the vendor is what matters.
 MODELS = {"anthropic": CATALOGUE["claude-haiku-4-5"], "openai": CATALOGUE["gpt-4.1-mini"]}
 
 
 @dataclass
-class Vendor:
+class VendorEndpoint:
     """`answer` and `usage` are what the next good answers say; `broken`, if set, is sent instead."""
 
     content: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from service.export import Export, rows
+from service.cli.rows import Export, rows
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import Answer
 

@@ -13,7 +13,7 @@ from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from telemetry.events import SILENCE
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
-from tests.support import NAMES, Clock, model_saying
+from tests.support import NAMES, TOPICS, Clock, model_saying
 
 Chooser = Callable[[Sequence[Model]], Model]
 
@@ -30,6 +30,7 @@ async def serves(count: int, *, live_every: int, choose_model: Chooser = random.
         gateway=FakeGateway().as_gateway(),
         serves=ServeCounter(store.as_store(), SILENCE),
         listener=SILENCE,
+        topics=TOPICS,
         models=list(the_catalogue()),
         live_every=live_every,
         choose_model=choose_model,

@@ -13,9 +13,10 @@ import pytest
 
 from service.aws import clients as aws_clients
 from service.aws.clients import AwsClients
-from service.export import Export, rows
+from service.cli.rows import Export, rows
 from service.keys import key_store as keys
-from service.llm.participants import SIMULATED_KEY
+from service.llm.vendors import VENDORS
+from service.participants import SIMULATED_KEY
 from service.simulator import Fault, FaultKind, Simulator
 from tests.aws import REGION, put_key
 from tests.logging_capture import Log, captured_log, everything_logged
@@ -83,7 +84,7 @@ async def test_keys_in_ssm(
     for module, seconds in ((aws_clients, "READ_SECONDS"), (keys, "FETCH_TIMEOUT_SECONDS")):
         monkeypatch.setattr(module, seconds, 60.0)
     composition.set(AWS_ENDPOINT_URL=moto_url, AWS_SECRET_ACCESS_KEY=AWS_CANARY)
-    names = {vendor: f"/{uuid.uuid4().hex}/{vendor}" for vendor in ("anthropic", "openai")}
+    names = {vendor: f"/{uuid.uuid4().hex}/{vendor}" for vendor in VENDORS}
     async with AsyncExitStack() as stack:
         for name in names.values():
             await put_key(await AwsClients(REGION, stack).ssm(), name, f"{SIMULATED_KEY}-{CANARY}")
@@ -92,8 +93,7 @@ async def test_keys_in_ssm(
         async with composition.running(
             keys="ssm",
             aws_region=REGION,
-            claude_parameter_name=names["anthropic"],
-            openai_parameter_name=names["openai"],
+            key_parameters=names,
             live_every=2,
             compare_rate="off",
         ) as service:

@@ -12,7 +12,7 @@ from service.catalogue.collection import collection
 from service.errors import StoreError
 from service.keys import key_store as keys
 from service.llm import billing as budget
-from service.llm.participants import SIMULATED_KEY
+from service.participants import SIMULATED_KEY
 from service.sayings import flow
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.dynamodb import DynamoStore, create_tables

@@ -157,7 +157,7 @@ async def _count_background(
 
 async def _cold_rounds(resources: Resources, listener: _Failures) -> int:
     """The rounds that fifty processes make which all want one at once, an hour after the last."""
-    round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, listener)
+    round_ = Round(resources.gateway, resources.store, resources.pool, resources.topics, resources.models, listener)
     fleet = [
         FleetRounds(round_, resources.store, listener, clock=lambda: time.time() + 3600) for _ in range(COLD_INSTANCES)
     ]

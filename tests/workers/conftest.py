@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service.llm.vendors import Adapters
+from service.llm.vendors import VENDORS, Adapters
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from tests.support import RecordingListener
@@ -20,7 +20,8 @@ async def new_instance(store: SqliteStore, simulator_url: str, events: Recording
     async with AsyncExitStack() as stack:
 
         def new(*, store: Store = store, **parts: object) -> Instance:
-            instance = Instance(store, **({"adapters": Adapters(simulator_url), "listener": events} | parts))  # type: ignore[arg-type]
+            adapters = Adapters(VENDORS, simulator_url)
+            instance = Instance(store, **({"adapters": adapters, "listener": events} | parts))  # type: ignore[arg-type]
             stack.push_async_callback(instance.close)
             return instance
 

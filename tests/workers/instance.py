@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, load_catalogue
+from service.catalogue.topics import load_topics
 from service.config import Settings
 from service.keys.key_store import KeyStore
 from service.keys.sources import FixedKeySource, KeySource
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
-from service.llm.participants import key_names
-from service.llm.vendors import ADAPTERS, Adapters
+from service.llm.parse import Parser
+from service.llm.vendors import VENDORS, Adapters
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller
 from service.store.base import Lease, Spend, Store
@@ -47,10 +48,10 @@ class Instance:
     listener: Listener
     keys: KeySource = field(default_factory=lambda: FixedKeySource("sk-simulated"))
     caps: Spend = PLENTY
-    catalogue: Catalogue = field(default_factory=lambda: load_catalogue(ADAPTERS))
+    catalogue: Catalogue = field(default_factory=lambda: load_catalogue(VENDORS))
 
     def __post_init__(self) -> None:
-        models = list(self.catalogue)
+        models, topics = list(self.catalogue), load_topics()
         self.key_store = KeyStore(self.keys, self.listener)
         gateway = Gateway(
             self.adapters,
@@ -60,12 +61,14 @@ class Instance:
             self.listener,
             live_calls=LiveCalls(16),
             catalogue=self.catalogue,
-            key_names=key_names(Settings()),
+            topics=topics,
+            parser=Parser(topics, ()),
+            key_parameters=Settings().key_parameters,
             simulated=True,
         )
         self.pool = Pool(ttl=TTL)
         self.filler = WatchedFiller(self.pool, self.store, models, self.listener, ttl=TTL, simulated=True)
-        self.round = Round(gateway, self.store, self.pool, models, self.listener)
+        self.round = Round(gateway, self.store, self.pool, topics, models, self.listener)
 
     async def lease(self) -> Lease:
         lease = await self.store.acquire_lease("round", "this instance", now=0.0, seconds=10.0)

@@ -11,7 +11,7 @@ from service.domain import Saying
 from service.errors import KeyAccessDenied, StoreError
 from service.keys.secret import Secret
 from service.llm.adapter import ModelAdapter
-from service.llm.vendors import Adapters
+from service.llm.vendors import VENDORS, Adapters
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend
 from service.store.sqlite import SqliteStore
@@ -196,7 +196,7 @@ class TestOneModelFails:
     async def test_a_defect_met_by_one_is_contained_and_its_text_kept_out_of_the_report(
         self, new_instance: NewInstance, simulator_url: str, events: RecordingListener
     ) -> None:
-        instance = new_instance(adapters=Defective(simulator_url))
+        instance = new_instance(adapters=Defective(VENDORS, simulator_url))
 
         finished = await instance.round.run(await instance.lease())
 

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.catalogue.aws_services import aws_services
 from service.config import Settings
 from service.domain import CallKind
 from service.resources import Resources, open_resources
@@ -35,7 +34,7 @@ async def _measure(size: Size, tell: Tell) -> list[Measurement]:
     async with AsyncExitStack() as stack:
         tell("a round of four models")
         resources, url = await stack.enter_async_context(_wired(size.round_speed))
-        threads = ThreadPoolRound(url, resources.models)
+        threads = ThreadPoolRound(url, resources.topics, resources.models)
         stack.callback(threads.close)
         contestants = {
             ALONE: _timed(lambda: _write_alone(resources)),
@@ -79,13 +78,15 @@ async def _wired(speed: float) -> AsyncIterator[tuple[Resources, str]]:
 
 async def _write_alone(resources: Resources) -> int:
     model = next(model for model in resources.models if model.id == SLOWEST)
-    services = aws_services().names[:SERVICES_PER_MODEL]
+    services = resources.topics.names[:SERVICES_PER_MODEL]
     written = await resources.gateway.write(model, services, kind=CallKind.ROUND, timeout=30)
     return len(written.sayings)
 
 
 async def _gather(resources: Resources) -> int:
-    round_ = Round(resources.gateway, resources.store, resources.pool, resources.models, resources.listener)
+    round_ = Round(
+        resources.gateway, resources.store, resources.pool, resources.topics, resources.models, resources.listener
+    )
     # Expired at once, so that the next round has its turn.
     lease = await resources.store.acquire_lease("bench", "bench", now=time.time(), seconds=0)
     assert lease is not None

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import anthropic
 import openai
 
-from service.catalogue.aws_services import aws_services
 from service.catalogue.models import Model
+from service.catalogue.topics import Topics
 from service.domain import Saying
-from service.llm.parse import parse
-from service.llm.participants import SIMULATED_KEY
+from service.llm.parse import Parser
 from service.llm.prompt import Prompt, build_prompt
+from service.participants import SIMULATED_KEY
 from workers.round import SERVICES_PER_MODEL
 
 KEY_SECONDS = 300.0
@@ -22,7 +22,9 @@ KEY_SECONDS = 300.0
 class ThreadPoolRound:
     """All models at once, each in a thread of its own."""
 
-    def __init__(self, simulator_url: str, models: Sequence[Model]) -> None:
+    def __init__(self, simulator_url: str, topics: Topics, models: Sequence[Model]) -> None:
+        self._topics = topics
+        self._parser = Parser(topics, ())
         self._models = models
         self._keys: dict[str, str] = {}
         self._keys_read_at = 0.0
@@ -41,8 +43,8 @@ class ThreadPoolRound:
 
     def _take_part(self, model: Model) -> int:
         self._key(model.vendor)
-        prompt = build_prompt(random.sample(aws_services().names, SERVICES_PER_MODEL))
-        drafts = parse(self._call(model, prompt), prompt, ()).drafts
+        prompt = build_prompt(self._topics, random.sample(self._topics.names, SERVICES_PER_MODEL))
+        drafts = self._parser.parse(self._call(model, prompt), prompt).drafts
         self._cache[model.id] = [Saying(draft.saying_id, draft.text, draft.services, model.id) for draft in drafts]
         return len(drafts)
 

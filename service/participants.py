@@ -8,16 +8,17 @@ from service.aws.clients import AwsClients
 from service.catalogue.models import Catalogue, Model
 from service.config import Settings
 from service.keys.sources import EnvironmentKeySource, FixedKeySource, KeySource, PrefixedKeySource, SsmKeySource
+from service.llm.vendors import Vendors
 
 SIMULATED_KEY = "sk-simulated"
 
 
 @dataclass(frozen=True, slots=True)
-class Vendors:
-    """Where keys come from, which models take part, and the simulator's URL if it answers for them."""
+class Participants:
+    """The models that take part, where their keys come from, and the simulator's URL if it answers for them."""
 
-    keys: KeySource
     models: Sequence[Model]
+    keys: KeySource
     simulator_url: str | None = None
 
     @property
@@ -25,47 +26,44 @@ class Vendors:
         return self.simulator_url is not None
 
 
-async def open_vendors(
-    settings: Settings, environ: Mapping[str, str], catalogue: Catalogue, aws: AwsClients, stack: AsyncExitStack
-) -> Vendors:
+async def open_participants(
+    settings: Settings,
+    environ: Mapping[str, str],
+    catalogue: Catalogue,
+    vendors: Vendors,
+    aws: AwsClients,
+    stack: AsyncExitStack,
+) -> Participants:
     """By the settings and the keys at hand; starts the simulator in this process when it is the one to answer."""
     elsewhere = settings.simulator not in ("auto", "off")
     if settings.keys == "ssm":
         in_ssm = SsmKeySource(await aws.ssm())
         if elsewhere:
             return _simulated(catalogue, settings.simulator, PrefixedKeySource(in_ssm, SIMULATED_KEY))
-        return Vendors(in_ssm, list(catalogue))
+        return Participants(list(catalogue), in_ssm)
     if elsewhere:
         return _simulated(catalogue, settings.simulator, FixedKeySource(SIMULATED_KEY))
-    keys = EnvironmentKeySource(environ, _variables(settings, catalogue))
+    keys = EnvironmentKeySource(environ, _variables(settings, catalogue, vendors))
     models = [model for model in catalogue if _has_key(model, settings, keys)]
     if models or settings.simulator == "off":
-        return Vendors(keys, models)
+        return Participants(models, keys)
     from service.simulator import Simulator  # only where it answers
 
-    url = await stack.enter_async_context(Simulator().serve())
+    url = await stack.enter_async_context(Simulator(vendors).serve())
     return _simulated(catalogue, url, FixedKeySource(SIMULATED_KEY))
 
 
-def key_names(settings: Settings) -> dict[str, str]:
-    """The parameter that holds each vendor's key."""
-    return {"anthropic": settings.claude_parameter_name, "openai": settings.openai_parameter_name}
-
-
-def _simulated(catalogue: Catalogue, url: str, keys: KeySource) -> Vendors:
+def _simulated(catalogue: Catalogue, url: str, keys: KeySource) -> Participants:
     """The simulator never gets to see a real key, and knows the vendors' models, not those of one's own endpoints."""
-    return Vendors(keys, [model for model in catalogue if model.base_url is None], url)
+    return Participants([model for model in catalogue if model.base_url is None], keys, url)
 
 
-def _variables(settings: Settings, catalogue: Catalogue) -> dict[str, str]:
+def _variables(settings: Settings, catalogue: Catalogue, vendors: Vendors) -> dict[str, str]:
     """Which variable stands in for each parameter; an endpoint of one's own names its variable itself."""
     own = {model.key_parameter: model.key_parameter for model in catalogue if model.key_parameter}
-    return own | {
-        settings.claude_parameter_name: "ANTHROPIC_API_KEY",
-        settings.openai_parameter_name: "OPENAI_API_KEY",
-    }
+    return own | {settings.key_parameters[name]: vendor.key_variable for name, vendor in vendors.items()}
 
 
 def _has_key(model: Model, settings: Settings, keys: EnvironmentKeySource) -> bool:
-    name = model.key_parameter if model.base_url else key_names(settings)[model.vendor]
+    name = model.key_parameter if model.base_url else settings.key_parameters[model.vendor]
     return name is None or name in keys
