@@ -7,6 +7,7 @@ import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from service.config import Settings
+from service.llm.vendors import VENDORS
 from service.server.connections import KEEP_ALIVE_SECONDS
 from service.voting.comparisons import COMPARE_SECONDS
 from tests.deploy.counts import counted
@@ -17,6 +18,7 @@ from tests.deploy.stack import ACCOUNT, REGION
 
 STACK = EcsStack()
 OURS = [("ApiTask", "api"), ("WorkerTask", "worker")]
+VENDOR_KEYS = [vendor.key_variable for vendor in VENDORS.values()]
 TASKS = [task for task, _ in OURS]
 COLLECTOR = yaml.safe_load((ROOT / "deploy/collector/ecs.yaml").read_text())
 
@@ -71,7 +73,7 @@ class TestContainers:
         containers = STACK.properties(task)["ContainerDefinitions"]
         named = {entry["Name"] for container in containers for entry in container["Environment"]}
 
-        assert not named & {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        assert not named & {*VENDOR_KEYS, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         assert not [container for container in containers if "Secrets" in container]
 
 
@@ -123,7 +125,7 @@ each_statement = pytest.mark.parametrize(
 def needed(role: str) -> set[Access]:
     kinds = [count for kind, count in counted().counts.items() if BY_ROLE[role](kind)]
     touched = {one for count in kinds for call in count.calls for one in call.touched}
-    return {_access(action, resource) for action, resource in touched} | _both_keys() | SENT_BY_THE_COLLECTOR
+    return {_access(action, resource) for action, resource in touched} | _all_keys() | SENT_BY_THE_COLLECTOR
 
 
 def _access(action: str, resource: str) -> Access:
@@ -134,11 +136,10 @@ def _access(action: str, resource: str) -> Access:
     return Access(action, f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{resource}")
 
 
-def _both_keys() -> set[Access]:
-    """One key was fetched; the other is asked for in the same way."""
-    environ = STACK.environ("WorkerTask", "worker")
-    names = (environ["CLAUDE_PARAMETER_NAME"], environ["OPENAI_PARAMETER_NAME"])
-    return {_access("ssm:GetParameter", name) for name in names}
+def _all_keys() -> set[Access]:
+    """One key was fetched; the others are asked for in the same way."""
+    settings = Settings.from_env(STACK.environ("WorkerTask", "worker"))
+    return {_access("ssm:GetParameter", name) for name in settings.key_parameters.values()}
 
 
 @pytest.mark.slow

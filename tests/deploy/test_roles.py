@@ -1,6 +1,7 @@
 """The roles of the SAM template against every call that is made with them, ARN by ARN, and nothing beyond."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,8 @@ pytestmark = pytest.mark.slow
 STACK = Stack()
 ROLES = {role: statements(STACK, role) for role in STACK.of_type("AWS::IAM::Role")}
 STATEMENTS = [(role, statement) for role, granted in ROLES.items() for statement in granted]
+# What a wildcard may stand for: a log group's own streams, and the keys of all vendors.
+NARROW = re.compile(r"arn:aws:logs:.+:\*|arn:aws:ssm:.+:parameter/api-key/\*")
 each_role = pytest.mark.parametrize("role", ROLES)
 each_statement = pytest.mark.parametrize(
     ("role", "statement"), STATEMENTS, ids=[f"{role}-{statement.sid}" for role, statement in STATEMENTS]
@@ -55,24 +58,24 @@ def test_no_action_and_no_resource_is_granted_in_vain(role: str, statement: Stat
 def test_only_traces_are_granted_without_a_resource(role: str, statement: Statement) -> None:
     wildcards = [text for text in (*statement.actions, *statement.resources) if "*" in text]
 
-    # What ends a log group's ARN stands for the group's own streams.
-    assert [text for text in wildcards if not (text.startswith("arn:aws:logs:") and text.endswith(":*"))] == (
+    assert [text for text in wildcards if not NARROW.fullmatch(text)] == (
         ["*"] if statement.sid == "SendTraces" else []
     )
 
 
+@pytest.mark.parametrize("role", ["ApiRole", "WorkerRole"])
 @pytest.mark.parametrize(
-    ("resource", "covers"), [("parameter/api-key-*", False), ("parameter/api-key/*", True), ("parameter/*", True)]
+    ("parameter", "covered"),
+    [("api-key/anthropic", True), ("api-key/another-vendor", True), ("api-key-anthropic", False), ("other", False)],
 )
-def test_a_key_is_covered_by_a_pattern_with_its_slash_only(resource: str, covers: bool, needed: Needs) -> None:
-    granted = [
-        replace(statement, resources=[f"arn:aws:ssm:eu-west-1:111122223333:{resource}"])
-        if statement.sid == "ReadKeys"
-        else statement
-        for statement in ROLES["ApiRole"]
-    ]
+def test_the_keys_of_all_vendors_are_covered_and_nothing_else(role: str, parameter: str, covered: bool) -> None:
+    arn = f"arn:aws:ssm:eu-west-1:111122223333:parameter/{parameter}"
+    context = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com", "kms:EncryptionContext:PARAMETER_ARN": arn}
 
-    assert (refused(needed["ApiRole"], granted) == []) is covers
+    reading = Access("ssm:GetParameter", arn)
+    decrypting = Access("kms:Decrypt", STACK.arn("ParameterKey"), context)
+
+    assert [allowed(access, ROLES[role]) for access in (reading, decrypting)] == [covered, covered]
 
 
 def test_keys_are_decrypted_by_way_of_parameter_store_only() -> None:
