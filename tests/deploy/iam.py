@@ -19,7 +19,10 @@ class Access:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement that allows: any of its actions on any of its resources, if every condition holds."""
+    """One statement that allows: any of its actions on any of its resources, if every condition holds.
+
+    A condition holds if what the access has for its key matches one of the condition's patterns.
+    """
 
     sid: str
     actions: Sequence[str]
@@ -30,8 +33,11 @@ class Statement:
         return (
             any(_matches(action.lower(), access.action.lower()) for action in self.actions)
             and any(_matches(resource, access.resource) for resource in self.resources)
-            and all(access.context.get(key) in values for key, values in self.conditions.items())
+            and all(self._holds(key, access.context.get(key, "")) for key in self.conditions)
         )
+
+    def _holds(self, key: str, value: str) -> bool:
+        return any(_matches(pattern, value) for pattern in self.conditions[key])
 
 
 def statements(stack: Stack, role: str) -> list[Statement]:
@@ -60,13 +66,15 @@ def in_vain(granted: Sequence[Statement], needed: Sequence[Access]) -> list[Stat
 def _statement(raw: dict[str, Any]) -> Statement:
     assert raw["Effect"] == "Allow"
     assert set(raw) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
-    assert set(raw.get("Condition", {})) <= {"StringEquals"}
-    conditions = raw.get("Condition", {}).get("StringEquals", {})
+    conditions = raw.get("Condition", {})
+    assert set(conditions) <= {"StringEquals", "StringLike"}
+    equal, like = conditions.get("StringEquals", {}), conditions.get("StringLike", {})
+    assert not [value for value in equal.values() if set("*?") & set(value)]  # or it would be taken for a pattern
     return Statement(
         raw["Sid"],
         _listed(raw["Action"]),
         _listed(raw["Resource"]),
-        {key: _listed(values) for key, values in conditions.items()},
+        {key: _listed(values) for key, values in (equal | like).items()},
     )
 
 

@@ -5,6 +5,7 @@ import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from service.config import Settings
+from service.llm.vendors import VENDORS
 from service.server.connections import KEEP_ALIVE_SECONDS
 from service.voting.comparisons import COMPARE_SECONDS
 from tests.deploy.dockerfile import ROOT, USER, health_check
@@ -15,6 +16,7 @@ from tests.deploy.stack import ACCOUNT, REGION
 
 STACK = EcsStack()
 OURS = [("ApiTask", "api"), ("WorkerTask", "worker")]
+VENDOR_KEYS = [vendor.key_variable for vendor in VENDORS.values()]
 TASKS = [task for task, _ in OURS]
 COLLECTOR = yaml.safe_load((ROOT / "deploy/collector/ecs.yaml").read_text())
 
@@ -64,7 +66,7 @@ class TestContainers:
         containers = STACK.properties(task)["ContainerDefinitions"]
         named = {entry["Name"] for container in containers for entry in container["Environment"]}
 
-        assert not named & {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        assert not named & {*VENDOR_KEYS, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         assert not [container for container in containers if "Secrets" in container]
 
 

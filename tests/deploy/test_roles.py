@@ -1,6 +1,6 @@
 """The roles of the SAM template against every call that is made with them, ARN by ARN, and nothing beyond."""
 
-from dataclasses import replace
+import re
 
 import pytest
 
@@ -12,6 +12,8 @@ pytestmark = pytest.mark.slow
 
 STACK = Stack()
 ROLES = {role: statements(STACK, role) for role in STACK.of_type("AWS::IAM::Role")}
+# What a wildcard may stand for: a log group's own streams, and the keys of all vendors.
+NARROW = re.compile(r"arn:aws:logs:.+:\*|arn:aws:ssm:.+:parameter/api-key/\*")
 each_role = pytest.mark.parametrize("role", ROLES)
 
 
@@ -40,25 +42,25 @@ def test_only_traces_are_granted_without_a_resource() -> None:
         for granted in ROLES.values()
         for statement in granted
         for text in (*statement.actions, *statement.resources)
-        # What ends a log group's ARN stands for the group's own streams.
-        if "*" in text and not (text.startswith("arn:aws:logs:") and text.endswith(":*"))
+        if "*" in text and not NARROW.fullmatch(text)
     }
 
     assert wildcards == {("SendTraces", "*")}
 
 
+@pytest.mark.parametrize("role", ["ApiRole", "WorkerRole"])
 @pytest.mark.parametrize(
-    ("resource", "covers"), [("parameter/api-key-*", False), ("parameter/api-key/*", True), ("parameter/*", True)]
+    ("parameter", "covered"),
+    [("api-key/anthropic", True), ("api-key/another-vendor", True), ("api-key-anthropic", False), ("other", False)],
 )
-def test_a_key_is_covered_by_a_pattern_with_its_slash_only(resource: str, covers: bool, needed: Needs) -> None:
-    granted = [
-        replace(statement, resources=[f"arn:aws:ssm:eu-west-1:111122223333:{resource}"])
-        if statement.sid == "ReadKeys"
-        else statement
-        for statement in ROLES["ApiRole"]
-    ]
+def test_the_keys_of_all_vendors_are_covered_and_nothing_else(role: str, parameter: str, covered: bool) -> None:
+    arn = f"arn:aws:ssm:eu-west-1:111122223333:parameter/{parameter}"
+    context = {"kms:ViaService": "ssm.eu-west-1.amazonaws.com", "kms:EncryptionContext:PARAMETER_ARN": arn}
 
-    assert (refused(needed["ApiRole"], granted) == []) is covers
+    reading = Access("ssm:GetParameter", arn)
+    decrypting = Access("kms:Decrypt", STACK.arn("ParameterKey"), context)
+
+    assert [allowed(access, ROLES[role]) for access in (reading, decrypting)] == [covered, covered]
 
 
 def test_keys_are_decrypted_by_way_of_parameter_store_only() -> None:

@@ -7,8 +7,7 @@ export function Footer() {
   return (
     <footer class="footer">
       <p class="simulated" hidden={!shown}>
-        <strong>The models are simulated.</strong> With <code>ANTHROPIC_API_KEY</code> or <code>OPENAI_API_KEY</code> in
-        the environment, the real ones answer.
+        <strong>The models are simulated.</strong> With a vendor’s API key in the environment, the real ones answer.
       </p>
     </footer>
   );
