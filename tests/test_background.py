@@ -9,7 +9,6 @@ from service.resilience.tasks import running
 from telemetry.events import Unexpected
 from tests.support import RecordingListener
 
-
 AT_ONCE, IN_AN_HOUR = Timeouts(job_restart_after=0.0), Timeouts(job_restart_after=3600.0)
 
 

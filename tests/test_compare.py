@@ -234,9 +234,7 @@ async def test_two_models_may_write_the_same(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(
-    parts: Parts, failure: str
-) -> None:
+async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(parts: Parts, failure: str) -> None:
     parts.timeouts = Timeouts(store_write=0.01)
     parts.store.trouble = StoreError("It is broken.") if failure == "fails" else None
     parts.store.hangs = failure == "hangs"

@@ -82,9 +82,7 @@ async def test_it_is_needed_while_any_model_lacks_sayings(events: RecordingListe
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_a_store_that_does_not_answer_is_reported_and_survived(
-    events: RecordingListener, failure: str
-) -> None:
+async def test_a_store_that_does_not_answer_is_reported_and_survived(events: RecordingListener, failure: str) -> None:
     store = FakeStore()
     store.trouble = StoreError("down") if failure == "fails" else None
     store.hangs = failure == "hangs"

@@ -107,9 +107,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_key_is_read_from_ssm_decrypted(
-    ssm: "SSMClient", name: str, open_store: OpenStore
-) -> None:
+async def test_a_key_is_read_from_ssm_decrypted(ssm: "SSMClient", name: str, open_store: OpenStore) -> None:
     await put_key(ssm, name, "sk-plain")
 
     key = await open_store(SsmKeySource(ssm)).get(name)
@@ -446,9 +444,7 @@ async def test_an_ssm_that_nobody_answers_at_is_unavailable(monkeypatch: pytest.
             await SsmKeySource(client).fetch("/api-key/anthropic")
 
 
-async def test_an_ssm_that_hangs_is_given_up_in_time(
-    monkeypatch: pytest.MonkeyPatch, open_store: OpenStore
-) -> None:
+async def test_an_ssm_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch, open_store: OpenStore) -> None:
     async with answering(None) as url, ssm_client(url, monkeypatch) as client:
         keys = open_store(SsmKeySource(client), Timeouts(key_fetch=0.05))
 

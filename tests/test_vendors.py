@@ -16,7 +16,7 @@ from service.errors import KeyAccessDenied, KeyNotFound, ModelKeyRejected
 from service.llm.participants import SIMULATED_KEY, Vendors, key_names, open_vendors
 from service.llm.vendors import ADAPTERS
 from service.resources import open_resources
-from tests.aws import REGION, answering, http_response, put_key, ssm_client
+from tests.aws import PATIENT, REGION, answering, http_response, put_key, ssm_client
 from tests.support import RecordingListener
 
 CLAUDE = ["claude-haiku-4-5", "claude-sonnet-4-5"]
@@ -38,7 +38,8 @@ class Opener:
         """`own_models` have an endpoint of their own, and the key parameter given; they stand beside GPT-4.1."""
         settings = Settings.from_env(environ)
         catalogue = load_catalogue(ADAPTERS, "" if own_models is None else str(self._with(own_models)))
-        return await open_vendors(settings, environ, catalogue, AwsClients(REGION, self._stack), self._stack)
+        aws = AwsClients(REGION, self._stack, timeouts=PATIENT)
+        return await open_vendors(settings, environ, catalogue, aws, self._stack)
 
     def _with(self, own_models: Mapping[str, str | None]) -> Path:
         gpt = {"id": "gpt-4.1", "vendor": "openai", "display_name": "GPT-4.1", "max_tokens": 600, "timeout_seconds": 30}
