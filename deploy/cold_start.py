@@ -25,6 +25,7 @@ from moto.server import ThreadedMotoServer
 
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
+from service.limits import Timeouts
 from service.store.dynamodb import DynamoStore, create_tables
 from tests.lambdas.runtime_api import ROOT, runtime
 
@@ -122,7 +123,7 @@ def aws() -> Iterator[dict[str, str]]:
         "SAYINGS_ROUNDS": "lambda:worker",
     }
     try:
-        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
+        with patch.dict(os.environ, environ):
             asyncio.run(_prepare())
         yield environ
     finally:
@@ -131,7 +132,7 @@ def aws() -> Iterator[dict[str, str]]:
 
 async def _prepare() -> None:
     async with AsyncExitStack() as stack:
-        client = await AwsClients(REGION, stack).dynamodb()
+        client = await AwsClients(REGION, stack, timeouts=Timeouts(aws_read=30.0)).dynamodb()
         await create_tables(client, PREFIX)
         await DynamoStore(client, PREFIX).put_sayings(collection())
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from deploy.counting import Counted
 from service.config import Settings
+from service.limits import DEFAULT_TIMEOUTS
 from service.sayings.pool import SAYINGS_PER_MODEL
-from service.sayings.pool_filler import FILL_SECONDS
-from service.sayings.serve_counter import FLUSH_SECONDS
 from service.store.dynamodb.tables import DRAW_SHELVES, TALLY_SHARDS
 from workers.fleet import REST_SECONDS
 
@@ -127,8 +126,8 @@ def events_a_day(load: Load, processes: float) -> dict[str, float]:
         "comparison replayed, over the cap": load.comparisons - load.fresh_comparisons,
         "vote on a comparison": load.comparisons,
         # At its busiest a process does both whenever its timer allows it.
-        "serves written": processes * SECONDS_A_DAY / FLUSH_SECONDS,
-        "pool filled from the store": processes * SECONDS_A_DAY / FILL_SECONDS,
+        "serves written": processes * SECONDS_A_DAY / DEFAULT_TIMEOUTS.serve_flush_every,
+        "pool filled from the store": processes * SECONDS_A_DAY / DEFAULT_TIMEOUTS.pool_fill_every,
         "round": SECONDS_A_DAY / REST_SECONDS,
         "statistics": SECONDS_A_DAY / 120 * processes,
     }
@@ -227,7 +226,7 @@ def quotas(counted: Counted) -> list[Quota]:
     vote, draw, flush = (
         counted.counts[kind] for kind in ("vote", "saying from the database", "serves written")
     )  # fmt: skip
-    flushes = [load.environments / FLUSH_SECONDS for load in loads]
+    flushes = [load.environments / DEFAULT_TIMEOUTS.serve_flush_every for load in loads]
     # Of a vote's units these are the tally's (its model's, service's and hour's lines); those of a flush all are.
     tally_units = [(6 * v + flush.write_units * f) / TALLY_SHARDS for v, f in zip(votes, flushes, strict=True)]
     # Four models and the collection in every shard; the limit is a tenth of the transactions meeting another.

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import aiohttp
+import msgspec
 from moto.server import ThreadedMotoServer
 
 from deploy.recorder import Call, Recorder
@@ -27,6 +27,7 @@ from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
 from service.keys.key_store import KeyStore
 from service.keys.sources import SsmKeySource
+from service.limits import Timeouts
 from service.llm.billing import spend_window
 from service.resources import Resources, open_resources
 from service.server.app import listening
@@ -42,6 +43,8 @@ REGION = "us-east-1"
 SEED = 7
 # So many sayings: moto copies its tables for every transaction, and no count depends on what is in them.
 OF_THE_COLLECTION = 24
+# moto may take its time.
+PATIENT = Timeouts(aws_read=30.0, store_write=30.0, statistics=30.0)
 COLD_INSTANCES = 50
 # What a model has in the store once rounds have run for a while; a pool takes no more of each.
 SAYINGS_PER_MODEL = 60
@@ -175,7 +178,7 @@ async def _count_background(
     await count("round that is not one's turn", fleet_rounds(resources).run)
     await _count_cold_start(count, counted, resources, listener)
     async with AsyncExitStack() as stack:
-        ssm = await AwsClients(REGION, stack).ssm()
+        ssm = await AwsClients(REGION, stack, timeouts=PATIENT).ssm()
         await ssm.put_parameter(Name="/api-key/openai", Value="sk-test", Type="SecureString")
         keys = KeyStore(SsmKeySource(ssm), listener)
         await count("key fetched", lambda: keys.get("/api-key/openai"))
@@ -250,17 +253,12 @@ def _moto(prefix: str) -> Iterator[tuple[str, Recorder]]:
 
 @contextmanager
 def _environment(url: str) -> Iterator[None]:
-    """The AWS SDK reads its settings from the process's environment. moto may take its time."""
+    """The AWS SDK reads its settings from the process's environment."""
     ours = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     try:
-        with (
-            patch("service.aws.clients.READ_SECONDS", 30.0),
-            patch("service.llm.billing.STORE_SECONDS", 30.0),
-            patch("service.statistics.cached._TIMEOUT_SECONDS", 30.0),
-        ):
-            yield
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
@@ -270,7 +268,7 @@ def _environment(url: str) -> Iterator[None]:
 async def _opened(prefix: str, listener: _Listener) -> AsyncIterator[Resources]:
     """The service on DynamoDB with some of the collection in it, and models that answer at once."""
     async with AsyncExitStack() as stack:
-        await create_tables(await AwsClients(REGION, stack).dynamodb(), prefix)
+        await create_tables(await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb(), prefix)
         simulator_url = await stack.enter_async_context(Simulator(seed=SEED, speed=0).serve())
         environ = {
             "SAYINGS_STORE": f"dynamodb://{prefix}",
@@ -278,7 +276,8 @@ async def _opened(prefix: str, listener: _Listener) -> AsyncIterator[Resources]:
             "SAYINGS_PORT": "0",
             "AWS_REGION": REGION,
         }
-        resources = await stack.enter_async_context(open_resources(Settings.from_env(environ), environ, listener))
+        settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=PATIENT)
+        resources = await stack.enter_async_context(open_resources(settings, environ, listener))
         await resources.store.put_sayings(collection()[:OF_THE_COLLECTION])
         random.seed(SEED)
         yield resources
