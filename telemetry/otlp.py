@@ -2,7 +2,7 @@
 
 A collector that is dead, slow or talks nonsense costs a request nothing: what does not fit the queue is dropped, the
 oldest first, what the collector does not take is not kept, and both are counted; the thread is a daemon, and stopping
-waits two seconds for it and no longer.
+waits for it only as long as `ExportTimes.last_flush` says.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from telemetry import names
 from telemetry.events import Unexpected
+from telemetry.export_times import DEFAULT_EXPORT_TIMES, ExportTimes
 from telemetry.logs import LogListener, logger
 from telemetry.metrics import SCALE, UNITS, Attributes, Batch, Histogram, Metrics, Series
 from telemetry.notes import Finished
@@ -45,10 +46,6 @@ QUEUE_SIZE = 2048
 # The requests wait while this many are encoded, which a large number prolongs; with few, posting them costs more than
 # encoding them.
 ITEMS_AT_ONCE = 64
-METRIC_SECONDS = 30.0
-# How long the thread rests between two looks at the queue: what comes in meanwhile goes out together.
-REST_SECONDS = 0.05
-LAST_FLUSH_SECONDS = 2.0
 
 P = TypeVar("P")
 
@@ -60,8 +57,15 @@ class OtlpExport:
     """Queues what is to be sent; a thread sends it."""
 
     def __init__(
-        self, metrics: Metrics, resource: Resource, span_exporter: SpanExporter, metric_exporter: MetricExporter
+        self,
+        metrics: Metrics,
+        resource: Resource,
+        span_exporter: SpanExporter,
+        metric_exporter: MetricExporter,
+        *,
+        times: ExportTimes = DEFAULT_EXPORT_TIMES,
     ) -> None:
+        self._times = times
         self._metrics = metrics
         self._resource = resource
         self._maker = SpanMaker(resource)
@@ -88,14 +92,14 @@ class OtlpExport:
     async def run(self) -> None:
         """Hand over the metrics in intervals until cancelled."""
         while True:
-            await asyncio.sleep(METRIC_SECONDS)
+            await asyncio.sleep(self._times.metrics_every)
             self.hand_over(self._metrics.take())
 
     async def close(self) -> None:
-        """Send what is left, for two seconds at most."""
+        """Send what is left, and wait for that no longer than `times.last_flush` seconds."""
         self.hand_over(self._metrics.take())
         self._closing.set()
-        await asyncio.to_thread(self._thread.join, LAST_FLUSH_SECONDS)
+        await asyncio.to_thread(self._thread.join, self._times.last_flush)
 
     def _drop_oldest(self) -> None:
         with suppress(queue.Empty):
@@ -106,7 +110,7 @@ class OtlpExport:
         items: list[Finished | Batch] = []
         while not (self._closing.is_set() and self._queue.empty()):
             if len(items) < ITEMS_AT_ONCE:
-                self._closing.wait(REST_SECONDS)
+                self._closing.wait(self._times.pause)
             items = self._queued()
             self._send(items)
         self._span_exporter.shutdown()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telemetry.events import Listener, Listeners
+from telemetry.export_times import DEFAULT_EXPORT_TIMES, ExportTimes
 from telemetry.logs import LogListener
 from telemetry.metrics import Metrics
 from telemetry.notes import Finished, NoteTaker
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVICE_NAME = "cloud-sayings"
 DEFAULT_RATIO = 0.05
-# The exporter's own patience: its thread is never held longer by a collector that does not answer.
-EXPORT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,15 @@ class Telemetry:
 
 @asynccontextmanager
 async def open_telemetry(
-    environ: Mapping[str, str], *, show_traces: bool = False, logs: Listener | None = None
+    environ: Mapping[str, str],
+    *,
+    show_traces: bool = False,
+    logs: Listener | None = None,
+    times: ExportTimes = DEFAULT_EXPORT_TIMES,
 ) -> AsyncIterator[Telemetry]:
-    """Telemetry for a server or a worker; what is left is sent when the block ends, within two seconds.
+    """Telemetry for a server or a worker; the rest is sent when the block ends, within `times.last_flush` seconds.
 
-    `logs` stands in for the log where a person is shown something else.
+    `logs` replaces the log where a person is shown something else.
     """
     listeners: list[Listener] = [logs or LogListener()]
     jobs = {}
@@ -53,7 +56,8 @@ async def open_telemetry(
             from telemetry.spans import resource_of
 
             metrics = Metrics()
-            export = OtlpExport(metrics, resource_of(service_name(environ)), *_exporters(environ))
+            exporters = _exporters(environ, times.export)
+            export = OtlpExport(metrics, resource_of(service_name(environ)), *exporters, times=times)
             stack.push_async_callback(export.close)
             listeners.append(metrics)
             jobs["telemetry"] = export.run
@@ -93,19 +97,13 @@ def _wants_otlp(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")) and environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
 
 
-def _exporters(environ: Mapping[str, str]) -> "tuple[SpanExporter, MetricExporter]":
-    """The official exporters; they read the standard variables themselves."""
+def _exporters(environ: Mapping[str, str], timeout: float) -> "tuple[SpanExporter, MetricExporter]":
+    """The official exporters, which read the standard variables themselves. `timeout` is in seconds."""
     if environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc import metric_exporter, trace_exporter
 
-        return (
-            trace_exporter.OTLPSpanExporter(timeout=EXPORT_SECONDS),
-            metric_exporter.OTLPMetricExporter(timeout=EXPORT_SECONDS),
-        )
+        return trace_exporter.OTLPSpanExporter(timeout=timeout), metric_exporter.OTLPMetricExporter(timeout=timeout)
     from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metrics
     from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
 
-    return (
-        http_traces.OTLPSpanExporter(timeout=EXPORT_SECONDS),
-        http_metrics.OTLPMetricExporter(timeout=EXPORT_SECONDS),
-    )
+    return http_traces.OTLPSpanExporter(timeout=timeout), http_metrics.OTLPMetricExporter(timeout=timeout)

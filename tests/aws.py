@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.aws import clients as aws_clients
 from service.aws.clients import AwsClients
+from service.limits import Timeouts
 
 if TYPE_CHECKING:
     from types_aiobotocore_ssm.client import SSMClient
 
 REGION = "eu-west-1"
+# For moto, whose first answer takes seconds.
+PATIENT = Timeouts(aws_connect=60.0, aws_read=60.0)
 
 
 @asynccontextmanager
 async def ssm_client(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["SSMClient"]:
-    """The client that the service makes for itself, but patient: moto's first answer takes seconds."""
-    monkeypatch.setattr(aws_clients, "READ_SECONDS", 60.0)
-    monkeypatch.setattr(aws_clients, "CONNECT_SECONDS", 60.0)
+    """The client that the service makes for itself, but patient."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     async with AsyncExitStack() as stack:
-        yield await AwsClients(REGION, stack).ssm()
+        yield await AwsClients(REGION, stack, timeouts=PATIENT).ssm()
 
 
 async def put_key(client: "SSMClient", name: str, value: str) -> None:

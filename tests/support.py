@@ -2,8 +2,11 @@
 
 from typing import TypeVar
 
+import pytest
+
 from service.catalogue.topics import load_topics
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
+from service.limits import Timeouts
 from telemetry.events import Event
 
 E = TypeVar("E", bound=Event)
@@ -23,6 +26,11 @@ class RecordingListener:
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def with_timeouts(**seconds: float) -> pytest.MarkDecorator:
+    """Give the `timeouts` of a test's server these values."""
+    return pytest.mark.parametrize("timeouts", [Timeouts(**seconds)], ids=["timeouts"])
 
 
 class Clock:

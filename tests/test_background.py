@@ -4,14 +4,12 @@ import asyncio
 
 import pytest
 
+from service.limits import Timeouts
 from service.resilience.tasks import running
 from telemetry.events import Unexpected
 from tests.support import RecordingListener
 
-
-@pytest.fixture(autouse=True)
-def restart_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.resilience.tasks.RESTART_SECONDS", 0)
+AT_ONCE, IN_AN_HOUR = Timeouts(job_restart_after=0.0), Timeouts(job_restart_after=3600.0)
 
 
 async def forever() -> None:
@@ -29,17 +27,14 @@ async def test_a_job_that_dies_is_reported_and_started_again(events: RecordingLi
         recovered.set()
         await forever()
 
-    async with running({"job": job}, events):
+    async with running({"job": job}, events, timeouts=AT_ONCE):
         await recovered.wait()
 
     assert starts == 3
     assert [(event.operation, type(event.error)) for event in events.of(Unexpected)] == [("job", ZeroDivisionError)] * 2
 
 
-async def test_it_waits_before_it_starts_a_job_again(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.resilience.tasks.RESTART_SECONDS", 3600)
+async def test_it_waits_before_it_starts_a_job_again(events: RecordingListener) -> None:
     starts, died = 0, asyncio.Event()
 
     async def job() -> None:
@@ -48,7 +43,7 @@ async def test_it_waits_before_it_starts_a_job_again(
         died.set()
         raise ZeroDivisionError
 
-    async with running({"job": job}, events):
+    async with running({"job": job}, events, timeouts=IN_AN_HOUR):
         await died.wait()
         for _ in range(10):
             await asyncio.sleep(0)
@@ -68,7 +63,7 @@ async def test_a_job_that_dies_does_not_disturb_the_others(events: RecordingList
             steps.put_nowait(step)
         await forever()
 
-    async with running({"dying": dying, "steady": steady}, events):
+    async with running({"dying": dying, "steady": steady}, events, timeouts=AT_ONCE):
         assert [await steps.get() for _ in range(3)] == [0, 1, 2]
 
 
@@ -79,7 +74,7 @@ async def test_a_job_that_has_done_its_work_is_left_in_peace(events: RecordingLi
         nonlocal starts
         starts += 1
 
-    async with running({"job": job}, events):
+    async with running({"job": job}, events, timeouts=AT_ONCE):
         for _ in range(10):
             await asyncio.sleep(0)
 

@@ -16,9 +16,9 @@ from service.errors import (
     StoreError,
     VoteNotStored,
 )
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.sqlite import SqliteStore
-from service.voting import guard as voting_module
-from service.voting.comparison_votes import SHOWN_SECONDS, ComparisonVotes
+from service.voting.comparison_votes import ComparisonVotes
 from telemetry.events import BallotTaken, DependencyFailed
 from tests.fakes import FakeStore
 from tests.store.builders import comparison, shown
@@ -111,7 +111,7 @@ async def test_whoever_votes_must_have_had_two_to_choose_from(
 async def test_a_comparison_can_be_voted_on_for_a_day_since_it_was_shown_to_the_voter(
     ballots: ComparisonVotes, store: SqliteStore, clock: Clock
 ) -> None:
-    clock.now = SHOWN_AT + SHOWN_SECONDS
+    clock.now = SHOWN_AT + DEFAULT_TIMEOUTS.comparison_open
     await store.show_comparison(Ballot(IDENTITY, "bob", clock()))
     await ballots.vote("ann", IDENTITY, "A")
     clock.forward(1)
@@ -141,14 +141,14 @@ async def test_a_ballot_that_has_gone_meanwhile_is_none(events: RecordingListene
     ids=["hangs", "fails", "is full"],
 )
 async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch, trouble: Exception | None, error: type[HttpError]
+    events: RecordingListener, trouble: Exception | None, error: type[HttpError]
 ) -> None:
-    monkeypatch.setattr(voting_module, "VOTE_SECONDS", 0.01)
     store = FakeStore()
     store.hangs, store.trouble = trouble is None, trouble
+    votes = ComparisonVotes(store.as_store(), events, timeouts=Timeouts(vote=0.01))
 
     with pytest.raises(error) as caught:
-        await ComparisonVotes(store.as_store(), events).vote("ann", IDENTITY, "A")
+        await votes.vote("ann", IDENTITY, "A")
 
     assert caught.value.status == 503
     assert caught.value.retry_after

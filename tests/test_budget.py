@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from service.errors import BudgetExhausted, StoreError
-from service.llm import billing as budget_module
+from service.limits import Timeouts
 from service.llm.billing import Budget, Reservation, spend_window
 from service.store.base import Spend, SpendWindow, Store
 from service.store.sqlite import SqliteStore
@@ -17,6 +17,7 @@ from tests.support import Clock, RecordingListener
 
 LAST_SECOND = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC).timestamp()
 CAPS = Spend(day=1_000, hour=400)
+HASTY = Timeouts(store_write=0.01)
 
 
 @pytest.fixture
@@ -30,8 +31,7 @@ def budget(store: SqliteStore, events: RecordingListener, clock: Clock) -> Budge
 
 
 @pytest.fixture(params=["fails", "hangs"])
-def bad_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(budget_module, "STORE_SECONDS", 0.01)
+def bad_store(request: pytest.FixtureRequest) -> Store:
     return cast("Store", BadStore(hangs=request.param == "hangs"))
 
 
@@ -123,7 +123,7 @@ async def test_many_together_never_reserve_more_than_there_is(budget: Budget, st
 
 
 async def test_without_a_store_nothing_is_reserved(bad_store: Store, events: RecordingListener) -> None:
-    budget = Budget(bad_store, events, caps=CAPS)
+    budget = Budget(bad_store, events, caps=CAPS, timeouts=HASTY)
 
     with pytest.raises(StoreError):
         await budget.reserve(1)
@@ -137,7 +137,7 @@ async def test_a_reservation_that_cannot_be_settled_stays(
 ) -> None:
     reservation = await budget.reserve(400)
 
-    await Budget(bad_store, events, caps=CAPS).settle(reservation, 7)
+    await Budget(bad_store, events, caps=CAPS, timeouts=HASTY).settle(reservation, 7)
 
     assert await store.spend(spend_window(clock())) == Spend(day=400, hour=400)
     assert [failure.operation for failure in events.of(DependencyFailed)] == ["settle spend"]

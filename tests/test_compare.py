@@ -20,10 +20,9 @@ from service.errors import (
     NothingToCompare,
     StoreError,
 )
-from service.resilience import timeouts as drain_module
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.sayings.pool import Pool
-from service.voting import comparisons as compare_module
-from service.voting.comparisons import COMPARE_SECONDS, Closed, Comparisons, Opened, Step
+from service.voting.comparisons import Closed, Comparisons, Opened, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_catalogue
 from tests.support import TOPICS, RecordingListener
@@ -44,6 +43,7 @@ class Parts:
         self.pool = Pool(ttl=1e9)
         self.models = MODELS
         self.now = NOW
+        self.timeouts = DEFAULT_TIMEOUTS
 
     @property
     def compare(self) -> Comparisons:
@@ -55,6 +55,7 @@ class Parts:
             topics=TOPICS,
             models=self.models,
             simulated=False,
+            timeouts=self.timeouts,
             clock=lambda: self.now,
         )
 
@@ -91,7 +92,7 @@ async def test_all_models_are_asked_once_in_less_than_the_whole_time_and_paid_fr
     await parts.steps()
 
     assert sorted(model for model, _ in parts.gateway.asked) == sorted(model.id for model in MODELS)
-    assert all(0 < timeout < COMPARE_SECONDS for _, timeout in parts.gateway.asked)
+    assert all(0 < timeout < DEFAULT_TIMEOUTS.comparison for _, timeout in parts.gateway.asked)
     assert [sorted(models) for models in parts.gateway.reserved] == [sorted(model.id for model in MODELS)]
     assert parts.gateway.released == [0]
 
@@ -233,10 +234,8 @@ async def test_two_models_may_write_the_same(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, failure: str
-) -> None:
-    monkeypatch.setattr(compare_module, "STORE_SECONDS", 0.01)
+async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(parts: Parts, failure: str) -> None:
+    parts.timeouts = Timeouts(store_write=0.01)
     parts.store.trouble = StoreError("It is broken.") if failure == "fails" else None
     parts.store.hangs = failure == "hangs"
 
@@ -362,10 +361,8 @@ async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
     assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
 
 
-async def test_when_drained_what_has_landed_is_stored_and_the_others_say_timeout(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drain_module, "DRAIN_SECONDS", 0.0)
+async def test_when_drained_what_has_landed_is_stored_and_the_others_say_timeout(parts: Parts) -> None:
+    parts.timeouts = Timeouts(drain=0.0)
     parts.gateway.hanging = {MINI}
     compare = parts.compare
     run = compare.run("ann")
@@ -423,8 +420,8 @@ async def test_what_is_to_be_kept_is_kept_although_the_patience_of_the_caller_en
     assert [event.abandoned for event in parts.events.of(ComparisonFinished)] == [True]
 
 
-async def test_what_keeping_takes_is_not_the_models_time(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare_module, "COMPARE_SECONDS", compare_module.KEEPING_SECONDS)
+async def test_what_keeping_takes_is_not_the_models_time(parts: Parts) -> None:
+    parts.timeouts = Timeouts(comparison=2.0, comparison_keeping=2.0)
 
     await parts.steps()
 

@@ -16,8 +16,8 @@ from service.errors import (
     StoreError,
     VoteNotStored,
 )
+from service.limits import Timeouts
 from service.store.sqlite import SqliteStore
-from service.voting import guard as voting_module
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.events import DependencyFailed, VoteTaken
 from tests.fakes import FakeStore, the_catalogue
@@ -171,16 +171,11 @@ async def test_a_vote_on_an_unknown_saying_cannot_be_withdrawn(feedback: SayingV
     ids=["hangs", "fails", "is full"],
 )
 async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
-    events: RecordingListener,
-    monkeypatch: pytest.MonkeyPatch,
-    trouble: Exception | None,
-    error: type[HttpError],
-    code: str,
+    events: RecordingListener, trouble: Exception | None, error: type[HttpError], code: str
 ) -> None:
-    monkeypatch.setattr(voting_module, "VOTE_SECONDS", 0.01)
     store = FakeStore()
     store.hangs, store.trouble = trouble is None, trouble
-    feedback = SayingVotes(store.as_store(), the_catalogue(), events)
+    feedback = SayingVotes(store.as_store(), the_catalogue(), events, timeouts=Timeouts(vote=0.01))
 
     for attempt in (feedback.vote("ann", opinion()), feedback.withdraw("ann", SAYING.saying_id)):
         with pytest.raises(error) as caught:
@@ -192,17 +187,17 @@ async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
 
 
 async def test_a_vote_answered_too_late_is_safe_to_repeat(
-    feedback: SayingVotes, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    feedback: SayingVotes, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def store_and_say_nothing(vote: Vote) -> None:
         await SqliteStore.vote(store, vote)
         await asyncio.Event().wait()
 
+    hasty = SayingVotes(store, the_catalogue(), events, timeouts=Timeouts(vote=0.2))
     with monkeypatch.context() as patched:
         patched.setattr(store, "vote", store_and_say_nothing)
-        patched.setattr(voting_module, "VOTE_SECONDS", 0.2)
         with pytest.raises(VoteNotStored):
-            await feedback.vote("ann", opinion())
+            await hasty.vote("ann", opinion())
 
     _, result = await feedback.vote("ann", opinion())
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from service.errors import StoreError
-from service.sayings import pool_filler as filling_module
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.sayings.pool import LOW_WATER, SAYINGS_PER_MODEL, Pool
 from service.sayings.pool_filler import PoolFiller
 from service.store.base import Store
@@ -18,9 +18,16 @@ from tests.support import NAMES, RecordingListener, model_saying
 TTL = 3_600.0
 
 
-def the_filler(pool: Pool, store: Store, events: RecordingListener, *, simulated: bool = False) -> PoolFiller:
+def the_filler(
+    pool: Pool,
+    store: Store,
+    events: RecordingListener,
+    *,
+    simulated: bool = False,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+) -> PoolFiller:
     models = [model for model in the_catalogue() if model.vendor == "openai"]
-    return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated)
+    return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts)
 
 
 async def test_the_newest_fresh_sayings_of_the_models_that_take_part_come_in(
@@ -75,23 +82,20 @@ async def test_it_is_needed_while_any_model_lacks_sayings(events: RecordingListe
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_a_store_that_does_not_answer_is_reported_and_survived(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch, failure: str
-) -> None:
-    monkeypatch.setattr(filling_module, "_TIMEOUT_SECONDS", 0.01)
+async def test_a_store_that_does_not_answer_is_reported_and_survived(events: RecordingListener, failure: str) -> None:
     store = FakeStore()
     store.trouble = StoreError("down") if failure == "fails" else None
     store.hangs = failure == "hangs"
 
-    await the_filler(Pool(ttl=TTL), store.as_store(), events).fill()
+    await the_filler(Pool(ttl=TTL), store.as_store(), events, timeouts=Timeouts(pool_fill=0.01)).fill()
 
     assert [event.operation for event in events.of(DependencyFailed)] == ["fill pool"]
 
 
-async def test_it_fills_again_while_that_is_needed(events: RecordingListener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filling_module, "FILL_SECONDS", 0.001)
+async def test_it_fills_again_while_that_is_needed(events: RecordingListener) -> None:
     pool, store = Pool(ttl=TTL), FakeStore()
-    running = asyncio.create_task(the_filler(pool, store.as_store(), events).run())
+    filler = the_filler(pool, store.as_store(), events, timeouts=Timeouts(pool_fill_every=0.001))
+    running = asyncio.create_task(filler.run())
     await store.until_asked()
 
     store.recent = [model_saying("late", created_at=time.time())]

@@ -31,9 +31,9 @@ from service.errors import (
     StorageFull,
     StoreError,
 )
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import deadline
-from service.sayings import flow as flow_module
-from service.sayings.flow import DATABASE_SECONDS, LIVE_SECONDS, Flow, Served, wanted_origin
+from service.sayings.flow import Flow, Served, wanted_origin
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from telemetry.events import DependencyFailed, SayingServed
@@ -56,6 +56,7 @@ class Stage:
         models: bool = True,
         live_every: int = 0,
         last_resort: bool = True,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self.store = FakeStore()
         self.store.saying = STORED
@@ -74,6 +75,7 @@ class Stage:
             models=list(the_catalogue()) if models else [],
             live_every=live_every,
             last_resort=last_resort,
+            timeouts=timeouts,
         )
 
     async def skip(self, count: int) -> None:
@@ -184,12 +186,9 @@ async def test_without_a_model_that_takes_part_nothing_is_called(events: Recordi
     assert (served.origin, served.degraded, stage.gateway.asked) == (CACHE, "no_model", [])
 
 
-async def test_a_hanging_database_is_left_at_its_deadline(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = Stage(events, warm=True)
+async def test_a_hanging_database_is_left_at_its_deadline(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True, timeouts=Timeouts(saying_read=0.01))
     stage.store.hangs = True
-    monkeypatch.setattr(flow_module, "DATABASE_SECONDS", 0.01)
 
     served = await stage.flow.next_saying()
 
@@ -197,12 +196,9 @@ async def test_a_hanging_database_is_left_at_its_deadline(
     assert [event.operation for event in events.of(DependencyFailed)] == ["random saying"]
 
 
-async def test_a_hanging_model_is_left_at_its_deadline(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = Stage(events, warm=True)
+async def test_a_hanging_model_is_left_at_its_deadline(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True, timeouts=Timeouts(live_saying=0.01))
     stage.gateway.hangs = True
-    monkeypatch.setattr(flow_module, "LIVE_SECONDS", 0.01)
 
     served = await stage.live()
 
@@ -217,8 +213,8 @@ async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingL
         await stage.live()
 
     [(_, seconds)] = stage.gateway.asked
-    assert 0 < seconds < min(LIVE_SECONDS, left) - 0.4
-    assert DATABASE_SECONDS < LIVE_SECONDS
+    assert 0 < seconds < min(DEFAULT_TIMEOUTS.live_saying, left) - 0.4
+    assert DEFAULT_TIMEOUTS.saying_read < DEFAULT_TIMEOUTS.live_saying
 
 
 async def test_without_the_last_resort_there_is_an_error_to_try_again_after(events: RecordingListener) -> None:
@@ -256,13 +252,12 @@ async def test_a_live_saying_brings_its_generation_and_is_stored_and_warmed_up(e
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
 async def test_a_live_saying_that_cannot_be_stored_is_shown_and_then_forgotten(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch, failure: str
+    events: RecordingListener, failure: str
 ) -> None:
-    stage = Stage(events)
+    stage = Stage(events, timeouts=Timeouts(saying_read=0.01))
     await stage.skip(3)
     stage.store.trouble = StoreError("down") if failure == "fails" else None
     stage.store.hangs = failure == "hangs"
-    monkeypatch.setattr(flow_module, "DATABASE_SECONDS", 0.01)
 
     served = await stage.flow.next_saying()
 

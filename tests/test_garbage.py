@@ -8,14 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from service import process as garbage
+from service.limits import Timeouts
+from service.process import freeze_modules
 
 
 @pytest.fixture
-async def looking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """The job, looking all the time."""
-    monkeypatch.setattr(garbage, "LOOK_SECONDS", 0.0)
-    job = asyncio.create_task(garbage.freeze_modules())
+async def looking() -> AsyncIterator[None]:
+    """Run the job, which looks for new modules all the time."""
+    job = asyncio.create_task(freeze_modules(timeouts=Timeouts(module_check_every=0.0)))
     yield
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)

@@ -16,10 +16,10 @@ from service.errors import (
     KeyStoreThrottled,
     KeyStoreUnavailable,
 )
-from service.keys import key_store as keys_module
 from service.keys.key_store import EARLIEST_REFRESH, FAILURE_MEMORY_SECONDS, LATEST_REFRESH, STALE_SECONDS, KeyStore
 from service.keys.secret import Secret
 from service.keys.sources import EnvironmentKeySource, KeySource, SsmKeySource
+from service.limits import Timeouts
 from telemetry.events import DependencyFailed, Unexpected
 from tests.aws import answering, http_response, put_key, ssm_client
 from tests.support import Clock, RecordingListener
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 TTL = 300.0
 ERRORS = [KeyNotFound, KeyAccessDenied, KeyStoreThrottled, KeyStoreUnavailable]
+# For moto, and for everything that ends without its timeout.
+PATIENT = Timeouts(key_fetch=60.0)
+OpenStore = Callable[..., KeyStore]
 _numbers = itertools.count()
 
 
@@ -60,12 +63,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def open_store(events: RecordingListener, clock: Clock) -> AsyncIterator[Callable[[KeySource], KeyStore]]:
+async def open_store(events: RecordingListener, clock: Clock) -> AsyncIterator[OpenStore]:
     """Makes key stores, and closes them."""
     opened: list[KeyStore] = []
 
-    def open_store(source: KeySource) -> KeyStore:
-        opened.append(KeyStore(source, events, ttl=TTL, clock=clock))
+    def open_store(source: KeySource, timeouts: Timeouts = PATIENT) -> KeyStore:
+        opened.append(KeyStore(source, events, ttl=TTL, timeouts=timeouts, clock=clock))
         return opened[-1]
 
     yield open_store
@@ -74,13 +77,12 @@ async def open_store(events: RecordingListener, clock: Clock) -> AsyncIterator[C
 
 
 @pytest.fixture
-def keys(open_store: Callable[[KeySource], KeyStore], source: FakeSource) -> KeyStore:
+def keys(open_store: OpenStore, source: FakeSource) -> KeyStore:
     return open_store(source)
 
 
 @pytest.fixture
 async def ssm(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["SSMClient"]:
-    monkeypatch.setattr(keys_module, "FETCH_TIMEOUT_SECONDS", 60.0)
     async with ssm_client(moto_url, monkeypatch) as client:
         yield client
 
@@ -105,9 +107,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_key_is_read_from_ssm_decrypted(
-    ssm: "SSMClient", name: str, open_store: Callable[[KeySource], KeyStore]
-) -> None:
+async def test_a_key_is_read_from_ssm_decrypted(ssm: "SSMClient", name: str, open_store: OpenStore) -> None:
     await put_key(ssm, name, "sk-plain")
 
     key = await open_store(SsmKeySource(ssm)).get(name)
@@ -116,7 +116,7 @@ async def test_a_key_is_read_from_ssm_decrypted(
 
 
 async def test_ten_thousand_waiting_callers_make_one_ssm_call(
-    ssm: "SSMClient", calls: list[str], name: str, open_store: Callable[[KeySource], KeyStore]
+    ssm: "SSMClient", calls: list[str], name: str, open_store: OpenStore
 ) -> None:
     await put_key(ssm, name, "sk-shared")
     keys = open_store(SsmKeySource(ssm))
@@ -128,7 +128,7 @@ async def test_ten_thousand_waiting_callers_make_one_ssm_call(
 
 
 async def test_a_refresh_of_one_key_does_not_prolong_another(
-    ssm: "SSMClient", calls: list[str], name: str, clock: Clock, open_store: Callable[[KeySource], KeyStore]
+    ssm: "SSMClient", calls: list[str], name: str, clock: Clock, open_store: OpenStore
 ) -> None:
     keys = open_store(SsmKeySource(ssm))
     older, younger = f"{name}/older", f"{name}/younger"
@@ -233,21 +233,21 @@ async def test_a_source_that_comes_back_ends_the_stale_time(keys: KeyStore, sour
 
 
 async def test_while_the_source_hangs_only_the_first_callers_wait_for_it(
-    keys: KeyStore, source: FakeSource, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore, source: FakeSource, clock: Clock, events: RecordingListener
 ) -> None:
+    keys = open_store(source, Timeouts(key_fetch=0.01))
     await keys.get("key")
     source.gate.clear()
     clock.forward(TTL)
-    monkeypatch.setattr(keys_module, "FETCH_TIMEOUT_SECONDS", 0.01)
-    assert await keys.get("key") == Secret("first")
+    waited_for = await keys.get("key")
 
-    monkeypatch.setattr(keys_module, "FETCH_TIMEOUT_SECONDS", 3600)
     clock.forward(FAILURE_MEMORY_SECONDS)
-    async with asyncio.timeout(5):  # it would hang here if it waited
-        later = await keys.get("key")
+    later = await keys.get("key")
+    given_up = len(events.of(DependencyFailed))
     await settle()
 
-    assert later == Secret("first")
+    assert (waited_for, later) == (Secret("first"), Secret("first"))
+    assert given_up == 1  # the second fetch was still under way
     assert source.asked == ["key"] * 3
 
 
@@ -298,7 +298,7 @@ async def test_a_defect_in_a_background_refresh_is_reported(
 
 
 async def test_a_rejected_key_is_reloaded_once_for_all_who_ask(
-    ssm: "SSMClient", calls: list[str], name: str, open_store: Callable[[KeySource], KeyStore]
+    ssm: "SSMClient", calls: list[str], name: str, open_store: OpenStore
 ) -> None:
     await put_key(ssm, name, "sk-revoked")
     keys = open_store(SsmKeySource(ssm))
@@ -400,7 +400,7 @@ class FailingClient:
     ],
 )
 async def test_an_error_code_of_ssm_is_one_of_our_errors(
-    code: str, error: type[KeyStoreError], open_store: Callable[[KeySource], KeyStore], events: RecordingListener
+    code: str, error: type[KeyStoreError], open_store: OpenStore, events: RecordingListener
 ) -> None:
     client: Any = FailingClient(code)
 
@@ -444,14 +444,12 @@ async def test_an_ssm_that_nobody_answers_at_is_unavailable(monkeypatch: pytest.
             await SsmKeySource(client).fetch("/api-key/anthropic")
 
 
-async def test_an_ssm_that_hangs_is_given_up_in_time(
-    monkeypatch: pytest.MonkeyPatch, open_store: Callable[[KeySource], KeyStore]
-) -> None:
-    monkeypatch.setattr(keys_module, "FETCH_TIMEOUT_SECONDS", 0.05)
-
+async def test_an_ssm_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch, open_store: OpenStore) -> None:
     async with answering(None) as url, ssm_client(url, monkeypatch) as client:
+        keys = open_store(SsmKeySource(client), Timeouts(key_fetch=0.05))
+
         with pytest.raises(KeyStoreUnavailable, match="in time"):
-            await open_store(SsmKeySource(client)).get("/api-key/anthropic")
+            await keys.get("/api-key/anthropic")
 
 
 async def test_the_environment_has_the_keys_whose_variables_are_set() -> None:

@@ -5,10 +5,9 @@ from contextlib import suppress
 
 import pytest
 
-from service.api import rate_limits as limits_module
 from service.api.rate_limits import RateLimiter
 from service.errors import ModelsBusy, RateLimited
-from service.limits import Rate
+from service.limits import Limits, Rate
 from service.llm.concurrency import LiveCalls
 from service.server import load_shedding as load_module
 from service.server.load_shedding import BEATS_IN_A_ROW, BEATS_OF_RELIEF, LATE_SECONDS, LoopLoad
@@ -88,11 +87,8 @@ def test_who_cannot_be_told_from_others_is_not_limited(clock: Clock) -> None:
     assert admitted(limiter, "", 100) == 100
 
 
-def test_a_flood_of_addresses_takes_a_bounded_memory_and_is_forgotten(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits_module, "MOST_ADDRESSES", 50)
-    limiter = RateLimiter(Rate(1, 60.0), clock=clock)
+def test_a_flood_of_addresses_takes_a_bounded_memory_and_is_forgotten(clock: Clock) -> None:
+    limiter = RateLimiter(Rate(1, 60.0), limits=Limits(remembered_addresses=50), clock=clock)
 
     for number in range(1000):
         limiter.admit(f"192.0.2.{number}")

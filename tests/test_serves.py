@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.errors import StoreError
-from service.sayings import serve_counter as serves_module
+from service.limits import Timeouts
 from service.sayings.serve_counter import ServeCounter
 from service.store.base import Tally
 from service.store.sqlite import SqliteStore
@@ -63,13 +63,12 @@ async def test_a_store_that_fails_is_not_asked_for_hour_after_hour(events: Recor
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
 async def test_what_could_not_be_written_is_kept_with_what_was_counted_meanwhile(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch, failure: str
+    events: RecordingListener, failure: str
 ) -> None:
-    monkeypatch.setattr(serves_module, "_TIMEOUT_SECONDS", 0.01)
     store = FakeStore()
     store.trouble = StoreError("down") if failure == "fails" else None
     store.hangs = failure == "hangs"
-    serves = ServeCounter(store.as_store(), events)
+    serves = ServeCounter(store.as_store(), events, timeouts=Timeouts(serve_flush=0.01))
     serves.count("gpt-4.1")
 
     flushing = asyncio.create_task(serves.flush())
@@ -83,13 +82,10 @@ async def test_what_could_not_be_written_is_kept_with_what_was_counted_meanwhile
     assert [event.operation for event in events.of(DependencyFailed)] == ["add serves"]
 
 
-async def test_it_flushes_again_and_again_also_after_a_failure(
-    events: RecordingListener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serves_module, "FLUSH_SECONDS", 0.001)
+async def test_it_flushes_again_and_again_also_after_a_failure(events: RecordingListener) -> None:
     store = FakeStore()
     store.trouble = StoreError("down")
-    serves = ServeCounter(store.as_store(), events)
+    serves = ServeCounter(store.as_store(), events, timeouts=Timeouts(serve_flush_every=0.001))
     serves.count("gpt-4.1")
     running = asyncio.create_task(serves.run())
     await store.until_asked()

@@ -16,7 +16,7 @@ from service.errors import KeyAccessDenied, KeyNotFound, ModelKeyRejected
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY, Participants, open_participants
 from service.resources import open_resources
-from tests.aws import REGION, answering, http_response, put_key, ssm_client
+from tests.aws import PATIENT, REGION, answering, http_response, put_key, ssm_client
 from tests.support import RecordingListener
 
 CLAUDE = ["claude-haiku-4-5", "claude-sonnet-4-5"]
@@ -40,7 +40,7 @@ class Opener:
         """`own_models` have an endpoint of their own, and the key parameter given; they stand beside GPT-4.1."""
         settings = Settings.from_env(environ)
         catalogue = load_catalogue(VENDORS, "" if own_models is None else str(self._with(own_models)))
-        aws = AwsClients(REGION, self._stack)
+        aws = AwsClients(REGION, self._stack, timeouts=PATIENT)
         return await open_participants(settings, environ, catalogue, VENDORS, aws, self._stack)
 
     def _with(self, own_models: Mapping[str, str | None]) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -18,6 +19,7 @@ from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
+from service.limits import Timeouts
 from service.llm.billing import spend_window
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
@@ -30,6 +32,8 @@ from tests.deploy.stack import ACCOUNT, REGION, Stack
 from tests.faults.proxy import EVERYTHING, AwsProxy, Forward, good
 from workers.fleet import fleet_rounds
 
+# For a machine that is busy with other things.
+PATIENT = Timeouts(aws_read=30.0, statistics=30.0, store_write=30.0)
 _INVOCATION = "/2015-03-31/functions/"
 
 
@@ -63,9 +67,6 @@ def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
 async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
     """The calls of each function, by its logical id."""
     async with AsyncExitStack() as opened:
-        # A machine that is busy with other things may take its time.
-        for patience in ("aws_clients.READ_SECONDS", "statistics.current._TIMEOUT_SECONDS", "budget.STORE_SECONDS"):
-            opened.enter_context(patch(f"service.{patience}", 30.0))
         simulator_url = await opened.enter_async_context(Simulator(seed=1, speed=0).serve())
         await _prepare(stack, moto_url)
         recorded = {}
@@ -76,7 +77,7 @@ async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
                         "SAYINGS_SIMULATOR": simulator_url,
                         "SAYINGS_LIVE_EVERY": "1",
                     }
-                    settings = Settings.from_env(environ)
+                    settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=PATIENT)
                     async with open_resources(settings, environ, Silence()) as resources:
                         await use(resources)
             recorded[function] = calls
@@ -144,7 +145,7 @@ async def _prepare(stack: Stack, moto_url: str) -> None:
     settings = Settings.from_env(stack.environment("ApiFunction"))
     with patch.dict(os.environ, _credentials(moto_url)):
         async with AsyncExitStack() as opened:
-            aws = AwsClients(REGION, opened)
+            aws = AwsClients(REGION, opened, timeouts=PATIENT)
             dynamodb, prefix = await aws.dynamodb(), settings.store.removeprefix("dynamodb://")
             await create_tables(dynamodb, prefix)
             await DynamoStore(dynamodb, prefix).put_sayings(collection()[:5])

@@ -5,9 +5,8 @@ import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from service.config import Settings
+from service.limits import DEFAULT_TIMEOUTS
 from service.llm.vendors import VENDORS
-from service.server.connections import KEEP_ALIVE_SECONDS
-from service.voting.comparisons import COMPARE_SECONDS
 from tests.deploy.dockerfile import ROOT, USER, health_check
 from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
 from tests.deploy.iam import Access, allowed, in_vain, statements
@@ -155,8 +154,9 @@ class TestNetwork:
         targets = {each["Key"]: each["Value"] for each in STACK.properties("Targets")["TargetGroupAttributes"]}
         balancer = {each["Key"]: each["Value"] for each in STACK.properties("LoadBalancer")["LoadBalancerAttributes"]}
 
-        assert float(targets["deregistration_delay.timeout_seconds"]) > COMPARE_SECONDS
-        assert COMPARE_SECONDS < float(balancer["idle_timeout.timeout_seconds"]) < KEEP_ALIVE_SECONDS
+        longest, kept_alive = DEFAULT_TIMEOUTS.comparison, DEFAULT_TIMEOUTS.keep_alive
+        assert float(targets["deregistration_delay.timeout_seconds"]) > longest
+        assert longest < float(balancer["idle_timeout.timeout_seconds"]) < kept_alive
 
 
 class TestServices:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from service.limits import DEFAULT_TIMEOUTS
 from service.simulator import Fault, FaultKind, Simulator
-from service.voting.guard import VOTE_SECONDS
 from tests.faults.conftest import OnlyModels, Serve
 from tests.faults.load import Load
 from tests.faults.places import Place
@@ -170,7 +170,7 @@ async def test_frozen_and_thawed_under_load_it_goes_on_and_no_vote_is_lost_or_co
 
     server.process.send_signal(signal.SIGSTOP)
     place.lose_connections()
-    await asyncio.sleep(VOTE_SECONDS + 0.5)  # so that every deadline has passed when it wakes up
+    await asyncio.sleep(DEFAULT_TIMEOUTS.vote + 0.5)  # so that every deadline has passed when it wakes up
     before = len(visitors.acknowledged)
     server.process.send_signal(signal.SIGCONT)
     await visitors.until(acknowledged=before + 5)

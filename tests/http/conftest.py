@@ -11,6 +11,7 @@ import pytest
 
 from service.config import Settings
 from service.domain import Saying
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resources import Resources, open_resources
 from service.server.app import listening
 from tests.http.wire import Answer, converse
@@ -53,15 +54,22 @@ class Server:
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """Settings beside the store and the simulator; tests override it."""
+    """Settings beside the store, the simulator and the timeouts; tests override it."""
     return {}
 
 
 @pytest.fixture
+def timeouts() -> Timeouts:
+    """The server's timeouts; tests override them with `tests.support.with_timeouts`."""
+    return DEFAULT_TIMEOUTS
+
+
+@pytest.fixture
 async def server(
-    tmp_path: Path, simulator_url: str, events: RecordingListener, settings: dict[str, Any]
+    tmp_path: Path, simulator_url: str, events: RecordingListener, settings: dict[str, Any], timeouts: Timeouts
 ) -> AsyncIterator[Server]:
-    chosen = Settings(port=0, store=f"sqlite:///{tmp_path}/sayings.db", simulator=simulator_url, **settings)
+    store = f"sqlite:///{tmp_path}/sayings.db"
+    chosen = Settings(port=0, store=store, simulator=simulator_url, timeouts=timeouts, **settings)
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
         open_resources(chosen, {}, events) as resources,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.api.http import MAX_BODY_BYTES
+from service.limits import DEFAULT_LIMITS
 from telemetry.events import RequestServed, SpendMeasured, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import Answer, request
@@ -310,7 +310,7 @@ def chunked(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("way", ["with its length", "chunked"])
-@pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)])
+@pytest.mark.parametrize(("size", "status"), [(DEFAULT_LIMITS.body_bytes, 200), (DEFAULT_LIMITS.body_bytes + 1, 413)])
 async def test_a_body_may_have_one_mebibyte_and_not_a_byte_more(
     server: Server, way: str, size: int, status: int
 ) -> None:
@@ -354,12 +354,10 @@ async def test_what_is_not_http_is_refused_in_the_same_words(server: Server, sen
 
 @pytest.mark.parametrize("path", [COMPARE, COMPARE_VOTE])
 async def test_the_body_of_a_comparison_has_the_same_limit(server: Server, path: str) -> None:
-    body = b'{"service": "Amazon S4", "winner": "A"}'
+    body, most = b'{"service": "Amazon S4", "winner": "A"}', DEFAULT_LIMITS.body_bytes
+    sent = [request("POST", path, body.ljust(size), Content_Type=JSON) for size in (most, most + 1)]
 
-    fits, too_large = await server.converse(
-        *(request("POST", path, body.ljust(size), Content_Type=JSON) for size in (MAX_BODY_BYTES, MAX_BODY_BYTES + 1)),
-        answers=2,
-    )
+    fits, too_large = await server.converse(*sent, answers=2)
 
     assert fits.status in (400, 404)
     assert too_large.error == TOO_LARGE

@@ -18,17 +18,14 @@ from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import burst_of
 from service.errors import StoreError
 from service.llm.billing import spend_window
-from service.server import app as app_module
 from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import StoredBallot
 from service.store.sqlite import SqliteStore
-from service.voting import comparison_votes as ballots_module
-from service.voting import comparisons as compare_module
 from telemetry.events import BallotTaken, ComparisonFinished, Event, ModelCalled, RequestServed, Unexpected
 from tests.http.conftest import Server
 from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request
-from tests.support import NAMES, RecordingListener
+from tests.support import NAMES, RecordingListener, with_timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -253,9 +250,9 @@ async def test_an_unknown_comparison_is_not_found(server: Server) -> None:
     assert voted.error == (404, "comparison_not_found")
 
 
-async def test_after_a_day_it_is_too_late(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@with_timeouts(comparison_open=0.0)
+async def test_after_a_day_it_is_too_late(server: Server) -> None:
     compared = await compare(server)
-    monkeypatch.setattr(ballots_module, "SHOWN_SECONDS", 0)
 
     voted = await vote(server, compared, "A")
 
@@ -317,12 +314,12 @@ WORDS = {
 }
 
 
+@with_timeouts(comparison=4.5, comparison_keeping=2.5)
 @pytest.mark.parametrize("model", [HAIKU, GPT])
 @pytest.mark.parametrize("kind", WORDS)
 async def test_a_slot_that_fails_says_why_and_the_others_stand(
-    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, kind: FaultKind, model: str
+    server: Server, simulator: Simulator, kind: FaultKind, model: str
 ) -> None:
-    monkeypatch.setattr(compare_module, "COMPARE_SECONDS", compare_module.KEEPING_SECONDS + 2.0)
     simulator.inject(model, Fault(kind, count=None))
 
     compared = await compare(server)
@@ -545,10 +542,8 @@ async def test_a_client_that_is_gone_before_an_older_comparison_is_shown_is_no_d
     assert not server.events.of(Unexpected)
 
 
-async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(
-    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compare_module, "COMPARE_SECONDS", compare_module.KEEPING_SECONDS + 1.0)
+@with_timeouts(comparison=3.5, comparison_keeping=2.5)
+async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(server: Server, simulator: Simulator) -> None:
     simulator.inject(GPT, Fault(FaultKind.HANG))
 
     async with listening(server.resources) as url:
@@ -561,10 +556,10 @@ async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(
     await stream.__aexit__(None, None, None)
 
 
+@with_timeouts(shutdown=0.05)
 async def test_a_stream_that_does_not_end_is_cut_when_the_server_stops_and_leaves_nothing_behind(
-    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    server: Server, simulator: Simulator
 ) -> None:
-    monkeypatch.setattr(app_module, "SHUTDOWN_SECONDS", 0.05)
     simulator.inject("*", Fault(FaultKind.HANG, count=4))
 
     async with listening(server.resources) as url:

@@ -9,7 +9,7 @@ import pytest
 
 from service.catalogue.collection import collection
 from service.domain import saying_id
-from service.sayings import flow as flow_module
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ModelCalled, RequestServed
 from tests.http.conftest import SIMULATED, Server
@@ -109,20 +109,19 @@ async def test_a_live_saying_tells_what_it_took_and_can_be_voted_on(server: Serv
 
 
 @pytest.mark.parametrize(
-    ("kind", "degraded"),
+    ("timeouts", "kind", "degraded"),
     [
-        (FaultKind.HANG, "live_timeout"),
-        (FaultKind.NOT_FOUND, "live_request_rejected"),
-        (FaultKind.HTML, "live_bad_response"),
-        (FaultKind.TEXT_NOT_JSON, "live_bad_response"),
+        (Timeouts(live_model=0.3), FaultKind.HANG, "live_timeout"),
+        (DEFAULT_TIMEOUTS, FaultKind.NOT_FOUND, "live_request_rejected"),
+        (DEFAULT_TIMEOUTS, FaultKind.HTML, "live_bad_response"),
+        (DEFAULT_TIMEOUTS, FaultKind.TEXT_NOT_JSON, "live_bad_response"),
     ],
+    ids=lambda value: "" if isinstance(value, Timeouts) else None,
 )
 async def test_a_failed_live_call_has_a_latency_but_neither_tokens_nor_cost(
-    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, kind: FaultKind, degraded: str
+    server: Server, simulator: Simulator, kind: FaultKind, degraded: str
 ) -> None:
     simulator.inject("*", Fault(kind, count=None))
-    if kind is FaultKind.HANG:
-        monkeypatch.setattr(flow_module, "MODEL_SECONDS", 0.3)
 
     answer = (await sayings(server, 4))[-1]
 

@@ -17,6 +17,7 @@ from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ComparisonFinished, RequestServed
 from tests.http.conftest import Server
 from tests.http.wire import PATIENCE_SECONDS, connected, read_answer, request
+from tests.support import with_timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -240,10 +241,9 @@ class TestWithRoomForTwo:
             assert answer.error == OVERLOADED
             assert await fifth.read() == b""
 
+    @with_timeouts(idle_connection=0.0)
     @pytest.mark.usefixtures("two_others")
-    async def test_one_that_rests_makes_room(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connections, "IDLE_SECONDS", 0.0)
-
+    async def test_one_that_rests_makes_room(self, server: Server) -> None:
         async with connected(server.port) as (reader, writer):
             for _ in range(2):
                 writer.write(SAYING)
@@ -286,8 +286,8 @@ async def test_the_least_that_is_left_unread_counts_as_that(server: Server, monk
     assert made == [(0, 0)]
 
 
+@with_timeouts(unread_answer=0.05)
 async def test_who_does_not_read_the_answers_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.05)
     lost = asyncio.Event()
     original = connections.Connection.connection_lost
 

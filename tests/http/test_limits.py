@@ -11,15 +11,13 @@ import pytest
 
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import Vote, VoteResult
-from service.server import app as app_module
-from service.server import connections
 from service.server.app import listening
 from service.server.static_files import Page
 from service.store.sqlite import SqliteStore
-from service.voting import guard as voting_module
 from telemetry.events import RequestServed, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import PATIENCE_SECONDS, connected, read_answer, request
+from tests.support import with_timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -49,8 +47,8 @@ async def upvotes(server: Server) -> int:
     return tally.upvotes if tally else 0
 
 
-async def test_a_body_that_drips_in_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_module, "BODY_SECONDS", 0.1)
+@with_timeouts(request_body=0.1)
+async def test_a_body_that_drips_in_is_cut_off(server: Server) -> None:
     head = request("POST", "/feedback", Content_Type=JSON, Content_Length="1000")
 
     async with connected(server.port) as (reader, writer):
@@ -70,10 +68,8 @@ async def test_a_body_that_drips_in_is_cut_off(server: Server, monkeypatch: pyte
     assert server.events.of(RequestServed)[0].operation == "postFeedback"
 
 
-async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app_module, "BODY_SECONDS", 0.1)
+@with_timeouts(request_body=0.1)
+async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(server: Server) -> None:
     head = request("POST", "/feedback", Content_Type=JSON, Transfer_Encoding="chunked", Expect="100-continue")
     async with connected(server.port) as (reader, writer):
         writer.write(head)
@@ -84,6 +80,7 @@ async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(
         assert (await read_answer(reader)).error in (TIMEOUT, (400, "invalid_request"))  # as aiohttp's parser has it
 
 
+@with_timeouts(request_head=0.1)
 @pytest.mark.parametrize(
     "pieces",
     [
@@ -94,10 +91,7 @@ async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(
     ],
     ids=["half a line", "half the headers", "byte by byte", "the second request"],
 )
-async def test_headers_that_do_not_end_are_cut_off(
-    server: Server, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes, ...]
-) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+async def test_headers_that_do_not_end_are_cut_off(server: Server, pieces: tuple[bytes, ...]) -> None:
     async with connected(server.port) as (reader, writer):
         for piece in pieces:
             writer.write(piece)
@@ -111,10 +105,10 @@ async def test_headers_that_do_not_end_are_cut_off(
         assert await reader.read() == b""
 
 
+@with_timeouts(request_head=0.05)
 async def test_a_connection_that_sends_its_requests_whole_is_left_alone(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
     held = HeldStore(monkeypatch)
     vote = await server.known()
     slow = asyncio.create_task(server.post_vote(vote))
@@ -126,8 +120,8 @@ async def test_a_connection_that_sends_its_requests_whole_is_left_alone(
     assert (await slow).status == 200
 
 
-async def test_a_connection_may_rest_between_two_requests(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
+@with_timeouts(request_head=0.05)
+async def test_a_connection_may_rest_between_two_requests(server: Server) -> None:
     whole = request("GET", "/health/live")
     async with connected(server.port) as (reader, writer):
         for piece in (whole[:10], whole[10:]):
@@ -197,6 +191,7 @@ async def test_fifty_equal_votes_with_one_cookie_at_once_count_once(server: Serv
     assert await upvotes(server) == 1
 
 
+@with_timeouts(vote=1.0)
 async def test_a_vote_that_hangs_is_answered_503_and_counts_once_when_repeated(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +204,6 @@ async def test_a_vote_that_hangs_is_answered_503_and_counts_once_when_repeated(
 
     with monkeypatch.context() as patched:
         patched.setattr(SqliteStore, "vote", store_and_say_nothing)
-        patched.setattr(voting_module, "VOTE_SECONDS", 0.1)
         first = await server.post_vote(vote)
     cookie = first.headers["Set-Cookie"].partition(";")[0]
 
@@ -257,8 +251,8 @@ async def test_without_a_store_readiness_says_so_and_life_goes_on(without_store:
     assert (live.status, live.json) == (200, {"status": "alive"})
 
 
+@with_timeouts(readiness=0.01)
 async def test_a_store_that_hangs_is_not_ready_either(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.endpoints.READY_SECONDS", 0.01)
     monkeypatch.setitem(server.resources.endpoints._checks, "store", asyncio.Event().wait)
 
     ready = await server.ask("GET", "/health/ready")

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.catalogue.collection import collection
 from service.config import Settings
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import Listener
 from telemetry.lambda_setup import LambdaTelemetry
 from tests.lambdas.tables import tables_with
@@ -26,17 +28,19 @@ def told_to(listener: Listener) -> LambdaTelemetry:
 
 @pytest.fixture
 def start(tmp_path: Path, events: RecordingListener) -> Iterator[Start]:
-    """Starts processes and lets go of them at the end; without another setting the models are at a dead address.
+    """Start processes with timeouts and an environment, and close them at the end.
 
-    Nor is there a limit on the votes of the one address that all tests have.
+    Unless the environment says otherwise, the models are at a dead address, and votes are not limited because all of
+    them come from one address.
     """
     started: list[LambdaProcess] = []
     usual = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": "http://127.0.0.1:1"}
     usual["SAYINGS_VOTE_RATE"] = "off"
 
-    def start(**environ: str) -> LambdaProcess:
+    def start(*, timeouts: Timeouts = DEFAULT_TIMEOUTS, **environ: str) -> LambdaProcess:
         chosen = usual | environ
-        started.append(LambdaProcess(Settings.from_env(chosen), chosen, told_to(events)))
+        settings = msgspec.structs.replace(Settings.from_env(chosen), timeouts=timeouts)
+        started.append(LambdaProcess(settings, chosen, told_to(events)))
         return started[-1]
 
     yield start

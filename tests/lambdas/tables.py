@@ -7,19 +7,15 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service.aws import clients as aws_clients
 from service.aws.clients import AwsClients
 from service.domain import Saying
 from service.store.dynamodb import DynamoStore, create_tables
-from tests.aws import REGION
+from tests.aws import PATIENT, REGION
 
 
 def tables_with(sayings: Sequence[Saying], moto_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Tables of one's own; what a function needs in its environment for them, and the AWS SDK in ours."""
+    """Create tables of the test's own; the environment that a function needs for them, which ours gets as well."""
     prefix = f"lambdas-{uuid.uuid4().hex[:12]}-"
-    # Patient, unlike the service: moto's first answer takes seconds.
-    monkeypatch.setattr(aws_clients, "READ_SECONDS", 60.0)
-    monkeypatch.setattr(aws_clients, "CONNECT_SECONDS", 60.0)
     aws = {
         "AWS_ENDPOINT_URL": moto_url,
         "AWS_REGION": REGION,
@@ -34,6 +30,6 @@ def tables_with(sayings: Sequence[Saying], moto_url: str, monkeypatch: pytest.Mo
 
 async def _fill(prefix: str, sayings: Sequence[Saying]) -> None:
     async with AsyncExitStack() as stack:
-        client = await AwsClients(REGION, stack).dynamodb()
+        client = await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb()
         await create_tables(client, prefix)
         await DynamoStore(client, prefix).put_sayings(sayings)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.api.http import MAX_TARGET_BYTES
 from service.aws_lambda.handler import Api
+from service.limits import DEFAULT_LIMITS
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer
@@ -25,6 +25,7 @@ VOTE = Asked(
     {"Content_Type": "application/json", "Cookie": f"sayings_voter={'v' * 32}"},
 )
 INVALID = (400, "invalid_request")
+TOO_LONG = "x" * DEFAULT_LIMITS.target_bytes
 UNKNOWN_SAYING = (404, "saying_not_found")  # which means that the whole request was understood
 
 
@@ -178,11 +179,11 @@ def test_a_body_that_is_none_is_refused(
 @pytest.mark.parametrize(
     "event",
     [
-        Asked("GET", "/" + "x" * MAX_TARGET_BYTES).v1(),
-        Asked("GET", "/" + "x" * MAX_TARGET_BYTES).v2(),
-        Asked("GET", "/sayings?x=" + "x" * MAX_TARGET_BYTES).v1(),
-        Asked("GET", "/sayings?x=" + "x" * MAX_TARGET_BYTES).v2(),
-        without(Asked("GET", "/sayings?x=" + "x" * MAX_TARGET_BYTES).v1(), "multiValueQueryStringParameters"),
+        Asked("GET", "/" + TOO_LONG).v1(),
+        Asked("GET", "/" + TOO_LONG).v2(),
+        Asked("GET", "/sayings?x=" + TOO_LONG).v1(),
+        Asked("GET", "/sayings?x=" + TOO_LONG).v2(),
+        without(Asked("GET", "/sayings?x=" + TOO_LONG).v1(), "multiValueQueryStringParameters"),
         Asked("GET", "/sayings").v1() | {"multiValueQueryStringParameters": {"x": ["\ud800" * 1_000, "y" * 7_000]}},
     ],
     ids=["v1 path", "v2 path", "v1 query", "v2 query", "v1 single values", "v1 that is no text"],

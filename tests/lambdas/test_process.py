@@ -14,19 +14,15 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
-from service.aws import clients as aws_clients
 from service.aws_lambda import handler as lambda_handler
 from service.aws_lambda import runtime as lambda_process
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.errors import ConfigError, InvocationFailed
 from service.keys.key_store import KeyStore
-from service.llm import billing as budget
+from service.limits import Timeouts
 from service.llm.gateway import Gateway
-from service.sayings import flow
 from service.simulator import Fault, FaultKind, Simulator
-from service.voting import comparisons as compare
-from service.voting import guard as voting
 from telemetry.events import Unexpected
 from tests.aws import REGION
 from tests.lambdas.conftest import Start
@@ -116,21 +112,20 @@ def test_a_thousand_warm_invocations_leave_nothing_behind(
 
 
 class TestTimeLeft:
-    """Whatever a dependency's own limit is, here far beyond the test's patience, the invocation's end comes first."""
+    """The invocation's end comes before a dependency's own timeout, which here is longer than the test may take."""
 
     LIMIT_SECONDS = 60.0
-
-    @pytest.fixture(autouse=True)
-    def patient_dependencies(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(aws_clients, "READ_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(aws_clients, "CONNECT_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(flow, "DATABASE_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(flow, "LIVE_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(flow, "MODEL_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(voting, "VOTE_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(budget, "STORE_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(compare, "STORE_SECONDS", self.LIMIT_SECONDS)
-        monkeypatch.setattr(compare, "COMPARE_SECONDS", self.LIMIT_SECONDS)
+    PATIENT = Timeouts(
+        aws_connect=LIMIT_SECONDS,
+        aws_read=LIMIT_SECONDS,
+        saying_read=LIMIT_SECONDS,
+        live_saying=LIMIT_SECONDS,
+        live_model=LIMIT_SECONDS,
+        comparison=LIMIT_SECONDS,
+        vote=LIMIT_SECONDS,
+        statistics=LIMIT_SECONDS,
+        store_write=LIMIT_SECONDS,
+    )
 
     @pytest.fixture(autouse=True)
     def in_time(self) -> Iterator[None]:
@@ -149,7 +144,7 @@ class TestTimeLeft:
     def test_a_store_that_hangs(
         self, silent_aws: dict[str, str], start: Start, events: RecordingListener, seconds: float
     ) -> None:
-        api = Api(start(**silent_aws))
+        api = Api(start(timeouts=self.PATIENT, **silent_aws))
 
         status, saying = ask(api, SAYINGS, seconds)
         voted, refusal = ask(api, vote_on(saying, "POSITIVE"), seconds)
@@ -165,7 +160,7 @@ class TestTimeLeft:
     def test_a_store_that_hangs_beside_the_requests(
         self, silent_aws: dict[str, str], start: Start, events: RecordingListener
     ) -> None:
-        api = Api(start(**silent_aws))
+        api = Api(start(timeouts=self.PATIENT, **silent_aws))
 
         warm = api.handle({"warmup": True}, Remaining(1.0))
         answers = [ask(api, Asked("GET", "/models"), 0.6)[0] for _ in range(3)]
@@ -177,7 +172,7 @@ class TestTimeLeft:
         self, simulator: Simulator, simulator_url: str, start: Start, events: RecordingListener
     ) -> None:
         simulator.inject("*", Fault(FaultKind.HANG, count=None))
-        api = Api(await asyncio.to_thread(start, SAYINGS_SIMULATOR=simulator_url))
+        api = Api(await asyncio.to_thread(start, timeouts=self.PATIENT, SAYINGS_SIMULATOR=simulator_url))
 
         answers = [(await asyncio.to_thread(ask, api, SAYINGS, 2.0))[1] for _ in range(4)]
 

@@ -14,10 +14,10 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
-from service.api.http import MAX_BODY_BYTES, MAX_TARGET_BYTES
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
+from service.limits import DEFAULT_LIMITS
 from service.resources import Resources, open_resources
 from service.server.app import listening
 from service.simulator import Simulator
@@ -212,7 +212,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ADDRESSES = [
     Asked(method, target)
     for method, target, _ in cases(bad_input.test_a_bad_address_gets_a_documented_error)
-    if method in METHODS and target.isascii() and target.startswith("/") and len(target) <= MAX_TARGET_BYTES
+    if method in METHODS and target.isascii() and target.startswith("/") and len(target) <= DEFAULT_LIMITS.target_bytes
 ]
 WRONG_METHODS = [
     Asked(method, path)
@@ -228,8 +228,8 @@ ENCODED = [
 BODIES = [
     *(Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)),
     *(Asked("POST", path, body, VOTED) for path, body in bad_input.WRONG_BODIES),
-    Asked("POST", "/feedback", bad_input.padded(MAX_BODY_BYTES), VOTED),
-    Asked("POST", "/feedback", bad_input.padded(MAX_BODY_BYTES + 1), VOTED),
+    Asked("POST", "/feedback", bad_input.padded(DEFAULT_LIMITS.body_bytes), VOTED),
+    Asked("POST", "/feedback", bad_input.padded(DEFAULT_LIMITS.body_bytes + 1), VOTED),
 ]
 SOURCES = [
     Asked("POST", "/feedback", bad_input.with_more(b"").replace(SIMULATED.source.encode(), source), VOTED)

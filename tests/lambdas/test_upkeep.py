@@ -2,15 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+import msgspec
 import pytest
 
-from service.aws_lambda import handler as lambda_handler
-from service.aws_lambda import maintenance as upkeep
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
+from service.limits import Timeouts
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import TRIGGER_SECONDS
 from service.store.sqlite import SqliteStore
@@ -23,11 +25,15 @@ from tests.support import NAMES, Clock, RecordingListener, model_saying
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
 DEAD_END = "http://127.0.0.1:1"
+# For answers that wait until what is done beside them has been done, on a busy machine too.
+PATIENT = Timeouts(maintenance=60.0)
 FLEET = 50
 
 
-async def started(start: Start, **environ: str) -> LambdaProcess:
-    return await asyncio.to_thread(start, **environ)
+async def started(
+    start: Start, environ: Mapping[str, str] = MappingProxyType({}), *, timeouts: Timeouts = PATIENT
+) -> LambdaProcess:
+    return await asyncio.to_thread(start, timeouts=timeouts, **environ)
 
 
 async def ask(api: Api, times: int = 1, path: str = "/sayings") -> None:
@@ -79,11 +85,9 @@ async def test_a_warm_up_warms_up_at_once(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("every", "written"), [(0.0, 4), (3600.0, 1)])
-async def test_it_is_done_at_an_interval(
-    start: Start, monkeypatch: pytest.MonkeyPatch, every: float, written: int
-) -> None:
-    monkeypatch.setattr(upkeep, "EVERY_SECONDS", every)
-    process = await started(start, SAYINGS_SIMULATOR="off")
+async def test_it_is_done_at_an_interval(start: Start, every: float, written: int) -> None:
+    timeouts = Timeouts(maintenance=60.0, maintenance_every=every)
+    process = await started(start, {"SAYINGS_SIMULATOR": "off"}, timeouts=timeouts)
 
     await ask(Api(process), times=5)
 
@@ -97,7 +101,7 @@ async def test_a_fleet_asks_for_one_round(
     heads: list[str] = []
     async with answering(ACCEPTED, heads) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        apis = [Api(await started(start, **WITH_WORKER)) for _ in range(FLEET)]
+        apis = [Api(await started(start, WITH_WORKER)) for _ in range(FLEET)]
 
         # When each has its first and its second request, all at the same time
         await asyncio.gather(*(ask(api, times=2) for api in apis))
@@ -115,7 +119,7 @@ async def test_a_pool_that_the_store_could_fill_asks_for_nothing(start: Start, m
     heads: list[str] = []
     async with answering(ACCEPTED, heads) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        process = await started(start, **WITH_WORKER)
+        process = await started(start, WITH_WORKER)
         await put_fresh_sayings(process)
 
         await ask(Api(process), times=3)
@@ -130,7 +134,7 @@ async def test_while_the_pool_stays_low_it_is_asked_again_after_a_while(
     clock = Clock()
     async with answering(ACCEPTED, heads) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        process = await started(start, **WITH_WORKER)
+        process = await started(start, WITH_WORKER)
         trigger = process.resources.round_trigger
         assert trigger is not None
         monkeypatch.setattr(trigger, "_clock", clock)
@@ -158,7 +162,7 @@ async def test_a_worker_function_that_cannot_be_asked_is_reported(
 ) -> None:
     async with answering(response) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        api = Api(await started(start, **WITH_WORKER))
+        api = Api(await started(start, WITH_WORKER))
 
         await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
         await ask(api)
@@ -180,9 +184,7 @@ async def test_answers_do_not_wait_for_an_upkeep_that_hangs_and_none_begins_anot
         pulled.append(None)
         return await asyncio.Event().wait()
 
-    monkeypatch.setattr(upkeep, "EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(lambda_handler, "UPKEEP_SECONDS", 0.05)
-    process = await started(start, **WITH_WORKER)
+    process = await started(start, WITH_WORKER, timeouts=Timeouts(maintenance=0.05, maintenance_every=0.0))
     monkeypatch.setattr(process.resources.round_trigger, "pull", pull)
     api = Api(process)
 
@@ -201,7 +203,7 @@ async def test_without_aws_there_are_answers_and_reports(
     start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, store: str | None
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_END)
-    api = Api(await started(start, **WITH_WORKER, **({} if store is None else {"SAYINGS_STORE": store})))
+    api = Api(await started(start, WITH_WORKER | ({} if store is None else {"SAYINGS_STORE": store})))
 
     await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
     await ask(api, times=3)
@@ -229,9 +231,9 @@ def test_what_is_under_way_ends_before_its_store_is_closed(
 
     monkeypatch.setattr(SqliteStore, "close", close_store)
     monkeypatch.setattr(PoolFiller, "fill", fill)
-    monkeypatch.setattr(lambda_handler, "WARM_UP_SECONDS", 0.01)
     environ = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": DEAD_END}
-    process = LambdaProcess(Settings.from_env(environ), environ, told_to(events))
+    settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=Timeouts(warm_up=0.01))
+    process = LambdaProcess(settings, environ, told_to(events))
     Api(process).handle({"warmup": True}, Remaining())
 
     process.close()

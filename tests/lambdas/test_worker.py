@@ -11,6 +11,7 @@ import pytest
 
 from service.aws_lambda.runtime import LambdaProcess
 from service.errors import InvocationFailed, StoreError
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease
 from telemetry.events import DependencyFailed, Unexpected
@@ -18,13 +19,11 @@ from tests.aws import REGION
 from tests.lambdas.conftest import Start
 from tests.lambdas.gateway import Remaining
 from tests.support import NAMES, RecordingListener
-from workers import lambda_handler
-from workers.fleet import KEEP_SECONDS
 from workers.lambda_handler import Worker
-from workers.round import STORE_SECONDS
 
-# What is kept of an invocation for all that follows the models' answers.
-ENDING_SECONDS = 0.5 + KEEP_SECONDS + STORE_SECONDS
+# What an invocation needs after the models' answers: to store the sayings, to return the lease and to answer.
+RETURN_SECONDS = DEFAULT_TIMEOUTS.invocation_reserve + DEFAULT_TIMEOUTS.lease_update
+ENDING_SECONDS = RETURN_SECONDS + DEFAULT_TIMEOUTS.round_write
 WORKER = {"SAYINGS_ROUNDS": "off"}
 
 
@@ -85,25 +84,25 @@ async def test_a_model_that_hangs_is_given_up_in_time_for_the_others_to_be_kept(
 
 
 async def test_a_round_that_time_cuts_short_fails_and_gives_the_lease_back(
-    process: LambdaProcess, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
 ) -> None:
-    # Given a store that hangs when it is given sayings, and a round that has no time for it
+    # Given models that ignore their timeouts
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(process.resources.store, "put_sayings", never)
-    monkeypatch.setattr(lambda_handler, "STORE_SECONDS", 0.0)
+    process = await asyncio.to_thread(start, timeouts=Timeouts(round_write=1.0), **WORKER)
+    monkeypatch.setattr(process.resources.gateway, "write", never)
 
-    # When it is made
+    # When a round is made that has a second and a half
     with pytest.raises(InvocationFailed, match=r"The round did not end in time\."):
-        await invoke(Worker(process), 0.5 + KEEP_SECONDS + 1.0)
+        await invoke(Worker(process), RETURN_SECONDS + 1.5)
 
     # Then the next one need not wait
     assert await take_lease(process) is not None
     assert not events.of(Unexpected)
 
 
-@pytest.mark.parametrize("seconds", [0.0, KEEP_SECONDS, ENDING_SECONDS - 0.1])
+@pytest.mark.parametrize("seconds", [0.0, RETURN_SECONDS, ENDING_SECONDS - 0.1])
 async def test_with_no_time_left_nothing_begins(process: LambdaProcess, simulator: Simulator, seconds: float) -> None:
     with pytest.raises(InvocationFailed, match="no time left"):
         await invoke(Worker(process), seconds)

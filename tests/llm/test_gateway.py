@@ -31,7 +31,7 @@ from service.errors import (
 from service.keys.key_store import KeyStore
 from service.keys.secret import Secret
 from service.keys.sources import FixedKeySource, KeySource
-from service.llm import billing as calls_module
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Budget, CallRecorder, spend_window
 from service.llm.breaker import FAILURES_TO_OPEN
 from service.llm.concurrency import LiveCalls
@@ -73,6 +73,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
             counting_in: Store = store,
             catalogue: Catalogue = CATALOGUE,
             url: str | None = simulator_url,
+            timeouts: Timeouts = DEFAULT_TIMEOUTS,
         ) -> Gateway:
             key_store = KeyStore(keys or FixedKeySource("sk-simulated"), events)
             stack.push_async_callback(key_store.close)
@@ -83,7 +84,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 adapters,
                 key_store,
                 budget,
-                CallRecorder(counting_in, events),
+                CallRecorder(counting_in, events, timeouts=timeouts),
                 events,
                 live_calls=LiveCalls(PLACES),
                 catalogue=catalogue,
@@ -548,10 +549,9 @@ async def test_what_the_vendor_does_not_tell_the_price_of_is_not_recorded(
 async def test_a_call_that_cannot_be_recorded_has_been_made_all_the_same(
     make: Make, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
-    monkeypatch.setattr(calls_module, "STORE_SECONDS", 0.01)
     monkeypatch.setattr(store, "record_call", BadStore(hangs=hangs).record_call)
 
-    written = await write(make())
+    written = await write(make(timeouts=Timeouts(store_write=0.01)))
 
     assert len(written.sayings) == 3
     assert await spent(store) == written.generation.cost_nanos

@@ -1,5 +1,5 @@
 """The server of the HTTP tests."""
 
-from tests.http.conftest import server, settings
+from tests.http.conftest import server, settings, timeouts
 
-__all__ = ["server", "settings"]
+__all__ = ["server", "settings", "timeouts"]

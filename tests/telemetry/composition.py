@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from service.config import Settings
 from service.resilience.tasks import running
 from service.resources import Resources, open_resources
 from service.server.app import listening
-from telemetry import otlp
+from telemetry.export_times import DEFAULT_EXPORT_TIMES
 from telemetry.setup import open_telemetry
 from tests.http.wire import Answer
 from workers.fleet import fleet_rounds
@@ -54,11 +54,12 @@ class Service:
 
 
 class Composition:
-    """Where services run: their directory, their environment."""
+    """What services are started with: their directory, their environment and settings, the times of the export."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._directory = directory
         self._monkeypatch = monkeypatch
+        self.times = DEFAULT_EXPORT_TIMES
         self.settings: dict[str, Any] = {"port": 0, "store": f"sqlite:///{directory}/sayings.db"}
 
     def set(self, **environ: str) -> None:
@@ -69,8 +70,8 @@ class Composition:
         self.set(OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
 
     def patient(self) -> None:
-        """For a machine that is busy: what is left at the end is sent, however long that takes."""
-        self._monkeypatch.setattr(otlp, "LAST_FLUSH_SECONDS", 60.0)
+        """Send what is left at the end, however long that takes on a busy machine."""
+        self.times = replace(self.times, last_flush=60.0)
 
     @asynccontextmanager
     async def running(self, **settings: Any) -> AsyncIterator[Service]:
@@ -78,7 +79,7 @@ class Composition:
         chosen = Settings(**(self.settings | settings))
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
-            telemetry = await stack.enter_async_context(open_telemetry(os.environ))
+            telemetry = await stack.enter_async_context(open_telemetry(os.environ, times=self.times))
             resources = await stack.enter_async_context(open_resources(chosen, os.environ, telemetry.listener))
             url = await stack.enter_async_context(listening(resources))
             await stack.enter_async_context(running(telemetry.jobs, telemetry.listener))

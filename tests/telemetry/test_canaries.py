@@ -11,14 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service.aws import clients as aws_clients
 from service.aws.clients import AwsClients
 from service.cli.rows import Export, rows
-from service.keys import key_store as keys
+from service.limits import Timeouts
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
 from service.simulator import Fault, FaultKind, Simulator
-from tests.aws import REGION, put_key
+from tests.aws import PATIENT, REGION, put_key
 from tests.logging_capture import Log, captured_log, everything_logged
 from tests.telemetry.composition import SAMPLED, Composition, Service
 from tests.telemetry.receiver import Receiver
@@ -79,15 +78,12 @@ async def test_keys_in_ssm(
     receiver: Receiver,
     simulator: Simulator,
     moto_url: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module, seconds in ((aws_clients, "READ_SECONDS"), (keys, "FETCH_TIMEOUT_SECONDS")):
-        monkeypatch.setattr(module, seconds, 60.0)
     composition.set(AWS_ENDPOINT_URL=moto_url, AWS_SECRET_ACCESS_KEY=AWS_CANARY)
     names = {vendor: f"/{uuid.uuid4().hex}/{vendor}" for vendor in VENDORS}
     async with AsyncExitStack() as stack:
         for name in names.values():
-            await put_key(await AwsClients(REGION, stack).ssm(), name, f"{SIMULATED_KEY}-{CANARY}")
+            await put_key(await AwsClients(REGION, stack, timeouts=PATIENT).ssm(), name, f"{SIMULATED_KEY}-{CANARY}")
 
     with captured_log("DEBUG") as log, everything_logged("botocore", "httpx2", "anthropic", "openai") as told:
         async with composition.running(
@@ -96,6 +92,7 @@ async def test_keys_in_ssm(
             key_parameters=names,
             live_every=2,
             compare_rate="off",
+            timeouts=Timeouts(aws_read=60.0, key_fetch=60.0),  # for moto
         ) as service:
             answers = await answers_of_a_run_with_faults(service, simulator)
 

@@ -14,8 +14,8 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from telemetry import otlp, setup
 from telemetry.events import RequestServed
+from telemetry.export_times import DEFAULT_EXPORT_TIMES, ExportTimes
 from telemetry.metrics import Metrics
 from telemetry.notes import Finished
 from telemetry.otlp import QUEUE_SIZE, OtlpExport
@@ -46,11 +46,10 @@ FAULTS = ["dead", "hanging", "no HTTP", "junk"]
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many exports in a short time."""
-    monkeypatch.setattr(setup, "EXPORT_SECONDS", 0.2)
-    monkeypatch.setattr(otlp, "REST_SECONDS", 0.01)
-    monkeypatch.setattr(otlp, "METRIC_SECONDS", 0.02)
+def hasty(nowhere: Composition) -> Composition:
+    """A service that exports often and gives up soon."""
+    nowhere.times = ExportTimes(export=0.2, pause=0.01, metrics_every=0.02)
+    return nowhere
 
 
 def complaints(log: Log) -> list[str]:
@@ -58,15 +57,14 @@ def complaints(log: Log) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_no_answer_changes_and_little_is_said(nowhere: Composition, fault: str, protocol: str) -> None:
+async def test_no_answer_changes_and_little_is_said(hasty: Composition, fault: str, protocol: str) -> None:
     with captured_log() as log:
         async with collector(fault) as url:
-            nowhere.send_to(url, protocol)
+            hasty.send_to(url, protocol)
 
-            async with nowhere.running() as service:
+            async with hasty.running() as service:
                 while "telemetry does not get through" not in complaints(log):
                     await service.saying(headers=SAMPLED)
                 sayings = await service.sayings(20, headers=SAMPLED)
@@ -82,16 +80,15 @@ async def test_no_answer_changes_and_little_is_said(nowhere: Composition, fault:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_what_was_refused_is_counted_when_the_collector_is_back(nowhere: Composition, protocol: str) -> None:
+async def test_what_was_refused_is_counted_when_the_collector_is_back(hasty: Composition, protocol: str) -> None:
     with captured_log() as log:
         async with RECEIVERS[protocol]() as receiver:
-            nowhere.patient()
-            nowhere.send_to(receiver.url, protocol)
+            hasty.patient()
+            hasty.send_to(receiver.url, protocol)
             receiver.trouble = 429
 
-            async with nowhere.running() as service:
+            async with hasty.running() as service:
                 for refused in range(3):
                     await service.sayings(1, headers=SAMPLED)
                     await receiver.until(lambda refused=refused: receiver.refused["traces"] > refused)  # type: ignore[misc]
@@ -106,14 +103,13 @@ async def test_what_was_refused_is_counted_when_the_collector_is_back(nowhere: C
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("hasty")
-async def test_a_collector_that_was_away_is_sent_to_again(nowhere: Composition) -> None:
+async def test_a_collector_that_was_away_is_sent_to_again(hasty: Composition) -> None:
     with captured_log() as log:  # from the start: it is said once
         async with grpc_receiver() as first:
-            nowhere.patient()
-            nowhere.send_to(first.url)
+            hasty.patient()
+            hasty.send_to(first.url)
             stack = AsyncExitStack()
-            service = await stack.enter_async_context(nowhere.running())
+            service = await stack.enter_async_context(hasty.running())
             await service.saying(headers=SAMPLED)
             await first.until(lambda: bool(first.spans))
         while "telemetry does not get through" not in complaints(log):
@@ -229,7 +225,7 @@ async def test_a_process_stops_in_time_and_says_nothing_but_json(machine: Machin
 
     assert code == 0
     assert len(server.said) == 1  # where it listens
-    assert time.monotonic() - started < otlp.LAST_FLUSH_SECONDS + 4.0  # for everything else, on a busy machine
+    assert time.monotonic() - started < DEFAULT_EXPORT_TIMES.last_flush + 4.0  # for everything else, on a busy machine
 
 
 @pytest.mark.slow

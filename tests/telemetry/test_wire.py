@@ -6,14 +6,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service.aws import clients as aws_clients
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.errors import StoreError
-from service.keys import key_store as keys
-from service.llm import billing as budget
+from service.limits import Timeouts
 from service.participants import SIMULATED_KEY
-from service.sayings import flow
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
@@ -350,20 +347,23 @@ async def test_what_no_route_answers_is_named_by_nothing_the_client_sent(
 
 
 @pytest.fixture
-async def on_aws(composition: Composition, moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Composition:
+async def on_aws(composition: Composition, moto_url: str) -> Composition:
     """Tables with one saying, and keys, on moto, which may take its time."""
-    for module, seconds in ((aws_clients, "READ_SECONDS"), (aws_clients, "CONNECT_SECONDS"), (budget, "STORE_SECONDS"),
-                            (flow, "DATABASE_SECONDS"), (keys, "FETCH_TIMEOUT_SECONDS")):  # fmt: skip
-        monkeypatch.setattr(module, seconds, 60.0)
+    patient = Timeouts(aws_read=60.0, aws_connect=60.0, store_write=60.0, saying_read=60.0, key_fetch=60.0)
     composition.set(AWS_ENDPOINT_URL=moto_url)
     prefix = f"wire-{uuid.uuid4().hex[:8]}-"
     async with AsyncExitStack() as stack:
-        aws = AwsClients(REGION, stack)
+        aws = AwsClients(REGION, stack, timeouts=patient)
         await create_tables(await aws.dynamodb(), prefix)
         await DynamoStore(await aws.dynamodb(), prefix).put_sayings([collection()[0]])
         for vendor in ("anthropic", "openai"):
             await put_key(await aws.ssm(), f"/api-key/{vendor}", SIMULATED_KEY)
-    composition.settings |= {"store": f"dynamodb://{prefix}", "keys": "ssm", "aws_region": REGION}
+    composition.settings |= {
+        "store": f"dynamodb://{prefix}",
+        "keys": "ssm",
+        "aws_region": REGION,
+        "timeouts": patient,
+    }
     return composition
 
 
@@ -446,10 +446,8 @@ async def test_a_key_that_ssm_does_not_give_away(
     assert "123456789012" not in str(receiver.texts)
 
 
-async def test_a_call_to_aws_that_hangs_is_in_the_trace(
-    composition: Composition, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keys, "FETCH_TIMEOUT_SECONDS", 0.1)
+async def test_a_call_to_aws_that_hangs_is_in_the_trace(composition: Composition, receiver: Receiver) -> None:
+    composition.settings["timeouts"] = Timeouts(key_fetch=0.1)
     async with answering(None) as url:
         composition.set(AWS_ENDPOINT_URL=url)
 

@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 import aiohttp
+import msgspec
 
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
+from service.limits import Timeouts
 from service.llm.billing import spend_window
 from service.resources import Resources, open_resources
 from service.server.app import listening
@@ -39,6 +41,8 @@ REGION = "us-east-1"
 SEED = 7
 # So many sayings: moto copies its tables for every transaction, and no count depends on what is in them.
 OF_THE_COLLECTION = 24
+# moto may take its time.
+PATIENT = Timeouts(aws_read=30.0, store_write=30.0, statistics=30.0)
 COLD_INSTANCES = 50
 # What a model has in the store once rounds have run for a while; a pool takes no more of each.
 SAYINGS_PER_MODEL = 60
@@ -190,10 +194,8 @@ async def _recorder(moto_url: str) -> AsyncIterator[tuple[Recorder, str]]:
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(AwsProxy(moto_url).serve())
-        for patience in ("aws_clients.READ_SECONDS", "budget.STORE_SECONDS", "statistics.current._TIMEOUT_SECONDS"):
-            stack.enter_context(patch(f"service.{patience}", 30.0))
         stack.enter_context(patch.dict(os.environ, keys | {"AWS_ENDPOINT_URL": moto_url}))
-        direct = await AwsClients(REGION, stack).dynamodb()
+        direct = await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb()
         await create_tables(direct, prefix)
         recorder = Recorder(direct, prefix)
         proxy.inject(EVERYTHING, recorder.handle, count=None)
@@ -212,7 +214,8 @@ async def _opened(prefix: str, listener: _Failures) -> AsyncIterator[Resources]:
             "SAYINGS_PORT": "0",
             "AWS_REGION": REGION,
         }
-        resources = await stack.enter_async_context(open_resources(Settings.from_env(environ), environ, listener))
+        settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=PATIENT)
+        resources = await stack.enter_async_context(open_resources(settings, environ, listener))
         await resources.store.put_sayings(collection()[:OF_THE_COLLECTION])
         random.seed(SEED)
         yield resources

@@ -9,6 +9,7 @@ from service.catalogue.topics import load_topics
 from service.config import Settings
 from service.keys.key_store import KeyStore
 from service.keys.sources import FixedKeySource, KeySource
+from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
@@ -48,16 +49,17 @@ class Instance:
     listener: Listener
     keys: KeySource = field(default_factory=lambda: FixedKeySource("sk-simulated"))
     caps: Spend = PLENTY
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
     catalogue: Catalogue = field(default_factory=lambda: load_catalogue(VENDORS))
 
     def __post_init__(self) -> None:
-        models, topics = list(self.catalogue), load_topics()
-        self.key_store = KeyStore(self.keys, self.listener)
+        models, topics, timeouts = list(self.catalogue), load_topics(), self.timeouts
+        self.key_store = KeyStore(self.keys, self.listener, timeouts=timeouts)
         gateway = Gateway(
             self.adapters,
             self.key_store,
-            Budget(self.store, self.listener, caps=self.caps),
-            CallRecorder(self.store, self.listener),
+            Budget(self.store, self.listener, caps=self.caps, timeouts=timeouts),
+            CallRecorder(self.store, self.listener, timeouts=timeouts),
             self.listener,
             live_calls=LiveCalls(16),
             catalogue=self.catalogue,
@@ -67,8 +69,10 @@ class Instance:
             simulated=True,
         )
         self.pool = Pool(ttl=TTL)
-        self.filler = WatchedFiller(self.pool, self.store, models, self.listener, ttl=TTL, simulated=True)
-        self.round = Round(gateway, self.store, self.pool, topics, models, self.listener)
+        self.filler = WatchedFiller(
+            self.pool, self.store, models, self.listener, ttl=TTL, simulated=True, timeouts=timeouts
+        )
+        self.round = Round(gateway, self.store, self.pool, topics, models, self.listener, timeouts=timeouts)
 
     async def lease(self) -> Lease:
         lease = await self.store.acquire_lease("round", "this instance", now=0.0, seconds=10.0)

@@ -10,7 +10,7 @@ import aioboto3
 import pytest
 
 from service.errors import StoreError
-from service.sayings import pool_filler as filling
+from service.limits import Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables
@@ -40,7 +40,9 @@ async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 
 def fleet_rounds(instance: Instance, clock: Clock, *, store: Store | None = None) -> FleetRounds:
-    return FleetRounds(instance.round, store or instance.store, instance.listener, clock=clock)
+    return FleetRounds(
+        instance.round, store or instance.store, instance.listener, timeouts=instance.timeouts, clock=clock
+    )
 
 
 class ScriptedRound(Round):
@@ -64,10 +66,10 @@ class ScriptedRound(Round):
 
 class TestOneRound:
     async def test_fifty_instances_started_at_once_make_one_and_the_others_fill_from_the_store(
-        self, any_store: Store, new_instance: NewInstance, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+        self, any_store: Store, new_instance: NewInstance, simulator: Simulator
     ) -> None:
-        monkeypatch.setattr(filling, "_TIMEOUT_SECONDS", 60.0)  # moto answers them one by one
-        fleet = [new_instance(store=any_store) for _ in range(FIFTY)]
+        patient = Timeouts(pool_fill=60.0, round_write=60.0)  # moto answers them one by one
+        fleet = [new_instance(store=any_store, timeouts=patient) for _ in range(FIFTY)]
         clock = Clock()
 
         rounds = await asyncio.gather(*(fleet_rounds(instance, clock).run() for instance in fleet))
@@ -156,10 +158,9 @@ class TestRest:
     async def test_a_rest_that_cannot_be_stored_is_reported_and_the_round_stands(
         self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
-        monkeypatch.setattr("workers.fleet.KEEP_SECONDS", 0.01)
         monkeypatch.setattr(store, "keep_lease", _hanging if hangs else _broken)
 
-        finished = await FleetRounds(ScriptedRound(""), store, events).run()
+        finished = await FleetRounds(ScriptedRound(""), store, events, timeouts=Timeouts(lease_update=0.01)).run()
 
         assert finished is not None
         assert [event.operation for event in events.of(DependencyFailed)] == ["keep lease"]
@@ -217,14 +218,12 @@ class TestStoreDown:
 
 
 class TestKeepingWarm:
-    @pytest.fixture(autouse=True)
-    def look_again_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("workers.fleet.API_CHECK_SECONDS", 0.01)
+    OFTEN = Timeouts(round_check_every=0.01)
 
     async def test_a_round_is_made_only_for_what_the_store_does_not_have(
         self, new_instance: NewInstance, simulator: Simulator
     ) -> None:
-        first, second = new_instance(), new_instance()
+        first, second = new_instance(timeouts=self.OFTEN), new_instance(timeouts=self.OFTEN)
         clock = Clock()
 
         await _warm(first, clock)
@@ -238,7 +237,7 @@ class TestKeepingWarm:
         self, new_instance: NewInstance, simulator: Simulator, events: RecordingListener
     ) -> None:
         simulator.inject(MODELS[0], Fault(FaultKind.BAD_REQUEST))
-        instance, clock = new_instance(), JumpingClock()
+        instance, clock = new_instance(timeouts=self.OFTEN), JumpingClock()
 
         await _warm(instance, clock)
 

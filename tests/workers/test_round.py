@@ -10,6 +10,7 @@ from service.catalogue.models import Catalogue, Model
 from service.domain import Saying
 from service.errors import KeyAccessDenied, StoreError
 from service.keys.secret import Secret
+from service.limits import Timeouts
 from service.llm.adapter import ModelAdapter
 from service.llm.vendors import VENDORS, Adapters
 from service.simulator import Fault, FaultKind, Simulator
@@ -254,12 +255,12 @@ class TestNothingComesOfIt:
         self, new_instance: NewInstance, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
         async def put_sayings(*_: object, **__: object) -> None:
-            await asyncio.sleep(60 if hangs else 0)
+            if hangs:
+                await asyncio.Event().wait()
             raise StoreError("The database did not do it.")
 
         monkeypatch.setattr(store, "put_sayings", put_sayings)
-        monkeypatch.setattr("workers.round.STORE_SECONDS", 0.05)
-        instance = new_instance()
+        instance = new_instance(timeouts=Timeouts(round_write=0.05))
 
         finished = await instance.round.run(await instance.lease())
 

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.store.dynamodb import DynamoStore, create_tables
+from tests.aws import PATIENT
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.servers import SAMPLE, SAYINGS_PER_MODEL
 from tests.lambdas.runtime_api import ROOT, Function, runtime
@@ -30,7 +31,7 @@ EVENT = {
     "isBase64Encoded": False,
 }
 HANDLERS = {"lazy": "service.aws_lambda.handler.handler", "eager": "eager.handler"}
-EAGER = "import anthropic\nimport openai\n\nfrom service.lambda_handler import handler\n"
+EAGER = "import anthropic\nimport openai\n\nfrom service.aws_lambda.handler import handler\n"
 EARLY = "SDKs imported at the top"
 BAR = Bar(0.35)
 TELEMETRY = {"on": {}, "off": {"OTEL_SDK_DISABLED": "true"}}
@@ -127,8 +128,8 @@ async def _invoked(function: Function) -> float:
 async def _fill(environ: Mapping[str, str]) -> None:
     """What a pool is filled from."""
     async with AsyncExitStack() as stack:
-        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
-            store = DynamoStore(await AwsClients(REGION, stack).dynamodb(), PREFIX)
+        with patch.dict(os.environ, environ):
+            store = DynamoStore(await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb(), PREFIX)
         for model in NAMES:
             texts = [f"{SAMPLE[60:170]} {model} {number}" for number in range(SAYINGS_PER_MODEL)]
             await store.put_sayings([model_saying(text, model=model, created_at=time.time()) for text in texts])
