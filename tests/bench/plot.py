@@ -1,4 +1,4 @@
-"""The plots that the README shows, as small SVG files that are readable on light and on dark ground.
+"""The plots that docs/PERFORMANCE.md shows, as small SVG files that are readable on light and on dark ground.
 
 Runs on the packages of requirements/bench.txt: `plot.py build/bench.json FOLDER`.
 """
