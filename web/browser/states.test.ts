@@ -1,9 +1,12 @@
+import type { Locator } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import { SETTINGS, test, type Visit } from './visit';
+import { DESKTOP, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
 
 const saying = (visit: Visit) => visit.page.locator('figure .saying').filter({ hasText: /\w{3}/ });
 const another = (visit: Visit) => visit.page.getByRole('button', { name: 'Another saying' });
 const up = (visit: Visit) => visit.page.getByRole('button', { name: 'Thumbs up' });
+
+const connectionLine = (visit: Visit) => visit.page.locator('.connection p');
 
 const UNAVAILABLE = {
   error: { code: 'no_saying_available', message: 'No saying is available right now; please try again.' },
@@ -68,6 +71,32 @@ describe.each(SETTINGS)('on a $name', (setting) => {
     expect(barriers).toEqual([]);
   });
 });
+
+const SMALL_PHONE: Setting = { ...PHONE, name: 'small phone', viewport: { width: 320, height: 568 } };
+
+test.for([SMALL_PHONE, DESKTOP])('the line about the connection moves nothing on a $name', async (setting, { visit }) => {
+  const visitor = await visit(setting);
+  await visitor.open();
+  await saying(visitor).waitFor();
+  const button = await placeInPage(another(visitor));
+  await visitor.goOffline();
+  await visitor.reads('Offline. Votes are kept and sent later.');
+  const line = await placeInPage(connectionLine(visitor));
+
+  await up(visitor).click();
+  await visitor.reads('Offline. 1 vote is kept and sent later.');
+
+  // The browser reports shifts from 3 pixels on, and how far a text moves depends on the machine's fonts.
+  expect((await placeInPage(connectionLine(visitor))).x).toBe(line.x);
+  expect(await placeInPage(another(visitor))).toEqual(button);
+});
+
+function placeInPage(locator: Locator): Promise<{ x: number; y: number }> {
+  return locator.evaluate((element) => {
+    const { x, y } = element.getBoundingClientRect();
+    return { x: x + scrollX, y: y + scrollY };
+  });
+}
 
 test('a vote made offline survives that the page is closed', async ({ visit }) => {
   const visitor = await visit();
