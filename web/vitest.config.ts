@@ -1,20 +1,27 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { type BrowserChoice, findBrowsers } from './browser/browsers.ts';
 
 export default defineConfig({
   test: {
-    projects: [
-      { test: { name: 'logic', include: ['src/**/*.test.ts'] } },
-      {
-        test: {
-          name: 'browser',
-          include: ['browser/**/*.test.ts'],
-          globalSetup: 'browser/server.ts',
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // One browser, one server, two cores: side by side they would only wait for each other.
-          fileParallelism: false,
-        },
-      },
-    ],
+    projects: [{ test: { name: 'logic', include: ['src/**/*.test.ts'] } }, ...findBrowsers().map(browserProject)],
   },
 });
+
+/** Every flow in every browser; Lighthouse judges the page and not the browser, so that one of them is enough. */
+function browserProject({ name, program }: BrowserChoice, index: number): TestProjectConfiguration {
+  return {
+    test: {
+      name: `browser ${name}`,
+      include: ['browser/**/*.test.ts'],
+      exclude: index === 0 ? [] : ['**/lighthouse.test.ts'],
+      globalSetup: 'browser/setup.ts',
+      provide: { program },
+      // Upper bounds for a machine with much else to do; no test waits for longer than what it waits for takes.
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
+      expect: { poll: { timeout: 60_000 } },
+      // One browser, one server, two cores: side by side they would only wait for each other.
+      fileParallelism: false,
+    },
+  };
+}

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { DESKTOP, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
+import { DESKTOP, EVERY_SETTING, PHONE, type Setting, test, type Visit } from './visit';
 
 const HEADINGS = {
   Sayings: 'Sayings about the cloud',
@@ -16,14 +16,13 @@ async function go(visitor: Visit, name: keyof typeof HEADINGS): Promise<void> {
   await visitor.page.getByRole('heading', { level: 1, name: HEADINGS[name] }).waitFor();
 }
 
-/** Until nobody is being waited for. */
+/** Wait until the view waits for nothing any more. */
 async function settled(visitor: Visit): Promise<void> {
-  await visitor.page.waitForLoadState('networkidle');
   await expect.poll(() => visitor.page.locator('[aria-busy=true]').count()).toBe(0);
 }
 
-describe.each([...SETTINGS, ...OTHER_SIZES])('every view on a $name', (setting) => {
-  test('is there, is open to everybody, and fits', async ({ visit }) => {
+describe.each([...EVERY_SETTING, ...OTHER_SIZES])('every view on a $name', (setting) => {
+  test('is accessible and fits the screen', async ({ visit }) => {
     const visitor = await visit(setting);
     await visitor.open();
     await settled(visitor);
@@ -55,7 +54,7 @@ describe('a view', () => {
     }
   });
 
-  test('begins at its top for who comes from another one', async ({ visit }) => {
+  test('begins at its top after another view', async ({ visit }) => {
     const visitor = await visit(PHONE);
     await visitor.open();
     await settled(visitor);
@@ -63,7 +62,8 @@ describe('a view', () => {
 
     await go(visitor, 'Compare');
 
-    expect(await visitor.page.evaluate(() => [scrollY, document.activeElement?.tagName])).toEqual([0, 'MAIN']);
+    const place = () => visitor.page.evaluate(() => [scrollY, document.activeElement?.tagName]);
+    await expect.poll(place).toEqual([0, 'MAIN']);
   });
 
   test('that cannot be loaded says so', async ({ visit }) => {

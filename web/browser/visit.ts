@@ -1,4 +1,4 @@
-/** Visits to the page: on a phone and a desktop, light and dark; each ends with a look at what must never happen. */
+/** Visits to the page, on a phone and a desktop, in light and dark; each ends with a check of what must never happen. */
 
 import axe, { type AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
@@ -24,16 +24,20 @@ export const DESKTOP: Setting = {
   viewport: { width: 1280, height: 800 },
   hasTouch: false,
 };
-export const SETTINGS: Setting[] = [
-  PHONE,
-  { ...PHONE, name: 'phone, dark', colorScheme: 'dark' },
-  DESKTOP,
-  { ...DESKTOP, name: 'desktop, dark', colorScheme: 'dark' },
-];
+const DARK_PHONE: Setting = { ...PHONE, name: 'phone, dark', colorScheme: 'dark' };
+const DARK_DESKTOP: Setting = { ...DESKTOP, name: 'desktop, dark', colorScheme: 'dark' };
+
+export const EVERY_SETTING = [PHONE, DARK_PHONE, DESKTOP, DARK_DESKTOP];
+/** For flows. Places depend on the screen and contrast on the colours, so that two of the four show what can go wrong. */
+export const FLOW_SETTINGS = [PHONE, DARK_DESKTOP];
+
+// An upper bound for a machine with much else to do.
+const PATIENCE_MS = 60_000;
 
 declare global {
   interface Window {
     layoutShifts: string[];
+    releaseLastAnswer: () => void;
     axe: typeof axe;
   }
 }
@@ -63,16 +67,30 @@ export class Visit {
     await this.page.goto(`${this.url}/${address}`);
   }
 
-  /** Have the server answer a path so from now on. Chromium notes every error status in its console. */
+  /** From now on the server answers a path like this. Chromium logs every error status to its console. */
   async serverAnswers(path: string, status: number, body: unknown, headers: Record<string, string> = {}) {
     this.failuresExpected ||= status >= 400;
     const json = { status, json: body, headers };
     await this.page.route(`${this.url}${path}`, (route: Route) => route.fulfill(json));
   }
 
-  /** The server as it is again. */
+  /** From now on the server does not answer a path at all. */
+  async serverHangs(path: string): Promise<void> {
+    await this.page.route(`${this.url}${path}`, () => undefined);
+  }
+
+  /** The server answers as it does by itself again. */
   async serverRecovers(): Promise<void> {
     await this.page.unrouteAll();
+  }
+
+  /** Comparisons miss their last answer until `releaseLastAnswer` is called. Takes effect when the page is opened. */
+  async holdLastAnswer(): Promise<void> {
+    await this.page.addInitScript(holdLastAnswer);
+  }
+
+  async releaseLastAnswer(): Promise<void> {
+    await this.page.evaluate(() => window.releaseLastAnswer());
   }
 
   async goOffline(offline = true): Promise<void> {
@@ -80,19 +98,22 @@ export class Visit {
     await this.context.setOffline(offline);
   }
 
-  /** What a visitor sees in the line of news. */
-  async reads(text: string | RegExp, timeout = 10_000): Promise<void> {
-    await this.page.getByText(text).filter({ visible: true }).first().waitFor({ timeout });
+  /** Wait until the visitor can read this somewhere. */
+  async reads(text: string | RegExp): Promise<void> {
+    await this.page.getByText(text).filter({ visible: true }).first().waitFor();
   }
 
-  /** What has moved that stood somewhere already. */
+  /** What has moved after it was drawn once. Two frames on, the browser has reported what it has drawn until now. */
   layoutShifts(): Promise<string[]> {
-    return this.page.evaluate(() => window.layoutShifts);
+    return this.page.evaluate(async () => {
+      for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+      return window.layoutShifts;
+    });
   }
 
-  /** What is hard to use for somebody, by the rules that a program can check. */
+  /** Barriers for people with disabilities, by the rules that a program can check. */
   async barriers(): Promise<string[]> {
-    // As the browser's debugger does it, past the page's own policy.
+    // Evaluated through the debugger, because the page's policy forbids inline scripts.
     await this.page.evaluate(axe.source);
     const found: AxeResults = await this.page.evaluate(() => window.axe.run());
     return found.violations.flatMap(({ id, nodes }) =>
@@ -105,17 +126,21 @@ export class Visit {
     await this.context.close();
     const errors = this.errors.filter((text) => !this.failuresExpected || !text.startsWith('Failed to load resource'));
     expect(errors, 'errors in the console').toEqual([]);
-    expect(this.foreign, 'requests to somebody else').toEqual([]);
+    expect(this.foreign, 'requests to other servers').toEqual([]);
     expect(fits, 'nothing is wider than the screen').toBe(true);
   }
 }
 
-interface Visits {
+type Faults = Record<string, { kind: string }>;
+
+interface Fixtures {
   browser: Browser;
   visit: (setting?: Setting, options?: { reducedMotion?: 'reduce' }) => Promise<Visit>;
+  /** Orders one fault for each of these models, for all their calls until it is called again or the test is over. */
+  orderFaults: (faults: Faults) => Promise<void>;
 }
 
-export const test = base.extend<Visits>({
+export const test = base.extend<Fixtures>({
   browser: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest reads from it which fixtures are wanted
     async ({}, use) => {
@@ -130,6 +155,7 @@ export const test = base.extend<Visits>({
     await use(async (setting = DESKTOP, options = {}) => {
       const { name: _, ...device } = setting;
       const context = await browser.newContext({ ...device, ...options });
+      context.setDefaultTimeout(PATIENCE_MS);
       await context.addInitScript(watchLayout);
       const visit = new Visit(context, await context.newPage());
       visits.push(visit);
@@ -137,12 +163,18 @@ export const test = base.extend<Visits>({
     });
     for (const visit of visits) await visit.end();
   },
+  // biome-ignore lint/correctness/noEmptyPattern: as above
+  orderFaults: async ({}, use) => {
+    await use(putFaults);
+    await putFaults({});
+  },
 });
 
 interface LayoutShift extends PerformanceEntry {
   sources: { node: Node | null; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];
 }
 
+/** In the page: collects what moves. */
 function watchLayout() {
   window.layoutShifts = [];
   const place = ({ x, y }: DOMRectReadOnly) => `${Math.round(x)},${Math.round(y)}`;
@@ -156,8 +188,30 @@ function watchLayout() {
   }).observe({ type: 'layout-shift', buffered: true });
 }
 
-/** Order faults of the simulated models: `{"gpt-4.1": [{"kind": "refusal"}]}`. */
-export async function orderFaults(faults: Record<string, { kind: string; count?: number | null }[]>): Promise<void> {
-  const answer = await fetch(`${inject('simulator')}/faults`, { method: 'PUT', body: JSON.stringify(faults) });
+/** In the page: reads a comparison's whole stream, and passes it on without the last answer. */
+function holdLastAnswer() {
+  const { fetch } = window;
+  window.fetch = async (address, request) => {
+    const response = await fetch(address, request);
+    if (address !== '/compare') return response;
+    const text = await response.text();
+    const cut = text.lastIndexOf('event: slot');
+    const body = new ReadableStream<string>({
+      start(controller) {
+        controller.enqueue(text.slice(0, cut));
+        window.releaseLastAnswer = () => {
+          controller.enqueue(text.slice(cut));
+          controller.close();
+        };
+      },
+    });
+    return new Response(body.pipeThrough(new TextEncoderStream()), response);
+  };
+}
+
+async function putFaults(faults: Faults): Promise<void> {
+  const queues = Object.entries(faults).map(([model, { kind }]) => [model, [{ kind, count: null }]]);
+  const body = JSON.stringify(Object.fromEntries(queues));
+  const answer = await fetch(`${inject('simulator')}/faults`, { method: 'PUT', body });
   expect(answer.status).toBe(200);
 }

@@ -1,10 +1,11 @@
-/** Starts what the browser tests visit: the real server as `make run` starts it, but never late, with a quick simulator behind it. */
+/** Starts what the browser tests visit: the real server as `make run` starts it, with a quick simulator behind it. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import packaged from '@sparticuz/chromium';
 import type { TestProject } from 'vitest/node';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -19,6 +20,8 @@ const PYTHON = process.env.PYTHON ?? join(ROOT, '.venv/bin/python');
 
 declare module 'vitest' {
   interface ProvidedContext {
+    program: string | null;
+    browser: string;
     url: string;
     simulator: string;
   }
@@ -40,13 +43,28 @@ export default async function setup(project: TestProject) {
     SAYINGS_HOURLY_CAP_USD: '100',
   };
   const server = await start(['-c', NEVER_LATE, 'workers.one_machine'], settings, /is at (http\S+)/);
+  project.provide('browser', project.getProvidedContext().program ?? (await unpacked(folder)));
   project.provide('url', server.url);
   project.provide('simulator', simulator.url);
-  return () => {
-    server.process.kill();
-    simulator.process.kill();
+  return async () => {
+    await Promise.all([stop(server.process), stop(simulator.process)]);
     rmSync(folder, { recursive: true, force: true });
   };
+}
+
+/**
+ * The packaged Chromium, unpacked into a folder of this run. The package unpacks into the folder for temporary files
+ * and takes what lies there already, whole or not, of this version or another.
+ */
+async function unpacked(folder: string): Promise<string> {
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = folder;
+  try {
+    return await packaged.executablePath();
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 }
 
 /** Python in a process of its own, once it has said its address. */
@@ -54,6 +72,14 @@ async function start(command: string[], settings: Record<string, string>, addres
   const env = { PATH: process.env.PATH ?? '', ...settings };
   const child = spawn(PYTHON, command, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   return { process: child, url: await said(child, address) };
+}
+
+/** Its files may be removed only once it writes no more. */
+function stop(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.on('exit', () => resolve());
+    if (!child.kill()) resolve(); // it has ended before
+  });
 }
 
 function said(child: ChildProcess, address: RegExp): Promise<string> {
