@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from service.llm.vendors import VENDORS
-from service.server import load_shedding as load
 from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
@@ -23,12 +22,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-
-
-@pytest.fixture(autouse=True)
-def no_load_shedding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server in a test shares its loop with whatever it talks to: that it is late says something of the machine."""
-    monkeypatch.setattr(load, "LATE_SECONDS", float("inf"))
 
 
 @pytest.fixture(scope="session")

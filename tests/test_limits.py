@@ -9,8 +9,7 @@ from service.api.rate_limits import RateLimiter
 from service.errors import ModelsBusy, RateLimited
 from service.limits import Limits, Rate
 from service.llm.concurrency import LiveCalls
-from service.server import load_shedding as load_module
-from service.server.load_shedding import BEATS_IN_A_ROW, BEATS_OF_RELIEF, LATE_SECONDS, LoopLoad
+from service.server.load_shedding import BEATS_OF_RELIEF, LATE_SECONDS, QUEUE, LoopLoad
 from tests.support import Clock
 
 ANN, BEN = "192.0.2.1", "2001:db8::/64"
@@ -122,34 +121,81 @@ def test_what_finds_not_enough_places_takes_none() -> None:
     live_calls.take(3)
 
 
-def test_the_loop_is_late_when_beat_after_beat_is_and_no_longer_after_a_while_in_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(load_module, "LATE_SECONDS", LATE_SECONDS)
-    load, late = LoopLoad(), LATE_SECONDS * 1.1
+def after_beat(load: LoopLoad, *waits: float) -> bool:
+    """Whether requests are refused after a beat in which requests began that had waited so long."""
+    for waited in waits:
+        load.began(waited)
+    load.beat()
+    return load.is_shedding
 
-    one_hiccup = [_after(load, late), _after(load, 0.0)]
-    a_queue = [_after(load, late) for _ in range(BEATS_IN_A_ROW + 1)]
-    relief = [_after(load, 0.0) for _ in range(BEATS_OF_RELIEF)]
 
-    assert one_hiccup == [False, False]
-    assert a_queue == [*[False] * (BEATS_IN_A_ROW - 1), True, True]
+LATE, IN_TIME = LATE_SECONDS * 1.1, LATE_SECONDS * 0.9
+
+
+def test_the_second_queue_within_a_second_is_shed() -> None:
+    load = LoopLoad()
+
+    one_hiccup = after_beat(load, *[LATE] * QUEUE)
+    nothing_begun = after_beat(load)
+    a_queue = after_beat(load, *[LATE] * QUEUE)
+
+    assert [one_hiccup, nothing_begun, a_queue] == [False, False, True]
+
+
+def test_shedding_ends_after_a_second_without_a_queue() -> None:
+    load = LoopLoad()
+    for _ in range(2):
+        after_beat(load, *[LATE] * QUEUE)
+
+    relief = [after_beat(load, IN_TIME) for _ in range(BEATS_OF_RELIEF)]
+
     assert relief == [*[True] * (BEATS_OF_RELIEF - 1), False]
 
 
-def _after(load: LoopLoad, lag: float) -> bool:
-    load.measured(lag)
-    return load.is_late
+def test_a_queue_during_relief_makes_it_begin_again() -> None:
+    load = LoopLoad()
+    for _ in range(2):
+        after_beat(load, *[LATE] * QUEUE)
+    for _ in range(BEATS_OF_RELIEF - 1):
+        after_beat(load)
+
+    after_beat(load, *[LATE] * QUEUE)
+    relief = [after_beat(load) for _ in range(BEATS_OF_RELIEF)]
+
+    assert relief == [*[True] * (BEATS_OF_RELIEF - 1), False]
+
+
+def test_two_queues_more_than_a_second_apart_are_not_shed() -> None:
+    load = LoopLoad()
+
+    first = after_beat(load, *[LATE] * QUEUE)
+    for _ in range(BEATS_OF_RELIEF):
+        after_beat(load)
+    second = after_beat(load, *[LATE] * QUEUE)
+
+    assert (first, second) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [[], [LATE] * (QUEUE - 1), [IN_TIME] * QUEUE * 10],
+    ids=["nobody waits", "a few are late", "many are in time"],
+)
+def test_what_is_no_queue_is_never_shed(waits: list[float]) -> None:
+    load = LoopLoad()
+
+    shed = [after_beat(load, *waits) for _ in range(BEATS_OF_RELIEF)]
+
+    assert not any(shed)
 
 
 async def test_the_heart_beats_until_nobody_watches_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_module, "BEAT_SECONDS", 0.001)
-    beats: asyncio.Queue[float] = asyncio.Queue()
+    beats: asyncio.Queue[None] = asyncio.Queue()
     load = LoopLoad()
-    monkeypatch.setattr(load, "measured", beats.put_nowait)
+    monkeypatch.setattr(load, "beat", lambda: beats.put_nowait(None))
 
     async with load.watched():
-        lags = [await beats.get() for _ in range(3)]
+        for _ in range(3):
+            await beats.get()
 
-    assert all(lag >= 0 for lag in lags)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "heartbeat"]

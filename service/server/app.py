@@ -51,6 +51,7 @@ class Application:
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", incoming.protocol)
+        self._load.began(connection.end_wait())
         caller = _Client(incoming, connection, self._load, self._trusted_proxies)
         request = Request(incoming.method, incoming.path, incoming.headers, caller=caller)
         self._dispatcher.begin(request)
@@ -111,7 +112,7 @@ class _Client(Caller):
 
     @property
     def is_too_many(self) -> bool:
-        return self._load.is_late or self._connection.is_spare
+        return self._load.is_shedding or self._connection.is_spare
 
     @property
     def is_secure(self) -> bool:

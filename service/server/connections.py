@@ -44,6 +44,7 @@ class Connection(web.RequestHandler):
         self._staying: asyncio.Task[Any] | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._heard_at = self._loop.time()
+        self._waiting_since: float | None = None  # of a request that has been read and not begun
         self.is_spare = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,10 +67,13 @@ class Connection(web.RequestHandler):
         self._stop_unread_timer()
 
     def data_received(self, data: bytes) -> None:
+        awaited_head = self._awaits_head()
         super().data_received(data)
         self._heard_at = self._loop.time()
         if not self._awaits_head():
             self._stop_head_timer()
+            if awaited_head:
+                self._waiting_since = self._heard_at
         elif self._head_timer is None:
             self._head_timer = asyncio.get_running_loop().call_later(
                 self._timeouts.request_head, self._refuse_slow_head
@@ -81,6 +85,14 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         if self._staying is not None and not self._staying.cancelling():  # when stopped it is cancelled already
             self._staying.cancel()
+
+    def end_wait(self) -> float:
+        """For how many seconds the request that now begins has waited for the event loop since it was read.
+
+        0.0 for a pipelined request, which has waited for the one before it.
+        """
+        since, self._waiting_since = self._waiting_since, None
+        return 0.0 if since is None else self._loop.time() - since
 
     @contextmanager
     def staying(self) -> Iterator[None]:

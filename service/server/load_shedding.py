@@ -1,24 +1,32 @@
-"""Whether the event loop keeps up. While it does not, the server answers nothing but questions after its health."""
+"""Whether requests queue here. While they do, the server answers only questions about its health."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-# A request waits for its turn about twice as long as a beat is late. Health has to answer within half a second.
+# Health waits for its turn as long as every other request. It has to answer within half a second, and some of that
+# passes before the server has read the request.
+LATE_SECONDS = 0.2
+# So many late requests in one beat are a queue. A browser opens six connections, so the requests of one visitor are
+# not, however late a busy machine makes them.
+QUEUE = 16
 BEAT_SECONDS = 0.05
-LATE_SECONDS = 0.15
-# One late beat is an import or a collection of garbage and over by the time it is noticed; two are a queue.
-BEATS_IN_A_ROW = 2
-# That many in time, a second, before others are answered again: they would all be back at once.
+# The beats of one second. A single queue may come from an import or a garbage collection that many requests had to
+# wait for; a second one within so many beats comes from the requests themselves. As many without a queue end the
+# shedding, and not fewer, because the refused clients all come back at once.
 BEATS_OF_RELIEF = 20
 
 
 class LoopLoad:
-    """Measures by a heartbeat how late the loop is."""
+    """Counts the requests that have waited too long for the event loop.
+
+    A wait is counted from when the server has read the request. A pause of the loop or of the whole process passes
+    mostly before that, and whatever has been read by then is few requests: lateness alone is no queue.
+    """
 
     def __init__(self) -> None:
-        self.is_late = False
-        self._late_beats = 0
+        self.is_shedding = False
+        self._late_requests = 0
         self._beats_to_go = 0
 
     @asynccontextmanager
@@ -31,18 +39,22 @@ class LoopLoad:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def measured(self, lag: float) -> None:
-        """A beat was that many seconds late."""
-        self._late_beats = self._late_beats + 1 if lag > LATE_SECONDS else 0
-        if self._late_beats >= BEATS_IN_A_ROW:
-            self._beats_to_go = BEATS_OF_RELIEF
-        elif not self._late_beats:
+    def began(self, waited: float) -> None:
+        """Count a request that begins after it has waited for that many seconds."""
+        if waited > LATE_SECONDS:
+            self._late_requests += 1
+            if self._late_requests == QUEUE:
+                self.is_shedding = self._beats_to_go > 0
+                self._beats_to_go = BEATS_OF_RELIEF
+
+    def beat(self) -> None:
+        """End a beat: the next one's late requests are counted anew."""
+        if self._late_requests < QUEUE:
             self._beats_to_go = max(0, self._beats_to_go - 1)
-        self.is_late = self._beats_to_go > 0
+            self.is_shedding = self.is_shedding and self._beats_to_go > 0
+        self._late_requests = 0
 
     async def _beat(self) -> None:
-        clock = asyncio.get_running_loop().time
         while True:
-            due = clock() + BEAT_SECONDS
             await asyncio.sleep(BEAT_SECONDS)
-            self.measured(clock() - due)
+            self.beat()

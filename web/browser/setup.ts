@@ -9,13 +9,6 @@ import packaged from '@sparticuz/chromium';
 import type { TestProject } from 'vitest/node';
 
 const ROOT = join(import.meta.dirname, '../..');
-// Late on a busy machine, the server would shed load, which is not what these tests are about.
-const NEVER_LATE = `
-import runpy, sys
-from service import load
-load.LATE_SECONDS = float("inf")
-runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
-`;
 const PYTHON = process.env.PYTHON ?? join(ROOT, '.venv/bin/python');
 
 declare module 'vitest' {
@@ -42,7 +35,7 @@ export default async function setup(project: TestProject) {
     SAYINGS_DAILY_CAP_USD: '100',
     SAYINGS_HOURLY_CAP_USD: '100',
   };
-  const server = await start(['-c', NEVER_LATE, 'workers.one_machine'], settings, /is at (http\S+)/);
+  const server = await start(['-m', 'workers', '--serve'], settings, /is at (http\S+)/);
   project.provide('browser', project.getProvidedContext().program ?? (await unpacked(folder)));
   project.provide('url', server.url);
   project.provide('simulator', simulator.url);
