@@ -171,24 +171,6 @@ async def test_bad_json_truncated_html_or_empty_is_never_taken_for_an_answer(
     assert not events.of(Unexpected)
 
 
-async def test_a_corrupt_item_is_skipped_and_counted(server: Server, aws: Tables, events: RecordingListener) -> None:
-    damaged = model_saying("A damaged saying on Amazon S3.")
-    await aws.store.put_sayings([damaged])
-    await aws.dynamodb.update_item(
-        TableName=f"{aws.prefix}main_humor",
-        Key={"saying_id": {"S": damaged.saying_id}},
-        UpdateExpression="SET kind = :junk",
-        ExpressionAttributeValues={":junk": {"S": "no such kind"}},
-    )
-
-    answers = [await saying(server) for _ in range(3)]
-    refused = await server.post_vote(vote_on(damaged))
-
-    assert {answer["sayingId"] for answer in answers} == {SIMULATED.saying_id}
-    assert refused.error == (404, "saying_not_found")
-    assert "DamagedRow" in {failed.error_type for failed in events.of(DependencyFailed)}
-
-
 async def test_a_corrupt_comparison_ballot_vote_or_call_is_skipped_and_counted(
     server: Server, aws: Tables, events: RecordingListener
 ) -> None:

@@ -211,16 +211,3 @@ async def test_every_attempt_is_measured_with_its_fault_and_nothing_of_what_was_
     [call] = [event for event in events.of(AwsCalled) if event.service == "SSM"]
     assert (call.operation, call.status, call.error_type) == (GET, 400, "ThrottlingException")
     assert parameter.name not in repr(events.of(AwsCalled) + events.of(DependencyFailed))
-
-
-async def test_clock_jump_lives_are_monotonic(
-    start_with_key: StartWithKey, proxy: AwsProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server, real = await start_with_key(), time.time
-    await origin(server)
-
-    for jump in (+86_400.0, -86_400.0):
-        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
-        await asyncio.gather(*(origin(server) for _ in range(3)))
-
-    assert proxy.asked[GET] == 1

@@ -89,18 +89,6 @@ NO_SAYING = [FaultKind.REFUSAL, FaultKind.MAX_TOKENS]
 
 
 @pytest.mark.parametrize("kind", ONE_RETRY)
-async def test_429_5xx_or_reset_once_one_retry_mends_it(
-    server: Server, simulator: Simulator, events: RecordingListener, kind: FaultKind
-) -> None:
-    simulator.inject("*", Fault(kind))
-
-    answer = await saying(server)
-
-    assert written_by(answer) == ("live", None)
-    assert attempts(events) == [(1, REASONS[kind][1]), (2, "")]
-
-
-@pytest.mark.parametrize("kind", ONE_RETRY)
 async def test_429_5xx_or_reset_for_good_two_attempts_each_then_the_breaker(
     server: Server, simulator: Simulator, events: RecordingListener, kind: FaultKind
 ) -> None:
@@ -112,19 +100,6 @@ async def test_429_5xx_or_reset_for_good_two_attempts_each_then_the_breaker(
     assert answers == [("database", reason)] * FAILURES_TO_OPEN + [("database", "live_breaker_open")] * 2
     assert attempts(events) == [(1, error_type), (2, error_type)] * FAILURES_TO_OPEN
     assert not events.of(Unexpected)
-
-
-async def test_429_with_a_retry_after_that_fits_is_waited_for_and_retried_once(
-    server: Server, simulator: Simulator, events: RecordingListener
-) -> None:
-    simulator.inject("*", Fault(FaultKind.RATE_LIMITED, retry_after="0.5"))
-
-    answer = await saying(server)
-
-    assert written_by(answer) == ("live", None)
-    assert attempts(events) == [(1, "ModelRateLimited"), (2, "")]
-    refused, answered = simulator.calls
-    assert answered.started - refused.finished >= 0.49
 
 
 async def test_429_with_a_retry_after_that_does_not_fit_cools_down_for_just_that_long(
@@ -212,22 +187,6 @@ def _unknown_name(getaddrinfo: Any) -> Any:
         return getaddrinfo(host, *rest, **options)
 
     return resolve
-
-
-async def test_clock_jump_neither_ends_a_cool_down_nor_prolongs_a_call(
-    server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulator.inject("*", Fault(FaultKind.SPEND_LIMIT))
-    await saying(server)
-
-    for jump in (+86_400.0, -86_400.0):
-        monkeypatch.setattr("time.time", _jumped(jump))
-        assert written_by(await saying(server)) == ("database", "live_breaker_open")
-
-
-def _jumped(seconds: float) -> Any:
-    real = time.time
-    return lambda: real() + seconds
 
 
 async def spent(server: Server) -> int:

@@ -149,19 +149,6 @@ def no_file_may_grow(process: int) -> Iterator[None]:
     resource.prlimit(process, resource.RLIMIT_FSIZE, usual)
 
 
-async def test_a_corrupt_row_is_skipped_and_counted(server: Server, tmp_path: Path, events: RecordingListener) -> None:
-    with closing(sqlite3.connect(tmp_path / "sayings.db", isolation_level=None)) as other:
-        other.execute("UPDATE main_humor SET services = 'no JSON' WHERE saying_id != ?", (SIMULATED.saying_id,))
-
-    told = [await saying(server) for _ in range(2)]
-    damaged = str(read(tmp_path, "SELECT saying_id FROM main_humor WHERE services = 'no JSON'")[0][0])
-    refused = await server.post_vote({"sayingId": damaged, "source": SIMULATED.source, "feedbackType": "POSITIVE"})
-
-    assert {answer["sayingId"] for answer in told if answer["origin"] == "database"} <= {SIMULATED.saying_id}
-    assert refused.error == (404, "saying_not_found")
-    assert "DamagedRow" in {failed.error_type for failed in events.of(DependencyFailed)}
-
-
 async def test_a_corrupt_comparison_vote_or_call_is_skipped_and_counted(
     server: Server, tmp_path: Path, events: RecordingListener
 ) -> None:

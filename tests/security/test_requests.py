@@ -7,15 +7,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from service.dispatch import Dispatcher
-from service.errors import BodyTooLarge
-from service.http import MAX_BODY_BYTES, MAX_TARGET_BYTES, Request, Response, Route, decode_body
-from service.messages import CompareRequest
 from service.page import PAGE_FOLDER
 from service.simulator import Simulator
 from tests.http.conftest import Server
 from tests.http.wire import request
-from tests.support import RecordingListener
 
 pytestmark = pytest.mark.slow
 
@@ -84,33 +79,3 @@ async def test_no_path_leads_out_of_the_page(server: Server, target: str) -> Non
     [answer] = await server.converse(request("GET", target))
 
     assert answer.error in [(404, "route_not_found"), (400, "invalid_request")]
-
-
-def test_a_body_has_a_mebibyte_at_most_whatever_brought_it() -> None:
-    headers = {"Content-Type": "application/json"}
-
-    fits = decode_body(Request("POST", "/compare", headers, b"{}".ljust(MAX_BODY_BYTES)), CompareRequest)
-
-    assert fits == CompareRequest()
-    with pytest.raises(BodyTooLarge):
-        decode_body(Request("POST", "/compare", headers, b"{}".ljust(MAX_BODY_BYTES + 1)), CompareRequest)
-
-
-async def test_an_address_has_eight_kibibytes_at_most_whatever_brought_it() -> None:
-    async def answer(_: Request) -> Response:
-        return Response(200, b"", {})
-
-    dispatcher = Dispatcher(
-        (Route("GET", "/", "get", "Answers", answer, dict),), RecordingListener(), allowed_origins=frozenset()
-    )
-
-    answers = [
-        await dispatcher.dispatch(Request("GET", "/", {}), size, no_body)
-        for size in (MAX_TARGET_BYTES, MAX_TARGET_BYTES + 1)
-    ]
-
-    assert [answer.status for answer in answers] == [200, 400]
-
-
-async def no_body() -> bytes:
-    return b""
