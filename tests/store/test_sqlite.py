@@ -4,8 +4,6 @@ import asyncio
 import random
 import re
 import sqlite3
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,38 +26,6 @@ from tests.store.builders import (
     vote,
 )
 from tests.store.counting import totals
-from tests.store.voting_process import SAYING
-
-KILLS = 5
-
-
-async def test_killed_in_mid_write_no_acknowledged_vote_is_lost(tmp_path: Path) -> None:
-    database = tmp_path / "sayings.db"
-
-    acknowledged: dict[str, str] = {}
-    for kill in range(KILLS):
-        acknowledged |= await _votes_until_killed(database, f"process-{kill}")
-
-    raw = {str(voter): kind for voter, kind in _read(database, "SELECT voter, feedback_type FROM saying_feedback")}
-    assert len(acknowledged) >= KILLS
-    assert acknowledged.items() <= raw.items()
-    counted = Counter(raw.values())
-    counters = (counted["POSITIVE"], counted["NEGATIVE"])
-    assert _read(database, "SELECT upvotes, downvotes FROM main_humor") == [counters]
-    assert _read(database, "SELECT upvotes, downvotes FROM tallies WHERE scope = 'total'") == [counters]
-    assert _read(database, "PRAGMA integrity_check") == [("ok",)]
-
-
-async def test_a_killed_process_leaves_a_database_that_opens_and_counts_on(tmp_path: Path) -> None:
-    database = tmp_path / "sayings.db"
-    await _votes_until_killed(database, "killed")
-
-    store = await SqliteStore.open(database)
-    before = (await totals(store))[MODEL]
-    await store.vote(vote(SAYING, "afterwards"))
-
-    assert await totals(store) == {MODEL: Tally(upvotes=before.upvotes + 1, downvotes=before.downvotes)}
-    await store.close()
 
 
 @pytest.mark.parametrize("damage", ["services = 'not JSON'", "services = '{}'", "kind = 'no such kind'"])
@@ -255,21 +221,6 @@ async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteS
     assert again is not None
     assert (again.upvotes, again.downvotes) == (1, 0)
     assert await totals(sqlite_store) == {MODEL: Tally(upvotes=1)}
-
-
-async def _votes_until_killed(database: Path, name: str) -> dict[str, str]:
-    """The votes that a process acknowledged before it was killed at a random moment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.store.voting_process", str(database), name, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    lines = [await process.stdout.readline() for _ in range(random.randint(1, 60))]
-    process.kill()
-    lines += [line async for line in process.stdout]
-    await process.wait()
-    # The last line may be cut short.
-    whole = (line.decode().partition(" ") for line in lines if line.endswith(b"\n"))
-    return {voter: feedback.strip() for voter, _, feedback in whole}
 
 
 @contextmanager
