@@ -12,11 +12,9 @@ import msgspec
 import pytest
 
 from service.aws.clients import AwsClients
-from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.errors import ConfigError
 from service.limits import Limits, Timeouts
-from service.llm.vendors import VENDORS
 from service.resources import open_resources
 from service.store.address import open_store
 from service.store.sqlite import SqliteStore
@@ -180,16 +178,6 @@ async def test_a_bad_store_address_is_refused(address: str) -> None:
     assert_one_line_naming("SAYINGS_STORE", raised.value)
 
 
-async def test_a_database_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-
-    for path in (tmp_path, tmp_path / "file" / "sayings.db", tmp_path / "nowhere" / "sayings.db"):
-        async with AsyncExitStack() as stack:
-            with pytest.raises(ConfigError) as raised:
-                await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack, burst_limit=100)
-        assert_one_line_naming("SAYINGS_STORE", raised.value)
-
-
 async def test_a_database_that_cannot_take_the_collection_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sayings.db"
     await (await SqliteStore.open(path)).close()
@@ -204,33 +192,6 @@ async def test_a_database_that_cannot_take_the_collection_is_refused(tmp_path: P
 
 
 MODEL = {"id": "a", "vendor": "openai", "display_name": "A", "max_tokens": 600, "timeout_seconds": 30}
-
-
-@pytest.mark.parametrize(
-    "catalogue",
-    [
-        None,
-        b"",
-        b"{",
-        b'{"models": []}',
-        b"\xff",
-        msgspec.json.encode({"models": [MODEL, MODEL]}),
-        msgspec.json.encode({"models": [MODEL, MODEL | {"id": "b"}]}),
-        msgspec.json.encode({"models": [MODEL | {"vendor": "nobody"}]}),
-        msgspec.json.encode({"models": [MODEL | {"base_url": "localhost:11434"}]}),
-        msgspec.json.encode({"models": [MODEL | {"key_parameter": "MY_KEY"}]}),
-        msgspec.json.encode({"models": [MODEL | {"surprise": True}]}),
-    ],
-)
-def test_a_bad_catalogue_is_refused(catalogue: bytes | None, tmp_path: Path) -> None:
-    path = tmp_path / "catalogue.json"
-    if catalogue is not None:
-        path.write_bytes(catalogue)
-
-    with pytest.raises(ConfigError) as raised:
-        load_catalogue(VENDORS, str(path))
-
-    assert_one_line_naming("SAYINGS_CATALOGUE", raised.value)
 
 
 @pytest.mark.parametrize(

@@ -233,12 +233,3 @@ async def test_a_failure_after_the_voter_has_gone_disturbs_nobody(
 
     assert [event.operation for event in events.of(DependencyFailed)] == ["vote"]
     assert complaints == []
-
-
-async def test_fifty_equal_votes_of_one_voter_at_once_count_once(feedback: SayingVotes, store: SqliteStore) -> None:
-    results = await asyncio.gather(*(feedback.vote("ann", opinion()) for _ in range(50)))
-
-    statuses = [result.status for _, result in results]
-    assert statuses.count(VoteStatus.RECORDED) == 1
-    assert statuses.count(VoteStatus.UNCHANGED) == 49
-    assert await upvotes(store) == {"gpt-4.1": 1}

@@ -362,39 +362,3 @@ def test_logs_go_to_stdout_unless_told_otherwise(capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr()
     assert json.loads(printed.out)["model"] == "gpt-4.1"
     assert printed.err == ""
-
-
-TRACE = "5759e988bd862e3fe1be46a994272793"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"},
-        {"X-Amzn-Trace-Id": "Self=1-6789-1245; Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"},
-        {"traceparent": f"00-{TRACE}-53995c3f42cd8ad8-01"},
-        {"X-Amzn-Trace-Id": "junk", "traceparent": f"00-{TRACE}-53995c3f42cd8ad8-01"},
-    ],
-)
-def test_the_id_of_a_request_is_the_callers_trace(headers: dict[str, str]) -> None:
-    assert traces.begin(headers).trace_id == TRACE
-    assert xray_form(TRACE) == "1-5759e988-bd862e3fe1be46a994272793"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"X-Amzn-Trace-Id": "Root=1-00000000-000000000000000000000000"},
-        {"X-Amzn-Trace-Id": "Root=1-5759e988-bd86"},
-        {"traceparent": f"00-{'0' * 32}-53995c3f42cd8ad8-01"},
-        {"traceparent": f"00-{TRACE}-{'0' * 16}-01"},
-        {"traceparent": f"00-{TRACE}-53995c3f42cd8ad8-01\r\nX-Evil: 1"},
-    ],
-)
-def test_without_a_usable_trace_a_request_gets_an_id_of_its_own(headers: dict[str, str]) -> None:
-    first, second = traces.begin(headers).trace_id, traces.begin(headers).trace_id
-
-    assert first != second
-    assert TRACE not in (first, second)
-    assert all(len(id_) == 32 and int(id_, 16) for id_ in (first, second))

@@ -195,18 +195,6 @@ class TestOneMachine:
         assert (first["status"], first["upvotes"], first["downvotes"]) == ("recorded", 1, 0)
         assert (second["status"], second["upvotes"], second["downvotes"]) == ("changed", 0, 1)
 
-    async def test_a_vote_that_was_answered_outlives_kill_9(self, machine: Machine) -> None:
-        async with new_visitor() as visitor:
-            server = await machine.serve()
-            saying = await server.get("/sayings", visitor)
-            await server.vote(saying, "POSITIVE", visitor)
-            await server.stop(signal.SIGKILL)
-
-            server = await machine.serve()
-            again = await server.vote(saying, "POSITIVE", visitor)
-
-        assert (again["status"], again["upvotes"]) == ("unchanged", 1)
-
     async def test_without_any_key_it_brings_its_own_simulator_and_says_so(self, machine: Machine) -> None:
         server = await machine.serve(SAYINGS_SIMULATOR="", SAYINGS_STORE="")
         await server.logs("round finished")
@@ -233,19 +221,6 @@ class TestOneMachine:
             model: model.startswith("claude") for model in MODELS
         }
         assert "(Claude Haiku 4.5, Claude Sonnet 4.5)" in server.said[0]
-
-    async def test_with_rounds_off_it_calls_a_model_only_for_the_live_request(
-        self, machine: Machine, simulator: Simulator
-    ) -> None:
-        server = await machine.serve(SAYINGS_ROUNDS="off")
-
-        async with new_visitor() as visitor:
-            for _ in range(6):
-                await server.get("/sayings", visitor)
-        await server.stop()
-
-        assert len(simulator.calls) == 1
-        assert "round finished" not in server.messages
 
     async def test_a_port_that_is_taken_ends_the_start_with_one_line(self, machine: Machine) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -11,13 +11,10 @@ import pytest
 from service.aws.clients import AwsClients
 from service.catalogue.models import load_catalogue
 from service.config import Settings
-from service.domain import CallKind
-from service.errors import KeyAccessDenied, KeyNotFound, ModelKeyRejected
+from service.errors import KeyAccessDenied, KeyNotFound
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY, Participants, open_participants
-from service.resources import open_resources
-from tests.aws import PATIENT, REGION, answering, http_response, put_key, ssm_client
-from tests.support import RecordingListener
+from tests.aws import PATIENT, REGION, put_key, ssm_client
 
 CLAUDE = ["claude-haiku-4-5", "claude-sonnet-4-5"]
 GPT = ["gpt-4.1", "gpt-4.1-mini"]
@@ -157,25 +154,6 @@ async def test_an_endpoint_of_ones_own_takes_part_with_no_key_or_with_its_own(
     participants = await opened(environ, {"open": None, "locked": "MY_KEY"})
 
     assert ids(participants) == taking_part
-
-
-async def test_an_endpoint_of_ones_own_never_gets_the_vendors_key(tmp_path: Path, events: RecordingListener) -> None:
-    heads: list[str] = []
-    async with answering(http_response(b"{}", status=401), heads) as url:
-        model = LOCAL | {"id": "open", "display_name": "Open", "base_url": f"{url}/v1"}
-        (tmp_path / "catalogue.json").write_bytes(msgspec.json.encode({"models": [model]}))
-        environ = OPENAI_KEY | {
-            "SAYINGS_CATALOGUE": str(tmp_path / "catalogue.json"),
-            "SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db",
-        }
-        async with open_resources(Settings.from_env(environ), environ, events) as resources:
-            with pytest.raises(ModelKeyRejected):
-                await resources.gateway.write(
-                    resources.models[0], ["Amazon S3"], kind=CallKind.LIVE, timeout=30, known=()
-                )
-
-    assert heads
-    assert all("sk-real" not in head for head in heads)
 
 
 async def test_the_key_of_an_endpoint_of_ones_own_is_the_one_it_names(opened: Opener) -> None:

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.environments import DeploymentFailed, environment, run
 from tests.bench.measurement import FULL, QUICK, Measurement, Size, Tell
 from tests.bench.processes import CORES, ROOT, Failed
-from tests.bench.rows import aws, cold_start, compare, draws, keys, memory, proxy, rounds, stats, votes, warm
+from tests.bench.rows import aws, cold_start, compare, keys, memory, proxy, rounds, stats, warm
 from tests.bench.table import table
 
 # Of the table where there is no terminal.
@@ -36,8 +36,6 @@ ROWS: dict[str, Row] = {
     "cold-start": cold_start.measure,
     "round": rounds.measure,
     "keys": keys.measure,
-    "votes": votes.measure,
-    "draws": draws.measure,
     "stats": stats.measure,
     "aws": aws.measure,
     "compare": compare.measure,

@@ -1,7 +1,7 @@
 """What a row yields, and how much of everything it does."""
 
 import statistics
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,24 +22,19 @@ class Size:
     starts: int
     round_speed: float
     key_hits: int
-    votes: int
-    dynamo_votes: int
-    large_table: int
     stats_votes: tuple[int, ...]
     compares: int
-    draws: int
     requests: int
     idle_connections: int
 
 
 FULL = Size(
-    rounds=5, seconds=1.0, connections=(1, 32, 256), starts=5, round_speed=1.0, key_hits=100_000, votes=500,
-    dynamo_votes=60, large_table=1_000_000, stats_votes=(1_000, 100_000, 1_000_000),
-    compares=10_000, draws=50_000, requests=100_000, idle_connections=1_000,
+    rounds=5, seconds=1.0, connections=(1, 32, 256), starts=5, round_speed=1.0, key_hits=100_000,
+    stats_votes=(1_000, 100_000, 1_000_000), compares=10_000, requests=100_000, idle_connections=1_000,
 )  # fmt: skip
 QUICK = Size(
-    rounds=1, seconds=0.25, connections=(32,), starts=1, round_speed=0.2, key_hits=5_000, votes=50, dynamo_votes=10,
-    large_table=20_000, stats_votes=(1_000, 10_000), compares=100, draws=5_000, requests=5_000, idle_connections=200,
+    rounds=1, seconds=0.25, connections=(32,), starts=1, round_speed=0.2, key_hits=5_000,
+    stats_votes=(1_000, 10_000), compares=100, requests=5_000, idle_connections=200,
 )  # fmt: skip
 
 
@@ -99,7 +94,3 @@ async def alternating(contestants: Mapping[K, Callable[[], Awaitable[T]]], round
 def median_ratio(ours: Iterable[float], theirs: Iterable[float]) -> float:
     """The median over the rounds of the ratio within a round."""
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)]

@@ -214,13 +214,6 @@ async def test_a_vote_is_recorded_repeated_changed_and_taken_back(
     assert await deployment.items("saying_feedback") == []
 
 
-async def test_two_voters_count_twice(deployment: Deployment, first_sayings: list[Any]) -> None:
-    _, first = await deployment.vote(first_sayings[0], "POSITIVE")
-    _, second = await deployment.vote(first_sayings[0], "POSITIVE")
-
-    assert (first["upvotes"], second["upvotes"]) == (1, 2)
-
-
 async def test_a_comparison_is_made_voted_on_and_counted(deployment: Deployment) -> None:
     response, compared = await deployment.ask("POST", "/compare", json={})
     cookie = response.headers["Set-Cookie"].partition(";")[0]
@@ -233,34 +226,6 @@ async def test_a_comparison_is_made_voted_on_and_counted(deployment: Deployment)
     assert (revealed["status"], {slot["model"] for slot in revealed["slots"]}) == ("recorded", MODELS)
     assert (stats["comparisons"]["count"], len(stats["models"])) == (1, 4)
     assert len(await deployment.items("saying_comparisons")) == 2
-
-
-UNKNOWN = {"sayingId": "0" * 32, "source": "From the collection", "feedbackType": "POSITIVE"}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "kind", "status", "code"),
-    [
-        ("GET", "/nowhere", "", "", 404, "route_not_found"),
-        ("PATCH", "/sayings", "", "", 405, "method_not_allowed"),
-        ("POST", "/feedback", "{", "application/json", 400, "invalid_request"),
-        ("POST", "/feedback", "saying=1", "text/plain", 415, "unsupported_media_type"),
-        ("POST", "/feedback", json.dumps(UNKNOWN), "application/json", 404, "saying_not_found"),
-    ],
-)
-async def test_what_cannot_be_answered_is_refused(
-    deployment: Deployment, method: str, path: str, body: str, kind: str, status: int, code: str
-) -> None:
-    response, answer = await deployment.ask(method, path, data=body, headers={"Content-Type": kind})
-
-    assert (response.status, answer["error"]["code"]) == (status, code)
-    assert answer["requestId"]
-
-
-async def test_a_vote_for_somebody_elses_source_is_refused(deployment: Deployment, first_sayings: list[Any]) -> None:
-    response, answer = await deployment.vote(first_sayings[2], "POSITIVE", source="From the collection")
-
-    assert (response.status, answer["error"]["code"]) == (409, "source_mismatch")
 
 
 async def test_it_is_healthy(deployment: Deployment) -> None:

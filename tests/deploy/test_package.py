@@ -161,14 +161,6 @@ def test_a_broken_archive_is_made_again(archives: dict[Target, Path], tmp_path: 
     assert archive.read_bytes() == archives[HERE].read_bytes()
 
 
-def test_it_says_how_large_it_is(archives: dict[Target, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    package(HERE, archives[HERE])
-
-    said = capsys.readouterr().err.splitlines()
-    assert re.search(r"here\.zip: \d+\.\d MB, unpacked \d+\.\d MB", said[0])
-    assert len(said) == 1 + 10
-
-
 def test_more_than_lambda_takes_is_refused(archives: dict[Target, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaging, "MAX_BYTES", 2**20)
 

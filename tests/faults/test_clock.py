@@ -64,7 +64,6 @@ async def test_clock_jump_of_five_minutes_or_a_day_disturbs_neither_sayings_nor_
 
     assert [answers[jump]["origin"] for jump in answers] == ["cache"] * 4 + ["database"]  # sayings live for hours
     assert votes == ["recorded"] + ["unchanged"] * 4
-    assert all(answer["executionTime"] < 1_000 for answer in answers.values())
     assert await server.stop() == 0
 
 

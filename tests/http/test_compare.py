@@ -16,7 +16,6 @@ from multidict import CIMultiDict
 
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import burst_of
-from service.errors import StoreError
 from service.llm.billing import spend_window
 from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
@@ -244,29 +243,6 @@ async def test_nobody_votes_on_what_others_were_shown(server: Server, headers: d
     assert not [word for word in NAMES if word in voted.body.decode()]
 
 
-async def test_an_unknown_comparison_is_not_found(server: Server) -> None:
-    voted = await server.ask("POST", f"/compare/{'0' * 32}/vote", json={"winner": "A"}, headers=VOTER)
-
-    assert voted.error == (404, "comparison_not_found")
-
-
-@with_timeouts(comparison_open=0.0)
-async def test_after_a_day_it_is_too_late(server: Server) -> None:
-    compared = await compare(server)
-
-    voted = await vote(server, compared, "A")
-
-    assert voted.error == (409, "comparison_expired")
-
-
-async def test_fifty_equal_votes_at_once_count_once(server: Server) -> None:
-    compared = await compare(server)
-
-    voted = await asyncio.gather(*(vote(server, compared, "A") for _ in range(50)))
-
-    assert sorted(each.json["status"] for each in voted) == ["recorded"] + ["unchanged"] * 49
-
-
 class TestBehindAProxy:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
@@ -334,29 +310,6 @@ async def test_a_slot_that_fails_says_why_and_the_others_stand(
     assert [slot["apiLatency"] > 0 for slot in revealed if slot["model"] == model] == [True]
 
 
-async def test_a_model_that_is_left_alone_is_not_asked_and_its_money_given_back(
-    server: Server, simulator: Simulator
-) -> None:
-    simulator.inject(GPT, Fault(FaultKind.SPEND_LIMIT))
-    await compare(server)
-
-    compared = await compare(server)
-
-    assert sorted(slot["error"] or "" for slot in compared.json["slots"]) == ["", "", "", "breaker_open"]
-    spent = (await server.resources.store.spend(spend_window(time.time()))).day
-    assert spent == sum(call.cost_nanos or 0 for call in server.events.of(ModelCalled))
-
-
-async def test_when_all_fail_the_client_is_told_so(server: Server, simulator: Simulator) -> None:
-    simulator.inject("*", Fault(FaultKind.BAD_JSON, count=4))
-
-    compared = await compare(server)
-
-    assert (compared.status, compared.json["votable"]) == (200, False)
-    assert {slot["error"] for slot in compared.json["slots"]} == {"bad_response"}
-    assert (await vote(server, compared, "none")).error == (409, "slot_not_eligible")
-
-
 @pytest.mark.parametrize("kind", [FaultKind.TEXT_CRLF, FaultKind.TEXT_BIDI, FaultKind.TEXT_ANSI, FaultKind.TEXT_NUL])
 async def test_no_text_of_a_model_breaks_out_of_its_event(
     server: Server, simulator: Simulator, kind: FaultKind
@@ -366,24 +319,6 @@ async def test_no_text_of_a_model_breaks_out_of_its_event(
     answer = await server.ask("POST", "/compare", json={})
 
     assert [name for name, _ in events_in(answer.body)] == ["comparison", *["slot"] * 4, "done"]
-
-
-async def fail_to_store(*_: object) -> None:
-    raise StoreError("It is broken.")
-
-
-async def test_what_cannot_be_stored_is_shown_but_cannot_be_voted_on(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(SqliteStore, "put_comparison", fail_to_store)
-
-    document = await compare(server)
-    stream = events_in((await server.ask("POST", "/compare", json={})).body)
-
-    assert (document.status, document.json["votable"], len(document.json["slots"])) == (200, False, 4)
-    assert [name for name, _ in stream] == ["comparison", *["slot"] * 4, "done"]
-    assert stream[-1][1]["votable"] is False
-    assert (await vote(server, document, "A")).error == (404, "comparison_not_found")
 
 
 async def test_a_defect_in_between_is_the_streams_last_event(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,15 +362,6 @@ async def test_over_budget_one_sees_what_others_have_been_shown_and_then_nothing
     assert (voted.status, len(simulator.calls)) == (200, 4)
     assert none_left.error == (503, "comparison_unavailable")
     assert int(none_left.headers["Retry-After"]) > 0
-
-
-async def test_with_one_model_there_is_nothing_to_compare(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.resources.endpoints._comparisons, "_models", server.resources.models[:1])
-
-    answer = await compare(server)
-
-    assert answer.error == (503, "nothing_to_compare")
-    assert int(answer.headers["Retry-After"]) > 0
 
 
 # --- those who go away, and the end -----------------------------------------------------------------------------------
@@ -589,15 +515,3 @@ async def test_the_statistics_know_of_comparisons_and_calls(server: Server) -> N
     assert answer.json["comparisons"]["count"] == 1
     assert answer.json["totals"]["calls"] == 4
     assert all(model["latency"]["single"]["count"] == 1 for model in answer.json["models"])
-
-
-async def test_statistics_that_cannot_be_read_are_a_503(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object, **__: object) -> None:
-        raise StoreError("It is broken.")
-
-    monkeypatch.setattr(SqliteStore, "aggregates", fail)
-
-    answer = await server.ask("GET", "/stats")
-
-    assert answer.error == (503, "statistics_unavailable")
-    assert int(answer.headers["Retry-After"]) > 0

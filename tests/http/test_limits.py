@@ -191,31 +191,6 @@ async def test_fifty_equal_votes_with_one_cookie_at_once_count_once(server: Serv
     assert await upvotes(server) == 1
 
 
-@with_timeouts(vote=1.0)
-async def test_a_vote_that_hangs_is_answered_503_and_counts_once_when_repeated(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vote = await server.known()
-    original = SqliteStore.vote
-
-    async def store_and_say_nothing(store: SqliteStore, vote: Vote) -> None:
-        await original(store, vote)
-        await asyncio.Event().wait()
-
-    with monkeypatch.context() as patched:
-        patched.setattr(SqliteStore, "vote", store_and_say_nothing)
-        first = await server.post_vote(vote)
-    cookie = first.headers["Set-Cookie"].partition(";")[0]
-
-    second = await server.post_vote(vote, Cookie=cookie)
-    third = await server.post_vote(vote, Cookie=cookie)
-
-    assert first.error == (503, "store_unavailable")
-    assert int(first.headers["Retry-After"]) > 0
-    assert (second.status, third.json["status"]) == (200, "unchanged")
-    assert await upvotes(server) == 1
-
-
 @pytest.fixture
 async def without_store(server: Server, tmp_path: Path) -> Server:
     """The server after its database has gone."""

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from service.api.schemas import FeedbackRequest
-from service.errors import HttpError
 from tests.http.conftest import SIMULATED, Server
 from tests.http.test_compare import events_in
 
@@ -134,17 +133,6 @@ async def test_every_error_of_a_route_is_described_under_its_status(server: Serv
                    for status in by_code.values())  # fmt: skip
 
 
-def test_every_error_has_a_code_of_its_own() -> None:
-    def leaves(error: type[HttpError]) -> Iterator[type[HttpError]]:
-        for child in error.__subclasses__():
-            yield from leaves(child) if child.__subclasses__() else [child]
-
-    codes = [error.code for error in leaves(HttpError)]
-
-    assert len(codes) == len(set(codes))
-    assert all(re.fullmatch("[a-z_]+", code) for code in codes)
-
-
 def vote(source: str = SIMULATED.source, identity: str = IDENTITY) -> dict[str, str]:
     return {"sayingId": identity, "source": source, "feedbackType": "POSITIVE"}
 
@@ -226,16 +214,3 @@ async def test_the_body_of_a_vote_is_described_as_it_is_read(document: dict[str,
 
     assert list(described["properties"]) == list(FeedbackRequest.__struct_encode_fields__)
     assert described["required"] == ["source", "feedbackType"]
-
-
-def test_the_validator_of_these_tests_finds_what_is_wrong() -> None:
-    schema = {
-        "type": "object",
-        "properties": {"a": {"type": "integer"}, "b": {"type": "array", "items": {"enum": ["x"]}}},
-        "required": ["a"],
-    }
-
-    wrong: list[Any] = [{"a": True}, {}, {"a": 1, "b": ["y"]}, {"a": 1, "c": 1}, []]
-
-    assert all(problems({}, schema, value) for value in wrong)
-    assert problems({}, schema, {"a": 1, "b": ["x"]}) == []

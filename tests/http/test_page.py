@@ -98,25 +98,5 @@ async def test_the_two_forms_of_a_file_have_tags_of_their_own(server: Server) ->
     assert other.status == 200
 
 
-async def test_a_304_has_no_body_and_the_same_tag(server: Server) -> None:
-    tag = (await server.ask("GET", "/")).headers["ETag"]
-
-    answer = await server.ask("GET", "/", headers={"If-None-Match": tag})
-
-    assert (answer.status, answer.body, answer.headers["ETag"]) == (304, b"", tag)
-
-
-async def test_only_the_page_is_served_from_its_folder(server: Server) -> None:
-    statuses = [
-        (await server.ask("GET", path)).status
-        for path in (
-            "/web/dist/index.html", "/dist/index.html", "/src/main.tsx", "/service/server/app.py", "/.gitignore",
-            "/package.json", "/assets/", "/assets/..%2findex.html", "/index.html/",
-        )
-    ]  # fmt: skip
-
-    assert set(statuses) == {404}
-
-
 def test_without_a_folder_there_is_just_no_page(tmp_path: Path) -> None:
     assert Page(tmp_path / "absent").find(Request("GET", "/", {})) is None

@@ -148,20 +148,6 @@ async def test_a_call_brings_sayings_a_generation_and_an_exact_bill(
     )  # fmt: skip
 
 
-async def test_two_calls_are_two_generations(gateway: Gateway) -> None:
-    first, second = await write(gateway), await write(gateway)
-
-    assert first.generation.generation_id != second.generation.generation_id
-
-
-async def test_services_left_without_a_saying_are_named(gateway: Gateway, simulator: Simulator) -> None:
-    simulator.inject(GPT.id, Fault(FaultKind.TEXT_ONLY_ONE))
-
-    written = await write(gateway)
-
-    assert (len(written.sayings), written.missing) == (1, SERVICES[1:])
-
-
 async def test_what_is_known_is_not_brought_again(
     gateway: Gateway, simulator: Simulator, events: RecordingListener
 ) -> None:

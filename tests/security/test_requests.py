@@ -7,14 +7,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from service.api.dispatcher import Dispatcher
-from service.api.http import Request, Response, Route
-from service.api.schemas import CompareRequest
 from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
 from tests.http.conftest import Server
 from tests.http.wire import request
-from tests.support import RecordingListener
 
 pytestmark = pytest.mark.slow
 
@@ -83,41 +79,3 @@ async def test_no_path_leads_out_of_the_page(server: Server, target: str) -> Non
     [answer] = await server.converse(request("GET", target))
 
     assert answer.error in [(404, "route_not_found"), (400, "invalid_request")]
-
-
-async def answer_anything(_: Request) -> Response:
-    return Response(200, b"", {})
-
-
-@pytest.fixture
-def dispatcher() -> Dispatcher:
-    """What the server and Lambda both use, with a route that takes a body and one that takes none."""
-    routes = (
-        Route("GET", "/", "get", "Answers", answer_anything, dict),
-        Route("POST", "/", "post", "Answers", answer_anything, dict, body=CompareRequest),
-    )
-    return Dispatcher(routes, RecordingListener(), allowed_origins=frozenset())
-
-
-@pytest.mark.parametrize(("size", "status"), [(2**20, 200), (2**20 + 1, 413)])
-async def test_a_body_has_a_mebibyte_at_most_whatever_brought_it(
-    dispatcher: Dispatcher, size: int, status: int
-) -> None:
-    async def body() -> bytes:
-        return bytes(size)
-
-    answer = await dispatcher.dispatch(Request("POST", "/", {}), 1, body)
-
-    assert answer.status == status
-
-
-@pytest.mark.parametrize(("size", "status"), [(8 * 1024, 200), (8 * 1024 + 1, 400)])
-async def test_an_address_has_eight_kibibytes_at_most_whatever_brought_it(
-    dispatcher: Dispatcher, size: int, status: int
-) -> None:
-    async def no_body() -> bytes:
-        return b""
-
-    answer = await dispatcher.dispatch(Request("GET", "/", {}), size, no_body)
-
-    assert answer.status == status

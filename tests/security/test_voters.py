@@ -6,7 +6,6 @@ import pytest
 
 from service.cli.rows import Export, rows
 from tests.http.conftest import SIMULATED, Server
-from tests.http.wire import Answer
 
 pytestmark = pytest.mark.slow
 
@@ -57,20 +56,3 @@ async def test_nothing_that_is_told_of_a_voter_can_be_used_as_one(server: Server
 
     assert [await withdrawn(server, cookies([value])) for value in told] == ["unchanged"] * 3
     assert FIRST not in str([voted, exported])
-
-
-async def test_a_known_voters_id_is_in_no_answer(server: Server) -> None:
-    headers = {"Cookie": cookies([FIRST]), "Content-Type": "application/json", "Accept": "application/json"}
-    compared = await server.ask("POST", "/compare", data=b"{}", headers=headers)
-    vote_path = f"/compare/{compared.json['comparisonId']}/vote"
-
-    answers: list[Answer] = [
-        compared,
-        await server.post_vote(await server.known(), Cookie=headers["Cookie"]),
-        await server.ask("POST", vote_path, data=b'{"winner": "tie"}', headers=headers),
-        await server.ask("POST", "/feedback", data=b"{", headers=headers),
-        *[await server.ask("GET", path, headers=headers) for path in ("/sayings", "/stats", "/nowhere")],
-    ]
-
-    assert [answer.status for answer in answers] == [200, 200, 200, 400, 200, 200, 404]
-    assert not [answer for answer in answers if FIRST in f"{answer.headers} {answer.body!r}"]

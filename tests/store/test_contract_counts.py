@@ -1,18 +1,15 @@
 """What store/base.py promises to count and to stream, on every backend."""
 
 import asyncio
-import random
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 
-from service.domain import CallShape, FeedbackType, Saying, Vote, hour_of
-from service.store.base import Aggregates, CallTally, Store, StoredSaying, StoredVote, Tally
+from service.domain import CallShape, Saying, Vote
+from service.store.base import CallTally, Store, StoredSaying, StoredVote, Tally
 from service.store.latency_buckets import bucket_of
-from service.store.sqlite import SqliteStore
 from tests.store.builders import (
     CAST_AT,
     HOUR,
@@ -381,88 +378,6 @@ class TestBursts:
         (outcome,) = (tally for tally in counted.outcomes.values() if tally.votes)
         assert counted.contributors == {MODEL: Tally(0, 2, 1, *aside[:2])}
         assert outcome.aside == aside[2]
-
-
-VOTERS, SAYINGS, CASTINGS, LIMIT = 25, 10, 4, 12
-# By the number of the voter: nobody's, one at the size of the small one, one beyond the limit.
-BURSTS = {0: "", 1: "small"}
-
-
-@pytest.mark.slow
-async def test_a_thousand_votes_at_once_are_counted_exactly(open_store: OpenStore) -> None:
-    store, sayings = await open_store(LIMIT), [*map(_numbered, range(SAYINGS))]
-    await store.put_sayings(sayings)
-    votes = [vote for saying in sayings for voter in range(VOTERS) for vote in _castings(saying, voter)]
-    random.Random(20_261_120).shuffle(votes)
-
-    at_once = asyncio.Semaphore(len(votes) if isinstance(store, SqliteStore) else 10)  # moto does one after the other
-    await asyncio.gather(*(_vote_when_free(store, vote, at_once) for vote in votes))
-
-    stored = [one async for one in store.all_votes()]
-    assert len(votes) == 1_000
-    assert len(stored) == VOTERS * SAYINGS
-    assert {(one.vote.saying_id, one.vote.voter) for one in stored if one.vote.feedback_type is POSITIVE} >= {
-        (one.saying_id, one.voter) for one in votes if int(one.voter) % 2 == 0
-    }
-    assert await _counted(store) == _recount(stored, {saying.saying_id: saying for saying in sayings})
-
-
-def _numbered(number: int) -> Saying:
-    return generated(f"saying {number}") if number % 2 else collected(f"saying {number}")
-
-
-def _castings(saying: Saying, voter: int) -> Iterable[Vote]:
-    """Voters with even numbers repeat themselves, the others cannot make up their minds."""
-    burst, at = BURSTS.get(voter, "large"), CAST_AT + voter % 3 * AN_HOUR
-    for casting in range(CASTINGS):
-        feedback = NEGATIVE if voter % 2 and casting % 2 else POSITIVE
-        yield vote(saying, str(voter), feedback, at=at, burst=burst)
-
-
-async def _vote_when_free(store: Store, vote: Vote, at_once: asyncio.Semaphore) -> None:
-    async with at_once:
-        assert await store.vote(vote) is not None
-
-
-async def _counted(store: Store) -> Aggregates:
-    counted = await store.aggregates(since_hour="")
-    assert {one.saying.saying_id: (one.upvotes, one.downvotes) async for one in store.all_sayings()} == {
-        saying: (kinds[POSITIVE], kinds[NEGATIVE]) for saying, kinds in (await _kinds(store)).items()
-    }
-    return counted
-
-
-async def _kinds(store: Store) -> dict[str, Counter[FeedbackType]]:
-    """The raw votes of each saying."""
-    kinds: dict[str, Counter[FeedbackType]] = defaultdict(Counter)
-    async for one in store.all_votes():
-        kinds[one.vote.saying_id][one.vote.feedback_type] += 1
-    return kinds
-
-
-def _recount(stored: list[StoredVote], sayings: dict[str, Saying]) -> Aggregates:
-    """What the counters must be, by the raw votes."""
-    contributors: dict[str, Tally] = {}
-    services: dict[tuple[str, str], Tally] = {}
-    hours: dict[tuple[str, str], Tally] = {}
-    for one in stored:
-        _add(contributors, one.contributor, one, aside=one.vote.burst == "large")
-        _add(hours, (hour_of(one.first_cast_at), one.contributor), one)
-        for service in sayings[one.vote.saying_id].services:
-            _add(services, (service, one.contributor), one)
-    return Aggregates(contributors, services, hours)
-
-
-def _add(tallies: dict[K, Tally], key: K, one: StoredVote, *, aside: bool = False) -> None:
-    up, down = one.vote.feedback_type is POSITIVE, one.vote.feedback_type is NEGATIVE
-    tally = tallies.get(key, Tally())
-    tallies[key] = Tally(
-        0,
-        tally.upvotes + up,
-        tally.downvotes + down,
-        tally.aside_upvotes + (up and aside),
-        tally.aside_downvotes + (down and aside),
-    )
 
 
 async def _votes(store: Store, sayings: Iterable[Saying], *, burst: str) -> None:

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from service.store.dynamodb.tables import TALLY_SHARDS
 from tests.tools.counting import Counted, count_everything
 
 pytestmark = pytest.mark.slow
@@ -23,10 +22,6 @@ def test_a_warm_saying_asks_for_nothing(counted: Counted) -> None:
 
 def test_a_saying_from_the_database_is_one_query(counted: Counted) -> None:
     assert counted.counts["saying from the database"].operations == {"Query main_humor/index/by_draw": 1}
-
-
-def test_statistics_are_one_query_a_shard(counted: Counted) -> None:
-    assert counted.counts["statistics"].operations == {"Query service_state": TALLY_SHARDS}
 
 
 @pytest.mark.parametrize("kind", ["vote", "vote changed", "vote taken back", "vote on a comparison"])

@@ -4,16 +4,13 @@ import asyncio
 import random
 import re
 import sqlite3
-import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from service.domain import Saying
-from service.errors import ConfigError, StorageFull, StoreError
+from service.errors import ConfigError, StoreError
 from service.limits import DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.base import StoredSaying, Tally
 from service.store.sqlite import SCHEMA_VERSION, SqliteStore
@@ -30,63 +27,6 @@ from tests.store.builders import (
     vote,
 )
 from tests.store.counting import totals
-from tests.store.voting_process import SAYING
-
-KILLS = 5
-
-
-async def test_killed_in_mid_write_no_acknowledged_vote_is_lost(tmp_path: Path) -> None:
-    database = tmp_path / "sayings.db"
-
-    acknowledged: dict[str, str] = {}
-    for kill in range(KILLS):
-        acknowledged |= await _votes_until_killed(database, f"process-{kill}")
-
-    raw = {str(voter): kind for voter, kind in _read(database, "SELECT voter, feedback_type FROM saying_feedback")}
-    assert len(acknowledged) >= KILLS
-    assert acknowledged.items() <= raw.items()
-    counted = Counter(raw.values())
-    counters = (counted["POSITIVE"], counted["NEGATIVE"])
-    assert _read(database, "SELECT upvotes, downvotes FROM main_humor") == [counters]
-    assert _read(database, "SELECT upvotes, downvotes FROM tallies WHERE scope = 'total'") == [counters]
-    assert _read(database, "PRAGMA integrity_check") == [("ok",)]
-
-
-async def test_a_killed_process_leaves_a_database_that_opens_and_counts_on(tmp_path: Path) -> None:
-    database = tmp_path / "sayings.db"
-    await _votes_until_killed(database, "killed")
-
-    store = await SqliteStore.open(database)
-    before = (await totals(store))[MODEL]
-    await store.vote(vote(SAYING, "afterwards"))
-
-    assert await totals(store) == {MODEL: Tally(upvotes=before.upvotes + 1, downvotes=before.downvotes)}
-    await store.close()
-
-
-async def test_on_a_full_disk_votes_are_refused_and_reads_go_on(sqlite_store: SqliteStore) -> None:
-    saying = generated("a saying")
-    await sqlite_store.put_sayings([saying])
-    await _limit_pages(sqlite_store, extra=0)
-
-    counted = await _vote_until_the_disk_is_full(sqlite_store, saying)
-
-    assert await sqlite_store.get_saying(saying.saying_id) == saying
-    assert await sqlite_store.random_saying() == saying
-    assert await totals(sqlite_store) == {MODEL: Tally(upvotes=counted)}
-
-
-async def test_with_room_on_the_disk_again_votes_are_counted_again(sqlite_store: SqliteStore) -> None:
-    saying = generated("a saying")
-    await sqlite_store.put_sayings([saying])
-    await _limit_pages(sqlite_store, extra=0)
-    with pytest.raises(StorageFull):
-        await sqlite_store.put_sayings([collected(f"saying {n} " + "x" * 200) for n in range(100)])
-
-    await _limit_pages(sqlite_store, extra=1_000)
-    await sqlite_store.put_sayings([collected("another")])
-
-    assert await sqlite_store.get_saying(collected("another").saying_id) is not None
 
 
 @pytest.mark.parametrize("damage", ["services = 'not JSON'", "services = '{}'", "kind = 'no such kind'"])
@@ -254,39 +194,8 @@ async def test_opening_twice_keeps_what_is_there(sqlite_store: SqliteStore, tmp_
     await second.close()
 
 
-async def test_while_another_process_writes_reads_go_on_and_a_vote_fails_in_time(tmp_path: Path) -> None:
-    database, saying = tmp_path / "sayings.db", generated("a saying")
-    store = await SqliteStore.open(database, timeouts=Timeouts(sqlite_lock=0.1))
-    await store.put_sayings([saying])
-
-    with _write_lock(database):
-        with pytest.raises(StoreError):
-            await store.vote(vote(saying))
-        read = await store.random_saying()
-    after = await store.vote(vote(saying))
-
-    assert read == saying
-    assert after is not None
-    await store.close()
-
-
 def test_waiting_for_the_lock_leaves_a_vote_time_to_answer() -> None:
     assert DEFAULT_TIMEOUTS.sqlite_lock < DEFAULT_TIMEOUTS.vote
-
-
-async def test_a_database_overwritten_by_something_else_is_an_error_of_the_store(
-    sqlite_store: SqliteStore, tmp_path: Path
-) -> None:
-    await sqlite_store.put_sayings([generated("a saying")])
-    _write(tmp_path / "sayings.db", "PRAGMA wal_checkpoint(TRUNCATE)")
-
-    with (tmp_path / "sayings.db").open("r+b") as file:
-        file.write(b"junk" * 20_000)
-
-    for asked in (sqlite_store.ping(), sqlite_store.random_saying(), sqlite_store.vote(vote(generated("a saying")))):
-        with pytest.raises(StoreError) as raised:
-            await asked
-        assert "main_humor" not in str(raised.value)
 
 
 async def test_once_closed_every_call_is_an_error_of_the_store(tmp_path: Path) -> None:
@@ -313,41 +222,6 @@ async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteS
     assert again is not None
     assert (again.upvotes, again.downvotes) == (1, 0)
     assert await totals(sqlite_store) == {MODEL: Tally(upvotes=1)}
-
-
-async def _votes_until_killed(database: Path, name: str) -> dict[str, str]:
-    """The votes that a process acknowledged before it was killed at a random moment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.store.voting_process", str(database), name, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    lines = [await process.stdout.readline() for _ in range(random.randint(1, 60))]
-    process.kill()
-    lines += [line async for line in process.stdout]
-    await process.wait()
-    # The last line may be cut short.
-    whole = (line.decode().partition(" ") for line in lines if line.endswith(b"\n"))
-    return {voter: feedback.strip() for voter, _, feedback in whole}
-
-
-async def _vote_until_the_disk_is_full(store: SqliteStore, saying: Saying) -> int:
-    """How many votes found room."""
-    for counted in range(10_000):
-        try:
-            await store.vote(vote(saying, f"voter {counted}"))
-        except StorageFull:
-            return counted
-    raise AssertionError("The disk never was full.")
-
-
-async def _limit_pages(store: SqliteStore, *, extra: int) -> None:
-    """Let the database grow by so many pages: SQLite then reports a full disk."""
-
-    def limit(db: sqlite3.Connection) -> None:
-        pages = db.execute("PRAGMA page_count").fetchone()[0]
-        db.execute(f"PRAGMA max_page_count = {pages + extra}")
-
-    await store._writer.run("test", limit)
 
 
 @contextmanager

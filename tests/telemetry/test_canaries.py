@@ -6,9 +6,7 @@ Nor does a voter's id, which is as good as a key.
 import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-import msgspec
 import pytest
 
 from service.aws.clients import AwsClients
@@ -99,39 +97,5 @@ async def test_keys_in_ssm(
     told_by_us = everything_told(receiver, log, answers)
     assert CANARY in "".join(told)  # it was there to be told
     assert "GetParameter" in told_by_us
-    assert CANARY not in told_by_us
-    assert AWS_CANARY not in told_by_us
-
-
-async def test_keys_in_the_environment(
-    composition: Composition, receiver: Receiver, simulator: Simulator, simulator_url: str, tmp_path: Path
-) -> None:
-    entries = [
-        {"id": "gpt-4.1-mini", "vendor": "openai", "display_name": "GPT", "base_url": f"{simulator_url}/openai/v1"},
-        {
-            "id": "claude-haiku-4-5",
-            "vendor": "anthropic",
-            "display_name": "C",
-            "base_url": f"{simulator_url}/anthropic",
-        },
-    ]
-    rest = {"key_parameter": "OWN_KEY", "max_tokens": 600, "timeout_seconds": 5}
-    catalogue = tmp_path / "catalogue.json"
-    catalogue.write_bytes(msgspec.json.encode({"models": [entry | rest for entry in entries]}))
-    composition.set(
-        OWN_KEY=f"{SIMULATED_KEY}-{CANARY}",
-        ANTHROPIC_LOG="debug",
-        OPENAI_LOG="debug",
-        OTEL_EXPORTER_OTLP_HEADERS=f"x-collector-key={AWS_CANARY}",
-    )
-
-    with captured_log("DEBUG") as log, everything_logged("httpx2", "anthropic", "openai"):
-        async with composition.running(
-            live_every=2, simulator="off", catalogue=str(catalogue), compare_rate="off"
-        ) as service:
-            answers = await answers_of_a_run_with_faults(service, simulator)
-
-    assert len(simulator.calls) > len(FAULTS)  # which takes no call without a key
-    told_by_us = everything_told(receiver, log, answers)
     assert CANARY not in told_by_us
     assert AWS_CANARY not in told_by_us

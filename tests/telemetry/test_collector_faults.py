@@ -1,12 +1,10 @@
 """A collector that is dead, slow, talks nonsense or wants nothing changes no answer, and what is lost is counted."""
 
 import asyncio
-import statistics
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,32 +224,6 @@ async def test_a_process_stops_in_time_and_says_nothing_but_json(machine: Machin
     assert code == 0
     assert len(server.said) == 1  # where it listens
     assert time.monotonic() - started < DEFAULT_EXPORT_TIMES.last_flush + 4.0  # for everything else, on a busy machine
-
-
-@pytest.mark.slow
-async def test_a_request_takes_as_long_with_a_collector_that_hangs(machine: Machine, tmp_path: Path) -> None:
-    async with collector("hanging") as url, new_visitor() as visitor:
-        plain = await machine.serve()
-        watched = await machine.serve(
-            SAYINGS_STORE=f"sqlite:///{tmp_path}/watched.db",
-            OTEL_EXPORTER_OTLP_ENDPOINT=url,
-            OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
-            OTEL_TRACES_SAMPLER_ARG="1",
-        )
-        for server in (plain, watched):
-            await server.logs("round finished")
-            for _ in range(10):
-                await server.get("/sayings", visitor)
-
-        took: dict[str, list[float]] = {plain.url: [], watched.url: []}
-        for _ in range(300):
-            for server in (plain, watched):
-                began = time.perf_counter()
-                await server.get("/sayings", visitor)
-                took[server.url].append((time.perf_counter() - began) * 1000)
-
-    # The design's five milliseconds at p99 are measured by `make bench`; a busy machine holds them at the median.
-    assert statistics.median(took[watched.url]) < statistics.median(took[plain.url]) + 5
 
 
 async def test_nothing_is_sent_when_the_sdk_is_disabled(nowhere: Composition) -> None:

@@ -177,36 +177,6 @@ async def test_a_live_saying_that_failed_and_fell_back(
     assert not receiver.points("Cost")
 
 
-async def test_a_throttled_model_is_a_throttle(
-    composition: Composition, receiver: Receiver, simulator: Simulator
-) -> None:
-    simulator.inject("*", Fault(FaultKind.RATE_LIMITED, retry_after="60"))
-
-    async with composition.running() as service:
-        await service.sayings(4)
-
-    chat = receiver.child(receiver.root(GET_SAYING), "chat")
-    assert chat.attributes["http.response.status_code"] == 429
-    assert chat.attributes["error.type"] == "ModelRateLimited"
-    assert chat.failed
-
-
-async def test_a_refusal_is_billed_but_of_no_use(
-    composition: Composition, receiver: Receiver, simulator: Simulator
-) -> None:
-    simulator.inject("*", Fault(FaultKind.REFUSAL))
-
-    async with composition.running() as service:
-        await service.sayings(4)
-
-    chat = receiver.child(receiver.root(GET_SAYING), "chat")
-    assert chat.attributes["error.type"] == "ModelRefused"
-    assert chat.attributes["gen_ai.usage.output_tokens"] > 0
-    assert not receiver.points("TokensUsed")
-    assert not receiver.points("Cost")
-    assert len(receiver.points("gen_ai.client.token.usage")) == 2  # what is paid for nothing is to be seen here
-
-
 async def test_a_saying_from_the_pool_by_the_callers_wish(composition: Composition, receiver: Receiver) -> None:
     async with composition.running() as service:
         await service.sayings(3, headers=UNSAMPLED)
@@ -282,13 +252,6 @@ async def test_a_vote_is_linked_to_the_call_that_wrote_the_saying(composition: C
         "gen_ai.evaluation.score.value": 0.0,
     }
     assert receiver.totals("Feedback") == {("NEGATIVE",): 1}
-
-
-async def test_a_vote_on_the_collection_has_no_link(composition: Composition, receiver: Receiver) -> None:
-    async with composition.running() as service:
-        await service.vote(await service.saying(), headers=SAMPLED)
-
-    assert receiver.root("POST /feedback").links == []
 
 
 async def test_a_vote_that_could_not_be_stored_is_a_fault(

@@ -1,7 +1,6 @@
 """A round: every model at once, three services each, and no model's failure is another one's."""
 
 import asyncio
-import logging
 
 import msgspec
 import pytest
@@ -17,7 +16,6 @@ from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend
 from service.store.sqlite import SqliteStore
 from telemetry.events import ModelReport, RoundFinished, RoundStarted, Unexpected
-from telemetry.logs import LogListener
 from tests.support import RecordingListener
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, brought, by_model, failures
@@ -169,20 +167,6 @@ class TestOneModelFails:
 
         assert brought(finished) == EVERYONE_BROUGHT_THREE | {SONNET: 0}
         assert failures(finished) == {SONNET: "ModelTimeout"}
-
-    async def test_it_is_logged(
-        self, new_instance: NewInstance, simulator: Simulator, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        simulator.inject(MINI, Fault(FaultKind.BAD_REQUEST))
-        instance = new_instance(listener=LogListener())
-
-        with caplog.at_level(logging.INFO):
-            await instance.round.run(await instance.lease())
-
-        (record,) = [record for record in caplog.records if record.getMessage() == "model failed in the round"]
-        assert record.levelno == logging.WARNING
-        assert record.__dict__["fields"]["model"] == MINI
-        assert record.__dict__["fields"]["error_type"] == "ModelRequestRejected"
 
     async def test_a_key_that_is_denied_stops_only_its_vendor(
         self, new_instance: NewInstance, simulator: Simulator

@@ -1,6 +1,7 @@
 """GET /stats over a thousand, a hundred thousand and a million votes: read anew, as it is every two minutes."""
 
 import asyncio
+import random
 import sqlite3
 import statistics
 import time
@@ -10,17 +11,21 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from service.domain import FeedbackType, Vote, burst_of
 from service.statistics.cached import Statistics
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.fakes import the_catalogue
-from tests.statistics.simulated_day import BURST_LIMIT, played
+from tests.store.builders import ballot, call, comparison, shown
+from tests.support import NAMES, model_saying
 
 BAR = Bar(1.2)
+BURST_LIMIT = 100
 # The day that is played through the store; the rest are its copies, voters and all.
 PLAYED = 1_000
-BALLOTS = 80
+SAYINGS, COMPARISONS = 60, 80
+HOURS = 23.0
 READS = 20
 COPY = (
     """
@@ -69,11 +74,27 @@ async def _store_with(votes: int) -> AsyncIterator[SqliteStore]:
         path = Path(name, "sayings.db")
         store = await SqliteStore.open(path, burst_limit=BURST_LIMIT)
         try:
-            await played(store, votes=PLAYED, ballots=BALLOTS, singles=50, burst=0, now=time.time(), fuss=False)
+            await _play(store)
             _multiply(path, votes // PLAYED)
             yield store
         finally:
             await store.close()
+
+
+async def _play(store: SqliteStore) -> None:
+    """Votes on sayings of all models in the hours before, comparisons with a vote on each, and as many calls."""
+    now, chance = time.time(), random.Random(1)
+    sayings = [model_saying(f"{model} {n}", model=model, created_at=now) for model in NAMES for n in range(SAYINGS)]
+    await store.put_sayings(sayings)
+    for number in range(PLAYED):
+        feedback, at = chance.choice(list(FeedbackType)), now - chance.uniform(0, HOURS * 3600)
+        burst = burst_of(f"address {number}", at)
+        await store.vote(Vote(chance.choice(sayings).saying_id, f"voter {number}", feedback, at, burst))
+    for number in range(COMPARISONS):
+        compared = comparison(f"comparison {number}", failed="")
+        await store.put_comparison(compared, shown(compared))
+        await store.cast_ballot(compared, ballot(compared, winner=chance.choice("ABCD")))
+        await store.record_call(call(f"call {number}", latency_ms=chance.uniform(500, 5_000)))
 
 
 def _multiply(path: Path, times: int) -> None:
