@@ -15,6 +15,7 @@ from service.aws.clients import AwsClients
 from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.errors import ConfigError
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS
 from service.llm.vendors import ADAPTERS
 from service.resources import open_resources
 from service.store.address import open_store
@@ -64,6 +65,8 @@ def test_every_setting_has_its_default() -> None:
         "aws_region": "",
         "otel_exporter_otlp_endpoint": "",
         "otel_exporter_otlp_protocol": "",
+        "timeouts": DEFAULT_TIMEOUTS,
+        "limits": DEFAULT_LIMITS,
     }
 
 
