@@ -270,6 +270,46 @@ def _attributes(function: ast.AST, name: str) -> list[ast.Attribute]:
     return [node for node in ast.walk(function) if isinstance(node, ast.Attribute) and node.attr == name]
 
 
+# A test constructs the times and limits that it needs. These constants are patched all the same, each for a reason.
+PATCHED = {
+    ("tests/conftest.py", "LATE_SECONDS"): "LoopLoad has no parameters, and no test's server may be shed by accident",
+    ("tests/http/test_floods.py", "LATE_SECONDS"): "undoes the patch of conftest.py while the server is flooded",
+    ("tests/test_limits.py", "LATE_SECONDS"): "undoes the patch of conftest.py",
+    ("tests/test_limits.py", "BEAT_SECONDS"): "LoopLoad has no parameters",
+    (
+        "tests/store/test_dynamodb.py",
+        "PAUSE_SECONDS",
+    ): "a policy that no caller chooses, for hundreds of retries",
+    ("tests/faults/conftest.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
+    ("tests/deploy/test_daemon.py", "STOP_SECONDS"): "a command's patience, which only this test would ever choose",
+    (
+        "tests/deploy/test_package.py",
+        "MAX_BYTES",
+    ): "Lambda's limit, which only a huge package exceeds",
+}
+_CONSTANT = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+_PATCHES = re.compile(r".*\bsetattr|(mock\.)?patch(\.object)?")
+
+
+class TestPatching:
+    def test_constants_are_patched_only_where_a_reason_is_given(self) -> None:
+        paths = sorted((ROOT / "tests").rglob("*.py"))
+
+        found = [(str(path.relative_to(ROOT)), name) for path in paths for name in _patched_constants(path)]
+
+        assert sorted(found) == sorted(PATCHED)
+        assert len(found) < 10
+
+
+def _patched_constants(path: Path) -> Iterator[str]:
+    """The constants that a file patches: by `setattr(module, "NAME", …)`, `setattr("module.NAME", …)` or `patch`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and _PATCHES.fullmatch(ast.unparse(node.func)):
+            texts = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
+            names = [text.rpartition(".")[2] for text in texts if isinstance(text, str)]
+            yield from (name for name in names if _CONSTANT.fullmatch(name))
+
+
 class TestCommands:
     def test_help_lists_every_target(self) -> None:
         makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")

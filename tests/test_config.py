@@ -14,7 +14,7 @@ import pytest
 from service.aws.clients import AwsClients
 from service.config import Settings
 from service.errors import ConfigError
-from service.limits import Limits, Timeouts
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS
 from service.resources import open_resources
 from service.store.address import open_store
 from service.store.sqlite import SqliteStore
@@ -62,8 +62,8 @@ def test_every_setting_has_its_default() -> None:
         "otel_exporter_otlp_endpoint": "",
         "otel_exporter_otlp_protocol": "",
         "key_parameters": {"anthropic": "/api-key/anthropic", "openai": "/api-key/openai"},
-        "timeouts": Timeouts(),
-        "limits": Limits(),
+        "timeouts": DEFAULT_TIMEOUTS,
+        "limits": DEFAULT_LIMITS,
     }
 
 

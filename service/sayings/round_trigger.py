@@ -31,14 +31,14 @@ class RoundTrigger:
         self._invoke = invoke
         self._store = store
         self._listener = listener
-        self._seconds = timeouts.round_trigger
+        self._timeouts = timeouts
         self._clock = clock
         self._holder = secrets.token_hex(8)
 
     async def pull(self) -> bool:
         """Ask for a round; False when another process has asked lately, or when it could not be asked for."""
         try:
-            async with store_guard("acquire trigger lease", self._seconds, self._listener):
+            async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
                 lease = await self._store.acquire_lease(
                     TRIGGER_LEASE, self._holder, now=self._clock(), seconds=TRIGGER_SECONDS
                 )
@@ -48,7 +48,7 @@ class RoundTrigger:
 
     async def _ask(self) -> bool:
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._timeouts.round_trigger):
                 await self._invoke()
         except (WorkerNotAsked, TimeoutError) as failure:
             cause = type(failure.__cause__ or failure).__name__

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,8 +26,10 @@ from tests.support import NAMES, Clock, RecordingListener, model_saying
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
 DEAD_END = "http://127.0.0.1:1"
-# For answers that wait until what is done beside them has been done, on a busy machine too.
-PATIENT = Timeouts(maintenance=60.0)
+# For a busy machine: an answer waits until all that is done beside it has been done, and nothing of that is cut short.
+PATIENT = Timeouts(
+    maintenance=60.0, warm_up=60.0, pool_fill=60.0, serve_flush=60.0, round_trigger=60.0, lease_update=60.0
+)
 FLEET = 50
 
 
@@ -86,7 +89,7 @@ async def test_a_warm_up_warms_up_at_once(start: Start) -> None:
 
 @pytest.mark.parametrize(("every", "written"), [(0.0, 4), (3600.0, 1)])
 async def test_it_is_done_at_an_interval(start: Start, every: float, written: int) -> None:
-    timeouts = Timeouts(maintenance=60.0, maintenance_every=every)
+    timeouts = replace(PATIENT, maintenance_every=every)
     process = await started(start, {"SAYINGS_SIMULATOR": "off"}, timeouts=timeouts)
 
     await ask(Api(process), times=5)

@@ -68,7 +68,7 @@ class TestOneRound:
     async def test_fifty_instances_started_at_once_make_one_and_the_others_fill_from_the_store(
         self, any_store: Store, new_instance: NewInstance, simulator: Simulator
     ) -> None:
-        patient = Timeouts(pool_fill=60.0, round_write=60.0)  # moto answers them one by one
+        patient = Timeouts(pool_fill=60.0, round_write=60.0, store_write=60.0)  # moto answers them one by one
         fleet = [new_instance(store=any_store, timeouts=patient) for _ in range(FIFTY)]
         clock = Clock()
 

@@ -1,0 +1,157 @@
+"""A store that never answers, and its users, each with the operation under which it reports that."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+from service.aws.clients import AwsClients
+from service.domain import FeedbackType
+from service.errors import BudgetExhausted
+from service.limits import Timeouts
+from service.llm.billing import Budget, CallRecorder, Reservation
+from service.sayings.flow import DATABASE_REQUESTS, Flow
+from service.sayings.pool import Pool
+from service.sayings.pool_filler import PoolFiller
+from service.sayings.round_trigger import RoundTrigger
+from service.sayings.serve_counter import ServeCounter
+from service.statistics.cached import Statistics
+from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store
+from service.voting.comparison_votes import ComparisonVotes
+from service.voting.comparisons import Comparisons
+from service.voting.saying_votes import Opinion, SayingVotes
+from telemetry.events import Listener
+from tests.aws import REGION
+from tests.fakes import FakeGateway, the_catalogue
+from tests.store.builders import call
+from tests.support import model_saying
+from workers.fleet import FleetRounds
+from workers.round import Round
+
+HASTY = Timeouts(
+    saying_read=0.01, vote=0.01, statistics=0.01, store_write=0.01, round_write=0.01, lease_update=0.01, pool_fill=0.01,
+    serve_flush=0.01,
+)  # fmt: skip
+CATALOGUE = the_catalogue()
+MODELS = list(CATALOGUE)
+SAYING = model_saying("Amazon S3 is a cellar that never asks what you keep in it.")
+COMPARISON_ID = "c" * 32
+WINDOW, CAPS = SpendWindow("2026-11-20", "2026-11-20T13"), Spend(day=1, hour=1)
+LEASE = Lease(ROUND_LEASE, "somebody", token=1, expires_at=1.0)
+
+Use = Callable[[Listener], Awaitable[object]]
+
+
+class SilentStore:
+    """Never answers, except that it gives the lease away if it has one."""
+
+    def __init__(self, lease: Lease | None = None) -> None:
+        self._lease = lease
+
+    def __getattr__(self, _: str) -> Callable[..., Awaitable[None]]:
+        return self._never
+
+    async def acquire_lease(self, *_: object, **__: object) -> Lease:
+        if self._lease is None:
+            await self._never()
+        return cast("Lease", self._lease)
+
+    async def _never(self, *_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+
+SILENT = cast("Store", SilentStore())
+
+
+async def _sayings(listener: Listener, count: int) -> None:
+    flow = Flow(
+        pool=Pool(ttl=1.0),
+        store=SILENT,
+        gateway=FakeGateway().as_gateway(),
+        serves=ServeCounter(SILENT, listener),
+        listener=listener,
+        models=MODELS,
+        timeouts=HASTY,
+    )
+    for _ in range(count):
+        await flow.next_saying()
+
+
+async def _compare(listener: Listener, *, overdrawn: bool) -> None:
+    gateway = FakeGateway()
+    gateway.unreservable = BudgetExhausted("There is no room.") if overdrawn else None
+    comparisons = Comparisons(
+        gateway=gateway.as_gateway(),
+        store=SILENT,
+        pool=Pool(ttl=1.0),
+        listener=listener,
+        models=MODELS,
+        simulated=False,
+        timeouts=HASTY,
+    )
+    async for _ in comparisons.run("ann"):
+        pass
+
+
+def _saying_votes(listener: Listener) -> SayingVotes:
+    return SayingVotes(SILENT, CATALOGUE, listener, timeouts=HASTY)
+
+
+async def _statistics(listener: Listener) -> None:
+    options: dict[str, Any] = {"models": MODELS, "catalogue": CATALOGUE, "simulated": False, "burst_limit": 100}
+    await Statistics(store=SILENT, listener=listener, timeouts=HASTY, **options).answer()
+
+
+async def _rounds(listener: Listener, store: Store = SILENT) -> None:
+    round_ = Round(FakeGateway().as_gateway(), store, Pool(ttl=1.0), MODELS, listener, timeouts=HASTY)
+    await FleetRounds(round_, store, listener, timeouts=HASTY).run()
+
+
+async def _count_serves(listener: Listener) -> None:
+    serves = ServeCounter(SILENT, listener, timeouts=HASTY)
+    serves.count("gpt-4.1")
+    await serves.flush()
+
+
+async def _ask_for_a_round(listener: Listener) -> None:
+    async with AsyncExitStack() as stack:
+        aws = AwsClients(REGION, stack)
+        await RoundTrigger("the-worker", SILENT, aws, listener, timeouts=HASTY).pull()
+
+
+def _opinion() -> Opinion:
+    return Opinion(SAYING.text, None, SAYING.source, FeedbackType.POSITIVE)
+
+
+def _fill(listener: Listener) -> Awaitable[None]:
+    return PoolFiller(Pool(ttl=1.0), SILENT, MODELS, listener, ttl=1.0, simulated=False, timeouts=HASTY).fill()
+
+
+def _budget(listener: Listener) -> Budget:
+    return Budget(SILENT, listener, caps=CAPS, timeouts=HASTY)
+
+
+# What waits for the store, by the operation and, where several report the same one, by who does.
+USES: dict[str, tuple[str, Use]] = {
+    "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
+    "flow, keep": ("put saying", lambda listener: _sayings(listener, DATABASE_REQUESTS + 1)),
+    "comparison, store": ("put comparison", lambda listener: _compare(listener, overdrawn=False)),
+    "comparison, keep": ("put sayings", lambda listener: _compare(listener, overdrawn=False)),
+    "comparison, replay": ("replay comparison", lambda listener: _compare(listener, overdrawn=True)),
+    "vote": ("vote", lambda listener: _saying_votes(listener).vote("ann", _opinion())),
+    "withdrawal": ("withdraw vote", lambda listener: _saying_votes(listener).withdraw("ann", SAYING.saying_id)),
+    "vote on a comparison": (
+        "vote on comparison",
+        lambda listener: ComparisonVotes(SILENT, listener, timeouts=HASTY).vote("ann", COMPARISON_ID, "A"),
+    ),
+    "billing, reserve": ("reserve spend", lambda listener: _budget(listener).reserve(1)),
+    "billing, settle": ("settle spend", lambda listener: _budget(listener).settle(Reservation(WINDOW, 1), 1)),
+    "billing, record": ("record call", lambda listener: CallRecorder(SILENT, listener, timeouts=HASTY).record(call())),
+    "filler": ("fill pool", _fill),
+    "serves": ("add serves", _count_serves),
+    "statistics": ("aggregates", _statistics),
+    "round, lease": ("acquire lease", _rounds),
+    "round, write": ("put round", lambda listener: _rounds(listener, cast("Store", SilentStore(LEASE)))),
+    "round, rest": ("keep lease", lambda listener: _rounds(listener, cast("Store", SilentStore(LEASE)))),
+    "round trigger": ("acquire lease", _ask_for_a_round),
+}
