@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -25,9 +26,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
+def moto_server() -> Iterator[str]:
+    """moto's URL, for what is made once for many tests."""
     with serving_moto() as url:
         yield url
+
+
+@pytest.fixture
+def moto_url(moto_server: str) -> Iterator[str]:
+    """moto's URL. It is emptied after the test: it copies all its tables for every transaction."""
+    yield moto_server
+    urlopen(Request(f"{moto_server}/moto-api/reset", method="POST")).close()
 
 
 @pytest.fixture(scope="session")

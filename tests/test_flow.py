@@ -1,7 +1,5 @@
 """Where the next saying comes from, and what happens when it cannot come from there."""
 
-import random
-from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -293,19 +291,6 @@ async def test_a_call_that_was_never_made_has_no_latency(events: RecordingListen
     served = await stage.live()
 
     assert (served.api_latency_ms, served.generation) == (None, None)
-
-
-async def test_live_calls_go_to_each_model_a_quarter_of_the_time(events: RecordingListener) -> None:
-    stage = Stage(events, live_every=1)
-    random.seed(25)
-
-    await stage.skip(4_003)
-
-    counts = Counter(model for model, _ in stage.gateway.asked)
-    assert len(counts) == 4
-    assert counts.total() == 4_000
-    chi_square = sum((count - 1_000) ** 2 / 1_000 for count in counts.values())
-    assert chi_square < 16.27  # three degrees of freedom: one fair die in a thousand is worse
 
 
 async def test_every_serve_counts_for_who_wrote_the_saying(events: RecordingListener) -> None:

@@ -314,14 +314,6 @@ class TestOneRound:
         report = next(line for line in child.logged if line["message"] == "round finished")
         assert {model["model"]: model["sayings"] for model in report["models"]} == dict.fromkeys(MODELS, 3)
 
-    async def test_one_model_is_enough(self, machine: Machine, simulator: Simulator) -> None:
-        for model in MODELS[1:]:
-            simulator.inject(model, Fault(FaultKind.BAD_REQUEST))
-
-        code, _ = await machine.run("-m", "workers", "--once")
-
-        assert code == 0
-
     async def test_it_fails_when_no_model_brings_anything(self, machine: Machine, simulator: Simulator) -> None:
         simulator.inject("*", Fault(FaultKind.BAD_REQUEST, count=4))
 
@@ -329,15 +321,6 @@ class TestOneRound:
 
         assert code == 1
         assert child.said == []
-
-    async def test_it_makes_none_so_soon_after_another(self, machine: Machine, simulator: Simulator) -> None:
-        await machine.run("-m", "workers", "--once")
-
-        code, child = await machine.run("-m", "workers", "--once")
-
-        assert code == 0
-        assert child.said == ["No round: another worker is making one, or made one a moment ago."]
-        assert len(simulator.calls) == 4
 
     async def test_it_fails_when_no_model_takes_part(self, machine: Machine) -> None:
         code, child = await machine.run("-m", "workers", "--once", SAYINGS_SIMULATOR="off")

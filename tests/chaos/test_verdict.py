@@ -69,12 +69,6 @@ def test_what_is_planted_is_found(run: Run, name: str) -> None:
     assert [must.name for must in musts(planted) if not must.holds] == [name]
 
 
-def test_a_vote_recorded_twice_contradicts_the_ledger(run: Run) -> None:
-    run.ledger.votes[KEY].append(Line(POSITIVE, Fate.ACKNOWLEDGED, "recorded"))
-
-    assert [must.name for must in musts(run) if not must.holds] == ["answers against the ledger"]
-
-
 @pytest.mark.parametrize(
     ("started", "finished", "excused"),
     [(3.0, 4.5, True), (4.5, 9.0, True), (5.0 + ECHO_SECONDS / 2, 9.0, True), (1.0, 3.9, False), (7.0, 8.0, False)],

@@ -9,6 +9,6 @@ from tests.deploy.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def recorded(moto_url: str) -> dict[str, list[Call]]:
+def recorded(moto_server: str) -> dict[str, list[Call]]:
     """By the logical id of the function."""
-    return asyncio.run(record(Stack(), moto_url))
+    return asyncio.run(record(Stack(), moto_server))

@@ -133,52 +133,6 @@ async def test_every_error_of_a_route_is_described_under_its_status(server: Serv
                    for status in by_code.values())  # fmt: skip
 
 
-def vote(source: str = SIMULATED.source, identity: str = IDENTITY) -> dict[str, str]:
-    return {"sayingId": identity, "source": source, "feedbackType": "POSITIVE"}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "template", "body"),
-    [
-        ("GET", "/sayings", "/sayings", None),
-        ("POST", "/feedback", "/feedback", vote()),
-        ("POST", "/feedback", "/feedback", vote(source="nobody")),
-        ("POST", "/feedback", "/feedback", vote(source="From the collection")),
-        ("POST", "/feedback", "/feedback", vote(identity="0" * 32)),
-        ("POST", "/feedback", "/feedback", None),
-        ("DELETE", f"/feedback/{IDENTITY}", "/feedback/{sayingId}", None),
-        ("DELETE", f"/feedback/{'0' * 32}", "/feedback/{sayingId}", None),
-        ("DELETE", "/feedback/nonsense", "/feedback/{sayingId}", None),
-        ("POST", "/compare", "/compare", {"service": "Amazon S3"}),
-        ("POST", "/compare", "/compare", {"service": "Amazon S4"}),
-        ("POST", "/compare", "/compare", None),
-        ("POST", f"/compare/{'0' * 32}/vote", "/compare/{comparisonId}/vote", {"winner": "A"}),
-        ("POST", f"/compare/{'0' * 32}/vote", "/compare/{comparisonId}/vote", {"winner": "E"}),
-        ("POST", "/compare/nonsense/vote", "/compare/{comparisonId}/vote", {"winner": "A"}),
-        ("GET", "/stats", "/stats", None),
-        ("PUT", "/sayings", "/sayings", None),
-        ("GET", "/models", "/models", None),
-        ("GET", "/health/live", "/health/live", None),
-        ("GET", "/health/ready", "/health/ready", None),
-        ("GET", "/openapi.json", "/openapi.json", None),
-    ],
-)
-async def test_actual_answers_are_as_described(
-    server: Server, document: dict[str, Any], method: str, path: str, template: str, body: Any
-) -> None:
-    await server.known()
-
-    answer = await server.ask(method, path, json=body, headers={"Accept": "application/json"})
-
-    operation = document["paths"][template].get(method.lower(), document["paths"]["/sayings"]["get"])
-    described = operation["responses"].get(str(answer.status), operation["responses"]["default"])
-    schema = described["content"]["application/json"]["schema"]
-    if schema != {"type": "object"}:
-        assert problems(document, schema, answer.json) == []
-    if answer.status >= 400:
-        assert f"`{answer.json['error']['code']}`" in described["description"]
-
-
 async def test_a_comparison_from_beginning_to_end_is_as_described(server: Server, document: dict[str, Any]) -> None:
     voter = {"Cookie": f"sayings_voter={'v' * 32}"}
     stream = await server.ask("POST", "/compare", json={}, headers=voter)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from service.participants import SIMULATED_KEY
-from service.simulator import Simulator
 from tests.aws import put_key, ssm_client
 from tests.http.wire import Answer
 from tests.lambdas.gateway import Asked, answer
@@ -54,32 +53,12 @@ async def test_the_api_answers_both_payloads_in_one_environment(environ: dict[st
     assert all(line.startswith("{") for line in function.log)  # nothing was written that is no JSON
 
 
-async def test_the_fourth_saying_is_live_with_a_key_from_ssm(environ: dict[str, str], simulator: Simulator) -> None:
-    async with runtime(API, environ=environ) as function:
-        sayings = [answer(await function.invoke(SAYINGS.v2())).json for _ in range(5)]
-
-    assert [each["origin"] for each in sayings] == ["database", "database", "database", "live", "cache"]
-    assert len(simulator.calls) == 1
-
-
 async def test_the_deadline_that_lambda_sets_bounds_the_answer(environ: dict[str, str]) -> None:
     # Given an invocation with hardly more time than is kept for the answer's way back
     async with runtime(API, environ=environ | {"AWS_ENDPOINT_URL": "http://192.0.2.1"}) as function:
         found = answer(await function.invoke(SAYINGS.v2(), seconds=0.6))
 
     assert (found.json["origin"], found.json["degraded"]) == ("builtin", "database_timeout")
-
-
-async def test_the_worker_makes_a_round_and_the_api_serves_it(environ: dict[str, str]) -> None:
-    async with runtime(WORKER, environ=environ) as worker:
-        rounds = [await worker.invoke({}, seconds=120), await worker.invoke({"source": "aws.scheduler"}, seconds=120)]
-    async with runtime(API, environ=environ) as function:
-        await function.invoke({"warmup": True})
-        saying = [answer(await function.invoke(SAYINGS.v2())).json for _ in range(5)][-1]
-
-    assert [each["sayings"] for each in rounds[0]["round"]["models"]] == [3, 3, 3, 3]
-    assert rounds[1] == {"round": None}
-    assert (saying["origin"], saying["degraded"]) == ("cache", None)
 
 
 @pytest.mark.parametrize("handler", [API, WORKER])

@@ -331,24 +331,26 @@ async def test_a_vendor_that_cannot_be_reached_was_not_sent_anything(model: Mode
     assert not caught.value.may_be_billed
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"null", b"[]", b'"no"', b"{", b"<html>", b"\xff", b'{"error": null}', b'{"error": "no"}', b'{"error": []}',
-     b'{"error": {"code": [], "type": {}, "message": 1, "param": [], "details": []}}',
-     b'{"error": {"details": {"error_code": ["x"]}, "code": {"a": 1}}}'],
-)  # fmt: skip
+ODD_BODIES = [
+    b"", b"null", b"[]", b'"no"', b"{", b"<html>", b"\xff", b'{"error": null}', b'{"error": "no"}', b'{"error": []}',
+    b'{"error": {"code": [], "type": {}, "message": 1, "param": [], "details": []}}',
+    b'{"error": {"details": {"error_code": ["x"]}, "code": {"a": 1}}}',
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, ModelRequestRejected), (402, ModelSpendLimitReached), (500, ModelOverloaded)]
 )
 async def test_an_error_is_known_by_its_status_whatever_its_body_says(
-    status: int, kind: type[ModelError], body: bytes, line: Line, model: Model
+    status: int, kind: type[ModelError], line: Line, model: Model
 ) -> None:
-    line.vendor.fails(status, body)
+    for body in ODD_BODIES:
+        line.vendor.fails(status, body)
 
-    with pytest.raises(kind) as caught:
-        await line.adapter.complete(model, PROMPT, KEY)
+        with pytest.raises(kind) as caught:
+            await line.adapter.complete(model, PROMPT, KEY)
 
-    assert caught.value.status == status
+        assert caught.value.status == status
 
 
 @pytest.mark.parametrize("tokens", [-1, 10**9, 10**30, 1.5, "10", None])

@@ -173,48 +173,20 @@ HOSTILE = {
     FaultKind.TEXT_PROMPT_ECHO: "service_not_asked",
     FaultKind.TEXT_NOT_JSON: "not_json",
 }
-HARMLESS_ONCE_CLEANED = {
-    FaultKind.TEXT_ANSI: "{} paints the terminal red and bills for the paint.",
-    FaultKind.TEXT_CRLF: '{} is calm. {{"level":"ERROR","message":"database dropped by admin"}}',
-    FaultKind.TEXT_BIDI: "{} reads backwards and bills forwards.",
-    FaultKind.TEXT_ZERO_WIDTH: "{} hides in plain sight.",
-    FaultKind.TEXT_NUL: "{} ends here or so every C program believes.",
-    FaultKind.TEXT_CODE_FENCE: "{}",
-    FaultKind.TEXT_ONLY_ONE: "{}",
-    FaultKind.TEXT_DUPLICATES: "{}",
-}
 
 
-def test_every_hostile_text_of_the_simulator_is_in_a_table() -> None:
-    assert HOSTILE.keys() | HARMLESS_ONCE_CLEANED == {kind for kind in FaultKind if kind.is_text}
-
-
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("kind", HOSTILE)
 async def test_hostile_text_is_paid_for_but_never_shown(
-    kind: FaultKind, model: Model, gateway: Gateway, simulator: Simulator, store: SqliteStore, events: RecordingListener
+    kind: FaultKind, gateway: Gateway, simulator: Simulator, store: SqliteStore, events: RecordingListener
 ) -> None:
-    simulator.inject(model.id, Fault(kind))
+    simulator.inject(GPT.id, Fault(kind))
 
-    written = await write(gateway, model)
+    written = await write(gateway)
 
     assert (written.sayings, written.missing, len(simulator.calls)) == ((), SERVICES, 1)
     assert written.generation.cost_nanos == await spent(store)
     [rejected] = events.of(SayingsRejected)
     assert set(rejected.problems) == {HOSTILE[kind]}
-
-
-@pytest.mark.parametrize("kind", HARMLESS_ONCE_CLEANED)
-async def test_text_that_only_needs_cleaning_is_cleaned(
-    kind: FaultKind, gateway: Gateway, simulator: Simulator
-) -> None:
-    simulator.inject(GPT.id, Fault(kind))
-
-    [saying] = (await write(gateway, services=SERVICES[:1])).sayings
-
-    assert saying.text.isprintable()
-    expected = HARMLESS_ONCE_CLEANED[kind].format("Amazon S3")
-    assert saying.text == expected or (expected == "Amazon S3" and expected in saying.text)
 
 
 # --- money ------------------------------------------------------------------------------------------------------------

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any, cast
 
-from service.aws.clients import AwsClients
 from service.domain import FeedbackType
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
@@ -21,10 +19,9 @@ from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.events import Listener
-from tests.aws import REGION
 from tests.fakes import FakeGateway, the_catalogue
 from tests.store.builders import call
-from tests.support import model_saying
+from tests.support import TOPICS, model_saying
 from workers.fleet import FleetRounds
 from workers.round import Round
 
@@ -70,6 +67,7 @@ async def _sayings(listener: Listener, count: int) -> None:
         gateway=FakeGateway().as_gateway(),
         serves=ServeCounter(SILENT, listener),
         listener=listener,
+        topics=TOPICS,
         models=MODELS,
         timeouts=HASTY,
     )
@@ -85,6 +83,7 @@ async def _compare(listener: Listener, *, overdrawn: bool) -> None:
         store=SILENT,
         pool=Pool(ttl=1.0),
         listener=listener,
+        topics=TOPICS,
         models=MODELS,
         simulated=False,
         timeouts=HASTY,
@@ -103,7 +102,7 @@ async def _statistics(listener: Listener) -> None:
 
 
 async def _rounds(listener: Listener, store: Store = SILENT) -> None:
-    round_ = Round(FakeGateway().as_gateway(), store, Pool(ttl=1.0), MODELS, listener, timeouts=HASTY)
+    round_ = Round(FakeGateway().as_gateway(), store, Pool(ttl=1.0), TOPICS, MODELS, listener, timeouts=HASTY)
     await FleetRounds(round_, store, listener, timeouts=HASTY).run()
 
 
@@ -114,9 +113,10 @@ async def _count_serves(listener: Listener) -> None:
 
 
 async def _ask_for_a_round(listener: Listener) -> None:
-    async with AsyncExitStack() as stack:
-        aws = AwsClients(REGION, stack)
-        await RoundTrigger("the-worker", SILENT, aws, listener, timeouts=HASTY).pull()
+    async def invoke() -> None:
+        raise AssertionError("without a lease nothing is invoked")
+
+    await RoundTrigger(invoke, SILENT, listener, timeouts=HASTY).pull()
 
 
 def _opinion() -> Opinion:

@@ -12,8 +12,8 @@ MOST_WRITE_UNITS_OF_A_VOTE = 12
 
 
 @pytest.fixture(scope="module")
-def counted(moto_url: str) -> Counted:
-    return asyncio.run(count_everything(moto_url))
+def counted(moto_server: str) -> Counted:
+    return asyncio.run(count_everything(moto_server))
 
 
 def test_a_warm_saying_asks_for_nothing(counted: Counted) -> None:

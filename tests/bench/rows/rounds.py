@@ -1,4 +1,4 @@
-"""A round of four models: by gather, by the thread pool of the original design, and its slowest model alone."""
+"""A round of four models against its slowest model alone."""
 
 import asyncio
 import statistics
@@ -17,13 +17,11 @@ from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.processes import Failed, free_port, serving
 from tests.bench.servers import VARIANTS
-from tests.bench.variants.threads import ThreadPoolRound
 from workers.round import SERVICES_PER_MODEL, Round
 
 ALONE = "its slowest model alone"
-GATHERED, THREADED = "gather", "the original's thread pool"
+A_ROUND = "a round"
 SLOWEST = max(MODELS.values(), key=lambda model: model.median_seconds).id
-BARS = {GATHERED: Bar(1.03)}
 
 
 def measure(size: Size, tell: Tell) -> list[Measurement]:
@@ -33,31 +31,27 @@ def measure(size: Size, tell: Tell) -> list[Measurement]:
 async def _measure(size: Size, tell: Tell) -> list[Measurement]:
     async with AsyncExitStack() as stack:
         tell("a round of four models")
-        resources, url = await stack.enter_async_context(_wired(size.round_speed))
-        threads = ThreadPoolRound(url, resources.topics, resources.models)
-        stack.callback(threads.close)
+        resources = await stack.enter_async_context(_wired(size.round_speed))
         contestants = {
             ALONE: _timed(lambda: _write_alone(resources)),
-            GATHERED: _timed(lambda: _gather(resources)),
-            THREADED: _timed(lambda: _in_threads(threads)),
+            A_ROUND: _timed(lambda: _gather(resources)),
         }
         await alternating(contestants, 1)  # imports, connections
         seconds = await alternating(contestants, size.rounds)
     return [
         Measurement(
-            f"A round of four models, by {name}",
-            statistics.median(seconds[name]),
+            "A round of four models",
+            statistics.median(seconds[A_ROUND]),
             "s",
             ALONE,
-            median_ratio(seconds[name], seconds[ALONE]),
-            BARS.get(name),
+            median_ratio(seconds[A_ROUND], seconds[ALONE]),
+            Bar(1.03),
         )
-        for name in (GATHERED, THREADED)
     ]
 
 
 @asynccontextmanager
-async def _wired(speed: float) -> AsyncIterator[tuple[Resources, str]]:
+async def _wired(speed: float) -> AsyncIterator[Resources]:
     """The service's own parts on a simulator in a process of its own."""
     with TemporaryDirectory() as name:
         port = free_port()
@@ -73,7 +67,7 @@ async def _wired(speed: float) -> AsyncIterator[tuple[Resources, str]]:
             serving(command, port, folder=Path(name), environ={}, path="/health"),
             open_resources(Settings.from_env(environ), environ, SILENCE) as resources,
         ):
-            yield resources, url
+            yield resources
 
 
 async def _write_alone(resources: Resources) -> int:
@@ -91,10 +85,6 @@ async def _gather(resources: Resources) -> int:
     lease = await resources.store.acquire_lease("bench", "bench", now=time.time(), seconds=0)
     assert lease is not None
     return sum(report.sayings for report in (await round_.run(lease)).models)
-
-
-async def _in_threads(threads: ThreadPoolRound) -> int:
-    return await asyncio.to_thread(threads.run)
 
 
 def _timed(work: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[float]]:
