@@ -201,17 +201,21 @@ async def test_answers_do_not_wait_for_an_upkeep_that_hangs_and_none_begins_anot
     assert len(pulled) == 1
 
 
-@pytest.mark.parametrize("store", ["dynamodb://", None], ids=["no store", "no Lambda service"])
+@pytest.mark.parametrize(
+    ("settings", "failed"),
+    [({"SAYINGS_STORE": "dynamodb://"}, "store"), ({}, "worker")],
+    ids=["no store", "no Lambda service"],
+)
 async def test_without_aws_there_are_answers_and_reports(
-    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, store: str | None
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener, settings: dict[str, str], failed: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_END)
-    api = Api(await started(start, WITH_WORKER | ({} if store is None else {"SAYINGS_STORE": store})))
+    api = Api(await started(start, WITH_WORKER | settings))
 
     await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
     await ask(api, times=3)
 
-    assert {failure.dependency for failure in events.of(DependencyFailed)} >= {"worker"}
+    assert {failure.dependency for failure in events.of(DependencyFailed)} >= {failed}
     assert {served.status for served in events.of(RequestServed)} == {200}
     assert not events.of(Unexpected)
 
