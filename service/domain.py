@@ -55,11 +55,16 @@ class VoteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call, by the vendor's own count; `input_tokens` includes the cached ones."""
+    """Tokens of one model call, by the vendor's own count.
+
+    `input_tokens` includes the cached ones and those written to the cache, `output_tokens` includes the thinking.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,8 @@ class Generation:
     """One model call that succeeded.
 
     `latency_ms` is the time of the attempt that answered; `cost_nanos` is in billionths of a US dollar, None when the
-    model has no price; `created_at` is seconds since the epoch.
+    model has no price; `created_at` is seconds since the epoch. `snapshot` is the name under which the vendor answered,
+    often a dated one, "" where that is unknown.
     """
 
     generation_id: str
@@ -80,6 +86,7 @@ class Generation:
     usage: Usage
     cost_nanos: int | None
     created_at: float
+    snapshot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ SIMULATED_KEY = "sk-simulated"
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """The models that take part, where their keys come from, and the simulator's URL if it answers for them."""
+    """The models that have a key, where keys come from, and the simulator's URL if it answers for the models."""
 
     models: Sequence[Model]
     keys: KeySource

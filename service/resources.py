@@ -1,15 +1,17 @@
 """The one place where the parts are put together, for the server, the Lambda handlers and the workers alike."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from service.api.endpoints import Endpoints
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
-from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
+from service.catalogue.line_up import LineUp
+from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, load_catalogue
 from service.catalogue.topics import Topics, load_topics
 from service.config import Settings
+from service.errors import ConfigError
 from service.keys.key_store import KeyStore
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
@@ -37,14 +39,14 @@ DEFAULT_SIMULATED_STORE = "sqlite:///sayings-simulated.db"
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything a process works with. `models` are the ones that take part in live calls and rounds."""
+    """Everything a process works with."""
 
     settings: Settings
     listener: Listener
     vendors: Vendors
     catalogue: Catalogue
     topics: Topics
-    models: Sequence[Model]
+    line_up: LineUp
     simulated: bool
     store: Store
     pool: Pool
@@ -67,6 +69,7 @@ async def open_resources(
         topics = load_topics()
         aws = AwsClients(settings.aws_region, stack, listener, timeouts=timeouts)
         participants = await open_participants(settings, environ, catalogue, vendors, aws, stack)
+        line_up = _line_up(settings, catalogue, participants)
         address = _store_address(settings, simulated=participants.simulated)
         store = await open_store(
             address, aws, stack, listener, burst_limit=settings.burst_votes, timeouts=timeouts, limits=settings.limits
@@ -77,13 +80,13 @@ async def open_resources(
         filler = PoolFiller(
             pool,
             store,
-            participants.models,
+            line_up,
             listener,
             ttl=settings.pool_ttl_seconds,
             simulated=participants.simulated,
             timeouts=timeouts,
         )
-        gauge = PoolGauge(pool, participants.models, listener, simulated=participants.simulated, timeouts=timeouts)
+        gauge = PoolGauge(pool, line_up, listener, simulated=participants.simulated, timeouts=timeouts)
         serves = ServeCounter(store, listener, timeouts=timeouts)
         stack.push_async_callback(serves.flush)
         flow = Flow(
@@ -93,7 +96,7 @@ async def open_resources(
             serves=serves,
             listener=listener,
             topics=topics,
-            models=participants.models,
+            models=line_up,
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
             timeouts=timeouts,
@@ -112,7 +115,7 @@ async def open_resources(
             pool=pool,
             listener=listener,
             topics=topics,
-            models=participants.models,
+            models=line_up,
             simulated=participants.simulated,
             timeouts=timeouts,
         )
@@ -121,7 +124,7 @@ async def open_resources(
         stack.push_async_callback(comparison_votes.close)
         statistics = Statistics(
             store=store,
-            models=participants.models,
+            models=line_up,
             catalogue=catalogue,
             simulated=participants.simulated,
             burst_limit=settings.burst_votes,
@@ -137,7 +140,7 @@ async def open_resources(
             statistics=statistics,
             catalogue=catalogue,
             topics=topics,
-            participants=participants.models,
+            line_up=line_up,
             simulated=participants.simulated,
             checks={"store": store.ping},
             timeouts=timeouts,
@@ -148,7 +151,7 @@ async def open_resources(
             vendors=vendors,
             catalogue=catalogue,
             topics=topics,
-            models=participants.models,
+            line_up=line_up,
             simulated=participants.simulated,
             store=store,
             pool=pool,
@@ -191,6 +194,15 @@ def _open_gateway(
     )
     stack.push_async_callback(gateway.close)
     return gateway
+
+
+def _line_up(settings: Settings, catalogue: Catalogue, participants: Participants) -> LineUp:
+    chosen = settings.chosen_models
+    if unknown := next((model for model in chosen if model not in catalogue), None):
+        raise ConfigError("SAYINGS_LINE_UP", f"{unknown!r} is no model of the catalogue")
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError("SAYINGS_LINE_UP", "names a model twice")
+    return LineUp(catalogue, {model.id for model in participants.models}, chosen=chosen)
 
 
 def _caps(settings: Settings) -> Spend:

@@ -75,7 +75,7 @@ async def main(store: str, simulator: str, cap: str, calls: str) -> None:
         store=store, simulator=simulator, daily_cap_usd=dollars, hourly_cap_usd=dollars, aws_region="us-east-1"
     )
     async with open_resources(settings, os.environ, RecordingListener()) as resources:
-        models = [model for model in resources.models if model.vendor == "openai"]  # one SDK to import
+        models = [model for model in resources.line_up if model.vendor == "openai"]  # one SDK to import
         await asyncio.gather(*(resources.gateway._load([model]) for model in models))
         keep_a_ledger(resources.store)
         tell("ready")

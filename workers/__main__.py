@@ -57,7 +57,7 @@ async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
         open_resources(settings, os.environ, telemetry.listener) as resources,
         running(telemetry.jobs, telemetry.listener),
     ):
-        if not resources.models:
+        if not resources.line_up:
             say("No model takes part: there is no key for any, and the simulator is off.")
             return 1
         if once:

@@ -27,7 +27,7 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
     """The rounds of a process with these resources."""
     store, listener, timeouts = resources.store, resources.listener, resources.settings.timeouts
     round_ = Round(
-        resources.gateway, store, resources.pool, resources.topics, resources.models, listener, timeouts=timeouts
+        resources.gateway, store, resources.pool, resources.topics, resources.line_up, listener, timeouts=timeouts
     )
     return FleetRounds(round_, store, listener, rest_seconds=rest_seconds, timeouts=timeouts)
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import cached_property
 from typing import cast
@@ -48,6 +48,7 @@ from service.api.schemas import (
     SayingAnswer,
     SlotAnswer,
 )
+from service.catalogue.line_up import LineUp, today
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Entry, model_source
@@ -101,7 +102,7 @@ class Endpoints:
         statistics: Statistics,
         catalogue: Catalogue,
         topics: Topics,
-        participants: Iterable[Model],
+        line_up: LineUp,
         simulated: bool,
         checks: dict[str, Callable[[], Awaitable[None]]],
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
@@ -113,7 +114,7 @@ class Endpoints:
         self._statistics = statistics
         self._catalogue = catalogue
         self._topics = topics
-        self._participants = {model.id for model in participants}
+        self._line_up = line_up
         self._simulated = simulated
         self._checks = checks
         self._ready_seconds = timeouts.readiness
@@ -239,15 +240,16 @@ class Endpoints:
         return Response(200, self._openapi, JSON_HEADERS)
 
     def _model_entry(self, model: Model) -> ModelEntry:
+        price = model.price_on(today())
         return ModelEntry(
             model=model.id,
             vendor=model.vendor,
             name=model.display_name,
             source=model_source(model.display_name, simulated=self._simulated),
-            participates=model.id in self._participants,
+            participates=model in self._line_up.models,
             simulated=self._simulated,
             retires=None if model.retires is None else model.retires.isoformat(),
-            price=None if model.price is None else price_entry(model.price),
+            price=None if price is None else price_entry(price),
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from service.catalogue.line_up import today
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
@@ -95,9 +96,9 @@ class Gateway:
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
         self._retries = RetryBudget(RETRIES_IN_STOCK)
         self._books = ShieldedTasks()
-        self._prices = [model.price for model in catalogue if model.price]
+        self._prices = [price for model in catalogue for price in model.prices]
         for model in catalogue:
-            if model.price is None:
+            if not model.prices:
                 listener.emit(PriceMissing(model.id))
 
     async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
@@ -232,10 +233,12 @@ class Gateway:
         """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
         sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
         worst = Usage(sent_bytes + OVERHEAD_TOKENS, model.max_tokens)
-        prices = [model.price] if model.price else self._prices
+        price = model.price_on(today())
+        prices = [price] if price else self._prices
         return max((price.cost_nanos(worst) for price in prices), default=0)
 
     def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
+        price = model.price_on(today())
         return Generation(
             generation_id=traces.new_generation_id(),
             model=model.id,
@@ -245,7 +248,7 @@ class Gateway:
             prompt_version=PROMPT_VERSION,
             latency_ms=api_time_ms,
             usage=usage,
-            cost_nanos=model.price.cost_nanos(usage) if model.price else None,
+            cost_nanos=price.cost_nanos(usage) if price else None,
             created_at=time.time(),
         )
 

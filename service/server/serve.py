@@ -47,4 +47,4 @@ def _authors(resources: Resources) -> str:
         simulator = resources.settings.simulator
         no_key = f"no {key_variables(resources.vendors)} is set"
         return f"simulated models: {no_key if simulator == 'auto' else f'SAYINGS_SIMULATOR is {simulator}'}"
-    return ", ".join(model.display_name for model in resources.models) or "no model: there is no key for any"
+    return ", ".join(model.display_name for model in resources.line_up) or "no model: there is no key for any"

@@ -71,7 +71,7 @@ async def _wired(speed: float) -> AsyncIterator[Resources]:
 
 
 async def _write_alone(resources: Resources) -> int:
-    model = next(model for model in resources.models if model.id == SLOWEST)
+    model = next(model for model in resources.line_up if model.id == SLOWEST)
     services = resources.topics.names[:SERVICES_PER_MODEL]
     written = await resources.gateway.write(model, services, kind=CallKind.ROUND, timeout=30)
     return len(written.sayings)
@@ -79,7 +79,7 @@ async def _write_alone(resources: Resources) -> int:
 
 async def _gather(resources: Resources) -> int:
     round_ = Round(
-        resources.gateway, resources.store, resources.pool, resources.topics, resources.models, resources.listener
+        resources.gateway, resources.store, resources.pool, resources.topics, resources.line_up, resources.listener
     )
     # Expired at once, so that the next round has its turn.
     lease = await resources.store.acquire_lease("bench", "bench", now=time.time(), seconds=0)
