@@ -206,6 +206,15 @@ class Store(Protocol):
     async def spend(self, window: SpendWindow) -> Spend:
         """What is reserved or spent in the window."""
 
+    async def mark_gone(self, model: str, *, since: float) -> None:
+        """Tell the fleet that a vendor no longer knows a model; the first moment (seconds since the epoch) stays."""
+
+    async def unmark_gone(self, model: str) -> None:
+        """Tell the fleet that a vendor knows the model again."""
+
+    async def gone_models(self) -> Mapping[str, float]:
+        """The models that are gone, and since when: one read."""
+
     async def ping(self) -> None:
         """Answer if the store can be read."""
 

@@ -7,7 +7,7 @@ from service.store.dynamodb.items import count
 
 
 class DynamoCoordination(Database):
-    """The part of the Store protocol that is about leases and spend."""
+    """The part of the Store protocol that is about leases, spend and models that are gone."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
         # Should a first attempt have been carried out unheard, the second finds the lease taken: it just expires.
@@ -35,3 +35,17 @@ class DynamoCoordination(Database):
     async def spend(self, window: SpendWindow) -> Spend:
         item = await self._get(self._state, writes.spend_key(window))
         return Spend(count(item, "total"), count(item, writes.hour_attribute(window)))
+
+    async def mark_gone(self, model: str, *, since: float) -> None:
+        await self._update(writes.mark_gone(self._state, model, since=since), repeatable=True)
+
+    async def unmark_gone(self, model: str) -> None:
+        await self._update(writes.unmark_gone(self._state, model), repeatable=True)
+
+    async def gone_models(self) -> dict[str, float]:
+        item = await self._get(self._state, writes.GONE_KEY)
+        return {
+            name.removeprefix(writes.GONE_PREFIX): float(value["N"])
+            for name, value in item.items()
+            if name.startswith(writes.GONE_PREFIX)
+        }

@@ -41,6 +41,10 @@ FITS_THE_CAPS = (
     "(attribute_not_exists(#day) OR #day <= :day_room) AND (attribute_not_exists(#hour) OR #hour <= :hour_room)"
 )
 
+# All models that are gone are attributes of one item, because they are few and are read together.
+GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
+GONE_PREFIX = "model#"
+
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, #token = if_not_exists(#token, :none) + :one"
 # A day's spend is kept for a while for people who look into a bill.
 _SPEND_KEPT = timedelta(days=35)
@@ -214,6 +218,25 @@ def add_spend_within(
     update["ConditionExpression"] = FITS_THE_CAPS
     update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **rooms}
     return update
+
+
+def mark_gone(table: str, model: str, *, since: float) -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": GONE_KEY,
+        "UpdateExpression": "SET #model = if_not_exists(#model, :since)",
+        "ExpressionAttributeNames": {"#model": GONE_PREFIX + model},
+        "ExpressionAttributeValues": {":since": number(since)},
+    }
+
+
+def unmark_gone(table: str, model: str) -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": GONE_KEY,
+        "UpdateExpression": "REMOVE #model",
+        "ExpressionAttributeNames": {"#model": GONE_PREFIX + model},
+    }
 
 
 def lease_key(name: str) -> "Item":
