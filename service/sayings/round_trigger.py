@@ -8,7 +8,6 @@ from collections.abc import Callable
 from service.aws.clients import AwsClients
 from service.errors import StoreError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
-from service.resilience.timeouts import store_guard
 from service.store.base import Store
 from telemetry.events import DependencyFailed, Listener
 
@@ -34,7 +33,7 @@ class RoundTrigger:
         self._store = store
         self._aws = aws
         self._listener = listener
-        self._timeouts = timeouts
+        self._seconds = timeouts.round_trigger
         self._clock = clock
         self._holder = secrets.token_hex(8)
 
@@ -43,7 +42,7 @@ class RoundTrigger:
         from botocore.exceptions import BotoCoreError, ClientError  # loaded with the client at the latest
 
         try:
-            async with asyncio.timeout(self._timeouts.round_trigger):
+            async with asyncio.timeout(self._seconds):
                 return await self._pull()
         except (StoreError, BotoCoreError, ClientError, OSError) as error:
             message = "The worker function could not be asked for a round."
@@ -52,9 +51,7 @@ class RoundTrigger:
             return False
 
     async def _pull(self) -> bool:
-        now = self._clock()
-        async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
-            lease = await self._store.acquire_lease(TRIGGER_LEASE, self._holder, now=now, seconds=TRIGGER_SECONDS)
+        lease = await self._store.acquire_lease(TRIGGER_LEASE, self._holder, now=self._clock(), seconds=TRIGGER_SECONDS)
         if lease is None:
             return False
         client = await self._aws.lambda_()

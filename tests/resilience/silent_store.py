@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any, cast
 
-from service.aws.clients import AwsClients
 from service.domain import FeedbackType
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
@@ -13,7 +11,6 @@ from service.llm.billing import Budget, CallRecorder, Reservation
 from service.sayings.flow import DATABASE_REQUESTS, Flow
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller
-from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
 from service.statistics.cached import Statistics
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store
@@ -21,7 +18,6 @@ from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.events import Listener
-from tests.aws import REGION
 from tests.fakes import FakeGateway, the_catalogue
 from tests.store.builders import call
 from tests.support import model_saying
@@ -113,12 +109,6 @@ async def _count_serves(listener: Listener) -> None:
     await serves.flush()
 
 
-async def _ask_for_a_round(listener: Listener) -> None:
-    async with AsyncExitStack() as stack:
-        aws = AwsClients(REGION, stack)
-        await RoundTrigger("the-worker", SILENT, aws, listener, timeouts=HASTY).pull()
-
-
 def _opinion() -> Opinion:
     return Opinion(SAYING.text, None, SAYING.source, FeedbackType.POSITIVE)
 
@@ -131,7 +121,7 @@ def _budget(listener: Listener) -> Budget:
     return Budget(SILENT, listener, caps=CAPS, timeouts=HASTY)
 
 
-# What waits for the store, by the operation and, where several report the same one, by who does.
+# Each user of the store: the operation that it reports, and how to make it wait.
 USES: dict[str, tuple[str, Use]] = {
     "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
     "flow, keep": ("put saying", lambda listener: _sayings(listener, DATABASE_REQUESTS + 1)),
@@ -153,5 +143,4 @@ USES: dict[str, tuple[str, Use]] = {
     "round, lease": ("acquire lease", _rounds),
     "round, write": ("put round", lambda listener: _rounds(listener, cast("Store", SilentStore(LEASE)))),
     "round, rest": ("keep lease", lambda listener: _rounds(listener, cast("Store", SilentStore(LEASE)))),
-    "round trigger": ("acquire lease", _ask_for_a_round),
 }
