@@ -7,15 +7,16 @@ export default defineConfig({
   },
 });
 
-/** Every flow in every browser; Lighthouse judges the page and not the browser, so that one of them is enough. */
+/** Every flow runs in every browser; in the first one in all settings, and there Lighthouse judges the page as well. */
 function browserProject({ name, program }: BrowserChoice, index: number): TestProjectConfiguration {
+  const thorough = index === 0;
   return {
     test: {
       name: `browser ${name}`,
       include: ['browser/**/*.test.ts'],
-      exclude: index === 0 ? [] : ['**/lighthouse.test.ts'],
+      exclude: thorough ? [] : ['**/lighthouse.test.ts'],
       globalSetup: 'browser/setup.ts',
-      provide: { program },
+      provide: { program, thorough },
       // Upper bounds for a machine with much else to do; no test waits for longer than what it waits for takes.
       testTimeout: 180_000,
       hookTimeout: 180_000,
