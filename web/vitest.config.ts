@@ -17,11 +17,11 @@ function browserProject({ name, program }: BrowserChoice, index: number): TestPr
       exclude: thorough ? [] : ['**/lighthouse.test.ts'],
       globalSetup: 'browser/setup.ts',
       provide: { program, thorough },
-      // Upper bounds for a machine with much else to do; no test waits for longer than what it waits for takes.
+      // Upper bounds for a busy machine. Tests wait for conditions, so that they are no slower on a fast one.
       testTimeout: 180_000,
       hookTimeout: 180_000,
       expect: { poll: { timeout: 60_000 } },
-      // One browser, one server, two cores: side by side they would only wait for each other.
+      // The tests share one server and two cores and would only wait for each other.
       fileParallelism: false,
     },
   };

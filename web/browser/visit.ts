@@ -1,4 +1,4 @@
-/** Visits to the page, on a phone and a desktop, in light and dark; each ends with a check of what must never happen. */
+/** Visits to the page on different screens, in light and dark. Each ends with a check of what must never happen. */
 
 import axe, { type AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
