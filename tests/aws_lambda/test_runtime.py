@@ -25,8 +25,8 @@ from service.llm.gateway import Gateway
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import Unexpected
 from tests.aws import REGION
-from tests.lambdas.conftest import Start
-from tests.lambdas.gateway import Asked, Remaining
+from tests.aws_lambda.conftest import Start
+from tests.aws_lambda.gateway import Asked, Remaining
 from tests.logging_capture import captured_log
 from tests.support import RecordingListener, model_saying
 
