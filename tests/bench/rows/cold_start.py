@@ -148,7 +148,7 @@ def _aws() -> Iterator[dict[str, str]]:
             "SAYINGS_KEYS": "ssm",
             "SAYINGS_ROUNDS": "lambda:worker",
         }
-        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
+        with patch.dict(os.environ, environ):
             asyncio.run(_make_tables())
         yield environ
 
