@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
-        bench bench-quick chaos image clean
+        bench bench-quick image clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,10 +87,6 @@ deploy-local: $(VENV)/development $(PAGE) ## Bring the whole AWS deployment up o
 
 deploy-local-down: $(VENV)/development ## Stop and remove it
 	@$(BIN)/python -m deploy.local down
-
-chaos: $(VENV)/development ## Soak the server in traffic and 20 % faults (MINUTES=2, SEED=, STORE=dynamodb)
-	@$(BIN)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(STORE),--store $(STORE))
 
 bench: $(VENV)/development ## Measure everything side by side (Linux, ten minutes): one table, build/bench.json, the plots
 	@$(BIN)/python -m tests.bench

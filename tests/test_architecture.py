@@ -272,20 +272,10 @@ def _attributes(function: ast.AST, name: str) -> list[ast.Attribute]:
 
 # A test constructs the times and limits that it needs. These constants are patched all the same, each for a reason.
 PATCHED = {
-    ("tests/conftest.py", "LATE_SECONDS"): "LoopLoad has no parameters, and no test's server may be shed by accident",
-    ("tests/http/test_floods.py", "LATE_SECONDS"): "undoes the patch of conftest.py while the server is flooded",
-    ("tests/test_limits.py", "LATE_SECONDS"): "undoes the patch of conftest.py",
-    ("tests/test_limits.py", "BEAT_SECONDS"): "LoopLoad has no parameters",
-    (
-        "tests/store/test_dynamodb.py",
-        "PAUSE_SECONDS",
-    ): "a policy that no caller chooses, for hundreds of retries",
+    ("tests/store/test_dynamodb.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
     ("tests/faults/conftest.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
-    ("tests/deploy/test_daemon.py", "STOP_SECONDS"): "a command's patience, which only this test would ever choose",
-    (
-        "tests/deploy/test_package.py",
-        "MAX_BYTES",
-    ): "Lambda's limit, which only a huge package exceeds",
+    ("tests/deploy/test_daemon.py", "STOP_SECONDS"): "how long a command waits, which only this test would choose",
+    ("tests/deploy/test_package.py", "MAX_BYTES"): "Lambda's limit, which only a huge package exceeds",
 }
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _PATCHES = re.compile(r".*\bsetattr|(mock\.)?patch(\.object)?")

@@ -1,7 +1,7 @@
 """What a warm saying costs, counted rather than timed: nothing is waited for, few calls are made, nothing is kept.
 
 Operations of DynamoDB by kind of request are held by tests/store/test_operations.py, imports at a cold start by
-tests/lambdas/test_runtime_client.py, SSM calls of a burst by tests/test_keys.py, rounds of a fleet by
+tests/aws_lambda/test_runtime_client.py, SSM calls of a burst by tests/keys/test_key_store.py, rounds of a fleet by
 tests/workers/test_fleet.py, spans and series by tests/telemetry/.
 """
 

@@ -5,12 +5,12 @@ const ROUTES = ['/sayings', '/feedback', '/compare', '/stats', '/models', '/heal
 
 export default defineConfig({
   build: {
-    // The server's Content-Security-Policy knows no data: addresses and no inline code.
+    // The server's Content-Security-Policy forbids data: addresses and inline code.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // Only the dashboard's plots are large, and nobody loads them elsewhere.
+    // Only the dashboard's plots are large, and no other view loads them.
     chunkSizeWarningLimit: 400,
   },
-  // `npm run dev` beside a server that runs: the page reloads by itself, the API is the real one.
+  // `npm run dev` needs a running server: it reloads the page by itself and passes requests on to the real API.
   server: { proxy: Object.fromEntries(ROUTES.map((route) => [route, API])) },
 });

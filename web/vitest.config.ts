@@ -7,20 +7,21 @@ export default defineConfig({
   },
 });
 
-/** Every flow in every browser; Lighthouse judges the page and not the browser, so that one of them is enough. */
+/** Every flow runs in every browser; in the first one in all settings, and there Lighthouse judges the page as well. */
 function browserProject({ name, program }: BrowserChoice, index: number): TestProjectConfiguration {
+  const thorough = index === 0;
   return {
     test: {
       name: `browser ${name}`,
       include: ['browser/**/*.test.ts'],
-      exclude: index === 0 ? [] : ['**/lighthouse.test.ts'],
+      exclude: thorough ? [] : ['**/lighthouse.test.ts'],
       globalSetup: 'browser/setup.ts',
-      provide: { program },
-      // Upper bounds for a machine with much else to do; no test waits for longer than what it waits for takes.
+      provide: { program, thorough },
+      // Upper bounds for a busy machine. Tests wait for conditions, so that they are no slower on a fast one.
       testTimeout: 180_000,
       hookTimeout: 180_000,
       expect: { poll: { timeout: 60_000 } },
-      // One browser, one server, two cores: side by side they would only wait for each other.
+      // The tests share one server and two cores and would only wait for each other.
       fileParallelism: false,
     },
   };

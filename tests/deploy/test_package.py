@@ -20,10 +20,10 @@ from service.config import Settings
 from service.participants import SIMULATED_KEY
 from service.simulator import Simulator
 from tests.aws import put_key, ssm_client
+from tests.aws_lambda.gateway import Asked, answer
+from tests.aws_lambda.runtime_api import runtime
+from tests.aws_lambda.tables import tables_with
 from tests.deploy.stack import TEMPLATE, Stack
-from tests.lambdas.gateway import Asked, answer
-from tests.lambdas.runtime_api import runtime
-from tests.lambdas.tables import tables_with
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { DESKTOP, FLOW_SETTINGS, test, type Visit } from './visit';
+import { DESKTOP, SETTINGS, test, type Visit } from './visit';
 
 const saying = (visit: Visit) => visit.page.locator('figure .saying');
 const firstSaying = (visit: Visit) => saying(visit).filter({ hasText: /\w{3}/ }).waitFor();
@@ -20,7 +20,7 @@ async function nextSaying(visit: Visit, ask: () => Promise<void>): Promise<strin
   return text;
 }
 
-describe.each(FLOW_SETTINGS)('sayings on a $name', (setting) => {
+describe.each(SETTINGS)('sayings on a $name', (setting) => {
   test('come one after the other, and nothing moves', async ({ visit }) => {
     const visitor = await visit(setting);
     await visitor.open();
@@ -54,16 +54,6 @@ describe.each(FLOW_SETTINGS)('sayings on a $name', (setting) => {
     expect(await counts(visitor)).toEqual({ up: voted.up - 1, down: voted.down });
     expect([pressed, await thumb(visitor, 'down').getAttribute('aria-pressed')]).toEqual(['true', 'false']);
     expect(await visitor.layoutShifts()).toEqual([]);
-  });
-
-  test('are accessible, and a banner says they are simulated', async ({ visit }) => {
-    const visitor = await visit(setting);
-    await visitor.open();
-    await firstSaying(visitor);
-
-    await visitor.reads('The models are simulated.');
-
-    expect(await visitor.barriers()).toEqual([]);
   });
 });
 
@@ -137,7 +127,7 @@ describe('a saying', () => {
     expect(await visitor.page.evaluate(() => 'pwned' in window)).toBe(false);
   });
 
-  test.for(FLOW_SETTINGS)('of any length moves nothing on a $name', async (setting, { visit }) => {
+  test.for(SETTINGS)('of any length moves nothing on a $name', async (setting, { visit }) => {
     const visitor = await visit(setting);
     await visitor.open();
     await firstSaying(visitor);
@@ -173,6 +163,13 @@ describe('a saying', () => {
     expect(await visitor.page.evaluate(() => navigator.clipboard.readText())).toBe(quotation);
     expect(await visitor.page.evaluate(() => window.shared)).toEqual({ text: quotation, url: `${visitor.url}/` });
   });
+});
+
+test('a banner says that the models are simulated', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.open();
+
+  await visitor.reads('The models are simulated.');
 });
 
 test('with reduced motion nothing moves', async ({ visit }) => {

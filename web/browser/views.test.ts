@@ -1,5 +1,5 @@
-import { describe, expect } from 'vitest';
-import { DESKTOP, EVERY_SETTING, PHONE, type Setting, test, type Visit } from './visit';
+import { describe, expect, inject } from 'vitest';
+import { DESKTOP, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
 
 const HEADINGS = {
   Sayings: 'Sayings about the cloud',
@@ -7,8 +7,8 @@ const HEADINGS = {
   Dashboard: 'Which model do people prefer?',
 };
 const OTHER_SIZES: Setting[] = [
-  { ...PHONE, name: 'small phone', viewport: { width: 320, height: 640 } },
-  { ...DESKTOP, name: 'wide screen', viewport: { width: 1920, height: 1080 } },
+  { ...PHONE, name: 'small phone, dark', colorScheme: 'dark', viewport: { width: 320, height: 640 } },
+  { ...DESKTOP, name: 'wide screen, light', viewport: { width: 1920, height: 1080 } },
 ];
 
 async function go(visitor: Visit, name: keyof typeof HEADINGS): Promise<void> {
@@ -21,7 +21,7 @@ async function settled(visitor: Visit): Promise<void> {
   await expect.poll(() => visitor.page.locator('[aria-busy=true]').count()).toBe(0);
 }
 
-describe.each([...EVERY_SETTING, ...OTHER_SIZES])('every view on a $name', (setting) => {
+describe.each(inject('thorough') ? [...SETTINGS, ...OTHER_SIZES] : SETTINGS)('every view on a $name', (setting) => {
   test('is accessible and fits the screen', async ({ visit }) => {
     const visitor = await visit(setting);
     await visitor.open();

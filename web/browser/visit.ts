@@ -1,4 +1,4 @@
-/** Visits to the page, on a phone and a desktop, in light and dark; each ends with a check of what must never happen. */
+/** Visits to the page on different screens, in light and dark. Each ends with a check of what must never happen. */
 
 import axe, { type AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
@@ -24,12 +24,13 @@ export const DESKTOP: Setting = {
   viewport: { width: 1280, height: 800 },
   hasTouch: false,
 };
-const DARK_PHONE: Setting = { ...PHONE, name: 'phone, dark', colorScheme: 'dark' };
 const DARK_DESKTOP: Setting = { ...DESKTOP, name: 'desktop, dark', colorScheme: 'dark' };
 
-export const EVERY_SETTING = [PHONE, DARK_PHONE, DESKTOP, DARK_DESKTOP];
-/** For flows. Places depend on the screen and contrast on the colours, so that two of the four show what can go wrong. */
-export const FLOW_SETTINGS = [PHONE, DARK_DESKTOP];
+/**
+ * What depends on the screen or on the colours runs in each of these. Places depend on the one and contrast on the
+ * other, so that not every combination is needed. A second browser costs as much again and gets one.
+ */
+export const SETTINGS = inject('thorough') ? [PHONE, DARK_DESKTOP] : [PHONE];
 
 // An upper bound for a machine with much else to do.
 const PATIENCE_MS = 60_000;

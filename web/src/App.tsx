@@ -38,7 +38,7 @@ export function App() {
   );
 }
 
-/** Whoever goes to another view starts at its top, by keyboard and screen reader too. */
+/** Moves the scroll position and the focus to the top when the visitor opens another view. */
 function useArrival(view: View) {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);

@@ -1,4 +1,4 @@
-// Before the views' own, which build on them.
+// These come before the views' own styles, which build on them.
 import './theme.css';
 import './base.css';
 

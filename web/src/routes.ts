@@ -1,4 +1,4 @@
-/** The views and their addresses: after the #, because what stands before it belongs to the API as well. */
+/** The views and their addresses, which follow the # because the paths before it belong to the API. */
 
 import { Store } from './shared/store';
 

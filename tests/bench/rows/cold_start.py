@@ -14,9 +14,9 @@ from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.store.dynamodb import DynamoStore, create_tables
 from tests.aws import PATIENT
+from tests.aws_lambda.runtime_api import ROOT, Function, runtime
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.servers import SAMPLE, SAYINGS_PER_MODEL
-from tests.lambdas.runtime_api import ROOT, Function, runtime
 from tests.moto_server import serving_moto
 from tests.support import NAMES, model_saying
 
@@ -148,7 +148,7 @@ def _aws() -> Iterator[dict[str, str]]:
             "SAYINGS_KEYS": "ssm",
             "SAYINGS_ROUNDS": "lambda:worker",
         }
-        with patch.dict(os.environ, environ), patch("service.aws.clients.READ_SECONDS", 30.0):
+        with patch.dict(os.environ, environ):
             asyncio.run(_make_tables())
         yield environ
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { call, retryAt, Trouble } from './client';
+import { fetchJson, retryAt, Trouble } from './client';
 
 const NOW = Date.parse('2026-11-20T12:00:00Z');
 
@@ -19,18 +19,18 @@ async function troubleOf(asking: Promise<unknown>): Promise<Trouble> {
 
 afterEach(() => vi.unstubAllGlobals());
 
-describe('call', () => {
-  it('gives the JSON that was answered', async () => {
+describe('a request', () => {
+  it('returns the JSON of the answer', async () => {
     serverAnswers('{"models": []}');
 
-    expect(await call('/models')).toEqual({ models: [] });
+    expect(await fetchJson('/models')).toEqual({ models: [] });
   });
 
   it('sends a body as JSON', async () => {
     const fetch = vi.fn(() => Promise.resolve(new Response('{}')));
     vi.stubGlobal('fetch', fetch);
 
-    await call('/compare', { method: 'POST', body: { service: 'AWS Lambda' } });
+    await fetchJson('/compare', { method: 'POST', body: { service: 'AWS Lambda' } });
 
     expect(fetch).toHaveBeenCalledWith('/compare', {
       method: 'POST',
@@ -40,46 +40,46 @@ describe('call', () => {
     });
   });
 
-  it('tells an error of the API in its own words, with its id and when to come back', async () => {
+  it('has the error’s message, request id and retry time', async () => {
     const body = { error: { code: 'no_saying_available', message: 'Not now.' }, requestId: 'abc' };
     serverAnswers(JSON.stringify(body), { status: 503, headers: { 'Retry-After': '7' } });
 
-    const trouble = await troubleOf(call('/sayings'));
+    const trouble = await troubleOf(fetchJson('/sayings'));
 
     expect(trouble).toMatchObject({ kind: 'refused', message: 'Not now.', requestId: 'abc', status: 503 });
     expect(Math.round(((trouble.retryAt ?? 0) - Date.now()) / 1000)).toBe(7);
   });
 
-  it.each(['<html>Bad gateway</html>', '', 'null', '[]'])(
-    'makes do with an error that says nothing: %j',
-    async (body) => {
-      serverAnswers(body, { status: 502 });
+  it.each(['<html>Bad gateway</html>', '', 'null', '[]'])('copes with an error that is not ours: %j', async (body) => {
+    serverAnswers(body, { status: 502 });
 
-      expect(await troubleOf(call('/sayings'))).toMatchObject({ message: 'The server answered 502.', requestId: '' });
-    },
-  );
-
-  it('says so when an answer is no JSON', async () => {
-    serverAnswers('<html>');
-
-    expect(await troubleOf(call('/sayings'))).toMatchObject({ kind: 'nonsense', passes: true });
+    expect(await troubleOf(fetchJson('/sayings'))).toMatchObject({
+      message: 'The server answered 502.',
+      requestId: '',
+    });
   });
 
-  it('tells an unreachable server from being offline', async () => {
+  it('fails when the answer is not JSON', async () => {
+    serverAnswers('<html>');
+
+    expect(await troubleOf(fetchJson('/sayings'))).toMatchObject({ kind: 'nonsense', passes: true });
+  });
+
+  it('distinguishes an unreachable server from offline', async () => {
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')));
-    const there = await troubleOf(call('/sayings'));
+    const there = await troubleOf(fetchJson('/sayings'));
     vi.stubGlobal('navigator', { onLine: false });
-    const offline = await troubleOf(call('/sayings'));
+    const offline = await troubleOf(fetchJson('/sayings'));
 
     expect([there.kind, offline.kind]).toEqual(['unreachable', 'offline']);
   });
 
-  it('ends with the reason when it is called off', async () => {
+  it('throws the reason when it is aborted', async () => {
     const controller = new AbortController();
     vi.stubGlobal('fetch', () => Promise.reject(new DOMException('', 'AbortError')));
     controller.abort('newer');
 
-    await expect(call('/sayings', { signal: controller.signal })).rejects.toBe('newer');
+    await expect(fetchJson('/sayings', { signal: controller.signal })).rejects.toBe('newer');
   });
 });
 

@@ -1,10 +1,13 @@
-/** Asking the server: an answer, or a Trouble that says what went wrong in words for people. */
+/** Requests to the server. They return its answer or throw a Trouble, which says in plain words what went wrong. */
 
 import type { ErrorAnswer } from './types';
 
 export const TIMEOUT_MS = 30_000;
 
-/** `offline`: this device; `unreachable`: the server or the way to it; `refused`: the server answered with an error. */
+/**
+ * `offline`: this device has no network. `unreachable`: the server, or the network on the way to it, does not respond.
+ * `refused`: the server answered with an error. `nonsense`: its answer cannot be read.
+ */
 export type TroubleKind = 'offline' | 'unreachable' | 'timeout' | 'refused' | 'nonsense';
 
 export class Trouble extends Error {
@@ -12,7 +15,7 @@ export class Trouble extends Error {
   readonly status: number;
   readonly code: string;
   readonly requestId: string;
-  /** When to try again, in milliseconds since 1970; null when nobody said. */
+  /** When to try again, in milliseconds since 1970; null when the server has not said. */
   readonly retryAt: number | null;
 
   constructor(kind: TroubleKind, message: string, about: Partial<Omit<Trouble, 'kind' | 'message'>> = {}) {
@@ -24,50 +27,50 @@ export class Trouble extends Error {
     this.retryAt = about.retryAt ?? null;
   }
 
-  /** Whether the same request may well succeed later. */
+  /** Whether the same request may succeed later. */
   get passes(): boolean {
     return this.kind !== 'refused' || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
-export interface Ask {
+export interface FetchOptions {
   method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;
   accept?: string;
   signal?: AbortSignal;
 }
 
-/** The JSON that the server answers. Throws Trouble, or what `signal` was aborted with. */
-export async function call<T>(path: string, ask: Ask = {}): Promise<T> {
-  const response = await send(path, ask);
+/** Returns the JSON of the server's answer. Throws Trouble, or the reason with which `signal` was aborted. */
+export async function fetchJson<T>(path: string, options: FetchOptions = {}): Promise<T> {
+  const response = await fetchResponse(path, options);
   try {
     return (await response.json()) as T;
   } catch (error) {
-    throw ask.signal?.aborted ? ask.signal.reason : lost(error);
+    throw options.signal?.aborted ? options.signal.reason : asTrouble(error);
   }
 }
 
-/** The answer with its body still on its way. Throws as `call` does. */
-export async function send(path: string, ask: Ask = {}): Promise<Response> {
+/** Returns the answer while its body may still be arriving. Throws as `fetchJson` does. */
+export async function fetchResponse(path: string, options: FetchOptions = {}): Promise<Response> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const signal = ask.signal ? AbortSignal.any([ask.signal, timeout]) : timeout;
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   let response: Response;
   try {
-    response = await fetch(path, { ...request(ask), signal });
+    response = await fetch(path, { ...requestInit(options), signal });
   } catch (error) {
-    throw ask.signal?.aborted ? ask.signal.reason : lost(error);
+    throw options.signal?.aborted ? options.signal.reason : asTrouble(error);
   }
   if (!response.ok) throw await refusal(response);
   return response;
 }
 
-function request({ method = 'GET', body, accept = 'application/json' }: Ask): RequestInit {
+function requestInit({ method = 'GET', body, accept = 'application/json' }: FetchOptions): RequestInit {
   if (body === undefined) return { method, headers: { Accept: accept } };
   return { method, headers: { Accept: accept, 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }
 
-/** What became of a request without an answer, or of an answer that did not arrive whole. */
-export function lost(error: unknown): Trouble {
+/** Converts the error of a request that got no answer, or only a part of one. */
+export function asTrouble(error: unknown): Trouble {
   if (error instanceof Trouble) return error;
   if (error instanceof DOMException && error.name === 'TimeoutError') {
     return new Trouble('timeout', `No answer came within ${TIMEOUT_MS / 1000} seconds.`);
@@ -78,7 +81,7 @@ export function lost(error: unknown): Trouble {
 }
 
 async function refusal(response: Response): Promise<Trouble> {
-  // Not every error is ours: a proxy answers in HTML, or with nothing.
+  // The error may come from a proxy, which answers in HTML or without a body.
   const body = (await response.json().catch(() => null)) as Partial<ErrorAnswer> | null;
   return new Trouble('refused', body?.error?.message ?? `The server answered ${response.status}.`, {
     status: response.status,
@@ -88,7 +91,7 @@ async function refusal(response: Response): Promise<Trouble> {
   });
 }
 
-/** When a Retry-After header (seconds or a date) says to come back; null when it says nothing. */
+/** Reads a Retry-After header (seconds or a date) as milliseconds since 1970; null when it holds neither. */
 export function retryAt(header: string | null, now = Date.now()): number | null {
   if (!header?.trim()) return null;
   const at = Number.isNaN(Number(header)) ? Date.parse(header) : now + Number(header) * 1000;

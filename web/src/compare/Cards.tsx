@@ -2,7 +2,7 @@ import type { Slot, Winner } from '../api/types';
 import { canPick, type Session } from './session';
 import { facts, failure, modelName } from './words';
 
-/** The answers, in the order drawn for them. Each has the room of the longest from the start, so that nothing moves. */
+/** The answers in their random order. Each card reserves the space of the longest, so that nothing moves. */
 export function Cards({ session, pick }: { session: Session; pick: (winner: Winner) => void }) {
   return (
     <ul class="slots">
@@ -88,9 +88,9 @@ function Unveiled({ slot, session: { reveal } }: { slot: Slot; session: Session 
   );
 }
 
-// Characters, from which on the type is smaller.
+// Sayings of more characters are set in smaller type.
 const LONG = 160;
-// As long as a saying may be.
+// A saying of the greatest length that the server allows.
 const LONGEST =
   'It is like a hotel that never closes, where every guest gets a room the moment they walk in, the night clerk has ' +
   'already forgotten their name by the time they leave, and the bill comes to the second, which seems so fair until ' +

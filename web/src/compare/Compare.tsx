@@ -7,7 +7,7 @@ import { ALL_SLOTS, type Session } from './session';
 import { sessions } from './sessions';
 import './compare.css';
 
-/** Four models, one service, no names: read, pick, and see who wrote what. */
+/** Shows what several models write about one service, and after the visitor's pick which model wrote what. */
 export default function Compare() {
   const session = useStore(sessions.current);
   useNumberKeys();

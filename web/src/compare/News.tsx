@@ -5,7 +5,7 @@ import { TroubleNote } from '../shared/TroubleNote';
 import type { Session } from './session';
 import { progress, verdict } from './words';
 
-/** How far the comparison is, what came of the pick, and what went wrong. */
+/** Says how far the comparison is, what became of the pick, and what went wrong. */
 export function News({ session }: { session: Session }) {
   const { phase, replayed, slots, answers } = session;
   return (

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-// The server's own list: what is chosen here is a service that it knows.
+// This is the server's own list, so that it knows every service that a visitor can choose.
 import services from '../../../service/data/services.json';
 import type { Session } from './session';
 
-/** What to compare the models on, and the button that asks them. */
+/** The choice of a service, and the button that asks the models. */
 export function Starter({ session, start }: { session: Session; start: (service: string | null) => void }) {
   const [service, setService] = useState('');
   const submit = (event: Event) => {

@@ -28,7 +28,7 @@ const DONE = { comparisonId: 'c1', votable: false };
 afterEach(() => vi.unstubAllGlobals());
 
 describe('a comparison', () => {
-  it('comes step by step where the server streams', async () => {
+  it('comes in steps when the server streams', async () => {
     const text = event('comparison', STARTED) + event('slot', B) + event('slot', A) + event('done', DONE);
     serverAnswers(text, 'text/event-stream; charset=utf-8');
 
@@ -40,7 +40,7 @@ describe('a comparison', () => {
     ]);
   });
 
-  it('comes in the same steps where the server answers all at once', async () => {
+  it('comes in the same steps from one JSON document', async () => {
     serverAnswers(JSON.stringify({ ...STARTED, votable: false, slots: [A, B] }), 'application/json');
 
     expect(await stepsOf()).toEqual([
@@ -62,7 +62,7 @@ describe('a comparison', () => {
     expect(fetch).toHaveBeenCalledWith('/compare', expect.objectContaining({ method: 'POST', body }));
   });
 
-  it('fails with what the server says went wrong on the way', async () => {
+  it('fails with an error that the server streams', async () => {
     const refusal = { error: { code: 'internal_error', message: 'Something went wrong.' }, requestId: 'abc' };
     serverAnswers(event('comparison', STARTED) + event('error', refusal), 'text/event-stream');
 

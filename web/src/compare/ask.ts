@@ -1,6 +1,6 @@
-/** Asking for a comparison: its steps as they come, whether the server streams them or answers all at once. */
+/** Asks for a comparison and yields its steps, whether the server streams them or answers with one document. */
 
-import { lost, send, Trouble } from '../api/client';
+import { asTrouble, fetchResponse, Trouble } from '../api/client';
 import type { CompareAnswer, ComparisonDone, ComparisonStarted, ErrorAnswer, SlotAnswer } from '../api/types';
 import { serverSentEvents } from './sse';
 
@@ -9,21 +9,21 @@ export type Step =
   | { event: 'slot'; data: SlotAnswer }
   | { event: 'done'; data: ComparisonDone };
 
-/** Throws Trouble, or what `signal` was aborted with. */
+/** Throws Trouble, or the reason with which `signal` was aborted. */
 export async function* askForComparison(service: string | null, signal: AbortSignal): AsyncGenerator<Step> {
-  const response = await send('/compare', {
+  const response = await fetchResponse('/compare', {
     method: 'POST',
     body: service === null ? {} : { service },
     accept: 'text/event-stream, application/json;q=0.5',
     signal,
   });
   try {
-    // Behind Lambda there is no streaming, and JSON is the answer.
+    // On Lambda the server cannot stream and answers in JSON.
     const streamed = response.headers.get('Content-Type')?.startsWith('text/event-stream');
     if (streamed && response.body) yield* streamedSteps(response.body);
     else yield* stepsOf((await response.json()) as CompareAnswer);
   } catch (error) {
-    throw signal.aborted ? signal.reason : lost(error);
+    throw signal.aborted ? signal.reason : asTrouble(error);
   }
 }
 

@@ -20,10 +20,10 @@ async function* steps(given: readonly (Step | Trouble)[]): AsyncGenerator<Step> 
   }
 }
 
-/** All that can happen without another call of ours has happened. */
+/** Waits until all promises that can settle have settled. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-/** A session whose comparisons are given, and whose votes are answered with whoever won. */
+/** Sessions that get the given steps, with a server that answers a ballot with its winner. */
 function table(given: readonly (Step | Trouble)[] = ALL, ...troubles: Trouble[]) {
   const sent: Letter[] = [];
   const held = new Map<string, string>();
@@ -54,7 +54,7 @@ describe('a comparison', () => {
     expect(now()).toMatchObject({ phase: 'open', id: 'c1', service: 'AWS Lambda' });
   });
 
-  it('can be voted on when all is there, for what has an answer', async () => {
+  it('lets the visitor pick what has an answer', async () => {
     const { sessions, now } = table();
     const before = canPick(now(), 'tie');
 
@@ -88,7 +88,7 @@ describe('a comparison', () => {
     expect(now().answers.A?.saying).toBe('x');
   });
 
-  it('gives way to the next one that is asked for', async () => {
+  it('is replaced by the next one', async () => {
     const { sessions, now } = table();
 
     await Promise.all([sessions.start('AWS Lambda'), sessions.start(null)]);
@@ -99,7 +99,7 @@ describe('a comparison', () => {
 });
 
 describe('a pick', () => {
-  it('is sent, and unveils who wrote what', async () => {
+  it('is sent, and reveals who wrote what', async () => {
     const { sessions, sent, now } = table();
     await sessions.start(null);
 

@@ -1,22 +1,22 @@
-/** The comparison on the page, from asking to the reveal. It goes on while one looks at another view. */
+/** The comparison on the page, from the request to the reveal. It goes on while the visitor looks at another view. */
 
 import { Trouble } from '../api/client';
 import type { CompareVoteAnswer, Slot, SlotAnswer, Winner } from '../api/types';
 import { Store } from '../shared/store';
-import type { News, Outbox } from '../votes/outbox';
+import type { Delivery, Outbox } from '../votes/outbox';
 import type { Step } from './ask';
 
 export interface Session {
-  /** `running`: answers are coming. `open`: one can vote. `closed`: one cannot, too little has come. */
+  /** `running`: answers are arriving. `open`: the visitor can pick. `closed`: there are too few answers for that. */
   phase: 'idle' | 'running' | 'open' | 'closed';
   id: string;
   service: string;
   replayed: boolean;
   slots: readonly Slot[];
   answers: Partial<Record<Slot, SlotAnswer>>;
-  /** What was picked last, counted or not yet. */
+  /** The visitor's last pick. It may not be stored yet. */
   pick: Winner | null;
-  /** The pick could not be sent yet, and will be. */
+  /** Whether the pick could not be sent yet and waits in the outbox. */
   kept: boolean;
   reveal: CompareVoteAnswer | null;
   trouble: Trouble | null;
@@ -49,12 +49,13 @@ export class Sessions {
   constructor(ask: AskForSteps, outbox: Outbox) {
     this.ask = ask;
     this.outbox = outbox;
-    outbox.follow((news) => {
-      if (news.key === PREFIX + this.current.value.id) this.current.value = heard(this.current.value, news);
+    outbox.follow((delivery) => {
+      if (delivery.key !== PREFIX + this.current.value.id) return;
+      this.current.value = afterDelivery(this.current.value, delivery);
     });
   }
 
-  /** Ask all models, about one service or any. What was there before is gone. */
+  /** Asks all models about one service, or about any when it is null. The comparison before ends. */
   async start(service: string | null): Promise<void> {
     this.controller.abort();
     this.controller = new AbortController();
@@ -63,7 +64,7 @@ export class Sessions {
     try {
       for await (const step of this.ask(service, signal)) {
         if (signal.aborted) return;
-        this.current.value = after(this.current.value, step);
+        this.current.value = afterStep(this.current.value, step);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -72,7 +73,7 @@ export class Sessions {
     }
   }
 
-  /** Vote, or vote otherwise. */
+  /** Casts the visitor's ballot, or changes it. */
   pick(winner: Winner): void {
     const session = this.current.value;
     if (!canPick(session, winner) || session.pick === winner) return;
@@ -82,13 +83,13 @@ export class Sessions {
   }
 }
 
-/** Whether this can be voted for: `tie` and `none` always, a slot if it has a saying. */
+/** Whether the visitor can pick this: `tie` and `none` always, a slot when it has a saying. */
 export function canPick({ phase, answers }: Session, winner: Winner): boolean {
   if (phase !== 'open') return false;
   return winner === 'tie' || winner === 'none' || answers[winner]?.saying != null;
 }
 
-function after(session: Session, step: Step): Session {
+function afterStep(session: Session, step: Step): Session {
   switch (step.event) {
     case 'comparison': {
       const { comparisonId: id, service, replayed, slots } = step.data;
@@ -101,12 +102,12 @@ function after(session: Session, step: Step): Session {
   }
 }
 
-function heard(session: Session, news: News): Session {
-  const { winner } = news.letter.body as { winner: Winner };
-  if (news.outcome === 'answered') {
-    return { ...session, kept: false, trouble: null, reveal: news.answer as CompareVoteAnswer };
+function afterDelivery(session: Session, delivery: Delivery): Session {
+  const { winner } = delivery.letter.body as { winner: Winner };
+  if (delivery.outcome === 'answered') {
+    return { ...session, kept: false, trouble: null, reveal: delivery.answer as CompareVoteAnswer };
   }
-  if (winner !== session.pick) return session; // another pick is on its way already
-  if (news.outcome === 'kept') return { ...session, kept: true, trouble: news.trouble };
-  return { ...session, pick: session.reveal?.winner ?? null, trouble: news.trouble };
+  if (winner !== session.pick) return session; // a newer pick is being sent
+  if (delivery.outcome === 'kept') return { ...session, kept: true, trouble: delivery.trouble };
+  return { ...session, pick: session.reveal?.winner ?? null, trouble: delivery.trouble };
 }

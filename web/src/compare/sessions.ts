@@ -1,4 +1,4 @@
-/** The page's one comparison, with the server and the outbox behind it. */
+/** The page's one comparison, connected to the server and the outbox. */
 
 import { outbox } from '../votes/post';
 import { askForComparison } from './ask';

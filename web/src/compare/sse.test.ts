@@ -58,7 +58,7 @@ describe('server-sent events', () => {
     expect(await eventsOf(text)).toEqual(expected);
   });
 
-  it('stop the stream when nobody reads on', async () => {
+  it('cancel the stream when the reader stops', async () => {
     let cancelled = false;
     const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull: (controller) => controller.enqueue(new TextEncoder().encode('data: x\n\n')),

@@ -1,11 +1,11 @@
-/** Server-Sent Events from a response's body: what EventSource would do, which cannot POST. */
+/** Reads Server-Sent Events from a response's body, because the browser's EventSource cannot POST. */
 
 export interface ServerSentEvent {
   event: string;
   data: string;
 }
 
-/** The events as they arrive. One that the stream ends in the middle of is dropped, as the standard has it. */
+/** Yields the events as they arrive. An event that the stream cuts off is dropped, as the standard says. */
 export async function* serverSentEvents(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<ServerSentEvent> {
@@ -32,7 +32,7 @@ function read(block: readonly string[]): ServerSentEvent | null {
   return data.length > 0 ? { event, data: data.join('\n') } : null;
 }
 
-/** Whole lines, whatever pieces the network cuts them into; CRLF, LF and CR end one. */
+/** Yields whole lines from chunks that end anywhere. CRLF, LF or CR ends a line. */
 async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';

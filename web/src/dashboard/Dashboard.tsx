@@ -1,11 +1,11 @@
-/** The comparison of the models: approval, latency, cost, who wins against whom. */
+/** The comparison of the models: approval, wins against each other, cost, latency. */
 
 import { useEffect, useMemo } from 'preact/hooks';
 import type { StatsAnswer } from '../api/types';
 import { useStore } from '../shared/store';
 import { Feed } from './feed';
 import { headline, unbroken } from './headline';
-import { Answer } from './parts/Answer';
+import { FiguresContext } from './parts/FiguresContext';
 import { Freshness } from './parts/Freshness';
 import { Summary } from './parts/Summary';
 import { ApprovalSection } from './sections/ApprovalSection';
@@ -16,7 +16,7 @@ import { LatencySection } from './sections/LatencySection';
 import { ServicesSection } from './sections/ServicesSection';
 import './dashboard.css';
 
-// Outlives the view: who comes back sees at once what was there, and then what is new.
+// It outlives the view, so that a visitor who returns sees figures at once, and newer ones soon.
 const feed = new Feed();
 
 export default function Dashboard() {
@@ -54,13 +54,13 @@ function Sections({ stats }: { stats: StatsAnswer }) {
   const { generatedAt, simulated } = stats;
   const answer = useMemo(() => ({ generatedAt, simulated }), [generatedAt, simulated]);
   return (
-    <Answer.Provider value={answer}>
+    <FiguresContext.Provider value={answer}>
       <ApprovalSection stats={stats} />
       <HeadToHeadSection stats={stats} />
       <CostSection stats={stats} />
       <LatencySection stats={stats} />
       <HoursSection stats={stats} />
       <ServicesSection stats={stats} />
-    </Answer.Provider>
+    </FiguresContext.Provider>
   );
 }

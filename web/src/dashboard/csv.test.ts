@@ -15,7 +15,7 @@ function written(...rows: Row[]): string {
   return csv(sheet('shares', 'Shares', COLUMNS, rows));
 }
 
-test('figures are given in full, null as nothing', () => {
+test('figures are not rounded, and null is empty', () => {
   const text = written({ name: 'Amazon S3', share: 0.123456789 }, { name: 'AWS IAM', share: null });
 
   expect(text).toBe('name,share\r\nAmazon S3,0.123456789\r\nAWS IAM,\r\n');
@@ -31,7 +31,7 @@ test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1'])('%j is text to a spr
   expect(written({ name, share: -0.5 })).toMatch(/\n"?'[\s\S]+,-0\.5\r\n$/);
 });
 
-test('the name says what, when, and that it is simulated', () => {
+test('the file’s name has subject, time and "simulated"', () => {
   const table = sheet('approval', 'Approval', COLUMNS, []);
 
   expect(fileName(table, '2026-11-20T14:32:10Z', true)).toBe('cloud-sayings-approval-2026-11-20T14-32Z-simulated.csv');

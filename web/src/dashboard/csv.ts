@@ -1,8 +1,8 @@
-/** A sheet as CSV (RFC 4180): the figures in full, null as nothing. */
+/** Writes a sheet as CSV (RFC 4180), with unrounded figures and empty cells for null. */
 
 import type { Sheet, Value } from './sheet';
 
-// What a spreadsheet takes for a formula; a number of ours may well begin with a minus.
+// A spreadsheet would read such a text as a formula. Numbers are written as they are and may begin with a minus.
 const FORMULA = /^[=+\-@\t\r]/;
 const NEEDS_QUOTES = /[",\r\n]/;
 
@@ -18,7 +18,7 @@ function field(value: Value): string {
   return NEEDS_QUOTES.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
-/** "cloud-sayings-approval-2026-11-20T14-32Z.csv", and says so when the models are simulated. */
+/** "cloud-sayings-approval-2026-11-20T14-32Z.csv", with "simulated" in it when the models are. */
 export function fileName(sheet: Sheet, generatedAt: string, simulated: boolean): string {
   const moment = `${generatedAt.slice(0, 16).replace(':', '-')}Z`;
   return `cloud-sayings-${sheet.file}-${moment}${simulated ? '-simulated' : ''}.csv`;

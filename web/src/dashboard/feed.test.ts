@@ -3,8 +3,8 @@ import { Trouble } from '../api/client';
 import { EVERY_MS, Feed, nextTry } from './feed';
 import { empty } from './fixtures';
 
-const call = vi.hoisted(() => vi.fn());
-vi.mock('../api/client', async (original) => ({ ...(await original<typeof import('../api/client')>()), call }));
+const fetchJson = vi.hoisted(() => vi.fn());
+vi.mock('../api/client', async (original) => ({ ...(await original<typeof import('../api/client')>()), fetchJson }));
 
 class Page extends EventTarget {
   hidden = false;
@@ -25,7 +25,7 @@ beforeEach(() => {
   vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
   vi.stubGlobal('removeEventListener', window.removeEventListener.bind(window));
   vi.stubGlobal('dispatchEvent', window.dispatchEvent.bind(window));
-  call.mockReset().mockResolvedValue(empty());
+  fetchJson.mockReset().mockResolvedValue(empty());
 });
 
 afterEach(() => {
@@ -43,52 +43,52 @@ describe('the feed', () => {
     expect(feed.state.value).toEqual({ stats: empty(), trouble: null, loading: false });
 
     await vi.advanceTimersByTimeAsync(2 * EVERY_MS);
-    expect(call).toHaveBeenCalledTimes(3);
+    expect(fetchJson).toHaveBeenCalledTimes(3);
 
     stop();
     await vi.advanceTimersByTimeAsync(2 * EVERY_MS);
-    expect(call).toHaveBeenCalledTimes(3);
+    expect(fetchJson).toHaveBeenCalledTimes(3);
   });
 
-  test('rests while nobody looks, and is there when somebody does', async () => {
+  test('pauses while the tab is hidden', async () => {
     new Feed().start();
     await settled();
     page.look(true);
     await vi.advanceTimersByTimeAsync(10 * EVERY_MS);
-    expect(call).toHaveBeenCalledTimes(1);
+    expect(fetchJson).toHaveBeenCalledTimes(1);
 
     page.look(false);
-    expect(call).toHaveBeenCalledTimes(2);
+    expect(fetchJson).toHaveBeenCalledTimes(2);
   });
 
-  test('does not begin in a tab that nobody has looked at', async () => {
+  test('does not begin in a tab that was never visible', async () => {
     page.hidden = true;
     new Feed().start();
     await vi.advanceTimersByTimeAsync(EVERY_MS);
-    expect(call).not.toHaveBeenCalled();
+    expect(fetchJson).not.toHaveBeenCalled();
 
     page.look(false);
-    expect(call).toHaveBeenCalledTimes(1);
+    expect(fetchJson).toHaveBeenCalledTimes(1);
   });
 
-  test('does not fetch again for who comes back soon', async () => {
+  test('does not fetch again when the view returns soon', async () => {
     const feed = new Feed();
     const stop = feed.start();
     await settled();
     stop();
     feed.start();
-    expect(call).toHaveBeenCalledTimes(1);
+    expect(fetchJson).toHaveBeenCalledTimes(1);
 
     await vi.advanceTimersByTimeAsync(EVERY_MS);
-    expect(call).toHaveBeenCalledTimes(2);
+    expect(fetchJson).toHaveBeenCalledTimes(2);
   });
 
-  test('keeps the figures it has when newer ones do not come, and tries again sooner', async () => {
+  test('keeps its figures after a failure and tries again sooner', async () => {
     const feed = new Feed();
     feed.start();
     await settled();
     const trouble = new Trouble('unreachable', 'The server could not be reached.');
-    call.mockRejectedValueOnce(trouble);
+    fetchJson.mockRejectedValueOnce(trouble);
     await feed.refresh();
     expect(feed.state.value).toEqual({ stats: empty(), trouble, loading: false });
 
@@ -96,17 +96,17 @@ describe('the feed', () => {
     expect(feed.state.value.trouble).toBeNull();
   });
 
-  test('asks once, however often it is told to', async () => {
+  test('sends one request at a time', async () => {
     const feed = new Feed();
     feed.start();
     void feed.refresh();
     await settled();
 
-    expect(call).toHaveBeenCalledTimes(1);
+    expect(fetchJson).toHaveBeenCalledTimes(1);
   });
 
   test('fetches when the network is back', async () => {
-    call.mockRejectedValueOnce(new Trouble('offline', 'You are offline.'));
+    fetchJson.mockRejectedValueOnce(new Trouble('offline', 'You are offline.'));
     const feed = new Feed();
     feed.start();
     await settled();
@@ -116,9 +116,9 @@ describe('the feed', () => {
     expect(feed.state.value.stats).toEqual(empty());
   });
 
-  test('takes no answer for a view that is gone', async () => {
+  test('drops the answer when the view is gone', async () => {
     let fail = (_: unknown): void => {};
-    call.mockImplementationOnce((_path, { signal }) => {
+    fetchJson.mockImplementationOnce((_path, { signal }) => {
       signal.addEventListener('abort', () => fail(signal.reason));
       return new Promise((_, reject) => {
         fail = reject;
@@ -132,7 +132,7 @@ describe('the feed', () => {
   });
 });
 
-test('comes back when the server says, if it says', () => {
+test('tries again when the server says, if it says', () => {
   expect(nextTry(null, 0)).toBe(EVERY_MS);
   expect(nextTry(new Trouble('refused', '', { status: 503, retryAt: 60_000 }), 0)).toBe(60_000);
   expect(nextTry(new Trouble('refused', '', { status: 503, retryAt: 1000 }), 0)).toBe(20_000);

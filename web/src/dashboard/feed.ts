@@ -1,14 +1,14 @@
-/** The statistics, kept fresh while somebody looks at them. */
+/** The statistics, fetched again and again while the visitor looks at them. */
 
-import { call, Trouble } from '../api/client';
+import { fetchJson, Trouble } from '../api/client';
 import type { StatsAnswer } from '../api/types';
 import { Store } from '../shared/store';
 
-/** The server reads its store as often. */
+/** The server computes the statistics as often as this. */
 export const EVERY_MS = 120_000;
 const AFTER_TROUBLE_MS = 20_000;
 
-/** `stats` are the last that arrived, `trouble` is what became of the last try: both at once are old figures. */
+/** `stats` are the latest that arrived. `trouble` is set when the latest request failed, and then `stats` are old. */
 export interface FeedState {
   stats: StatsAnswer | null;
   trouble: Trouble | null;
@@ -22,7 +22,7 @@ export class Feed {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private asking: AbortController | null = null;
 
-  /** Begin, and fetch if it is time. Returns what ends it. */
+  /** Starts fetching, at once if it is time. Returns a function that stops it. */
   start(): () => void {
     document.addEventListener('visibilitychange', this.wake);
     addEventListener('online', this.refresh);
@@ -37,7 +37,7 @@ export class Feed {
     };
   }
 
-  /** Fetch now, unless that is under way. */
+  /** Fetches now, unless a request is under way. */
   readonly refresh = async (): Promise<void> => {
     if (this.asking) return;
     const asking = new AbortController();
@@ -45,7 +45,7 @@ export class Feed {
     this.set({ loading: true });
     let arrived: Partial<FeedState>;
     try {
-      arrived = { stats: await call<StatsAnswer>('/stats', { signal: asking.signal }), trouble: null };
+      arrived = { stats: await fetchJson<StatsAnswer>('/stats', { signal: asking.signal }), trouble: null };
     } catch (error) {
       if (asking.signal.aborted) return;
       arrived = { trouble: error instanceof Trouble ? error : new Trouble('nonsense', 'Something went wrong here.') };
@@ -72,7 +72,7 @@ export class Feed {
   }
 }
 
-/** When to fetch again, on the clock of Date.now(). */
+/** When to fetch again, in milliseconds since 1970. */
 export function nextTry(trouble: Trouble | null, now = Date.now()): number {
   if (trouble === null || !trouble.passes) return now + EVERY_MS;
   return Math.max(now + AFTER_TROUBLE_MS, trouble.retryAt ?? 0);

@@ -8,7 +8,7 @@ test.each([
   [{ low: 0.7301, high: 0.7539 }, '73.0–75.4 %'],
   [{ low: 0.7412, high: 0.7429 }, '74.12–74.29 %'],
   [{ low: null, high: null }, ''],
-])('an interval has as many digits as tell its ends apart: %j', (range, said) => {
+])('the ends of an interval differ: %j', (range, said) => {
   expect(plain(percentRange(range))).toBe(said);
 });
 
@@ -30,7 +30,7 @@ test('a strength has two decimals, or two digits', () => {
   expect([1.234, 0.5, 0.0312].map(strength)).toEqual(['1.23', '0.50', '0.031']);
 });
 
-test('a moment of another day says which', () => {
+test('a moment on another day has the day', () => {
   const now = new Date(2026, 10, 20, 15, 0);
 
   expect(clock(new Date(2026, 10, 20, 14, 32).toISOString(), now)).toBe('14:32');

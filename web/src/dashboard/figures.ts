@@ -1,4 +1,4 @@
-/** Shares, strengths and moments as people write them; shared/words.ts has durations, dollars and counts. */
+/** Formats shares, strengths and times; shared/words.ts has durations, dollars and counts. */
 
 const SPACE = '\u00a0';
 
@@ -12,14 +12,14 @@ export function percent(share: number, digits = 0): string {
   return `${(share * 100).toFixed(digits)}${SPACE}%`;
 }
 
-/** How many decimals of a per cent it takes to tell the ends of an interval apart. */
+/** The number of decimals at which the two ends of an interval, in per cent, differ. */
 export function decimals({ low, high }: Range): number {
   const width = low === null || high === null ? 1 : high - low;
   if (width >= 0.03) return 0;
   return width >= 0.003 ? 1 : 2;
 }
 
-/** "71–77 %", with as many decimals as tell its ends apart. */
+/** "71–77 %", with as many decimals as its ends need to differ. */
 export function percentRange(range: Range, digits = decimals(range)): string {
   if (range.low === null || range.high === null) return '';
   return `${(range.low * 100).toFixed(digits)}–${percent(range.high, digits)}`;
@@ -35,7 +35,7 @@ export function strength(value: number): string {
   return value >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
 }
 
-/** A number nobody takes for exact: two significant digits, "340", "10,000". */
+/** A rounded number with two significant digits: "340", "10,000". */
 export function about(number: number): string {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(number, 1))) - 1);
   return (Math.round(number / unit) * unit).toLocaleString('en');
@@ -49,13 +49,13 @@ export function whole(number: number): string {
 const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long' });
 
-/** The local time of a moment, "14:32"; with its day when that is not today's. */
+/** The local time of a moment, "14:32"; with the day when that is not today. */
 export function clock(moment: string, now = new Date()): string {
   const date = new Date(moment);
   return date.toDateString() === now.toDateString() ? TIME.format(date) : `${TIME.format(date)} on ${DAY.format(date)}`;
 }
 
-/** The local time only: "14:00". */
+/** The local time without the day: "14:00". */
 export function hourOfDay(moment: string | number | Date): string {
   return TIME.format(new Date(moment));
 }

@@ -1,10 +1,9 @@
-/** Bodies of GET /stats for the tests: whole, and as little different from one another as they can be. */
+/** Complete bodies of GET /stats for the tests. */
 
-import type { StatsAnswer } from '../api/types';
+import type { ModelStats, StatsAnswer } from '../api/types';
 
-export type Model = StatsAnswer['models'][number];
-type Estimate = Model['approval'];
-type Latency = Model['latency']['single'];
+type Estimate = ModelStats['approval'];
+type Latency = ModelStats['latency']['single'];
 
 export const NOTHING: Estimate = { value: null, low: null, high: null };
 export const UNKNOWN_SHARE: Estimate = { value: null, low: 0, high: 1 };
@@ -17,8 +16,8 @@ export const CATALOGUE = [
   ['gpt-4.1-mini', 'GPT-4.1-mini'],
 ] as const;
 
-/** The model at this place of the catalogue, as it is before anything has happened, but for what is given. */
-export function model(place: number, given: Partial<Model> = {}): Model {
+/** The model at this place of the catalogue without any data, except for `given`. */
+export function model(place: number, given: Partial<ModelStats> = {}): ModelStats {
   const [id, source] = CATALOGUE[place] ?? [`model-${place}`, `Model ${place}`];
   return {
     model: id,
@@ -43,8 +42,8 @@ export function model(place: number, given: Partial<Model> = {}): Model {
   };
 }
 
-/** A model with so many votes; `approval` as [value, low, high]. */
-export function voted(place: number, votes: number, approval: [number | null, number, number], given = {}): Model {
+/** A model with this number of votes; `approval` is [value, low, high]. */
+export function voted(place: number, votes: number, approval: [number | null, number, number], given = {}): ModelStats {
   const [value, low, high] = approval;
   const upvotes = Math.round(votes * (value ?? low));
   const counted = { votes, upvotes, downvotes: votes - upvotes };
@@ -52,7 +51,7 @@ export function voted(place: number, votes: number, approval: [number | null, nu
   return model(place, { ...base, votesNeeded: value === null ? 120 - votes : 0, ...given });
 }
 
-/** Nothing has happened yet, but for what is given. */
+/** Statistics without any data, except for `given`. */
 export function empty(given: Partial<StatsAnswer> = {}): StatsAnswer {
   const none = { votes: 0, upvotes: 0, downvotes: 0 };
   return {
@@ -71,7 +70,7 @@ export function empty(given: Partial<StatsAnswer> = {}): StatsAnswer {
   };
 }
 
-/** Some votes, enough for one model only. */
+/** Statistics with enough votes for one model only. */
 export function low(): StatsAnswer {
   return empty({
     models: [
@@ -83,7 +82,7 @@ export function low(): StatsAnswer {
   });
 }
 
-/** A day with everything in it: Claude Sonnet 4.5 leads, some votes on GPT-4.1 came in bursts. */
+/** A day of full data: Claude Sonnet 4.5 leads, and some votes on GPT-4.1 came in bursts. */
 export function full(): StatsAnswer {
   const [haiku, sonnet, gpt, mini] = [
     voted(0, 1200, [0.66, 0.633, 0.686], { verdict: 'trails', costPer1000: 0.44, cost: 5.19 }),

@@ -12,14 +12,14 @@ function said(models: ReturnType<typeof model>[]) {
 const close = { verdict: 'too close to call' } as const;
 
 describe('the headline', () => {
-  test('names the leader, how sure that is, and the next', () => {
+  test('names the leader, its interval, and the next model', () => {
     const { sentence, detail } = headline(full());
 
     expect(plain(sentence)).toBe('Claude Sonnet 4.5 leads with 74 % (72–77 %)');
     expect(plain(detail)).toBe('Next is GPT-4.1 with 68 % (65–71 %); their 95 % intervals are apart.');
   });
 
-  test('says between whom it is too close, and what would settle it', () => {
+  test('says which models are too close, and what would settle it', () => {
     const { sentence, detail } = said([
       voted(0, 1200, [0.66, 0.633, 0.686], { verdict: 'trails' }),
       voted(1, 1190, [0.7, 0.67, 0.73], { ...close, votesNeeded: 10_444 }),
@@ -32,7 +32,7 @@ describe('the headline', () => {
     expect(detail).toBe('Claude Sonnet 4.5 is ahead with 70 % (67–73 %), but the 95 % intervals overlap.');
   });
 
-  test('names everybody the first is not told from, the best first', () => {
+  test('names all models that are as good, the best first', () => {
     const { sentence } = said([
       voted(0, 400, [0.42, 0.37, 0.47], { ...close, votesNeeded: 200 }),
       voted(1, 400, [0.45, 0.4, 0.5], { ...close, votesNeeded: 1128 }),
@@ -42,7 +42,7 @@ describe('the headline', () => {
     expect(sentence).toContain('between Claude Sonnet 4.5, GPT-4.1 and Claude Haiku 4.5: about 1,100 more');
   });
 
-  test('promises nothing where no number of votes would do', () => {
+  test('promises nothing when no number of votes would do', () => {
     const { sentence, detail } = said([
       voted(0, 400, [0.5, 0.45, 0.55], { ...close, votesNeeded: null }),
       voted(1, 400, [0.5, 0.45, 0.55], { ...close, votesNeeded: null }),
@@ -52,7 +52,7 @@ describe('the headline', () => {
     expect(detail).toContain('not even a million more votes');
   });
 
-  test('says who takes no part yet', () => {
+  test('says which models have too few votes', () => {
     const { detail } = said([
       voted(0, 1200, [0.6, 0.57, 0.63], { verdict: 'trails' }),
       voted(1, 1200, [0.7, 0.67, 0.73], { verdict: 'leads' }),
@@ -63,7 +63,7 @@ describe('the headline', () => {
     expect(detail).toMatch(/GPT-4\.1 and GPT-4\.1-mini have too few votes yet\.$/);
   });
 
-  test('tells a close interval with more digits', () => {
+  test('gives a close interval more digits', () => {
     const { sentence } = said([
       voted(0, 250_000, [0.66, 0.658, 0.662], { verdict: 'trails' }),
       voted(1, 250_000, [0.742, 0.74, 0.7437], { verdict: 'leads' }),
@@ -88,20 +88,20 @@ describe('with too few votes', () => {
     expect(plain(detail)).toMatch(/^So far only Claude Sonnet 4\.5 has enough: 74 % \(66–81 %\)\. A model is compared/);
   });
 
-  test('no model has enough: the two that lack least count', () => {
+  test('the two models that need the fewest count', () => {
     const { sentence } = said([voted(0, 16, [null, 0.4, 0.8]), voted(1, 21, [null, 0.4, 0.9]), model(2)]);
 
     expect(sentence).toBe('Too few votes yet: about 200 more on two models would allow a first comparison');
   });
 
-  test('a model alone has nobody to be compared with', () => {
+  test('a single model cannot be compared', () => {
     const { sentence } = said([voted(0, 500, [0.6, 0.55, 0.64], { verdict: 'too few votes', votesNeeded: null })]);
 
     expect(sentence).toBe('Too few votes yet');
   });
 });
 
-test('names and intervals stay whole on a line, for who copies them too', () => {
+test('names and intervals are not broken across lines', () => {
   expect(unbroken('GPT-4.1-mini 4.5 (71–77 %)')).toBe(
     'GPT\u2060-\u20604.1\u2060-\u2060mini\u00a04.5 (71\u2060–\u206077 %)',
   );

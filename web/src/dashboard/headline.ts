@@ -1,11 +1,10 @@
-/** What the data say now and how sure they are: one sentence, and one that explains it. */
+/** What the data show and how certain that is: one sentence, and details that explain it. */
 
-import type { StatsAnswer } from '../api/types';
+import type { ModelStats, StatsAnswer } from '../api/types';
 import { count, list } from '../shared/words';
 import { about, estimate } from './figures';
 
-type Model = StatsAnswer['models'][number];
-type Measured = Model & { approval: { value: number } };
+type Measured = ModelStats & { approval: { value: number } };
 
 export interface Headline {
   sentence: string;
@@ -21,31 +20,31 @@ export function headline(stats: StatsAnswer): Headline {
   return { ...detailed, detail: [detailed.detail, ...remark(stats.models)].join(' ') };
 }
 
-/** How many votes a model needs before it is compared; null when the answer does not tell. */
-export function votesToCompare(models: readonly Model[]): number | null {
+/** The number of votes that a model needs before it is compared; null when the statistics do not show it. */
+export function votesToCompare(models: readonly ModelStats[]): number | null {
   const waiting = models.find((model) => !isMeasured(model) && model.votesNeeded !== null);
   return waiting ? waiting.votes + (waiting.votesNeeded ?? 0) : null;
 }
 
-/** The same with names, versions and intervals whole on their line. */
+/** Adds joiners, so that no name, version or interval is broken across lines. */
 export function unbroken(sentence: string): string {
   return sentence.replace(/ (?=\d\.\d)/g, '\u00a0').replace(/(?<=[\w.])[-–](?=\w)/g, '\u2060$&\u2060');
 }
 
-function isMeasured(model: Model): model is Measured {
+function isMeasured(model: ModelStats): model is Measured {
   return model.approval.value !== null;
 }
 
-function noVotes(models: readonly Model[]): Headline {
+function noVotes(models: readonly ModelStats[]): Headline {
   return { sentence: 'No votes yet', detail: rule(models) };
 }
 
-function tooFew(models: readonly Model[], measured: readonly Measured[]): Headline {
+function tooFew(models: readonly ModelStats[], measured: readonly Measured[]): Headline {
   const missing = models
     .filter((model) => !isMeasured(model))
     .flatMap((model) => model.votesNeeded ?? [])
     .sort((a, b) => a - b);
-  // The first two with enough votes can be compared.
+  // A comparison needs two models with enough votes.
   const needed = missing.slice(0, 2 - measured.length).reduce((sum, votes) => sum + votes, 0);
   if (!needed) return { sentence: 'Too few votes yet', detail: rule(models) };
   const them = measured.length ? 'on one more model' : 'on two models';
@@ -59,7 +58,7 @@ function alone(model: Measured): string {
   return `So far only ${model.source} has enough: ${estimate(model.approval.value, model.approval)}.`;
 }
 
-function rule(models: readonly Model[]): string {
+function rule(models: readonly ModelStats[]): string {
   const needed = votesToCompare(models);
   return needed ? `A model is compared once it has ${count(needed, 'vote')}.` : '';
 }
@@ -86,7 +85,7 @@ function tooClose(leader: Measured, measured: readonly Measured[]): Headline {
   };
 }
 
-function remark(models: readonly Model[]): string[] {
+function remark(models: readonly ModelStats[]): string[] {
   const waiting = models.filter((model) => !isMeasured(model)).map((model) => model.source);
   if (!waiting.length) return [];
   return [`${list(waiting)} ${waiting.length > 1 ? 'have' : 'has'} too few votes yet.`];

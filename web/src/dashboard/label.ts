@@ -1,8 +1,8 @@
-/** What a plot shows in one sentence, for who does not see it. */
+/** The text that screen readers read instead of a plot. */
 
 import type { IntervalRow } from './rows/intervals';
 
-/** "Approval by model. Claude Haiku 4.5: 66 % (65–67 %), trails. …" */
+/** "Approval by model. First model: 66 % (65–67 %), trails. …" */
 export function intervalsLabel(title: string, rows: readonly IntervalRow[]): string {
   return `${title}. ${rows.map((row) => `${row.name}: ${said(row)}.`).join(' ')}`;
 }

@@ -10,7 +10,7 @@ test('the catalogue’s models have their own colours and shapes', () => {
   ]);
 });
 
-test('sixteen models are told apart', () => {
+test('the marks of sixteen models differ', () => {
   const looks = Array.from({ length: 16 }, (_, place) => JSON.stringify(markAt(place)));
 
   expect(new Set(looks).size).toBe(16);

@@ -1,4 +1,4 @@
-/** What a model looks like wherever it is drawn: a colour and a shape, by its place in the catalogue. */
+/** The colour and shape of each model in all plots, by its place in the catalogue. */
 
 import type { StatsAnswer } from '../api/types';
 
@@ -10,12 +10,12 @@ export interface Mark {
   shape: Shape;
 }
 
-/** What is not a model's. */
+/** The mark of rows that are not a model. */
 export const NEUTRAL: Mark = { colour: 'var(--edge)', shape: 'circle' };
 
 const COLOURS = 4;
 
-/** Sixteen models look different before one looks like another. */
+/** The marks of sixteen models differ; after that they repeat. */
 export function markAt(place: number): Mark {
   const shape = SHAPES[(place + Math.floor(place / COLOURS)) % SHAPES.length] ?? 'circle';
   return { colour: `var(--model-${(place % COLOURS) + 1})`, shape };

@@ -1,8 +1,8 @@
-/** What a plot shows, as a table: read on the page and downloaded as CSV. */
+/** The data of a plot as a table, to read on the page or to download as CSV. */
 
 export type Value = string | number | null;
 
-/** `key` heads the column in the CSV, `value` is what stands there; `text` is what people read. */
+/** `key` and `value` go into the CSV, `name` and `text` onto the page. */
 export interface Column<Row> {
   key: string;
   name: string;
@@ -16,7 +16,7 @@ export interface Cell {
 }
 
 export interface Sheet {
-  /** The file's name without its date and ending. */
+  /** The file's name without its date and extension. */
   file: string;
   caption: string;
   keys: readonly string[];

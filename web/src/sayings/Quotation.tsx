@@ -1,11 +1,11 @@
 import type { SayingAnswer } from '../api/types';
 import { degradation, provenance, timing } from './words';
 
-// Characters, up to which the type is that large.
+// The greatest number of characters for each size of type.
 const SHORT = 90;
 const MEDIUM = 170;
 
-/** The saying, in the room of the longest one, so that nothing moves when one arrives. */
+/** The saying, in the space of the longest one, so that nothing moves when one arrives. */
 export function Quotation({ answer, busy }: { answer: SayingAnswer | null; busy: boolean }) {
   return (
     <section class="stage" aria-label="Saying" aria-busy={busy}>

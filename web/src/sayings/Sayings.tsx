@@ -33,14 +33,14 @@ export function Sayings() {
   );
 }
 
-/** The space bar does what the button does, except where it has a meaning of its own. */
+/** Calls `action` when the space bar is pressed where it has no other meaning. */
 function useSpaceBar(action: () => void) {
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (event.key !== ' ' || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
       if (event.target instanceof Element && event.target.closest('a, button, input, select, textarea, summary'))
         return;
-      event.preventDefault(); // of scrolling
+      event.preventDefault(); // the page would scroll
       action();
     };
     document.addEventListener('keydown', listen);

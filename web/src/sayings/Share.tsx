@@ -4,7 +4,7 @@ import { quotation } from './words';
 
 const SHOWN_MS = 2_500;
 
-/** Copy, and share where the device has somebody to share with. */
+/** The buttons that copy a saying and, where the browser offers it, share one. */
 export function Share({ answer }: { answer: SayingAnswer | null }) {
   const [copied, setCopied] = useState('');
   useEffect(() => {
@@ -34,12 +34,12 @@ async function copyText(answer: SayingAnswer | null): Promise<boolean> {
     await navigator.clipboard.writeText(answer ? quotation(answer) : '');
     return true;
   } catch {
-    return false; // not by HTTPS, or not allowed
+    return false; // the page came without HTTPS, or the visitor does not allow it
   }
 }
 
 async function share(answer: SayingAnswer | null): Promise<void> {
   const url = location.origin + location.pathname;
-  // Whoever closes the device's own dialogue has changed their mind, which is no error.
+  // It rejects when the visitor closes the dialogue, which is no error.
   await navigator.share({ text: answer ? quotation(answer) : '', url }).catch(() => undefined);
 }

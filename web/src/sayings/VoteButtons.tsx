@@ -1,15 +1,15 @@
 import type { FeedbackType, SayingAnswer } from '../api/types';
 import { useStore } from '../shared/store';
-import { ballots } from '../votes/post';
+import { sayingVotes } from '../votes/post';
 
 const THUMBS: { type: FeedbackType; sign: string; name: string; side: 'up' | 'down' }[] = [
   { type: 'POSITIVE', sign: '👍', name: 'Thumbs up', side: 'up' },
   { type: 'NEGATIVE', sign: '👎', name: 'Thumbs down', side: 'down' },
 ];
 
-/** Pressing the other one changes the vote, pressing the same again takes it back. */
+/** Pressing the other button changes the vote; pressing the same one again takes it back. */
 export function VoteButtons({ answer }: { answer: SayingAnswer | null }) {
-  const ballot = useStore(ballots.of(answer?.sayingId ?? ''));
+  const vote = useStore(sayingVotes.of(answer?.sayingId ?? ''));
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
     <div class="votes" role="group" aria-label="Your vote">
@@ -18,14 +18,14 @@ export function VoteButtons({ answer }: { answer: SayingAnswer | null }) {
           key={type}
           type="button"
           class="button vote"
-          aria-pressed={ballot.wanted === type}
+          aria-pressed={vote.wanted === type}
           disabled={!answer}
-          onClick={() => answer && ballots.press(answer, type)}
+          onClick={() => answer && sayingVotes.press(answer, type)}
         >
           <span role="img" aria-label={name}>
             {sign}
           </span>
-          <span class="count">{ballot.counts?.[side]}</span>
+          <span class="count">{vote.counts?.[side]}</span>
         </button>
       ))}
     </div>

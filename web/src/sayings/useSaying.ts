@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { call, lost, type Trouble } from '../api/client';
+import { asTrouble, fetchJson, type Trouble } from '../api/client';
 import type { SayingAnswer } from '../api/types';
 
 const SLOW_MS = 1_500;
@@ -10,7 +10,7 @@ export interface SayingState {
   trouble: Trouble | null;
 }
 
-/** The saying on the page, and how to get another. The newest request wins; the others are called off. */
+/** Returns the saying on the page and a function that gets another. A new request aborts the one before. */
 export function useSaying(): SayingState & { another: () => void } {
   const [state, setState] = useState<SayingState>({ answer: lastShown, phase: 'waiting', trouble: null });
   const latest = useRef<AbortController | null>(null);
@@ -24,13 +24,13 @@ export function useSaying(): SayingState & { another: () => void } {
     };
     update({ phase: 'waiting', trouble: null });
     const slow = setTimeout(() => update({ phase: 'slow' }), SLOW_MS);
-    call<SayingAnswer>('/sayings', { signal: mine.signal })
+    fetchJson<SayingAnswer>('/sayings', { signal: mine.signal })
       .then(
         (answer) => {
           if (!mine.signal.aborted) lastShown = answer;
           update({ answer, phase: 'idle' });
         },
-        (error) => update({ phase: 'idle', trouble: lost(error) }),
+        (error) => update({ phase: 'idle', trouble: asTrouble(error) }),
       )
       .finally(() => clearTimeout(slow));
   }, []);
@@ -43,5 +43,5 @@ export function useSaying(): SayingState & { another: () => void } {
   return { ...state, another };
 }
 
-// Who comes back from another view finds the saying that was there: serves are counted.
+// A visitor who returns from another view sees the same saying, because the server counts every one that it serves.
 let lastShown: SayingAnswer | null = null;

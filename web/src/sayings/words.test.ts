@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SayingAnswer } from '../api/types';
-import type { Ballot } from '../votes/ballots';
+import type { SayingVote } from '../votes/sayingVotes';
 import { degradation, provenance, quotation, timing, voteNews } from './words';
 
 const METRICS = { totalExecutionTime: 0.41, apiLatency: null, tokensUsed: null, cost: null };
@@ -37,7 +37,7 @@ it.each([
   ],
   [answer({ ...COLLECTION, origin: 'database' }), 'Written by hand, from the database.'],
   [answer({ ...COLLECTION, origin: 'builtin' }), 'Written by hand, from the copy in memory.'],
-])('says where a saying is from', (given, words) => {
+])('says where a saying comes from', (given, words) => {
   expect(provenance(given)).toBe(words);
 });
 
@@ -57,31 +57,31 @@ it.each([
     'The warm pool had nothing fresh, so this saying was written live.',
   ],
   [answer({ degraded: 'something_new' }), 'The usual way was closed, so this saying is served from the warm pool.'],
-])('says why a saying is from elsewhere', (given, words) => {
+])('says why a saying comes from another place', (given, words) => {
   expect(degradation(given)).toBe(words);
 });
 
-describe('what became of a vote', () => {
-  const ballot = (change: Partial<Ballot>): Ballot => ({
+describe('the news about a vote', () => {
+  const vote = (change: Partial<SayingVote>): SayingVote => ({
     wanted: 'POSITIVE',
     stored: null,
     counts: null,
-    news: null,
+    state: null,
     trouble: null,
     ...change,
   });
 
   it.each([
-    [ballot({}), true, ''],
-    [ballot({ news: 'sending' }), true, ''],
-    [ballot({ news: 'recorded' }), true, 'Your thumbs up is counted.'],
-    [ballot({ news: 'changed', wanted: 'NEGATIVE' }), true, 'Your vote is now a thumbs down.'],
-    [ballot({ news: 'unchanged' }), true, 'Your thumbs up was counted before.'],
-    [ballot({ news: 'withdrawn', wanted: null }), true, 'Your vote is taken back.'],
-    [ballot({ news: 'kept' }), false, 'Your thumbs up is kept here and sent when you are online again.'],
-    [ballot({ news: 'kept' }), true, 'Your thumbs up is kept here until it is stored.'],
-    [ballot({ news: 'kept', wanted: null }), true, 'Your withdrawal is kept here until it is stored.'],
-    [ballot({ news: 'refused' }), true, 'Your vote was not stored.'],
+    [vote({}), true, ''],
+    [vote({ state: 'sending' }), true, ''],
+    [vote({ state: 'recorded' }), true, 'Your thumbs up is counted.'],
+    [vote({ state: 'changed', wanted: 'NEGATIVE' }), true, 'Your vote is now a thumbs down.'],
+    [vote({ state: 'unchanged' }), true, 'Your thumbs up was counted before.'],
+    [vote({ state: 'withdrawn', wanted: null }), true, 'Your vote is taken back.'],
+    [vote({ state: 'kept' }), false, 'Your thumbs up is kept here and sent when you are online again.'],
+    [vote({ state: 'kept' }), true, 'Your thumbs up is kept here until it is stored.'],
+    [vote({ state: 'kept', wanted: null }), true, 'Your withdrawal is kept here until it is stored.'],
+    [vote({ state: 'refused' }), true, 'Your vote was not stored.'],
   ])('%j', (given, online, words) => {
     expect(voteNews(given, online)).toBe(words);
   });

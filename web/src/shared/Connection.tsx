@@ -6,7 +6,7 @@ import { count } from './words';
 
 const SHOWN_MS = 5_000;
 
-/** Says that one is offline and what waits because of it, and afterwards that it is sent. Its room is always there. */
+/** Says that the device is offline and how many votes wait, and later that they are sent. Its space is reserved. */
 export function Connection() {
   const isOnline = useStore(online);
   const kept = useStore(outbox.kept);
@@ -23,13 +23,13 @@ function offline(kept: number): string {
   return `Offline. ${kept === 0 ? 'Votes are' : kept === 1 ? '1 vote is' : `${kept} votes are`} kept and sent later.`;
 }
 
-/** How many kept votes have been sent just now. */
+/** The number of kept votes that were sent in the last few seconds. */
 function useSentLate(): number {
   const [sent, setSent] = useState(0);
   useEffect(
     () =>
-      outbox.follow((news) => {
-        if (news.outcome === 'answered' && news.late) setSent((before) => before + 1);
+      outbox.follow((delivery) => {
+        if (delivery.outcome === 'answered' && delivery.late) setSent((before) => before + 1);
       }),
     [],
   );

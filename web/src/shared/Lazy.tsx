@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 
 type Loaded = ComponentType | 'loading' | 'failed';
 
-/** A view that is loaded when somebody first goes there. */
+/** A view whose code is loaded when a visitor first opens it. */
 export function Lazy({ load }: { load: () => Promise<{ default: ComponentType }> }) {
   const [View, setView] = useState<Loaded>('loading');
   useEffect(() => {
@@ -24,7 +24,7 @@ export function Lazy({ load }: { load: () => Promise<{ default: ComponentType }>
   return <View />;
 }
 
-// No connection, or a newer version on the server that has other files.
+// There is no connection, or a newer version is deployed and its files have other names.
 function NotLoaded() {
   return (
     <p class="note trouble" role="status">

@@ -1,4 +1,4 @@
-/** A cloud that holds a quotation; the same as favicon.svg, in the page's own colours. */
+/** A cloud with quotation marks: favicon.svg in the page's own colours. */
 export function Logo() {
   return (
     <svg class="logo" viewBox="4 4 24 24" width="32" height="32" aria-hidden="true">

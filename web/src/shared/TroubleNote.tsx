@@ -4,13 +4,13 @@ import { inSeconds, secondsUntil } from './words';
 
 interface TroubleProps {
   trouble: Trouble;
-  /** What it means for what was being done. */
+  /** What the trouble means for the visitor's action. */
   prefix?: string;
-  /** The page tries again by itself. */
+  /** Whether the page tries again by itself. */
   again?: boolean;
 }
 
-/** What went wrong, in the server's words, when to try again, and the request's id for who asks us about it. */
+/** Shows the server's message, when to try again, and the request's id, which a visitor can quote in a question. */
 export function TroubleNote({ trouble, prefix = '', again = false }: TroubleProps) {
   const { message, retryAt, requestId } = trouble;
   return (
@@ -21,7 +21,7 @@ export function TroubleNote({ trouble, prefix = '', again = false }: TroubleProp
   );
 }
 
-/** Counts down for who looks; who listens is told once, and again when it is over. */
+/** Counts down on the screen. A screen reader announces the time once, and again when it is over. */
 function RetryTime({ at, again }: { at: number; again: boolean }) {
   const left = useSecondsUntil(at);
   const [first] = useState(left);

@@ -1,6 +1,6 @@
 /** Whether the models are simulated: what the server says of itself, asked once. */
 
-import { call } from '../api/client';
+import { fetchJson } from '../api/client';
 import type { ModelsAnswer } from '../api/types';
 import { Store } from './store';
 
@@ -8,7 +8,7 @@ export const simulated = new Store(false);
 
 export async function askWhetherSimulated(): Promise<void> {
   try {
-    const { models } = await call<ModelsAnswer>('/models');
+    const { models } = await fetchJson<ModelsAnswer>('/models');
     simulated.value = models.some((model) => model.simulated);
   } catch {
     // Nobody misses a banner; every source says it besides.

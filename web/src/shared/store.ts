@@ -1,4 +1,4 @@
-/** A value that components follow: the few things that more than one of them knows. */
+/** A value that several components share and follow. */
 
 import { useEffect, useState } from 'preact/hooks';
 
@@ -21,18 +21,18 @@ export class Store<T> {
     for (const listener of this.listeners) listener(next);
   }
 
-  /** Returns what ends it. */
+  /** Calls `listener` with every new value. Returns a function that stops this. */
   follow(listener: (value: T) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 }
 
-/** The store's value, now and whenever it changes. */
+/** Returns the store's value, and draws the component again whenever it changes. */
 export function useStore<T>(store: Store<T>): T {
   const [value, setValue] = useState(store.value);
   useEffect(() => {
-    setValue(() => store.value); // it may have changed between drawing and following
+    setValue(() => store.value); // the value may have changed before `follow` is called
     return store.follow((next) => setValue(() => next));
   }, [store]);
   return value;

@@ -1,8 +1,8 @@
-/** Figures as people say them. */
+/** Formats figures in the way that people say them. */
 
 const NARROW = '\u00a0';
 
-/** Milliseconds: "0.4 ms", "12 ms", "1.2 s", "2 min 5 s". */
+/** Formats milliseconds: "0.4 ms", "12 ms", "1.2 s", "2 min 5 s". */
 export function duration(ms: number): string {
   if (ms < 0.05) return `under 0.1${NARROW}ms`;
   if (ms < 9.95) return `${ms.toFixed(1)}${NARROW}ms`;
@@ -12,7 +12,7 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 60)}${NARROW}min ${seconds % 60}${NARROW}s`;
 }
 
-/** US dollars with two significant digits at least: "$0.00042", "$0.013", "$12.50"; "not known" for null. */
+/** Formats US dollars with at least two significant digits: "$0.00042", "$0.013", "$12.50"; "not known" for null. */
 export function dollars(amount: number | null | undefined): string {
   if (amount == null) return 'not known';
   if (amount === 0) return '$0';
@@ -31,7 +31,7 @@ export function list(parts: readonly string[]): string {
   return `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }
 
-/** Seconds left until then, rounded up. */
+/** The seconds left until `at`, rounded up. Both times are milliseconds since 1970. */
 export function secondsUntil(at: number, now = Date.now()): number {
   return Math.max(0, Math.ceil((at - now) / 1000));
 }

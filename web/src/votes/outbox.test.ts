@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Trouble } from '../api/client';
-import { type Around, type Letter, type News, Outbox } from './outbox';
+import { type Delivery, type Environment, type Letter, Outbox } from './outbox';
 
 const UP: Letter = { method: 'POST', path: '/feedback', body: { feedbackType: 'POSITIVE' } };
 const DOWN: Letter = { method: 'POST', path: '/feedback', body: { feedbackType: 'NEGATIVE' } };
@@ -9,16 +9,16 @@ const OFFLINE = new Trouble('offline', 'You are offline.');
 const BUSY = new Trouble('refused', 'Not now.', { status: 503, retryAt: 0 });
 const WRONG = new Trouble('refused', 'No such saying is known.', { status: 404 });
 
-/** All that can happen without another call of ours has happened. */
+/** Waits until all promises that can settle have settled. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-/** A server that answers in turn, an outbox before it, and what came of it. */
+/** An outbox before a server that gives these answers in turn, and a record of all that happens. */
 function desk(...answers: (Trouble | 'fine')[]) {
   const sent: Letter[] = [];
-  const news: News[] = [];
+  const deliveries: Delivery[] = [];
   const timers: { work: () => void; ms: number }[] = [];
   const held = new Map<string, string>();
-  const around: Around = {
+  const environment: Environment = {
     send: async (letter) => {
       sent.push(letter);
       const answer = answers.shift() ?? 'fine';
@@ -29,24 +29,32 @@ function desk(...answers: (Trouble | 'fine')[]) {
     exclusively: (work) => work(),
     later: (work, ms) => timers.push({ work, ms }),
   };
-  const outbox = new Outbox(around);
-  outbox.follow((item) => news.push(item));
-  return { outbox, sent, news, timers, held, around, outcomes: () => news.map(({ outcome }) => outcome) };
+  const outbox = new Outbox(environment);
+  outbox.follow((delivery) => deliveries.push(delivery));
+  return {
+    outbox,
+    sent,
+    deliveries,
+    timers,
+    held,
+    environment,
+    outcomes: () => deliveries.map(({ outcome }) => outcome),
+  };
 }
 
 describe('the outbox', () => {
   it('sends a letter and forgets it', async () => {
-    const { outbox, sent, news, held } = desk('fine');
+    const { outbox, sent, deliveries, held } = desk('fine');
 
     outbox.put('a', UP);
     await settled();
 
     expect(sent).toEqual([UP]);
-    expect(news).toEqual([{ key: 'a', letter: UP, outcome: 'answered', answer: 'fine', late: false }]);
+    expect(deliveries).toEqual([{ key: 'a', letter: UP, outcome: 'answered', answer: 'fine', late: false }]);
     expect([...held.values()]).toEqual(['{}']);
   });
 
-  it('keeps what is written offline and sends it once when the connection is back', async () => {
+  it('keeps an offline letter and sends it once when back', async () => {
     const { outbox, sent, outcomes } = desk(OFFLINE);
     outbox.put('a', UP);
     await settled();
@@ -60,12 +68,12 @@ describe('the outbox', () => {
     expect(outbox.kept.value).toBe(0);
   });
 
-  it('is still there after the page was closed', async () => {
+  it('survives that the page is closed', async () => {
     const before = desk(OFFLINE);
     before.outbox.put('a', UP);
     await settled();
 
-    const after = new Outbox({ ...before.around });
+    const after = new Outbox({ ...before.environment });
     expect(after.waiting('a')).toEqual(UP);
     expect(after.kept.value).toBe(1);
     await after.flush();
@@ -85,7 +93,7 @@ describe('the outbox', () => {
     expect(sent).toEqual([UP, BACK]);
   });
 
-  it('sends the next one after the one that is on its way', async () => {
+  it('sends a newer letter after the one under way', async () => {
     const { outbox, sent, outcomes } = desk('fine', 'fine');
 
     outbox.put('a', UP); // is sent at once
@@ -96,7 +104,7 @@ describe('the outbox', () => {
     expect(outcomes()).toEqual(['answered', 'answered']);
   });
 
-  it('takes back only what the server cannot have seen', async () => {
+  it('recalls only what the server cannot have seen', async () => {
     const offline = desk(OFFLINE);
     offline.outbox.put('a', UP);
     await settled();
@@ -117,7 +125,7 @@ describe('the outbox', () => {
     expect(outcomes()).toEqual(['kept', 'refused', 'answered']);
   });
 
-  it('lets nothing that the server cannot take now hold up the rest', async () => {
+  it('sends the others when one cannot be taken now', async () => {
     const { outbox, sent, outcomes } = desk(OFFLINE, BUSY, 'fine');
     outbox.put('a', UP);
     await settled();
@@ -130,7 +138,7 @@ describe('the outbox', () => {
     expect(outbox.waiting('a')).toEqual(UP);
   });
 
-  it('comes back by itself, later each time, and not sooner than asked', async () => {
+  it('tries again, later each time, never sooner than asked', async () => {
     const asked = new Trouble('refused', 'Too many.', { status: 429, retryAt: Date.now() + 90_000 });
     const { outbox, timers } = desk(BUSY, BUSY, BUSY, asked);
 
@@ -141,7 +149,7 @@ describe('the outbox', () => {
     expect(timers.map(({ ms }) => Math.round(ms / 1000))).toEqual([4, 8, 16, 90]);
   });
 
-  it('waits for the connection, not for the clock, when offline', async () => {
+  it('sets no timer when offline', async () => {
     const { outbox, timers } = desk(OFFLINE);
 
     outbox.put('a', UP);
@@ -151,20 +159,20 @@ describe('the outbox', () => {
   });
 
   it.each(['', 'not json', 'null', '[]', '{"a": 1}', '{"a": {"letter": null}}'])('starts anew from %j', (found) => {
-    const { around } = desk();
-    around.storage.setItem('sayings.outbox', found);
+    const { environment } = desk();
+    environment.storage.setItem('sayings.outbox', found);
 
-    expect(new Outbox(around).waiting('a')).toBeNull();
+    expect(new Outbox(environment).waiting('a')).toBeNull();
   });
 
-  it('lets one tab at a time send, which finds what another one has sent already', async () => {
-    const { around, sent } = desk(OFFLINE);
+  it('sends a letter once, whichever tab comes first', async () => {
+    const { environment, sent } = desk(OFFLINE);
     let queue = Promise.resolve();
     const exclusively = (work: () => Promise<void>) => {
       queue = queue.then(work);
       return queue;
     };
-    const tabs = [new Outbox({ ...around, exclusively }), new Outbox({ ...around, exclusively })];
+    const tabs = [new Outbox({ ...environment, exclusively }), new Outbox({ ...environment, exclusively })];
     tabs[0]?.put('a', UP);
     await queue;
 
@@ -173,13 +181,13 @@ describe('the outbox', () => {
     expect(sent).toEqual([UP, UP]); // offline, then once
   });
 
-  it('does not lose what is put in while it finishes', async () => {
-    const { outbox, sent, around } = desk();
+  it('sends what is put in while it finishes', async () => {
+    const { outbox, sent, environment } = desk();
     const gate = vi.fn(async (work: () => Promise<void>) => {
       await work();
-      if (sent.length === 1) outbox.put('b', DOWN); // before anybody was told that the sending is over
+      if (sent.length === 1) outbox.put('b', DOWN); // before `flush` learns that the work is over
     });
-    around.exclusively = gate;
+    environment.exclusively = gate;
 
     outbox.put('a', UP);
     await settled();

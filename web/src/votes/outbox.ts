@@ -1,6 +1,6 @@
 /**
- * Votes on their way to the server. Each is kept in the browser's storage until the server has answered it, so that one
- * made offline, or just before the page is closed, is sent once the connection is back.
+ * Letters are requests that carry votes to the server. Each is kept in the browser's storage until the server has
+ * answered it, so that a vote that was made offline, or just before the page was closed, is sent later.
  */
 
 import { Trouble } from '../api/client';
@@ -12,22 +12,22 @@ export interface Letter {
   body?: unknown;
 }
 
-/** `kept`: not now, it will be sent again. `refused`: the server does not want it, and it is gone. */
-export type News = { key: string; letter: Letter } & (
+/** `kept`: the letter could not be delivered now and will be sent again. `refused`: the server rejects it for good. */
+export type Delivery = { key: string; letter: Letter } & (
   | { outcome: 'answered'; answer: unknown; late: boolean }
   | { outcome: 'kept' | 'refused'; trouble: Trouble }
 );
 
 interface Waiting {
   letter: Letter;
-  /** It was sent before, and nobody knows what became of it. */
+  /** Whether it was sent before without an answer, so that the server may have received it. */
   tried: boolean;
 }
 
-export interface Around {
+export interface Environment {
   send: (letter: Letter) => Promise<unknown>;
   storage: Pick<Storage, 'getItem' | 'setItem'>;
-  /** One at a time among all tabs of this page, which share the storage. */
+  /** Runs the work in one tab of this page at a time, because all tabs share the storage. */
   exclusively: (work: () => Promise<void>) => Promise<void>;
   later: (work: () => void, ms: number) => void;
 }
@@ -37,32 +37,32 @@ const FIRST_PAUSE_MS = 4_000;
 const LONGEST_PAUSE_MS = 120_000;
 
 export class Outbox {
-  /** How many letters wait after they could not be sent. */
+  /** The number of letters that wait because they could not be sent. */
   readonly kept = new Store(0);
-  private readonly around: Around;
-  private readonly readers = new Set<(news: News) => void>();
+  private readonly environment: Environment;
+  private readonly listeners = new Set<(delivery: Delivery) => void>();
   private sending = '';
   private flushing: Promise<void> | null = null;
   private asked = false;
   private pause = FIRST_PAUSE_MS;
 
-  constructor(around: Around) {
-    this.around = around;
+  constructor(environment: Environment) {
+    this.environment = environment;
     this.count();
   }
 
-  /** Called with what becomes of every letter. Returns what ends it. */
-  follow(reader: (news: News) => void): () => void {
-    this.readers.add(reader);
-    return () => this.readers.delete(reader);
+  /** Calls `listener` with what becomes of every letter. Returns a function that stops this. */
+  follow(listener: (delivery: Delivery) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
-  /** The letter that waits or is being sent under a key. */
+  /** The letter under this key that waits or is being sent. */
   waiting(key: string): Letter | null {
     return this.read()[key]?.letter ?? null;
   }
 
-  /** Send a letter, in place of the one that waits under the same key. */
+  /** Sends a letter in place of the one that waits under the same key. */
   put(key: string, letter: Letter): void {
     const letters = this.read();
     letters[key] = { letter, tried: letters[key]?.tried ?? false };
@@ -70,7 +70,7 @@ export class Outbox {
     void this.flush();
   }
 
-  /** Take a letter back; false when it is too late for that, because the server may have it already. */
+  /** Takes a letter back; false when it is too late, because the server may have received it. */
   recall(key: string): boolean {
     const { [key]: found, ...others } = this.read();
     if (this.sending === key || found?.tried) return false;
@@ -78,7 +78,7 @@ export class Outbox {
     return true;
   }
 
-  /** Send all that waits, one after the other, also what is put in meanwhile. */
+  /** Sends all waiting letters, one after the other, and those that are put in meanwhile. */
   flush(): Promise<void> {
     this.asked = true;
     this.flushing ??= this.sendWhileAsked().finally(() => {
@@ -90,7 +90,7 @@ export class Outbox {
   private async sendWhileAsked(): Promise<void> {
     while (this.asked) {
       this.asked = false;
-      await this.around.exclusively(() => this.sendAll());
+      await this.environment.exclusively(() => this.sendAll());
     }
   }
 
@@ -100,17 +100,17 @@ export class Outbox {
     }
   }
 
-  /** Whether to go on with the next one: one that the server cannot take now must not hold up the others. */
+  /** Returns whether to go on with the next letter: one that the server cannot take now must not hold up the others. */
   private async sendOne(key: string): Promise<boolean> {
     const waiting = this.read()[key];
-    if (!waiting) return true; // taken back meanwhile
+    if (!waiting) return true; // it was recalled meanwhile
     const { letter, tried } = waiting;
     this.sending = key;
     try {
-      const answer = await this.around.send(letter);
+      const answer = await this.environment.send(letter);
       this.pause = FIRST_PAUSE_MS;
       this.remove(key, letter);
-      this.tell({ key, letter, outcome: 'answered', answer, late: tried });
+      this.report({ key, letter, outcome: 'answered', answer, late: tried });
       return true;
     } catch (error) {
       return this.handle(key, letter, error);
@@ -123,28 +123,28 @@ export class Outbox {
     if (!(error instanceof Trouble)) throw error;
     if (!error.passes) {
       this.remove(key, letter);
-      this.tell({ key, letter, outcome: 'refused', trouble: error });
+      this.report({ key, letter, outcome: 'refused', trouble: error });
       return true;
     }
     this.mark(key);
-    this.tell({ key, letter, outcome: 'kept', trouble: error });
+    this.report({ key, letter, outcome: 'kept', trouble: error });
     this.tryLater(error);
     return error.kind === 'refused';
   }
 
-  /** When the browser says that it is online again somebody calls `flush`; all other trouble passes with time. */
+  /** Sets a timer. Being offline needs none, because `startSending` calls `flush` when the connection is back. */
   private tryLater(trouble: Trouble): void {
     if (trouble.kind === 'offline') return;
     const asked = trouble.retryAt === null ? 0 : trouble.retryAt - Date.now();
-    this.around.later(() => void this.flush(), Math.max(asked, this.pause));
+    this.environment.later(() => void this.flush(), Math.max(asked, this.pause));
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);
   }
 
-  private tell(news: News): void {
-    for (const reader of this.readers) reader(news);
+  private report(delivery: Delivery): void {
+    for (const listener of this.listeners) listener(delivery);
   }
 
-  /** Forget a letter, unless a newer one has taken its place meanwhile. */
+  /** Forgets a letter, unless a newer one has taken its place. */
   private remove(key: string, letter: Letter): void {
     const { [key]: found, ...others } = this.read();
     const same = JSON.stringify(found?.letter) === JSON.stringify(letter);
@@ -159,7 +159,7 @@ export class Outbox {
 
   private read(): Record<string, Waiting> {
     try {
-      const found: unknown = JSON.parse(this.around.storage.getItem(STORED_AS) ?? '{}');
+      const found: unknown = JSON.parse(this.environment.storage.getItem(STORED_AS) ?? '{}');
       return isRecord(found) ? found : {};
     } catch {
       return {};
@@ -167,7 +167,7 @@ export class Outbox {
   }
 
   private write(letters: Record<string, Waiting>): void {
-    this.around.storage.setItem(STORED_AS, JSON.stringify(letters));
+    this.environment.storage.setItem(STORED_AS, JSON.stringify(letters));
     this.count();
   }
 
@@ -176,7 +176,7 @@ export class Outbox {
   }
 }
 
-// Whatever another version of this page, or anybody, has left there must not break this one.
+// Another version of this page may have left anything in the storage, and that must not break this one.
 function isRecord(found: unknown): found is Record<string, Waiting> {
   return (
     typeof found === 'object' &&

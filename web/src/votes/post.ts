@@ -1,14 +1,14 @@
-/** The one outbox of the page and the ballots in it, with the browser around them. */
+/** The page's one outbox and the votes that it sends, connected to the browser and the server. */
 
-import { call, Trouble } from '../api/client';
+import { fetchJson, Trouble } from '../api/client';
 import { online } from '../shared/connection';
-import { Ballots } from './ballots';
 import { type Letter, Outbox } from './outbox';
+import { SayingVotes } from './sayingVotes';
 
 export const outbox = new Outbox({ send, storage: storage(), exclusively, later: (work, ms) => setTimeout(work, ms) });
-export const ballots = new Ballots(outbox);
+export const sayingVotes = new SayingVotes(outbox);
 
-/** What was kept is sent now, and whenever the connection is back. */
+/** Sends the kept letters now, and whenever the connection is back. */
 export function startSending(): void {
   void outbox.flush();
   online.follow((isOnline) => {
@@ -18,21 +18,21 @@ export function startSending(): void {
 
 async function send({ method, path, body }: Letter): Promise<unknown> {
   try {
-    return await call(path, { method, body });
+    return await fetchJson(path, { method, body });
   } catch (error) {
-    // There was no vote to take back, which is what was wanted.
+    // The vote to take back does not exist, which is what the visitor wants.
     if (method === 'DELETE' && error instanceof Trouble && error.status === 404) return null;
     throw error;
   }
 }
 
 async function exclusively(work: () => Promise<void>): Promise<void> {
-  // Only where the page came by HTTPS or from this machine; elsewhere two tabs may send the same vote, which counts once.
+  // Locks exist on HTTPS and localhost only. Elsewhere two tabs may send the same vote, which the server counts once.
   if (!('locks' in navigator)) return work();
   await navigator.locks.request('sayings.outbox', work);
 }
 
-/** The browser's; where that is closed to us, memory for as long as the page is open. */
+/** The browser's storage; where the page may not use it, memory for as long as the page is open. */
 function storage(): Pick<Storage, 'getItem' | 'setItem'> {
   const memory = new Map<string, string>();
   return {

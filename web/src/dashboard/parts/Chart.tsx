@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
-/** A drawing as wide as there is room for; its height is kept free before it is there. */
+/** A drawing as wide as its container. Its height is reserved before it is drawn. */
 export function Chart({ draw, height }: { draw: (width: number) => Element; height: (width: number) => number }) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
@@ -10,7 +10,7 @@ export function Chart({ draw, height }: { draw: (width: number) => Element; heig
   return <div class="chart" ref={box} style={width > 0 ? { minHeight: `${height(width)}px` } : undefined} />;
 }
 
-/** In whole pixels, followed as it changes; 0 before it is known. */
+/** The width of an element in whole pixels, kept up to date; 0 before it is known. */
 function useWidth(box: { current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0);
   useLayoutEffect(() => {

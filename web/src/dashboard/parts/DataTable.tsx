@@ -1,6 +1,6 @@
 import type { Sheet } from '../sheet';
 
-/** A sheet to read, the first column heading its rows. It scrolls by itself where it is too wide, by keyboard too. */
+/** A sheet as a table whose first column names the rows. A table that is too wide can be scrolled, by keyboard too. */
 export function DataTable({ sheet }: { sheet: Sheet }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard

@@ -3,20 +3,20 @@ import { useContext, useId, useState } from 'preact/hooks';
 import { csv, fileName } from '../csv';
 import { download } from '../download';
 import type { Sheet } from '../sheet';
-import { Answer } from './Answer';
 import { DataTable } from './DataTable';
+import { FiguresContext } from './FiguresContext';
 
 interface FigureProps {
-  /** Where a panel has more than one. */
+  /** Needed when a panel has more than one figure. */
   title?: string;
   note?: string;
   sheet: Sheet;
-  /** Said instead of the plot when there is nothing to plot. */
+  /** Shown instead of the plot when there is nothing to plot. */
   empty?: string | false;
   children: ComponentChildren;
 }
 
-/** A plot with the table behind it, to read here or to take away. */
+/** A plot with its data as a table, to read on the page or to download. */
 export function Figure({ title, note, sheet, empty, children }: FigureProps) {
   return (
     <div class="figure">
@@ -29,7 +29,7 @@ export function Figure({ title, note, sheet, empty, children }: FigureProps) {
 }
 
 function Tools({ sheet }: { sheet: Sheet }) {
-  const { generatedAt, simulated } = useContext(Answer);
+  const { generatedAt, simulated } = useContext(FiguresContext);
   const [open, setOpen] = useState(false);
   const id = useId();
   const about = <span class="unseen">: {sheet.caption}</span>;

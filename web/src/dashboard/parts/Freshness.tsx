@@ -3,7 +3,7 @@ import { TroubleNote } from '../../shared/TroubleNote';
 import type { FeedState } from '../feed';
 import { clock } from '../figures';
 
-/** Of when the figures are, a button for newer ones, and what keeps newer ones away. */
+/** The time of the figures, a button that fetches newer ones, and why there are none. */
 export function Freshness({ state, refresh }: { state: FeedState; refresh: () => void }) {
   const { stats, trouble, loading } = state;
   return (
@@ -23,21 +23,21 @@ export function Freshness({ state, refresh }: { state: FeedState; refresh: () =>
           <p class="note trouble">The server cannot read its votes at the moment: these figures are from before.</p>
         )}
         {trouble && <TroubleNote trouble={trouble} prefix={stats ? 'There are no newer figures:' : ''} />}
-        <Told state={state} />
+        <Announcement state={state} />
       </div>
     </div>
   );
 }
 
-/** Who asked for newer figures hears when they are there; those that come by themselves say nothing. */
-function Told({ state: { stats, trouble, loading } }: { state: FeedState }) {
-  const [told, tell] = useState('');
+/** Announces newer figures to screen readers when the visitor asked for them, and not when they come by themselves. */
+function Announcement({ state: { stats, trouble, loading } }: { state: FeedState }) {
+  const [words, setWords] = useState('');
   const asked = useRef(false);
   useEffect(() => {
     if (loading) {
       asked.current = document.activeElement?.closest('.freshness') != null;
-      tell('');
-    } else if (stats && !trouble && asked.current) tell(`Figures as of ${clock(stats.generatedAt)}.`);
+      setWords('');
+    } else if (stats && !trouble && asked.current) setWords(`Figures as of ${clock(stats.generatedAt)}.`);
   }, [stats, trouble, loading]);
-  return <p class="unseen">{told}</p>;
+  return <p class="unseen">{words}</p>;
 }

@@ -2,7 +2,7 @@ import { useCallback } from 'preact/hooks';
 import { drawIntervals, type IntervalPlot, intervalsHeight } from '../plots/intervals';
 import { Chart } from './Chart';
 
-/** The plot of estimates in their intervals. */
+/** A plot of estimates with their intervals. */
 export function Intervals({ label, rows, axis, band = null }: IntervalPlot) {
   const draw = useCallback(
     (width: number) => drawIntervals({ label, rows, axis, band }, width),

@@ -4,12 +4,12 @@ import { useId } from 'preact/hooks';
 interface PanelProps {
   title: string;
   lede: ComponentChildren;
-  /** Two figures that stand side by side where there is room. */
+  /** Whether its two figures are side by side on wide screens. */
   pair?: boolean;
   children: ComponentChildren;
 }
 
-/** A question the data answer, with its figures. */
+/** One question with the figures that answer it. */
 export function Panel({ title, lede, pair = false, children }: PanelProps) {
   const id = useId();
   return (

@@ -7,7 +7,7 @@ const PATHS: Record<Mark['shape'], string> = {
   diamond: 'M6 0 10 6 6 12 2 6z',
 };
 
-/** A model's shape in its colour, beside its name. */
+/** A model's shape in its colour, to place beside its name. */
 export function Shape({ mark }: { mark: Mark }) {
   return (
     <svg class="shape" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">

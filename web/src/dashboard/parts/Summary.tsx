@@ -2,7 +2,7 @@ import type { StatsAnswer } from '../../api/types';
 import { dollars } from '../../shared/words';
 import { whole } from '../figures';
 
-/** How much all this rests on. */
+/** The totals that the figures rest on. */
 export function Summary({ stats: { totals, comparisons } }: { stats: StatsAnswer }) {
   const aside = totals.raw.votes - totals.filtered.votes;
   return (

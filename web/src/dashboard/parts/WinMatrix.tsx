@@ -2,7 +2,7 @@ import { percent, whole } from '../figures';
 import type { Matrix, MatrixRow, Pair } from '../rows/matrix';
 import { Shape } from './Shape';
 
-/** A table already: its cells are tinted by how far the row's model is ahead. */
+/** The win matrix as a table. A cell's tint shows how far the row's model is ahead. */
 export function WinMatrix({ matrix }: { matrix: Matrix }) {
   return (
     <table class="matrix">
@@ -53,7 +53,7 @@ function Cell({ pair, row }: { pair: Pair | null; row: MatrixRow }) {
   );
 }
 
-/** From pale at a half to strong at four fifths; words on it stay readable. */
+/** The tint grows from a share of 50 % to one of 80 %; text on it stays readable. */
 function tint(colour: string, share: number) {
   const amount = 12 + Math.min(1, (share - 0.5) / 0.3) * 30;
   return { backgroundColor: `color-mix(in srgb, ${colour} ${amount.toFixed(0)}%, var(--card))` };

@@ -1,4 +1,4 @@
-/** Distributions of latencies, one above the other on one logarithmic scale, with their percentiles. */
+/** Latency distributions in rows on one logarithmic scale, with their percentiles. */
 
 import { dot, type Markish, rectY, ruleX, ruleY, text } from '@observablehq/plot';
 import { count } from '../../shared/words';
@@ -6,11 +6,11 @@ import { type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/la
 import { BELOW, type Drawing, draw, logPosition, spaced, xAxis } from './frame';
 
 const ROW = 118;
-/** What a row keeps free above its bars for its words, which begin a little below the row before. */
+/** The space above a row's bars for its text, which begins a little below the previous row. */
 const WORDS = 66;
 const FIRST_LINE = 14;
 const SIDES = 18;
-/** Narrower, there is no room for "p50" beside "p90". */
+/** Below this width in pixels, there is no space for "p50" beside "p90". */
 const TIGHT = 420;
 
 export function distributionsHeight(rows: number): number {

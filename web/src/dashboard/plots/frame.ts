@@ -1,15 +1,15 @@
-/** What all plots have in common: the type, the axis below, and that a document without inline styles may hold them. */
+/** The parts that all plots share: the font, the axis below, and the removal of inline styles. */
 
 import { type Markish, type PlotOptions, plot, text } from '@observablehq/plot';
 
 export type Drawing = SVGSVGElement;
 
-/** Narrower, names and figures stand above what is drawn instead of beside it. */
+/** Below this width in pixels, names and figures are above the bars instead of beside them. */
 export const NARROW = 560;
-/** What the axis takes below. */
+/** The height of the axis in pixels. */
 export const BELOW = 48;
 
-/** Draws it, named for who cannot see it. */
+/** Draws a plot with a label for screen readers. */
 export function draw(label: string, options: PlotOptions): Drawing {
   const drawing = plot({
     className: 'plot',
@@ -18,9 +18,9 @@ export function draw(label: string, options: PlotOptions): Drawing {
     marginBottom: BELOW,
     ...options,
   }) as Drawing;
-  // The page's policy refuses style elements; dashboard.css says what this one would.
+  // The page's policy forbids style elements. dashboard.css has the rules of this one.
   for (const style of drawing.querySelectorAll('style')) style.remove();
-  // To a reader the drawing is one image; the names of its parts are Plot's, not ours.
+  // Screen readers get one image with our label, without Plot's labels for its parts.
   for (const part of drawing.querySelectorAll('[aria-label]')) part.removeAttribute('aria-label');
   drawing.setAttribute('role', 'img');
   return drawing;
@@ -32,7 +32,7 @@ interface XAxis {
   format: (value: number) => string;
 }
 
-/** The axis below: words only, what is drawn has its own grid. */
+/** The axis below has labels only, because every plot draws its own grid. */
 export function xAxis({ label, ticks, format }: XAxis): Markish[] {
   const below = { facetAnchor: 'bottom', lineAnchor: 'top', fill: 'var(--soft)' } as const;
   return [
@@ -41,7 +41,7 @@ export function xAxis({ label, ticks, format }: XAxis): Markish[] {
   ];
 }
 
-/** Those of the ticks, in order, that leave each other room for their words. */
+/** Selects ticks, in their order, that leave each other space for their labels. */
 export function spaced(ticks: readonly number[], position: (tick: number) => number, apart = 58): number[] {
   const kept: number[] = [];
   for (const tick of ticks) {
@@ -51,7 +51,7 @@ export function spaced(ticks: readonly number[], position: (tick: number) => num
   return kept;
 }
 
-/** How many pixels into a logarithmic axis so wide a value lies. */
+/** Returns a function that places a value on a logarithmic axis of this width, in pixels. */
 export function logPosition([low, high]: [number, number], width: number): (value: number) => number {
   return (value) => (Math.log(value / low) / Math.log(high / low)) * width;
 }

@@ -1,4 +1,4 @@
-/** A day as 24 bars; the hour that is not over is only outlined, for it will grow. */
+/** A day as 24 bars. The current hour is only outlined, because it still grows. */
 
 import { axisY, gridY, rectY, ruleY, text } from '@observablehq/plot';
 import { hourOfDay, whole } from '../figures';
@@ -17,7 +17,7 @@ export function drawHours({ label, bars, colour }: Hours, width: number): Drawin
   const busiest = peak(bars);
   const most = busiest?.count ?? 0;
   const sides = { x1: 'start', x2: 'end', y: 'count', title: 'title', insetLeft: 1, insetRight: 1 } as const;
-  // Whole numbers only.
+  // The ticks are whole numbers.
   const ticks = Math.min(3, most);
   return draw(label, {
     width,
@@ -52,7 +52,7 @@ export function drawHours({ label, bars, colour }: Hours, width: number): Drawin
   });
 }
 
-/** Midnight, six, noon and six o'clock where the reader is. */
+/** Midnight, 6:00, 12:00 and 18:00 in the visitor's time zone. */
 function wholeHours(bars: readonly HourBar[]): Date[] {
   return bars.map((bar) => bar.start).filter((start) => start.getHours() % 6 === 0 && start.getMinutes() === 0);
 }

@@ -1,4 +1,4 @@
-/** Estimates in their intervals, one row each: name and remark, the bar, value and range. */
+/** Estimates with their intervals. Each row has a name, a remark, a bar, a value and a range. */
 
 import { barX, dot, type Markish, ruleY, text, tickX } from '@observablehq/plot';
 import type { Axis, IntervalRow } from '../rows/intervals';
@@ -9,11 +9,11 @@ export interface IntervalPlot {
   label: string;
   rows: readonly IntervalRow[];
   axis: Axis;
-  /** Tinted through all rows. */
+  /** A range that is tinted across all rows. */
   band?: { low: number; high: number; colour: string } | null;
 }
 
-/** Where things stand in a row; `top` is what is left to the words above the bar, `bar` how far it is below the middle. */
+/** Places in a row: `top` is the space for the text above the bar, `bar` the bar's distance below the middle. */
 interface Layout {
   row: number;
   left: number;
@@ -57,17 +57,17 @@ export function drawIntervals({ label, rows, axis, band }: IntervalPlot, width: 
   });
 }
 
-/** Round steps leave room between them, on a logarithmic axis not all do. */
+/** Thins out the ticks of a logarithmic axis, where round steps may come too close. */
 function labelled({ type, domain, reference = 0 }: Axis, ticks: readonly number[], width: number): readonly number[] {
   if (type === 'linear') return ticks;
   const position = logPosition(domain, width);
-  // Outward from the reference, so that it has its words whoever else has.
+  // Starts at the reference, so that it always keeps its label.
   const above = ticks.filter((tick) => tick >= reference);
   const below = ticks.filter((tick) => tick <= reference).reverse();
   return [...new Set([...spaced(above, position, 36), ...spaced(below, position, 36)])];
 }
 
-/** Lines that leave the words alone. */
+/** Grid lines that do not cross the text. */
 function grid(rows: readonly IntervalRow[], ticks: readonly number[], stroke: string, { top }: Layout): Markish {
   const crossings = rows.flatMap(({ name }) => ticks.map((tick) => ({ name, tick })));
   return tickX(crossings, { x: 'tick', y: 'name', stroke, insetTop: top && top + 2 });
@@ -79,7 +79,7 @@ function behind(rows: readonly IntervalRow[], band: { low: number; high: number;
   return barX(rows, { x1: () => low, x2: () => high, y: 'name', ...tint });
 }
 
-/** The interval as a bar, the value on it in the model's shape; a dotted line where the value is not known. */
+/** Draws the interval as a bar and the value on it in the model's shape; a dotted line when there is no value. */
 function bar(row: IntervalRow, axis: Axis, { bar: dy }: Layout): Markish[] {
   const { mark } = row;
   const at = { y: 'name', dy } as const;
@@ -94,12 +94,12 @@ function bar(row: IntervalRow, axis: Axis, { bar: dy }: Layout): Markish[] {
   return [track, reach(row, axis, at), ...raw, value];
 }
 
-/** An interval without an upper end goes as far as the plot. */
+/** An interval without an upper end reaches to the edge of the plot. */
 function ends(row: IntervalRow, axis: Axis) {
   return [{ name: row.name, low: row.low, high: row.high ?? axis.domain[1] }];
 }
 
-/** Of an estimate its interval, of a known amount its length. */
+/** The ends of the bar: the interval of an estimate, or the length of a known amount. */
 function reach(row: IntervalRow, axis: Axis, at: { y: 'name'; dy: number }): Markish {
   const stroke = row.mark.colour;
   if (row.low === null) return ruleY([row], { ...at, x1: axis.from ?? 0, x2: 'value', stroke, strokeWidth: 3 });
@@ -115,7 +115,7 @@ function words(row: IntervalRow, width: number, { left, right, lines, row: heigh
   const strong = { fill: 'var(--ink)', fontSize: 15, fontWeight: 600 } as const;
   const soft = { fill: 'var(--soft)', fontSize: 13 } as const;
   const known = row.value === null ? soft : strong;
-  // In ems; a service may have a long name.
+  // In ems, because a service may have a long name.
   const room = { lineWidth: (width < NARROW ? width - 84 : left - 36) / 15, textOverflow: 'ellipsis' } as const;
   const { shape, colour } = row.mark;
   return [

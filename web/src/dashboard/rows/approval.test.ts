@@ -4,7 +4,7 @@ import { approval, verdict } from './approval';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
-test('the best liked comes first, the collection last whatever it has', () => {
+test('the best liked comes first, the collection always last', () => {
   const { rows, band } = approval(full());
 
   expect(rows.map((row) => row.name)).toEqual([
@@ -17,7 +17,7 @@ test('the best liked comes first, the collection last whatever it has', () => {
   expect(band).toEqual({ low: 0.717, high: 0.766, colour: 'var(--model-2)' });
 });
 
-test('what the bursts would have made of it stands beside', () => {
+test('the approval with bursts is shown beside', () => {
   const { rows, bursts, sheet } = approval(full());
   const gpt = rows.find((row) => row.name === 'GPT-4.1');
 
@@ -28,7 +28,7 @@ test('what the bursts would have made of it stands beside', () => {
   expect(sheet.keys).toContain('raw_approval');
 });
 
-test('too few votes are said to be too few, and are no percentage', () => {
+test('too few votes show no percentage', () => {
   const { rows, band, axis, sheet } = approval(low());
   const shown = Object.fromEntries(rows.map((row) => [row.name, [plain(row.text), row.remark]]));
 
@@ -43,7 +43,7 @@ test('too few votes are said to be too few, and are no percentage', () => {
   expect(sheet.rows[3]?.map((cell) => cell.text).slice(0, 4)).toEqual(['GPT-4.1-mini', '–', '–', '–']);
 });
 
-test('nothing is nothing', () => {
+test('without votes the rows have no value', () => {
   const { rows, bursts } = approval(empty());
 
   expect(rows).toHaveLength(4);

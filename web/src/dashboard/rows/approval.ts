@@ -1,21 +1,20 @@
-/** Approval by model: the share of upvotes, who leads, and what the bursts would have made of it. */
+/** Approval by model: the share of upvotes, the leader, and the share with the bursts included. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { ModelStats, StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
 import { about, decimals, percent, percentRange, whole } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
 
-type Model = StatsAnswer['models'][number];
-type Estimate = Model['approval'];
+type Estimate = ModelStats['approval'];
 
 export interface Approval {
   rows: IntervalRow[];
   axis: Axis;
-  /** The leader's interval: whose reaches into it is not told apart. */
+  /** The leader's interval. A model whose interval reaches into it may be as good. */
   band: { low: number; high: number; colour: string } | null;
-  /** What was set aside, in a sentence; empty when nothing was. */
+  /** A sentence about the votes that were set aside; empty when none were. */
   bursts: string;
   sheet: Sheet;
 }
@@ -33,7 +32,7 @@ export function approval(stats: StatsAnswer): Approval {
   };
 }
 
-/** Nobody is measured against anybody before two models have enough votes. */
+/** There is no leader before two models have enough votes. */
 function leaderBand(stats: StatsAnswer, rows: readonly IntervalRow[]): Approval['band'] {
   if (!stats.models.some((model) => model.verdict === 'leads' || model.verdict === 'too close to call')) return null;
   const [first] = ranked(rows);
@@ -41,7 +40,7 @@ function leaderBand(stats: StatsAnswer, rows: readonly IntervalRow[]): Approval[
   return { low: first.low, high: first.high, colour: first.mark.colour };
 }
 
-function modelRow(model: Model, mark: Mark): IntervalRow {
+function modelRow(model: ModelStats, mark: Mark): IntervalRow {
   const set = model.raw.votes !== model.votes && model.raw.votes > 0 && model.approval.value !== null;
   return {
     ...estimateRow(model.approval, model.votes),
@@ -62,7 +61,7 @@ function collectionRow({ collection }: StatsAnswer): IntervalRow[] {
 
 type Estimated = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
 
-/** Without votes the interval is all there is, and shows nothing. */
+/** Without votes the interval is the whole range and not worth drawing. */
 export function estimateRow(
   { value, low, high }: Estimate,
   votes: number,
@@ -74,7 +73,7 @@ export function estimateRow(
 }
 
 /** "leads", "too close to call: ~340 more votes", "37 votes, 83 more needed". */
-export function verdict({ verdict, votes, votesNeeded, approval }: Model, brief = ''): string {
+export function verdict({ verdict, votes, votesNeeded, approval }: ModelStats, brief = ''): string {
   if (verdict === 'too few votes') {
     if (approval.value !== null) return 'waits for the others';
     return votesNeeded === null ? count(votes, 'vote') : `${count(votes, 'vote')}, ${whole(votesNeeded)} more needed`;
@@ -93,9 +92,9 @@ function bursts({ totals }: StatsAnswer): string {
   );
 }
 
-/** A model, or the collection, which is not compared and whose bursts are not told apart. */
-type Entry = Pick<Model, 'source' | 'votes' | 'upvotes' | 'downvotes' | 'serves' | 'approval' | 'votesNeeded'> & {
-  raw: Model['raw'] | null;
+/** A model, or the collection, which has no verdict and no separate count of bursts. */
+type Entry = Pick<ModelStats, 'source' | 'votes' | 'upvotes' | 'downvotes' | 'serves' | 'approval' | 'votesNeeded'> & {
+  raw: ModelStats['raw'] | null;
   verdict: string | null;
 };
 
@@ -118,7 +117,7 @@ function shareColumn(key: string, name: string, value: (entry: Entry) => number 
   return { key, name, value, text: (entry) => percent(value(entry) ?? 0, 1) };
 }
 
-/** As the filtered one, it is named only from enough votes on. */
+/** Like the filtered approval, it is shown only from enough votes on. */
 function rawApproval({ raw, approval }: Entry): number | null {
   return raw === null || approval.value === null ? null : raw.upvotes / raw.votes;
 }

@@ -13,7 +13,7 @@ describe('the win matrix', () => {
     expect(sheet.rows).toHaveLength(12);
   });
 
-  test('names no share of next to nothing', () => {
+  test('shows no share of very few comparisons', () => {
     expect(shareOf({ wins: 3, losses: 0, ties: 80 })).toEqual({ share: null, sure: false });
   });
 
@@ -26,7 +26,7 @@ describe('the win matrix', () => {
     expect(shareOf(record).sure).toBe(sure);
   });
 
-  test('is there before any comparison', () => {
+  test('exists before any comparison', () => {
     expect(matrix(empty()).rows[0]?.cells[1]).toMatchObject({ share: null, record: { wins: 0, losses: 0, ties: 0 } });
   });
 });

@@ -10,7 +10,7 @@ test('the cheapest comes first', () => {
   expect([0, 0.5].map(axis.format)).toEqual(['$0', '$0.50']);
 });
 
-describe('what is not known says why', () => {
+describe('an unknown cost says why', () => {
   const called = { tokens: { input: 100, output: 50 } };
 
   test.each([

@@ -1,13 +1,11 @@
-/** What a thousand sayings cost, and what an upvote more than downvotes costs. */
+/** The cost per thousand sayings and per net upvote. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { ModelStats, StatsAnswer } from '../../api/types';
 import { count, dollars } from '../../shared/words';
 import { whole } from '../figures';
 import { marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, amountDomain, type IntervalRow, ranked } from './intervals';
-
-type Model = StatsAnswer['models'][number];
 
 export interface Cost {
   rows: IntervalRow[];
@@ -49,7 +47,7 @@ export function spending({ totals }: StatsAnswer): string {
 
 type Figures = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
 
-function rowsOf(stats: StatsAnswer, figures: (model: Model) => Figures): IntervalRow[] {
+function rowsOf(stats: StatsAnswer, figures: (model: ModelStats) => Figures): IntervalRow[] {
   const marks = marksOf(stats);
   const rows = stats.models.map((model) => ({
     ...figures(model),
@@ -70,31 +68,31 @@ function cost(rows: IntervalRow[], label: string, table: Sheet): Cost {
   };
 }
 
-/** "$0.0050", "$1.50": as many digits for all. */
+/** "$0.0050", "$1.50", with the same number of decimals on the whole axis. */
 function tick(rows: readonly IntervalRow[]): (amount: number) => string {
   const [, high] = amountDomain(rows);
   const digits = high >= 0.5 ? 2 : 1 - Math.floor(Math.log10(high));
   return (amount) => (amount === 0 ? '$0' : `$${amount.toFixed(digits)}`);
 }
 
-function noCost(model: Model): string {
+function noCost(model: ModelStats): string {
   if (!model.tokens.input && !model.tokens.output) return 'no calls yet';
   return model.cost === null || model.cost > 0 ? 'price not known' : 'no sayings yet';
 }
 
-function noNetUpvotes(model: Model): string {
+function noNetUpvotes(model: ModelStats): string {
   if (model.approval.value === null) return model.votes ? 'too few votes' : 'no votes';
   if (model.costPer1000 === null) return noCost(model);
   return 'no net upvotes';
 }
 
-/** "$0.0030–$0.0036"; "over $0.0030" where it may be that nothing is won at all. */
+/** "$0.0030–$0.0036"; "over $0.0030" when the model may have no net upvote at all. */
 export function dollarRange(low: number | null, high: number | null): string {
   if (low === null) return '';
   return high === null ? `over ${dollars(low)}` : `${dollars(low)}–${dollars(high)}`;
 }
 
-const COLUMNS: readonly Column<Model>[] = [
+const COLUMNS: readonly Column<ModelStats>[] = [
   { key: 'model', name: 'Model', value: (model) => model.source },
   moneyColumn('cost_per_1000', 'Per 1,000 sayings', (model) => model.costPer1000),
   moneyColumn('cost', 'In all', (model) => model.cost),
@@ -102,7 +100,7 @@ const COLUMNS: readonly Column<Model>[] = [
   { key: 'output_tokens', name: 'Output tokens', value: (model) => model.tokens.output, text: tokens('output') },
 ];
 
-const NET_COLUMNS: readonly Column<Model>[] = [
+const NET_COLUMNS: readonly Column<ModelStats>[] = [
   { key: 'model', name: 'Model', value: (model) => model.source },
   moneyColumn('cost_per_net_upvote', 'Per net upvote', (model) => model.costPerNetUpvote),
   moneyColumn('cost_per_net_upvote_low', '95 % from', (model) => model.costPerNetUpvoteInterval.low),
@@ -111,10 +109,10 @@ const NET_COLUMNS: readonly Column<Model>[] = [
   { key: 'downvotes', name: 'Down', value: (model) => model.downvotes },
 ];
 
-function moneyColumn(key: string, name: string, value: (model: Model) => number | null): Column<Model> {
+function moneyColumn(key: string, name: string, value: (model: ModelStats) => number | null): Column<ModelStats> {
   return { key, name, value, text: (model) => dollars(value(model)) };
 }
 
-function tokens(part: 'input' | 'output'): (model: Model) => string {
+function tokens(part: 'input' | 'output'): (model: ModelStats) => string {
   return (model) => whole(model.tokens[part]);
 }

@@ -5,7 +5,7 @@ import { hourBars, peak, total } from './hours';
 import { SHOWN, services } from './services';
 
 describe('hours', () => {
-  test('only the last is not over', () => {
+  test('only the last one is not over', () => {
     const bars = hourBars(empty(), 'votes');
 
     expect(bars).toHaveLength(24);
@@ -13,11 +13,11 @@ describe('hours', () => {
     expect(bars[23]?.title).toMatch(/: 0 votes so far$/);
   });
 
-  test('nothing has no peak', () => {
+  test('without a count have no peak', () => {
     expect(peak(hourBars(empty(), 'serves'))).toBeNull();
   });
 
-  test('the busiest is found', () => {
+  test('the busiest one is found', () => {
     const stats = empty();
     const hours = stats.hours.map((hour, index) => ({ ...hour, votes: index === 5 ? 40 : 1 }));
     const bars = hourBars({ ...stats, hours }, 'votes');
@@ -35,7 +35,7 @@ describe('services', () => {
     expect([sheet.rows.length, measured, all]).toEqual([3, 2, 3]);
   });
 
-  test('are all told with the digits that the surest needs', () => {
+  test('all have the digits that the closest interval needs', () => {
     const many = [
       { service: 'A', votes: 9000, approval: { value: 0.7, low: 0.69, high: 0.71 } },
       { service: 'B', votes: 200, approval: { value: 0.6, low: 0.53, high: 0.66 } },
@@ -44,7 +44,7 @@ describe('services', () => {
     expect(services(empty({ services: many })).rows.map((row) => row.text)).toEqual(['70.0\u00a0%', '60.0\u00a0%']);
   });
 
-  test('only those with the most votes are drawn, the best liked first', () => {
+  test('with the most votes are drawn, the best liked first', () => {
     const many: StatsAnswer['services'] = Array.from({ length: 30 }, (_, index) => ({
       service: `Service ${index}`,
       votes: 1000 - index,

@@ -1,4 +1,4 @@
-/** The last day by the hour: votes cast, sayings shown. */
+/** Votes and serves in each hour of the last day. */
 
 import type { StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
@@ -11,7 +11,7 @@ export interface HourBar {
   start: Date;
   end: Date;
   count: number;
-  /** The hour is not over: what is there is a part. */
+  /** Whether the hour is not over yet, so that its count is not final. */
   soFar: boolean;
   title: string;
 }
@@ -34,7 +34,7 @@ export function total(bars: readonly HourBar[]): number {
   return bars.reduce((sum, bar) => sum + bar.count, 0);
 }
 
-/** The busiest hour; null when nothing happened. */
+/** The hour with the highest count; null when all are 0. */
 export function peak(bars: readonly HourBar[]): HourBar | null {
   const busiest = bars.reduce<HourBar | null>((best, bar) => (bar.count > (best?.count ?? 0) ? bar : best), null);
   return busiest;

@@ -8,7 +8,7 @@ const row = (value: number | null, low: number | null, high: number | null, raw:
   raw,
 });
 
-test('the best comes first, who has no value last in the order given', () => {
+test('the best comes first, rows without a value last', () => {
   const rows = [row(null, 0, 1), row(0.2, 0, 1), row(0.7, 0, 1), row(null, 0.1, 1)];
 
   expect(ranked(rows).map((one) => one.value)).toEqual([0.7, 0.2, null, null]);
@@ -16,16 +16,16 @@ test('the best comes first, who has no value last in the order given', () => {
   expect(ranked(rows).at(-1)?.low).toBe(0.1);
 });
 
-test('shares are shown on what they need, raw ones too', () => {
+test('the domain of shares holds raw ones too', () => {
   expect(shareDomain([row(0.74, 0.71, 0.77), row(0.6, 0.58, 0.62)])).toEqual([0.55, 0.8]);
   expect(shareDomain([row(0.74, 0.71, 0.77, 0.9), row(0.6, 0.58, 0.62)])).toEqual([0.55, 0.95]);
 });
 
-test('with nothing to compare they are shown on all there is', () => {
+test('without shares the domain is 0 to 1', () => {
   expect(shareDomain([row(null, 0, 1), row(0.7, 0.6, 0.8)])).toEqual([0, 1]);
 });
 
-test('an end that is far off does not squeeze the values', () => {
+test('a far end does not squeeze the values', () => {
   const [from, to] = amountDomain([row(1, 0.5, 100), row(2, 1.5, 3)]);
 
   expect(from).toBe(0);

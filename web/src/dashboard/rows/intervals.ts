@@ -1,21 +1,21 @@
-/** The row of a plot of estimates: a value in its interval, with what is said about it on either side. */
+/** The rows of a plot of estimates: a value with its interval, and the text on either side. */
 
 import type { Mark } from '../marks';
 
 export interface IntervalRow {
   name: string;
   remark: string;
-  /** The same where there is less room. */
+  /** A shorter remark for narrow screens. */
   brief?: string;
   mark: Mark;
-  /** Null where there is too little to tell; `low` and `high` may be known even so. */
+  /** Null when the data are too few; `low` and `high` may be known all the same. */
   value: number | null;
   low: number | null;
   high: number | null;
-  /** The value and its interval for people, or why there is none. */
+  /** The value as text, or the reason why there is none. */
   text: string;
   range: string;
-  /** The same before bursts were set aside, where that is another. */
+  /** The value with the bursts included, where that differs. */
   raw: number | null;
 }
 
@@ -24,29 +24,29 @@ export interface Axis {
   domain: [number, number];
   label: string;
   format: (value: number) => string;
-  /** A value worth a line of its own. */
+  /** A value that gets a line of its own. */
   reference?: number;
-  /** Draw bars from here. */
+  /** Where the bars start. */
   from?: number;
   ticks?: readonly number[];
 }
 
 export type Bounds = Pick<IntervalRow, 'value' | 'low' | 'high' | 'raw'>;
 
-/** The highest first, or with `ascending` the lowest; who has no value comes last, in the order given. */
+/** Sorts by value, the highest first, or the lowest with `ascending`. Rows without a value come last. */
 export function ranked<Row extends { value: number | null }>(rows: readonly Row[], ascending = false): Row[] {
   const place = (row: Row) => (row.value === null ? Infinity : ascending ? row.value : -row.value);
   return rows.toSorted((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
 }
 
-/** What the plot has to show: the ends of the intervals that have a value. */
+/** The lowest and the highest end of all intervals that have a value. */
 export function extent(rows: readonly Bounds[]): [number, number] | null {
   const measured = rows.filter((row) => row.value !== null);
   const ends = measured.flatMap((row) => [row.low, row.value, row.high, row.raw]).filter((end) => end !== null);
   return ends.length ? [Math.min(...ends), Math.max(...ends)] : null;
 }
 
-/** Of shares: a little more than the intervals, in steps of 5 %; all from 0 to 1 where there is nothing to compare. */
+/** The domain of shares: a little more than the intervals, in steps of 5 %; from 0 to 1 when there are none. */
 export function shareDomain(rows: readonly Bounds[]): [number, number] {
   const found = extent(rows);
   if (!found || rows.filter((row) => row.value !== null).length < 2) return [0, 1];
@@ -55,14 +55,14 @@ export function shareDomain(rows: readonly Bounds[]): [number, number] {
   return [Math.max(0, low), Math.min(1, high)];
 }
 
-/** Of amounts: from 0 to a little more than the largest end, but no end that is far off squeezes all the values. */
+/** The domain of amounts: from 0 to a little more than the largest end, unless that would squeeze the values. */
 export function amountDomain(rows: readonly Bounds[]): [number, number] {
   const largest = Math.max(0, ...rows.map((row) => row.value ?? 0));
   const end = Math.min(extent(rows)?.[1] ?? 0, 2.5 * largest);
   return [0, end > 0 ? end * 1.08 : 1];
 }
 
-/** Round values on the axis, about so many: those it names itself, or steps of 1, 2 or 5. */
+/** About `wanted` ticks: the axis's own, or round values in steps of 1, 2 or 5. */
 export function scaleTicks({ ticks, domain: [low, high] }: Axis, wanted: number): number[] {
   if (ticks) return ticks.filter((tick) => tick >= low && tick <= high);
   const step = niceStep((high - low) / wanted);

@@ -7,7 +7,7 @@ function bucket(index: number, count: number) {
   return { low: 2 ** ((index - 1) / 16), high: 2 ** (index / 16), count };
 }
 
-test('four of the server’s buckets make a bin, none of which falls between two', () => {
+test('each bin holds four whole buckets of the server', () => {
   const found = bins([161, 162, 163, 164, 165].map((index) => bucket(index, 2)));
 
   expect(found.map((bin) => [Math.round(bin.low), Math.round(bin.high), bin.share])).toEqual([
@@ -16,14 +16,14 @@ test('four of the server’s buckets make a bin, none of which falls between two
   ]);
 });
 
-test('four to a bin, at any latency', () => {
+test('a bin holds four buckets at any latency', () => {
   const quarters = Array.from({ length: 300 }, (_, index) => 4 * index + 1);
   const sizes = quarters.map((first) => bins([0, 1, 2, 3].map((more) => bucket(first + more, 1))).length);
 
   expect(new Set(sizes)).toEqual(new Set([1]));
 });
 
-test('shares make up all calls', () => {
+test('the shares add up to 1', () => {
   const found = bins(Array.from({ length: 64 }, (_, index) => bucket(150 + index, index + 1)));
 
   expect(found).toHaveLength(17);
@@ -35,13 +35,13 @@ test.each([
   [9, ['p50']],
   [99, ['p50', 'p90']],
   [100, ['p50', 'p90', 'p99']],
-])('of %i calls these percentiles are named: %j', (count, names) => {
+])('%i calls have the percentiles %j', (count, names) => {
   const found = percentiles({ ...NO_CALLS, count, p50: 900, p90: 1400, p99: 2600 });
 
   expect(found.map((one) => one.name)).toEqual(names);
 });
 
-test('the fastest comes first, who was never called last, single calls apart from rounds', () => {
+test('the fastest comes first, a model without calls last', () => {
   const called = (p50: number) => ({ ...NO_CALLS, count: 10, p50, p90: 2 * p50, histogram: [bucket(160, 10)] });
   const stats = empty({
     models: [
@@ -58,7 +58,7 @@ test('the fastest comes first, who was never called last, single calls apart fro
   expect(latency(empty(), 'round').known).toBe(false);
 });
 
-test('there is a scale for nothing too', () => {
+test('no calls have a scale too', () => {
   expect(latencyDomain([])).toEqual({ x: [100, 10_000], share: 1 });
   expect(timeTicks([100, 10_000])).toEqual([200, 500, 1000, 2000, 5000]);
 });

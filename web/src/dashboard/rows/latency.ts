@@ -1,19 +1,18 @@
-/** How long the calls took: their distribution and percentiles by model, one saying and several apart. */
+/** The latencies of the calls: distributions and percentiles by model, for single sayings and for rounds. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { ModelStats, StatsAnswer } from '../../api/types';
 import { duration } from '../../shared/words';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 
-type Model = StatsAnswer['models'][number];
-export type CallShape = keyof Model['latency'];
-type Latency = Model['latency'][CallShape];
+export type CallShape = keyof ModelStats['latency'];
+type Latency = ModelStats['latency'][CallShape];
 type Bucket = Latency['histogram'][number];
 
 export interface Bin {
   low: number;
   high: number;
-  /** Of this model's calls. */
+  /** The share of this model's calls. */
   share: number;
 }
 
@@ -36,9 +35,9 @@ export interface LatencyPlot {
   sheet: Sheet;
 }
 
-// Finer would show more of the noise than of the shape.
+// Narrower bins would show noise instead of the shape.
 const BINS_PER_OCTAVE = 4;
-// A percentile is named when at least one call lies above it.
+// A percentile needs at least one call above it.
 const NEEDED: Record<Percentile['name'], number> = { p50: 2, p90: 10, p99: 100 };
 
 /** The fastest first. */
@@ -51,7 +50,7 @@ export function latency(stats: StatsAnswer, shape: CallShape): LatencyPlot {
   return { rows, known: rows.some((one) => one.calls > 0), sheet: latencySheet(stats, shape) };
 }
 
-function row(model: Model, shape: CallShape, mark: Mark): LatencyRow {
+function row(model: ModelStats, shape: CallShape, mark: Mark): LatencyRow {
   const latency = model.latency[shape];
   return {
     name: model.source,
@@ -69,12 +68,12 @@ export function percentiles(latency: Latency): Percentile[] {
   });
 }
 
-/** Buckets of the server's put together to four for each doubling. */
+/** Merges the server's buckets into four bins per doubling. */
 export function bins(histogram: readonly Bucket[]): Bin[] {
   const counts = new Map<number, number>();
   let total = 0;
   for (const bucket of histogram) {
-    // The epsilon keeps a bucket that ends where a bin ends in this bin.
+    // The epsilon keeps a bucket in the bin that ends at the same latency.
     const bin = Math.ceil(Math.log2(bucket.high) * BINS_PER_OCTAVE - 1e-6);
     counts.set(bin, (counts.get(bin) ?? 0) + bucket.count);
     total += bucket.count;
@@ -88,7 +87,7 @@ export function bins(histogram: readonly Bucket[]): Bin[] {
     }));
 }
 
-/** What all of these have to show, on one scale that they can be compared on: milliseconds, and the highest share. */
+/** The domain in milliseconds and the highest share of all plots, so that they have the same scales. */
 export function latencyDomain(plots: readonly LatencyPlot[]): { x: [number, number]; share: number } {
   const all = plots.flatMap((plot) => plot.rows.flatMap((one) => one.bins));
   if (!all.length) return { x: [100, 10_000], share: 1 };
@@ -98,7 +97,7 @@ export function latencyDomain(plots: readonly LatencyPlot[]): { x: [number, numb
   };
 }
 
-/** Round times well within the domain: 1, 2 and 5 of each power of ten. */
+/** Round times within the domain: 1, 2 and 5 times each power of ten. */
 export function timeTicks([low, high]: [number, number]): number[] {
   const powers = Array.from({ length: 9 }, (_, power) => 10 ** (power - 1));
   return powers
@@ -121,8 +120,8 @@ function latencySheet(stats: StatsAnswer, shape: CallShape): Sheet {
   return sheet(`latency-${shape}`, `Latency of ${what}, by model`, columns(shape), stats.models);
 }
 
-function columns(shape: CallShape): Column<Model>[] {
-  const of = (key: string, name: string, value: (latency: Latency) => number | null): Column<Model> => ({
+function columns(shape: CallShape): Column<ModelStats>[] {
+  const of = (key: string, name: string, value: (latency: Latency) => number | null): Column<ModelStats> => ({
     key,
     name,
     value: (model) => value(model.latency[shape]),

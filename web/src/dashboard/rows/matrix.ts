@@ -1,27 +1,26 @@
-/** Who is preferred to whom: each model against each other, in comparisons that showed both. */
+/** How often each model was preferred to each other, in the comparisons that showed both. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { ModelStats, StatsAnswer } from '../../api/types';
 import { percent } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 
-type Model = StatsAnswer['models'][number];
 type PairRecord = StatsAnswer['comparisons']['matrix'][string][string];
 
 export interface Pair {
   row: string;
   column: string;
   record: PairRecord;
-  /** Of those that one of the two won; null where there are too few. */
+  /** The share of wins among wins and losses; null when there are too few of them. */
   share: number | null;
-  /** Whether its 95 % interval leaves out a half. */
+  /** Whether the share's 95 % interval excludes one half. */
   sure: boolean;
 }
 
 export interface MatrixRow {
   name: string;
   mark: Mark;
-  /** In the order of the rows; null against itself. */
+  /** In the order of the rows; null where the model meets itself. */
   cells: (Pair | null)[];
 }
 
@@ -30,7 +29,7 @@ export interface Matrix {
   sheet: Sheet;
 }
 
-// With fewer a share would say more than is known: its interval is wider than 35 points.
+// With fewer, the share's interval is wider than 35 percentage points, and the share would mislead.
 export const MIN_DECIDED = 30;
 
 export function matrix(stats: StatsAnswer): Matrix {
@@ -45,7 +44,7 @@ export function matrix(stats: StatsAnswer): Matrix {
   return { rows, sheet: sheet('win-matrix', 'Wins by pair of models', COLUMNS, pairs) };
 }
 
-function pair(stats: StatsAnswer, model: Model, other: Model): Pair {
+function pair(stats: StatsAnswer, model: ModelStats, other: ModelStats): Pair {
   const record = stats.comparisons.matrix[model.model]?.[other.model] ?? { wins: 0, losses: 0, ties: 0 };
   return { row: model.source, column: other.source, record, ...shareOf(record) };
 }
@@ -54,7 +53,7 @@ export function shareOf({ wins, losses }: PairRecord): Pick<Pair, 'share' | 'sur
   const decided = wins + losses;
   if (decided < MIN_DECIDED) return { share: null, sure: false };
   const share = wins / decided;
-  // Wilson's interval leaves out a half exactly when the score test rejects it.
+  // The Wilson interval excludes one half exactly when the score test rejects one half.
   return { share, sure: Math.abs(share - 0.5) > 1.96 * Math.sqrt(0.25 / decided) };
 }
 

@@ -1,4 +1,4 @@
-/** Votes and approval by service: the sayings of all models about it. */
+/** Votes and approval by service, over the sayings of all models. */
 
 import type { StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
@@ -10,14 +10,14 @@ import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
 
 type Service = StatsAnswer['services'][number];
 
-/** More would be a list, and the table is one. */
+/** The plot shows no more services than this; the table lists all of them. */
 export const SHOWN = 12;
 
 export interface Services {
-  /** Those with the most votes, the best liked first. */
+  /** The services with the most votes, with the highest approval first. */
   rows: IntervalRow[];
   axis: Axis;
-  /** How many services have enough votes to name an approval, and how many have any. */
+  /** How many services have enough votes for an approval, and how many have any votes. */
   measured: number;
   all: number;
   sheet: Sheet;

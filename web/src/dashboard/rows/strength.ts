@@ -1,12 +1,10 @@
-/** Bradley–Terry strengths: how likely a model's saying is preferred, from the votes on comparisons. */
+/** Bradley–Terry strengths from the ballots: how likely a model's saying is preferred. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { ModelStats, StatsAnswer } from '../../api/types';
 import { strength } from '../figures';
 import { marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, extent, type IntervalRow, ranked } from './intervals';
-
-type Model = StatsAnswer['models'][number];
 
 export interface Strengths {
   rows: IntervalRow[];
@@ -42,7 +40,7 @@ function ticks(rows: readonly IntervalRow[]): readonly number[] {
   return high / low < 5 ? FINE : COARSE;
 }
 
-function row({ source, strength: { value, low, high } }: Model, mark: IntervalRow['mark']): IntervalRow {
+function row({ source, strength: { value, low, high } }: ModelStats, mark: IntervalRow['mark']): IntervalRow {
   if (value === null || low === null || high === null) {
     const text = 'too few votes';
     return { name: source, remark: '', mark, value: null, low: null, high: null, text, range: '', raw: null };
@@ -65,20 +63,20 @@ function odds(low: number, high: number): string {
   return high < 1 ? 'below the average' : 'about average';
 }
 
-/** Around 1, as far to either side as the ends of the intervals need. */
+/** A domain around 1 that holds the ends of all intervals. */
 function domain(rows: readonly IntervalRow[]): [number, number] {
   const [low, high] = extent(rows) ?? [0.5, 2];
   return [Math.min(low * 0.94, 0.8), Math.max(high * 1.06, 1.25)];
 }
 
-const COLUMNS: readonly Column<Model>[] = [
+const COLUMNS: readonly Column<ModelStats>[] = [
   { key: 'model', name: 'Model', value: (model) => model.source },
   strengthColumn('strength', 'Strength', 'value'),
   strengthColumn('strength_low', '95 % from', 'low'),
   strengthColumn('strength_high', 'to', 'high'),
 ];
 
-function strengthColumn(key: string, name: string, part: 'value' | 'low' | 'high'): Column<Model> {
+function strengthColumn(key: string, name: string, part: 'value' | 'low' | 'high'): Column<ModelStats> {
   return {
     key,
     name,

@@ -6,7 +6,7 @@ import { Intervals } from '../parts/Intervals';
 import { Panel } from '../parts/Panel';
 import { approval } from '../rows/approval';
 
-/** The share of upvotes by model, and who leads. */
+/** The share of upvotes by model, and which model leads. */
 export function ApprovalSection({ stats }: { stats: StatsAnswer }) {
   const { rows, axis, band, bursts, sheet } = useMemo(() => approval(stats), [stats]);
   const close = band ? ': one that reaches into the tinted band is too close to the first to call' : '';

@@ -6,7 +6,7 @@ import { Intervals } from '../parts/Intervals';
 import { Panel } from '../parts/Panel';
 import { costPer1000, costPerNetUpvote, spending } from '../rows/cost';
 
-/** What the sayings cost, and what being liked costs. */
+/** The cost per thousand sayings and per net upvote. */
 export function CostSection({ stats }: { stats: StatsAnswer }) {
   const thousand = useMemo(() => costPer1000(stats), [stats]);
   const net = useMemo(() => costPerNetUpvote(stats), [stats]);

@@ -10,7 +10,7 @@ import { WinMatrix } from '../parts/WinMatrix';
 import { matrix } from '../rows/matrix';
 import { strengths } from '../rows/strength';
 
-/** What the blind comparisons say. */
+/** The results of the blind comparisons. */
 export function HeadToHeadSection({ stats }: { stats: StatsAnswer }) {
   const strength = useMemo(() => strengths(stats), [stats]);
   const wins = useMemo(() => matrix(stats), [stats]);

@@ -8,7 +8,7 @@ import { Panel } from '../parts/Panel';
 import { drawHours, HOURS_HEIGHT, type Hours } from '../plots/hours';
 import { type HourBar, hourBars, hoursSheet, peak, total } from '../rows/hours';
 
-/** What happened in the last day. */
+/** Votes and serves in each hour of the last day. */
 export function HoursSection({ stats }: { stats: StatsAnswer }) {
   const votes = useMemo(() => hourBars(stats, 'votes'), [stats]);
   const serves = useMemo(() => hourBars(stats, 'serves'), [stats]);

@@ -6,7 +6,7 @@ import { Panel } from '../parts/Panel';
 import { type Distributions, distributionsHeight, drawDistributions } from '../plots/distributions';
 import { type LatencyPlot, latency, latencyDomain, percentileText } from '../rows/latency';
 
-/** How long the models take, for one saying and for a round. */
+/** The latency of the models, for single sayings and for rounds. */
 export function LatencySection({ stats }: { stats: StatsAnswer }) {
   const single = useMemo(() => latency(stats, 'single'), [stats]);
   const round = useMemo(() => latency(stats, 'round'), [stats]);

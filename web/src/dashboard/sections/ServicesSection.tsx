@@ -6,7 +6,7 @@ import { Intervals } from '../parts/Intervals';
 import { Panel } from '../parts/Panel';
 import { type Services, services } from '../rows/services';
 
-/** Which services people like sayings about. */
+/** The services whose sayings people like best. */
 export function ServicesSection({ stats }: { stats: StatsAnswer }) {
   const found = useMemo(() => services(stats), [stats]);
   return (

@@ -13,7 +13,7 @@ from service.config import Settings
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import Listener
 from telemetry.lambda_setup import LambdaTelemetry
-from tests.lambdas.tables import tables_with
+from tests.aws_lambda.tables import tables_with
 from tests.support import RecordingListener
 
 Start = Callable[..., LambdaProcess]

@@ -37,7 +37,7 @@ from service.store.sqlite import SqliteStore
 from tests.fakes import the_catalogue
 from tests.support import NAMES, model_saying
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOON = 1_800_014_400.0
 HOUR = "2027-01-15T12"
 LIMIT = 13

@@ -6,8 +6,8 @@ import pytest
 
 from service.participants import SIMULATED_KEY
 from tests.aws import put_key, ssm_client
-from tests.lambdas.gateway import Asked
-from tests.lambdas.runtime_api import Function, runtime
+from tests.aws_lambda.gateway import Asked
+from tests.aws_lambda.runtime_api import Function, runtime
 from tests.telemetry.emf import points
 from tests.telemetry.test_xray_udp import Daemon
 

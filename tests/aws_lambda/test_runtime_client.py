@@ -9,9 +9,9 @@ import pytest
 
 from service.participants import SIMULATED_KEY
 from tests.aws import put_key, ssm_client
+from tests.aws_lambda.gateway import Asked, answer
+from tests.aws_lambda.runtime_api import ROOT, FunctionFailed, runtime
 from tests.http.wire import Answer
-from tests.lambdas.gateway import Asked, answer
-from tests.lambdas.runtime_api import ROOT, FunctionFailed, runtime
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease
 from telemetry.events import DependencyFailed, Unexpected
 from tests.aws import REGION
-from tests.lambdas.conftest import Start
-from tests.lambdas.gateway import Remaining
+from tests.aws_lambda.conftest import Start
+from tests.aws_lambda.gateway import Remaining
 from tests.support import NAMES, RecordingListener
 from workers.lambda_handler import Worker
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Trouble } from '../api/client';
 import type { SayingAnswer } from '../api/types';
-import { Ballots } from './ballots';
 import { type Letter, Outbox } from './outbox';
+import { SayingVotes } from './sayingVotes';
 
 const ANSWER = {
   sayingId: '9f',
@@ -15,10 +15,10 @@ const ANSWER = {
 const OFFLINE = new Trouble('offline', 'You are offline.');
 const MISMATCH = new Trouble('refused', 'The source is another.', { status: 409 });
 
-/** All that can happen without another call of ours has happened. */
+/** Waits until all promises that can settle have settled. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-/** Ballots before a server that counts, or fails where a trouble is given. */
+/** Votes before a server that counts them, or fails with the given troubles in turn. */
 function booth(...troubles: (Trouble | null)[]) {
   const sent: (string | null)[] = [];
   const held = new Map<string, string>();
@@ -36,73 +36,73 @@ function booth(...troubles: (Trouble | null)[]) {
     exclusively: (work) => work(),
     later: () => undefined,
   });
-  const ballots = new Ballots(outbox);
-  return { ballots, outbox, sent, ballot: () => ballots.of('9f').value };
+  const sayingVotes = new SayingVotes(outbox);
+  return { sayingVotes, outbox, sent, vote: () => sayingVotes.of('9f').value };
 }
 
 describe('a vote', () => {
   it('shows at once and counts with the answer', async () => {
-    const { ballots, ballot } = booth();
+    const { sayingVotes, vote } = booth();
 
-    ballots.press(ANSWER, 'POSITIVE');
-    expect(ballot()).toMatchObject({ wanted: 'POSITIVE', stored: null, news: 'sending' });
+    sayingVotes.press(ANSWER, 'POSITIVE');
+    expect(vote()).toMatchObject({ wanted: 'POSITIVE', stored: null, state: 'sending' });
     await settled();
 
-    expect(ballot()).toMatchObject({ stored: 'POSITIVE', counts: { up: 1, down: 0 }, news: 'recorded' });
+    expect(vote()).toMatchObject({ stored: 'POSITIVE', counts: { up: 1, down: 0 }, state: 'recorded' });
   });
 
   it('can be changed, and taken back by pressing the same again', async () => {
-    const { ballots, sent, ballot } = booth();
+    const { sayingVotes, sent, vote } = booth();
 
     for (const press of ['POSITIVE', 'NEGATIVE', 'NEGATIVE'] as const) {
-      ballots.press(ANSWER, press);
+      sayingVotes.press(ANSWER, press);
       await settled();
     }
 
     expect(sent).toEqual(['POSITIVE', 'NEGATIVE', null]);
-    expect(ballot()).toMatchObject({ wanted: null, stored: null, counts: { up: 0, down: 0 }, news: 'withdrawn' });
+    expect(vote()).toMatchObject({ wanted: null, stored: null, counts: { up: 0, down: 0 }, state: 'withdrawn' });
   });
 
-  it('ends up as the last press, however quickly one presses', async () => {
-    const { ballots, sent, ballot } = booth();
+  it('ends as the last press, however quick the presses', async () => {
+    const { sayingVotes, sent, vote } = booth();
 
-    for (const press of ['POSITIVE', 'NEGATIVE', 'POSITIVE', 'NEGATIVE'] as const) ballots.press(ANSWER, press);
+    for (const press of ['POSITIVE', 'NEGATIVE', 'POSITIVE', 'NEGATIVE'] as const) sayingVotes.press(ANSWER, press);
     await settled();
 
     expect(sent).toEqual(['POSITIVE', 'NEGATIVE']);
-    expect(ballot()).toMatchObject({ stored: 'NEGATIVE', news: 'changed' });
+    expect(vote()).toMatchObject({ stored: 'NEGATIVE', state: 'changed' });
   });
 
   it('is kept while offline, and may be changed meanwhile', async () => {
-    const { ballots, outbox, sent, ballot } = booth(OFFLINE, OFFLINE);
-    ballots.press(ANSWER, 'POSITIVE');
+    const { sayingVotes, outbox, sent, vote } = booth(OFFLINE, OFFLINE);
+    sayingVotes.press(ANSWER, 'POSITIVE');
     await settled();
-    expect(ballot()).toMatchObject({ wanted: 'POSITIVE', stored: null, news: 'kept', trouble: OFFLINE });
+    expect(vote()).toMatchObject({ wanted: 'POSITIVE', stored: null, state: 'kept', trouble: OFFLINE });
 
-    ballots.press(ANSWER, 'NEGATIVE');
+    sayingVotes.press(ANSWER, 'NEGATIVE');
     await settled();
     await outbox.flush();
 
     expect(sent).toEqual(['POSITIVE', 'NEGATIVE', 'NEGATIVE']);
-    expect(ballot()).toMatchObject({ stored: 'NEGATIVE', trouble: null });
+    expect(vote()).toMatchObject({ stored: 'NEGATIVE', trouble: null });
   });
 
-  it('that was kept is still shown after the page was closed', async () => {
-    const { ballots, outbox } = booth(OFFLINE);
-    ballots.press(ANSWER, 'NEGATIVE');
+  it('that was kept survives that the page is closed', async () => {
+    const { sayingVotes, outbox } = booth(OFFLINE);
+    sayingVotes.press(ANSWER, 'NEGATIVE');
     await settled();
 
-    expect(new Ballots(outbox).of('9f').value).toMatchObject({ wanted: 'NEGATIVE', news: 'kept' });
+    expect(new SayingVotes(outbox).of('9f').value).toMatchObject({ wanted: 'NEGATIVE', state: 'kept' });
   });
 
   it('that is refused goes back to what the server has', async () => {
-    const { ballots, ballot } = booth(null, MISMATCH);
-    ballots.press(ANSWER, 'POSITIVE');
+    const { sayingVotes, vote } = booth(null, MISMATCH);
+    sayingVotes.press(ANSWER, 'POSITIVE');
     await settled();
 
-    ballots.press(ANSWER, 'NEGATIVE');
+    sayingVotes.press(ANSWER, 'NEGATIVE');
     await settled();
 
-    expect(ballot()).toMatchObject({ wanted: 'POSITIVE', news: 'refused', trouble: MISMATCH });
+    expect(vote()).toMatchObject({ wanted: 'POSITIVE', state: 'refused', trouble: MISMATCH });
   });
 });

@@ -19,8 +19,8 @@ from service.sayings.round_trigger import TRIGGER_SECONDS
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws import REGION, answering, http_response
-from tests.lambdas.conftest import Start, told_to
-from tests.lambdas.gateway import Asked, Remaining, answer
+from tests.aws_lambda.conftest import Start, told_to
+from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.support import NAMES, Clock, RecordingListener, model_saying
 
 ACCEPTED = http_response(b"", status=202)

@@ -22,11 +22,11 @@ from service.resources import Resources, open_resources
 from service.server.app import listening
 from service.simulator import Simulator
 from service.voting import comparisons as compare
+from tests.aws_lambda.conftest import told_to
+from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.http import test_bad_input as bad_input
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer, converse
-from tests.lambdas.conftest import told_to
-from tests.lambdas.gateway import Asked, Remaining, answer
 from tests.support import NAMES, RecordingListener, model_saying
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ import pytest
 from service.aws_lambda.handler import Api
 from service.limits import DEFAULT_LIMITS
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
+from tests.aws_lambda.conftest import Start
+from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer
-from tests.lambdas.conftest import Start
-from tests.lambdas.gateway import Asked, Remaining, answer
 from tests.support import RecordingListener
 
 GET = Asked("GET", "/health/live")

@@ -1,1 +1,0 @@
-"""A soak under faults, from a seed: `python -m tests.chaos --help`."""

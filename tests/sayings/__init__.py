@@ -1,0 +1,1 @@
+"""Which saying comes next, and the pool."""

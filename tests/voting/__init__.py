@@ -1,0 +1,1 @@
+"""Votes on sayings, comparisons and the votes on them."""
