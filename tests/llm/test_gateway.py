@@ -128,9 +128,8 @@ async def test_a_call_brings_sayings_a_generation_and_an_exact_bill(
     written = await write(gateway, model)
 
     generation, [call] = written.generation, simulator.calls
-    assert model.price is not None
     assert (generation.usage.input_tokens, generation.usage.output_tokens) == (call.input_tokens, call.output_tokens)
-    assert generation.cost_nanos == model.price.cost_nanos(generation.usage) == await spent(store) > 0
+    assert generation.cost_nanos == model.prices[-1].cost_nanos(generation.usage) == await spent(store) > 0
     assert (generation.model, generation.vendor, generation.kind) == (model.id, model.vendor, CallKind.ROUND)
     assert (generation.prompt_version, generation.simulated) == (PROMPT_VERSION, True)
     assert generation.latency_ms > 0
@@ -305,7 +304,7 @@ async def test_an_answer_that_is_no_use_costs_what_it_costs(
 async def test_a_model_without_a_price_counts_as_the_dearest_and_is_warned_of(
     make: Make, simulator: Simulator, store: SqliteStore, events: RecordingListener
 ) -> None:
-    unpriced = msgspec.structs.replace(HAIKU, price=None)
+    unpriced = msgspec.structs.replace(HAIKU, prices=[])
     dearest = CATALOGUE["claude-sonnet-4-5"]
     gateway = make(catalogue=Catalogue([unpriced, dearest, GPT]))
 
