@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import Usage
-from service.simulator import FaultKind, Simulator
-from service.simulator.calls import Call
+from service.simulator import FaultKind, SimulatedCall, Simulator
 from tests.bill import Bill
 from tests.fakes import the_catalogue
 
-ANSWERED = Call("gpt-4.1", "openai", 200, time.monotonic(), time.monotonic(), 200, 50, 600, 0.1, None, cancelled=False)
+ANSWERED = SimulatedCall(
+    "gpt-4.1", "openai", 200, time.monotonic(), time.monotonic(), 200, 50, 600, 0.1, None, cancelled=False
+)
 
 
 def test_answers_are_billed_also_those_that_nobody_waited_for() -> None:

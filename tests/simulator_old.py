@@ -22,7 +22,7 @@ import openai
 import pytest
 
 from service.simulator import Fault, FaultKind, Simulator
-from service.simulator.models import MODELS
+from service.simulator.profiles import MODELS
 from service.simulator.writer import Writer, combinations, compose, phrases
 
 # The SDK warns of the coming end of this model at every call.
