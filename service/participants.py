@@ -49,13 +49,16 @@ async def open_participants(
         return Participants(models, keys)
     from service.simulator import Simulator  # only where it answers
 
-    url = await stack.enter_async_context(Simulator(vendors).serve())
+    url = await stack.enter_async_context(Simulator(vendors, catalogue).serve())
     return _simulated(catalogue, url, FixedKeySource(SIMULATED_KEY))
 
 
 def _simulated(catalogue: Catalogue, url: str, keys: KeySource) -> Participants:
-    """The simulator never gets to see a real key, and knows the vendors' models, not those of one's own endpoints."""
-    return Participants([model for model in catalogue if model.base_url is None], keys, url)
+    """The simulator answers for every model of the catalogue, also for those with an endpoint of their own.
+
+    It never gets a real key.
+    """
+    return Participants(list(catalogue), keys, url)
 
 
 def _variables(settings: Settings, catalogue: Catalogue, vendors: Vendors) -> dict[str, str]:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from service.catalogue.models import Price
 from service.domain import Usage
-from service.simulator import Simulator
-from service.simulator.calls import Call
+from service.simulator import SimulatedCall, Simulator
 from tests.fakes import the_catalogue
 
 
@@ -28,7 +27,7 @@ class Bill:
         while simulator.calls:
             self._add(simulator.calls.popleft())
 
-    def _add(self, call: Call) -> None:
+    def _add(self, call: SimulatedCall) -> None:
         self.calls += 1
         self.failed += call.fault is not None
         if call.status in (None, 200):  # also when nobody waited for the answer: it was being written

@@ -1,4 +1,4 @@
-"""npm as the Makefile calls it: in web/, with the Node.js of the environment that the tests run in."""
+"""Runs npm as the Makefile does: in web/, with the Node.js of the environment that the tests run in."""
 
 import os
 import subprocess
@@ -11,11 +11,11 @@ WEB = Path(__file__).parents[1] / "web"
 
 
 def npm(*arguments: str, folder: Path = WEB) -> str:
-    """What it said; the test fails with that when npm does."""
+    """Return what npm prints. When npm fails, the test fails with that."""
     if not (WEB / "node_modules").is_dir():
-        pytest.fail("The page's packages are not there: `make test` sets them up.")
+        pytest.fail("The page's packages are not installed: `make test` installs them.")
     programs = Path(sys.prefix, "bin")
-    # Where the tests of the page find the Python to start a server with.
+    # The browser tests start the server with PYTHON.
     environ = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHON": sys.executable, "NO_COLOR": "1"}
     done = subprocess.run(
         [programs / "npm", *arguments],

@@ -1,34 +1,34 @@
-"""From a request to the text that answers it, damaged as ordered."""
+"""Turns a request into the text that answers it, spoilt if a fault says so."""
 
 from collections.abc import Sequence
 
 import msgspec
 
-from service.simulator import damage
+from service.simulator import fault_effects
+from service.simulator.deck import Dealer, DealtSaying
 from service.simulator.faults import FaultKind
-from service.simulator.schema import SAYINGS, SchemaError, conforming
-from service.simulator.wire import Answer, Ask, Ending, Problem, RefusedError, tokens
-from service.simulator.writer import Saying, Writer
+from service.simulator.json_schema import SAYINGS, SchemaError, conforming
+from service.simulator.protocol import Answer, Ask, Ending, Problem, RefusedError, tokens
 
 DEFAULT_SERVICE = "Amazon S3"
 
 
-def answer(ask: Ask, kind: FaultKind | None, writer: Writer, serial: str) -> Answer:
-    """Raises RefusedError for a schema that nothing conforms to."""
-    text, ending = _ended(_text(ask, kind, writer), ask, kind)
-    # Nobody is billed beyond the limit, not even for a text that a fault made longer.
+def answer(ask: Ask, kind: FaultKind | None, dealer: Dealer, serial: str) -> Answer:
+    """The answer to a request. Raises RefusedError for a schema that no value can conform to."""
+    text, ending = _ended(_text(ask, kind, dealer), ask, kind)
+    # A vendor bills no more than the limit, even if a fault has made the text longer.
     output_tokens = min(tokens(len(text)), ask.max_tokens)
     return Answer(serial, text, ending, ask.input_tokens, output_tokens)
 
 
-def _text(ask: Ask, kind: FaultKind | None, writer: Writer) -> str:
+def _text(ask: Ask, kind: FaultKind | None, dealer: Dealer) -> str:
     model = ask.model.id
-    good = [writer.write(model, service) for service in ask.services or [DEFAULT_SERVICE]]
-    said = damage.sayings(kind, good, model, writer)
-    return damage.message_text(kind, _worded(ask, said), ask.prompt)
+    good = [dealer.deal(model, service) for service in ask.services or [DEFAULT_SERVICE]]
+    said = fault_effects.sayings(kind, good, model, dealer)
+    return fault_effects.message_text(kind, _formatted(ask, said), ask.prompt)
 
 
-def _worded(ask: Ask, said: Sequence[Saying]) -> str:
+def _formatted(ask: Ask, said: Sequence[DealtSaying]) -> str:
     if ask.schema is None and not ask.services:
         return said[0].saying
     try:
@@ -38,7 +38,7 @@ def _worded(ask: Ask, said: Sequence[Saying]) -> str:
 
 
 def _ended(text: str, ask: Ask, kind: FaultKind | None) -> tuple[str, Ending]:
-    ending = damage.ENDINGS.get(kind, Ending.DONE) if kind else Ending.DONE
+    ending = fault_effects.ENDINGS.get(kind, Ending.DONE) if kind else Ending.DONE
     if ending is Ending.LENGTH:
         return text[: len(text) // 2], ending
     if tokens(len(text)) > ask.max_tokens and not (kind and kind.is_text):

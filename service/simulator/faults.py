@@ -1,4 +1,4 @@
-"""The faults one can order, and the queue they wait in."""
+"""The faults that can be injected, and the queue in which they wait for a call."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,14 @@ from random import Random
 
 import msgspec
 
-from service.simulator.models import find_model
+from service.simulator.profiles import Profiles
 
 EVERY_MODEL = "*"
 
 
 class FaultKind(StrEnum):
+    """What can go wrong with a call."""
+
     # The connection.
     HANG = "hang"  # no answer, ever
     SLOW_DRIP = "slow_drip"  # a good answer, one byte at a time
@@ -26,12 +28,12 @@ class FaultKind(StrEnum):
     FORBIDDEN = "forbidden"  # 403
     NOT_FOUND = "not_found"  # 404
     RATE_LIMITED = "rate_limited"  # 429, with Retry-After when the fault has one
-    SPEND_LIMIT = "spend_limit"  # 429 that no waiting cures
+    SPEND_LIMIT = "spend_limit"  # 429 that waiting does not cure
     SERVER_ERROR = "server_error"  # 500
     UNAVAILABLE = "unavailable"  # 503
     OVERLOADED = "overloaded"  # Anthropic 529, OpenAI 503
 
-    # HTTP 200 with a body that is none.
+    # HTTP 200 with a body that is not an answer.
     BAD_JSON = "bad_json"
     HTML = "html"
     EMPTY_BODY = "empty_body"
@@ -43,31 +45,31 @@ class FaultKind(StrEnum):
     # A well-formed answer that ended in another way.
     REFUSAL = "refusal"
     MAX_TOKENS = "max_tokens"
-    CONTENT_FILTER = "content_filter"  # Anthropic has no such ending and refuses instead
+    CONTENT_FILTER = "content_filter"  # Anthropic has no such ending, so there it is a refusal
     UNKNOWN_BLOCK = "unknown_block"
 
-    # A good envelope, every saying in it hostile.
+    # A good envelope in which every saying is hostile.
     TEXT_EMPTY = "text_empty"
     TEXT_BLANK = "text_blank"
     TEXT_HUGE = "text_huge"  # 1 MB
     TEXT_SCRIPT = "text_script"
     TEXT_JAVASCRIPT_LINK = "text_javascript_link"
     TEXT_ANSI = "text_ansi"
-    TEXT_CRLF = "text_crlf"  # a fake line of log
+    TEXT_CRLF = "text_crlf"  # a forged log line
     TEXT_BIDI = "text_bidi"
     TEXT_ZERO_WIDTH = "text_zero_width"
     TEXT_NUL = "text_nul"
     TEXT_REFUSAL = "text_refusal"
     TEXT_SELF_IDENTIFICATION = "text_self_identification"
-    TEXT_DUPLICATES = "text_duplicates"  # one and the same for every service and every call
-    TEXT_ONLY_ONE = "text_only_one"  # one saying, however many were asked for
-    TEXT_WRONG_SERVICE = "text_wrong_service"  # label and text of a service that nobody asked for
-    TEXT_MISLABELLED = "text_mislabelled"  # the label that was asked for, the text about another service
+    TEXT_DUPLICATES = "text_duplicates"  # the same saying for every service and every call
+    TEXT_ONLY_ONE = "text_only_one"  # one saying, however many services were asked for
+    TEXT_WRONG_SERVICE = "text_wrong_service"  # label and text of a service that was not asked for
+    TEXT_MISLABELLED = "text_mislabelled"  # the right label, but the text is about another service
 
-    # A good envelope, its whole text something else.
+    # A good envelope in which the whole text is something else.
     TEXT_PROMPT_ECHO = "text_prompt_echo"
     TEXT_NOT_JSON = "text_not_json"
-    TEXT_CODE_FENCE = "text_code_fence"  # the right JSON in a Markdown fence: legal, if one is tolerant
+    TEXT_CODE_FENCE = "text_code_fence"  # the right JSON in a Markdown fence, which a tolerant parser reads
 
     @property
     def is_text(self) -> bool:
@@ -75,7 +77,11 @@ class FaultKind(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """`count` calls fail (None: until cleared); with a `rate`, each call fails with that probability until cleared."""
+    """A fault for the next `count` calls, or for all calls until it is cleared if `count` is None.
+
+    With a `rate`, each call fails with that probability until the fault is cleared. `retry_after` is sent as the
+    header of that name.
+    """
 
     kind: FaultKind
     count: int | None = 1
@@ -92,18 +98,20 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class FaultQueue:
-    """First come, first served; what is ordered for one model goes before what is ordered for all of them."""
+    """The faults in the order in which they were injected; those for one model go before those for every model."""
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, profiles: Profiles, rng: Random) -> None:
+        self._profiles = profiles
         self._rng = rng
         self._waiting: defaultdict[str, list[Fault]] = defaultdict(list)
 
     def add(self, model: str, fault: Fault) -> None:
-        self._waiting[_queue_name(model)].append(fault)
+        """Raises ValueError for an unknown model."""
+        self._waiting[self._queue_name(model)].append(fault)
 
     def replace(self, faults: Mapping[str, Sequence[Fault]]) -> None:
-        """Raises ValueError for an unknown model, and then changes nothing."""
-        waiting = {_queue_name(model): list(queue) for model, queue in faults.items()}
+        """Raises ValueError for an unknown model, in which case nothing changes."""
+        waiting = {self._queue_name(model): list(queue) for model, queue in faults.items()}
         self._waiting = defaultdict(list, waiting)
 
     def clear(self) -> None:
@@ -113,7 +121,7 @@ class FaultQueue:
         return {model: list(queue) for model, queue in self._waiting.items() if queue}
 
     def take(self, model: str) -> Fault | None:
-        """The fault that hits this call, if any."""
+        """The fault for this call, if there is one."""
         return self._take_from(model) or self._take_from(EVERY_MODEL)
 
     def _take_from(self, model: str) -> Fault | None:
@@ -126,17 +134,16 @@ class FaultQueue:
                 return fault
         return None
 
+    def _queue_name(self, model: str) -> str:
+        if model == EVERY_MODEL:
+            return model
+        known = self._profiles.find(model)
+        if known is None:
+            raise ValueError(f"unknown model {model!r}")
+        return known.id
+
 
 def _remaining(fault: Fault) -> list[Fault]:
     if fault.count is None:
         return [fault]
     return [msgspec.structs.replace(fault, count=fault.count - 1)] if fault.count > 1 else []
-
-
-def _queue_name(model: str) -> str:
-    if model == EVERY_MODEL:
-        return model
-    known = find_model(model)
-    if known is None:
-        raise ValueError(f"unknown model {model!r}")
-    return known.id

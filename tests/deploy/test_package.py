@@ -27,6 +27,8 @@ from tests.deploy.stack import TEMPLATE, Stack
 
 pytestmark = pytest.mark.slow
 
+MOST_INVOCATIONS = 20
+
 HERE = this_machine()
 both = pytest.mark.parametrize("target", [ON_AWS, HERE], ids=["on AWS", "here"])
 
@@ -83,11 +85,15 @@ async def environ(
 
 @pytest.mark.usefixtures("bare_python")
 async def test_the_api_needs_nothing_beyond_its_package(unpacked: Path, environ: dict[str, str]) -> None:
+    environ |= {"SAYINGS_LIVE_EVERY": "1"}
     async with runtime("service.aws_lambda.handler.handler", root=unpacked, environ=environ) as function:
         sayings = [answer(await function.invoke(Asked("GET", "/sayings").v1())).json for _ in range(4)]
+        # On a busy machine the first live call may run out of time while the SDK is being imported.
+        while sayings[-1]["degraded"] == "live_timeout" and len(sayings) < MOST_INVOCATIONS:
+            sayings.append(answer(await function.invoke(Asked("GET", "/sayings").v1())).json)
 
-    assert [saying["origin"] for saying in sayings] == ["database"] * 3 + ["live"]
-    assert {saying["degraded"] for saying in sayings} == {None}
+    assert [(saying["origin"], saying["degraded"]) for saying in sayings[:3]] == [("database", None)] * 3
+    assert (sayings[-1]["origin"], sayings[-1]["degraded"]) == ("live", None)
 
 
 @pytest.mark.usefixtures("bare_python")

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from service.simulator import damage
+from service.simulator import fault_effects
 
 EVERYTHING = "*"
 DRIP_SECONDS = 0.05
@@ -141,12 +141,12 @@ async def good(_: web.Request, forward: Forward) -> web.StreamResponse:
 
 async def hang(_: web.Request, forward: Forward) -> web.StreamResponse:
     """No answer, ever, and nothing carried out."""
-    await damage.hang()
+    await fault_effects.hang()
 
 
 async def reset(request: web.Request, forward: Forward) -> web.StreamResponse:
     """The connection is reset, and nothing carried out."""
-    return damage.reset(request)
+    return fault_effects.reset(request)
 
 
 async def drip(request: web.Request, forward: Forward) -> web.StreamResponse:

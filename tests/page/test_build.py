@@ -1,4 +1,4 @@
-"""What the first visit loads: little, and nothing of the plots."""
+"""The first visit loads little, and nothing of the plots."""
 
 import gzip
 import re
@@ -11,12 +11,12 @@ pytestmark = pytest.mark.slow
 MOST_SCRIPT_BYTES = 30_000
 MOST_STYLE_BYTES = 10_000
 MOST_FONT_BYTES = 40_000
-# Words of Observable Plot's own that no minifier touches.
+# Strings of Observable Plot that minifiers keep.
 PLOT = re.compile(rb"plot-[0-9a-f]{6}|swatches|--plot")
 
 
 def referred(page: Path, suffix: str) -> set[str]:
-    """The files of index.html, and for scripts what these import at once, by their paths in the page."""
+    """Return the paths of the files that index.html refers to, and of those that its scripts import statically."""
     found = set(re.findall(rf'(?:src|href)="/(\S+\.{suffix})"', (page / "index.html").read_text()))
     if suffix == "js":
         for name in list(found):

@@ -1,4 +1,4 @@
-"""The page's own tests, beside its code in web/: its logic, and every flow in a real browser on a real server."""
+"""Runs the page's own tests in web/: its types, its logic, and every flow in real browsers with a real server."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.npm import WEB, npm
 pytestmark = pytest.mark.slow
 
 
-async def test_the_page_knows_the_api_as_it_is() -> None:
+async def test_the_page_agrees_with_the_api() -> None:
     (WEB / "generated").mkdir(exist_ok=True)
     (WEB / "generated/openapi.json").write_bytes(await document())
 
@@ -16,14 +16,14 @@ async def test_the_page_knows_the_api_as_it_is() -> None:
     npm("run", "check")
 
 
-def test_the_linter_has_nothing_to_say() -> None:
+def test_the_linter_finds_nothing() -> None:
     npm("run", "lint")
 
 
-def test_logic() -> None:
+def test_the_logic_is_right() -> None:
     npm("test")
 
 
 @pytest.mark.usefixtures("built_page")
-def test_every_flow_in_a_browser() -> None:
+def test_every_flow_works_in_every_browser() -> None:
     npm("run", "test:browser")

@@ -15,7 +15,7 @@ export interface BrowserChoice {
   program: string | null;
 }
 
-/** All that can be tested with. `CHROMIUM` names a program of one's own in place of the system's. */
+/** Finds the browsers to test with. The environment's `CHROMIUM` names another program in place of the system's. */
 export function findBrowsers(): BrowserChoice[] {
   const system = process.env.CHROMIUM || USUAL_PLACES.find((place) => existsSync(place));
   return [

@@ -169,7 +169,7 @@ test('a banner says that the models are simulated', async ({ visit }) => {
   const visitor = await visit();
   await visitor.open();
 
-  await visitor.reads('The models are simulated.');
+  await visitor.reads(/^The models are simulated\. With an API key of their vendor \(\w+( or \w+)*\)/);
 });
 
 test('with reduced motion nothing moves', async ({ visit }) => {

@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.domain import CallKind
+from service.llm.vendors import VENDORS
 from service.resources import Resources, open_resources
-from service.simulator.models import MODELS
+from service.simulator.profiles import Profiles
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.processes import Failed, free_port, serving
@@ -21,7 +23,7 @@ from workers.round import SERVICES_PER_MODEL, Round
 
 ALONE = "its slowest model alone"
 A_ROUND = "a round"
-SLOWEST = max(MODELS.values(), key=lambda model: model.median_seconds).id
+SLOWEST = max(Profiles(load_catalogue(VENDORS)), key=lambda profile: profile.median_seconds).id
 
 
 def measure(size: Size, tell: Tell) -> list[Measurement]:

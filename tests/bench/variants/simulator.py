@@ -7,13 +7,13 @@ from unittest.mock import patch
 
 from service.simulator.__main__ import serve
 from service.simulator.app import Simulator
-from service.simulator.models import Model
+from service.simulator.profiles import Profile
 
 
-def median_seconds(model: Model, _output_tokens: int, _rng: Random) -> float:
-    return model.median_seconds
+def median_seconds(profile: Profile, _output_tokens: int, _rng: Random) -> float:
+    return profile.median_seconds
 
 
 if __name__ == "__main__":
-    with patch.object(Model, "seconds", median_seconds):
+    with patch.object(Profile, "seconds", median_seconds):
         asyncio.run(serve(Simulator(seed=1, speed=float(sys.argv[2])), "127.0.0.1", int(sys.argv[1])))

@@ -1,12 +1,9 @@
 /** Complete bodies of GET /stats for the tests. */
 
-import type { ModelStats, StatsAnswer } from '../api/types';
+import type { Interval, Latency, ModelStats, StatsAnswer } from '../api/types';
 
-type Estimate = ModelStats['approval'];
-type Latency = ModelStats['latency']['single'];
-
-export const NOTHING: Estimate = { value: null, low: null, high: null };
-export const UNKNOWN_SHARE: Estimate = { value: null, low: 0, high: 1 };
+export const NOTHING: Interval = { value: null, low: null, high: null };
+export const UNKNOWN_SHARE: Interval = { value: null, low: 0, high: 1 };
 export const NO_CALLS: Latency = { count: 0, mean: null, p50: null, p90: null, p99: null, histogram: [] };
 
 export const CATALOGUE = [

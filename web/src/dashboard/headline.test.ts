@@ -74,7 +74,7 @@ describe('the headline', () => {
 });
 
 describe('with too few votes', () => {
-  test('nobody has voted', () => {
+  test('there may be no votes at all', () => {
     expect(headline(empty())).toEqual({
       sentence: 'No votes yet',
       detail: 'A model is compared once it has 120 votes.',

@@ -1,13 +1,14 @@
-import { simulated } from './simulated';
+import { simulatedVendors } from './simulated';
 import { useStore } from './store';
 
-/** The quiet banner: its room is always there, so that nothing moves when it turns out to be needed. */
+/** Says when models are simulated. Its space is reserved, so that nothing moves when the banner comes. */
 export function Footer() {
-  const shown = useStore(simulated);
+  const vendors = useStore(simulatedVendors);
   return (
     <footer class="footer">
-      <p class="simulated" hidden={!shown}>
-        <strong>The models are simulated.</strong> With a vendor’s API key in the environment, the real ones answer.
+      <p class="simulated" hidden={vendors.length === 0}>
+        <strong>The models are simulated.</strong> With an API key of their vendor ({vendors.join(' or ')}) in the
+        environment, the real ones answer.
       </p>
     </footer>
   );

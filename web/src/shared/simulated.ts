@@ -1,16 +1,21 @@
-/** Whether the models are simulated: what the server says of itself, asked once. */
+/** The vendors whose models are simulated, as the server says when the page is opened. */
 
 import { fetchJson } from '../api/client';
 import type { ModelsAnswer } from '../api/types';
 import { Store } from './store';
 
-export const simulated = new Store(false);
+export const simulatedVendors = new Store<readonly string[]>([]);
 
-export async function askWhetherSimulated(): Promise<void> {
+export async function fetchSimulatedVendors(): Promise<void> {
   try {
     const { models } = await fetchJson<ModelsAnswer>('/models');
-    simulated.value = models.some((model) => model.simulated);
+    simulatedVendors.value = vendorsOfSimulated(models);
   } catch {
-    // Nobody misses a banner; every source says it besides.
+    // The page does without the banner, because the source of every saying tells the same.
   }
+}
+
+/** The names of these vendors, each once, in the order of the catalogue. */
+export function vendorsOfSimulated(models: ModelsAnswer['models']): string[] {
+  return [...new Set(models.filter(({ simulated }) => simulated).map(({ vendor }) => vendor))];
 }

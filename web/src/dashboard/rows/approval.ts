@@ -1,13 +1,11 @@
 /** Approval by model: the share of upvotes, the leader, and the share with the bursts included. */
 
-import type { ModelStats, StatsAnswer } from '../../api/types';
+import type { Interval, ModelStats, StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
 import { about, decimals, percent, percentRange, whole } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
-
-type Estimate = ModelStats['approval'];
 
 export interface Approval {
   rows: IntervalRow[];
@@ -63,7 +61,7 @@ type Estimated = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
 
 /** Without votes the interval is the whole range and not worth drawing. */
 export function estimateRow(
-  { value, low, high }: Estimate,
+  { value, low, high }: Interval,
   votes: number,
   digits = decimals({ low, high }),
 ): Estimated {

@@ -1,6 +1,6 @@
 /** Votes and serves in each hour of the last day. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { HourStats, StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
 import { hourOfDay } from '../figures';
 import { type Column, type Sheet, sheet } from '../sheet';
@@ -40,16 +40,14 @@ export function peak(bars: readonly HourBar[]): HourBar | null {
   return busiest;
 }
 
-type Hour = StatsAnswer['hours'][number];
-
-const HOUR: Column<Hour> = {
+const HOUR: Column<HourStats> = {
   key: 'hour',
   name: 'Hour',
   value: (hour) => hour.hour,
   text: (hour) => hourOfDay(hour.hour),
 };
-const VOTES: Column<Hour> = { key: 'votes', name: 'Votes', value: (hour) => hour.votes };
-const SERVES: Column<Hour> = { key: 'serves', name: 'Sayings shown', value: (hour) => hour.serves };
+const VOTES: Column<HourStats> = { key: 'votes', name: 'Votes', value: (hour) => hour.votes };
+const SERVES: Column<HourStats> = { key: 'serves', name: 'Sayings shown', value: (hour) => hour.serves };
 
 export function hoursSheet(stats: StatsAnswer, counted: Counted): Sheet {
   return counted === 'votes'

@@ -1,13 +1,11 @@
 /** The latencies of the calls: distributions and percentiles by model, for single sayings and for rounds. */
 
-import type { ModelStats, StatsAnswer } from '../../api/types';
+import type { Latency, LatencyBucket, ModelStats, StatsAnswer } from '../../api/types';
 import { duration } from '../../shared/words';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 
 export type CallShape = keyof ModelStats['latency'];
-type Latency = ModelStats['latency'][CallShape];
-type Bucket = Latency['histogram'][number];
 
 export interface Bin {
   low: number;
@@ -69,7 +67,7 @@ export function percentiles(latency: Latency): Percentile[] {
 }
 
 /** Merges the server's buckets into four bins per doubling. */
-export function bins(histogram: readonly Bucket[]): Bin[] {
+export function bins(histogram: readonly LatencyBucket[]): Bin[] {
   const counts = new Map<number, number>();
   let total = 0;
   for (const bucket of histogram) {

@@ -1,11 +1,9 @@
 /** How often each model was preferred to each other, in the comparisons that showed both. */
 
-import type { ModelStats, StatsAnswer } from '../../api/types';
+import type { ModelStats, PairRecord, StatsAnswer } from '../../api/types';
 import { percent } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
-
-type PairRecord = StatsAnswer['comparisons']['matrix'][string][string];
 
 export interface Pair {
   row: string;

@@ -1,14 +1,12 @@
 /** Votes and approval by service, over the sayings of all models. */
 
-import type { StatsAnswer } from '../../api/types';
+import type { ServiceStats, StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
 import { decimals, percent } from '../figures';
 import { NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { estimateRow } from './approval';
 import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
-
-type Service = StatsAnswer['services'][number];
 
 /** The plot shows no more services than this; the table lists all of them. */
 export const SHOWN = 12;
@@ -37,7 +35,7 @@ export function services(stats: StatsAnswer): Services {
   };
 }
 
-function row({ service, votes, approval }: Service, digits: number): IntervalRow {
+function row({ service, votes, approval }: ServiceStats, digits: number): IntervalRow {
   return {
     ...estimateRow(approval, votes, digits),
     name: service,
@@ -47,7 +45,7 @@ function row({ service, votes, approval }: Service, digits: number): IntervalRow
   };
 }
 
-const COLUMNS: readonly Column<Service>[] = [
+const COLUMNS: readonly Column<ServiceStats>[] = [
   { key: 'service', name: 'Service', value: (one) => one.service },
   { key: 'votes', name: 'Votes', value: (one) => one.votes },
   share('approval', 'Approval', 'value'),
@@ -55,6 +53,6 @@ const COLUMNS: readonly Column<Service>[] = [
   share('approval_high', 'to', 'high'),
 ];
 
-function share(key: string, name: string, part: 'value' | 'low' | 'high'): Column<Service> {
+function share(key: string, name: string, part: 'value' | 'low' | 'high'): Column<ServiceStats> {
   return { key, name, value: (one) => one.approval[part], text: (one) => percent(one.approval[part] ?? 0, 1) };
 }

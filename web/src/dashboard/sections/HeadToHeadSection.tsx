@@ -47,5 +47,5 @@ function lede({ comparisons: { count: all, raw, ties, none } }: StatsAnswer): st
   const aside =
     raw > all ? ` ${whole(raw - all)} more came in bursts and ${raw - all === 1 ? 'is' : 'are'} set aside.` : '';
   const split = `${count(ties, 'tie')}, ${whole(none)} for none of them`;
-  return `${count(all, 'vote')} on comparisons in which nobody saw the names: ${split}.${aside}`;
+  return `${count(all, 'vote')} on comparisons that hid the names: ${split}.${aside}`;
 }

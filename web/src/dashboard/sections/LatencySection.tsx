@@ -16,7 +16,7 @@ export function LatencySection({ stats }: { stats: StatsAnswer }) {
     <Panel title="Latency" lede={lede} pair>
       <Figure
         title="One saying"
-        note="Live answers and comparisons: somebody waits."
+        note="Live answers and comparisons: a visitor waits."
         sheet={single.sheet}
         empty={!single.known && 'No model has been asked for one saying yet.'}
       >
@@ -24,7 +24,7 @@ export function LatencySection({ stats }: { stats: StatsAnswer }) {
       </Figure>
       <Figure
         title="A round"
-        note="Several sayings in one call, made ahead: nobody waits."
+        note="Several sayings in one call, made ahead: no visitor waits."
         sheet={round.sheet}
         empty={!round.known && 'No round has been made yet.'}
       >

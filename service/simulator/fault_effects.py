@@ -1,4 +1,4 @@
-"""What each fault does to a call, the same for every protocol; only the wording of errors is the adapter's."""
+"""What each fault does to a call. This is the same for every protocol; only error messages are the protocol's own."""
 
 import asyncio
 import socket
@@ -8,11 +8,11 @@ from typing import Never
 
 from aiohttp import web
 
+from service.simulator.deck import Dealer, DealtSaying
 from service.simulator.faults import FaultKind
-from service.simulator.wire import Ending
-from service.simulator.writer import Saying, Writer, compose, phrases
+from service.simulator.protocol import Ending
 
-# Well inside any read timeout: such an answer never counts as slow, byte by byte, and takes half a minute.
+# Each byte comes within any read timeout, so that only a deadline for the whole answer ends it after half a minute.
 DRIP_SECONDS = 0.05
 MEGABYTE = 2**20
 SOMETHING_ELSE = "Amazon WorkMail"
@@ -27,7 +27,7 @@ ENDINGS = {
 
 # --- what is said -----------------------------------------------------------------------------------------------------
 
-_TEXTS: dict[FaultKind, Callable[[Saying], str]] = {
+_TEXTS: dict[FaultKind, Callable[[DealtSaying], str]] = {
     FaultKind.TEXT_EMPTY: lambda _: "",
     FaultKind.TEXT_BLANK: lambda _: " \t\n\u00a0\u2003 " * 8,
     FaultKind.TEXT_HUGE: lambda s: (s.saying + " ") * (MEGABYTE // (len(s.saying) + 1) + 1),
@@ -49,24 +49,26 @@ _TEXTS: dict[FaultKind, Callable[[Saying], str]] = {
 }
 
 
-def sayings(kind: FaultKind | None, good: Sequence[Saying], model: str, writer: Writer) -> list[Saying]:
+def sayings(kind: FaultKind | None, good: Sequence[DealtSaying], model: str, dealer: Dealer) -> list[DealtSaying]:
+    """The sayings of an answer: the good ones, or what the fault makes of them."""
     if kind in _TEXTS:
-        return [Saying(saying.service, _TEXTS[kind](saying)) for saying in good]
+        return [DealtSaying(saying.service, _TEXTS[kind](saying)) for saying in good]
     match kind:
         case FaultKind.TEXT_DUPLICATES:
-            same = compose(phrases().voices[model], good[0].service, 0)
-            return [Saying(saying.service, same) for saying in good]
+            same = dealer.first(model, good[0].service)
+            return [DealtSaying(saying.service, same.saying) for saying in good]
         case FaultKind.TEXT_ONLY_ONE:
             return [good[0]]
         case FaultKind.TEXT_WRONG_SERVICE:
-            return [writer.write(model, SOMETHING_ELSE) for _ in good]
+            return [dealer.deal(model, SOMETHING_ELSE) for _ in good]
         case FaultKind.TEXT_MISLABELLED:
-            return [Saying(saying.service, writer.write(model, SOMETHING_ELSE).saying) for saying in good]
+            return [DealtSaying(saying.service, dealer.deal(model, SOMETHING_ELSE).saying) for saying in good]
         case _:
             return list(good)
 
 
 def message_text(kind: FaultKind | None, text: str, prompt: str) -> str:
+    """The whole text of an answer: `text`, or what the fault puts in its place."""
     match kind:
         case FaultKind.TEXT_PROMPT_ECHO:
             return prompt
@@ -94,13 +96,14 @@ _BODIES: dict[FaultKind, Callable[[bytes], bytes]] = {
 
 
 def status(kind: FaultKind | None) -> int:
-    """Of what `deliver` sends."""
+    """The status that `deliver` sends."""
     return 307 if kind is FaultKind.REDIRECT else 200
 
 
 async def deliver(
     kind: FaultKind | None, request: web.Request, body: bytes, headers: dict[str, str]
 ) -> web.StreamResponse:
+    """Send the answer, or what the fault makes of it."""
     match kind:
         case FaultKind.SLOW_DRIP:
             return await _drip(request, body, headers)
@@ -118,7 +121,7 @@ async def deliver(
 
 async def hang() -> Never:
     await asyncio.get_running_loop().create_future()
-    raise AssertionError("nobody resolves that future")
+    raise AssertionError("the future is never resolved")
 
 
 def reset(request: web.Request) -> web.Response:
@@ -128,7 +131,7 @@ def reset(request: web.Request) -> web.Response:
         no_linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         transport.abort()
-    return web.Response()  # aiohttp wants one and finds nobody to send it to
+    return web.Response()  # aiohttp needs one, although the connection is gone
 
 
 async def _drip(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:

@@ -1,14 +1,14 @@
-"""JSON Schema as structured output knows it: each vendor's rules, and values that conform."""
+"""JSON Schema for structured output: checks a schema by each vendor's rules, and makes a value that conforms."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from typing import cast
 
-from service.simulator.writer import Saying
+from service.simulator.deck import DealtSaying
 
 Schema = dict[str, object]
 
-# What an answer looks like when the request brings no schema.
+# The shape of an answer when the request has no schema.
 SAYINGS: Schema = {
     "type": "object",
     "properties": {
@@ -29,10 +29,11 @@ _SCALARS: Schema = {"integer": 1, "number": 1.0, "boolean": True, "null": None}
 
 
 class SchemaError(Exception):
-    """The vendor does not take this schema."""
+    """The vendor refuses this schema."""
 
 
 def check_for_anthropic(schema: Schema) -> None:
+    """Raises SchemaError."""
     for _, node in _nodes(schema):
         kind = node.get("type")
         if kind == "object" and node.get("additionalProperties") is not False:
@@ -45,6 +46,7 @@ def check_for_anthropic(schema: Schema) -> None:
 
 
 def check_for_openai(schema: Schema, *, strict: bool) -> None:
+    """Raises SchemaError. Only a strict schema is looked at below its top."""
     if schema.get("type") != "object":
         raise SchemaError(f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{schema.get('type')}\"'.")
     for path, node in _nodes(schema) if strict else ():
@@ -72,7 +74,7 @@ def _strict_complaint(node: Schema) -> str | None:
 
 
 def _nodes(schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Schema]]:
-    """Every schema in this one, itself first. Raises SchemaError where something else stands in its place."""
+    """The schema and every schema in it, with their paths. Raises SchemaError for anything that is not a schema."""
     if len(path) > _MAX_DEPTH:
         raise SchemaError("The schema is nested too deeply")
     yield path, schema
@@ -99,8 +101,12 @@ def _mapping(schema: Schema, keyword: str) -> Schema:
     return cast("Schema", value)
 
 
-def conforming(schema: Schema, sayings: Sequence[Saying]) -> object:
-    """A value of the schema: lists get an element per saying, strings a saying or (by their name) its service."""
+def conforming(schema: Schema, sayings: Sequence[DealtSaying]) -> object:
+    """A value that conforms to the schema.
+
+    Arrays get an element for each saying. Strings get the saying, or its service if their name says so.
+    Raises SchemaError if there is no such value.
+    """
     return _Value(schema).of(schema, sayings, "")
 
 
@@ -108,7 +114,7 @@ class _Value:
     def __init__(self, root: Schema) -> None:
         self._root = root
 
-    def of(self, schema: Schema, sayings: Sequence[Saying], name: str, depth: int = 0) -> object:
+    def of(self, schema: Schema, sayings: Sequence[DealtSaying], name: str, depth: int = 0) -> object:
         if depth > _MAX_DEPTH:
             raise SchemaError("The schema is nested too deeply or without end")
         node = self._resolved(schema)
@@ -147,11 +153,11 @@ class _Value:
 
 
 def _schema(value: object) -> Schema:
-    return cast("Schema", value)  # `_nodes` has seen to it
+    return cast("Schema", value)  # checked by `_nodes`
 
 
 def _kind(node: Schema) -> str:
-    """The type, the first one of several, or what the other keywords imply."""
+    """The type, or the first of several, or the one that the other keywords imply."""
     kind = node.get("type")
     if isinstance(kind, list) and kind:
         kind = kind[0]
@@ -162,13 +168,13 @@ def _properties(node: Schema) -> list[tuple[str, object]]:
     return list(_mapping(node, "properties").items())
 
 
-def _for_array(node: Schema, sayings: Sequence[Saying]) -> list[Saying]:
+def _for_array(node: Schema, sayings: Sequence[DealtSaying]) -> list[DealtSaying]:
     fewest, most = node.get("minItems", 0), node.get("maxItems", len(sayings))
     wanted = max(len(sayings), fewest if isinstance(fewest, int) else 0)
     return list(islice(cycle(sayings), min(wanted, most if isinstance(most, int) else wanted)))
 
 
-def _string(node: Schema, saying: Saying, name: str) -> object:
+def _string(node: Schema, saying: DealtSaying, name: str) -> object:
     choices = node.get("enum")
     if isinstance(choices, list) and choices:
         return saying.service if saying.service in choices else choices[0]

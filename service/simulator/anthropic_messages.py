@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from service.simulator.faults import FaultKind
-from service.simulator.models import Model, find_model
-from service.simulator.schema import SchemaError, check_for_anthropic
-from service.simulator.wire import (
+from service.simulator.json_schema import Schema, SchemaError, check_for_anthropic
+from service.simulator.profiles import Profile, Profiles
+from service.simulator.protocol import (
     Answer,
     Ask,
     Ending,
@@ -23,7 +23,7 @@ from service.simulator.wire import (
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
-# Legal fields that change nothing here.
+# Fields that the vendor allows and that make no difference here.
 _IGNORED = """
     cache_control container diagnostics inference_geo metadata service_tier speed stop_sequences thinking tool_choice
     tools top_k
@@ -52,7 +52,7 @@ class _Message(msgspec.Struct):
 
 class _Format(msgspec.Struct, forbid_unknown_fields=True):
     type: Literal["json_schema"]
-    schema: dict[str, object]
+    schema: Schema
 
 
 class _OutputConfig(msgspec.Struct, forbid_unknown_fields=True):
@@ -90,11 +90,12 @@ class Messages:
         FaultKind.OVERLOADED: Problem(529, "Overloaded"),
     }
 
-    def __init__(self, vendor: str) -> None:
+    def __init__(self, vendor: str, profiles: Profiles) -> None:
         self.vendor = vendor
+        self._profiles = profiles
 
     def key(self, headers: Mapping[str, str]) -> str:
-        # The SDK (2.11) sends an API key as a bearer token, plain HTTP clients send x-api-key.
+        # The SDK (2.11) sends an API key as a bearer token; plain HTTP clients send x-api-key.
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         key = headers.get("X-Api-Key") or (token.strip() if scheme.lower() == "bearer" else "")
         if not key:
@@ -107,12 +108,12 @@ class Messages:
     def read(self, headers: Mapping[str, str], body: bytes) -> Ask:
         _check_headers(headers)
         asked = convert(json_object(body), _Body, _IGNORED)
-        model = _model(asked.model, self.vendor)
+        model = self._model(asked.model)
         _check_support(asked)
         schema = asked.output_config.format.schema if asked.output_config.format else None
         return Ask(
             model=model,
-            prompt=next((_text(m.content) for m in reversed(asked.messages) if m.role == "user"), ""),
+            prompt=next((_text(message.content) for message in reversed(asked.messages) if message.role == "user"), ""),
             characters=_characters(asked) + (len(msgspec.json.encode(schema)) if schema else 0),
             max_tokens=check_max_tokens(asked.max_tokens, model, "max_tokens"),
             schema=schema,
@@ -151,6 +152,12 @@ class Messages:
             "request_id": serial,
         }
 
+    def _model(self, name: str) -> Profile:
+        model = self._profiles.find(name)
+        if model is None or model.vendor != self.vendor:
+            raise RefusedError(Problem(404, name, param="model"))
+        return model
+
 
 def _check_headers(headers: Mapping[str, str]) -> None:
     if not is_json(headers):
@@ -163,7 +170,7 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 
 
 def _check_support(asked: _Body) -> None:
-    """What the vendor's own checks of a well-formed request turn down."""
+    """Refuse what the vendor refuses although the request is well formed."""
     if asked.stream:
         raise RefusedError(Problem(400, "streaming is not supported", param="stream"))
     if asked.temperature is not None and asked.top_p is not None:
@@ -173,13 +180,6 @@ def _check_support(asked: _Body) -> None:
             check_for_anthropic(asked.output_config.format.schema)
         except SchemaError as error:
             raise RefusedError(Problem(400, str(error), param="output_config.format.schema")) from error
-
-
-def _model(name: str, vendor: str) -> Model:
-    model = find_model(name)
-    if model is None or model.vendor != vendor:
-        raise RefusedError(Problem(404, name, param="model"))
-    return model
 
 
 def _text(content: str | list[_Block]) -> str:
@@ -199,5 +199,5 @@ def _content(answer: Answer) -> list[object]:
 
 
 def _dotted(place: str | None) -> str:
-    """`messages[0].role` as this vendor writes it, `messages.0.role`."""
+    """A place such as `messages[0].role` in this vendor's notation, `messages.0.role`."""
     return (place or "").replace("[", ".").replace("]", "")

@@ -1,4 +1,4 @@
-"""What the adapters of the protocols have in common: a request understood, an answer to word, a problem to report."""
+"""What the vendors' protocols have in common: the request that was read, the answer and the errors to send."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from service.simulator.faults import FaultKind
-from service.simulator.models import Model
+from service.simulator.json_schema import Schema
+from service.simulator.profiles import Profile, Profiles
 
 T = TypeVar("T")
 
@@ -23,14 +24,15 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>[^`]+)`")
 class Ask:
     """A request that passed the vendor's checks."""
 
-    model: Model
+    model: Profile
     prompt: str  # the last user message
-    characters: int  # of everything that was sent
+    characters: int  # of all messages and the schema
     max_tokens: int
-    schema: dict[str, object] | None
+    schema: Schema | None
 
     @property
     def services(self) -> list[str]:
+        """The services that the prompt lists, one a line."""
         return _SERVICE_LINE.findall(self.prompt)
 
     @property
@@ -39,6 +41,8 @@ class Ask:
 
 
 class Ending(Enum):
+    """How an answer ends; each vendor has its own words for it."""
+
     DONE = auto()
     LENGTH = auto()
     REFUSAL = auto()
@@ -48,6 +52,8 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """What the model wrote, which the protocol puts into the vendor's envelope."""
+
     serial: str  # the random part of the id
     text: str
     ending: Ending
@@ -57,7 +63,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error answer. `type` None stands for the vendor's usual one for the status."""
+    """An error to send. Without a `type` it gets the one that the vendor usually sends with the status."""
 
     status: int
     message: str
@@ -67,7 +73,7 @@ class Problem:
 
 
 class RefusedError(Exception):
-    """The request gets an error answer."""
+    """The request is answered with an error."""
 
     def __init__(self, problem: Problem, retry_after: str | None = None) -> None:
         super().__init__(problem.message)
@@ -76,9 +82,9 @@ class RefusedError(Exception):
 
 
 class Dialect(Protocol):
-    """One protocol on the wire, as one vendor speaks it. `key` and `read` raise RefusedError.
+    """A vendor's protocol. `key` and `read` raise RefusedError.
 
-    `path` is where its requests go, below the vendor's base URL.
+    Requests go to `path` below the vendor's base URL. `problems` are the faults that are answered with an error.
     """
 
     vendor: str
@@ -86,7 +92,7 @@ class Dialect(Protocol):
     serial_header: str
     problems: Mapping[FaultKind, Problem]
 
-    def __init__(self, vendor: str) -> None: ...
+    def __init__(self, vendor: str, profiles: Profiles) -> None: ...
 
     def key(self, headers: Mapping[str, str]) -> str: ...
 
@@ -100,6 +106,7 @@ class Dialect(Protocol):
 
 
 def tokens(characters: int) -> int:
+    """About as many tokens as a vendor would count in a text of this length."""
     return max(1, -(-characters // 4))
 
 
@@ -115,17 +122,17 @@ def json_object(body: bytes) -> dict[str, object]:
 
 
 def convert(raw: Mapping[str, object], to: type[T], ignored: str) -> T:
-    """`raw` as `to`. The `ignored` fields are legal at the vendor and mean nothing here; all others are refused."""
-    meaningless = ignored.split()
+    """Convert `raw` to the type `to`, leaving out the fields named in `ignored`. Any other unknown field is refused."""
+    left_out = ignored.split()
     try:
-        return msgspec.convert({name: value for name, value in raw.items() if name not in meaningless}, to)
+        return msgspec.convert({name: value for name, value in raw.items() if name not in left_out}, to)
     except msgspec.ValidationError as error:
         place, complaint = _explain(str(error))
         raise RefusedError(Problem(400, complaint, param=place)) from error
 
 
 def _explain(message: str) -> tuple[str, str]:
-    """msgspec's message as the place (`messages[0].role`) and the complaint."""
+    """Split msgspec's message into the place (`messages[0].role`) and the complaint."""
     found = _PLACE.search(message)
     place, complaint = (found["place"], message[: found.start()]) if found else ("", message)
     for pattern, wording in ((_MISSING, "Field required"), (_UNKNOWN, "Extra inputs are not permitted")):
@@ -134,7 +141,8 @@ def _explain(message: str) -> tuple[str, str]:
     return place, complaint
 
 
-def check_max_tokens(wanted: int | None, model: Model, param: str) -> int:
+def check_max_tokens(wanted: int | None, model: Profile, param: str) -> int:
+    """The limit of the answer in tokens; without a wish, the most that the model can write."""
     if wanted is None:
         return model.max_output
     if wanted > model.max_output:

@@ -1,4 +1,4 @@
-"""The record of what was asked of the simulator, and what is being asked of it now."""
+"""Records the calls that reach the simulator: those that are over, and those that are still open."""
 
 import asyncio
 import time
@@ -13,25 +13,25 @@ MAX_CALLS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request as it went. Tokens are 0 where none were used; `status` is None where no answer began."""
+class SimulatedCall:
+    """One call that is over. Tokens are 0 if none were used; `status` is None if no answer was begun."""
 
-    model: str  # the id in the catalogue; what was sent if that is unknown, "" if nothing was
+    model: str  # the id in the catalogue; the name that was sent if that is unknown, "" if there was none
     vendor: str
     status: int | None
-    started: float  # monotonic, as `finished`
+    started: float  # monotonic, like `finished`
     finished: float
     input_tokens: int
     output_tokens: int
     max_tokens: int | None
-    latency: float  # seconds that the model was made to take
+    latency: float  # seconds that the simulator waited in the model's place
     fault: FaultKind | None
-    cancelled: bool  # by the client, who went away
+    cancelled: bool  # because the client closed its connection
 
 
 @dataclass(slots=True, eq=False)
-class Draft:
-    """A call that is not over yet."""
+class OpenCall:
+    """A call that is not over yet. The fields are filled in as they become known."""
 
     vendor: str
     started: float
@@ -44,10 +44,10 @@ class Draft:
     latency: float = 0.0
     fault: FaultKind | None = None
     cancelled: bool = False
-    stopped: bool = False  # by the server, which shuts down
+    stopped: bool = False  # because the server shuts down
 
-    def finished(self) -> Call:
-        return Call(
+    def finished(self) -> SimulatedCall:
+        return SimulatedCall(
             model=self.model,
             vendor=self.vendor,
             status=self.status,
@@ -63,10 +63,12 @@ class Draft:
 
 
 class CallLog:
+    """Keeps the latest calls. It remembers `MAX_CALLS` of them and forgets the older ones."""
+
     def __init__(self) -> None:
-        self.finished: deque[Call] = deque(maxlen=MAX_CALLS)
+        self.finished: deque[SimulatedCall] = deque(maxlen=MAX_CALLS)
         self.most_open = 0
-        self._open: list[Draft] = []
+        self._open: list[OpenCall] = []
         self._changed = asyncio.Event()
 
     @property
@@ -74,31 +76,33 @@ class CallLog:
         return len(self._open)
 
     @contextmanager
-    def record(self, vendor: str) -> Iterator[Draft]:
-        draft = Draft(vendor, time.monotonic(), asyncio.current_task())
-        self._open.append(draft)
+    def record(self, vendor: str) -> Iterator[OpenCall]:
+        """Count a call as open while the block runs, and record it at the end."""
+        call = OpenCall(vendor, time.monotonic(), asyncio.current_task())
+        self._open.append(call)
         self.most_open = max(self.most_open, self.open)
-        self._tell()
+        self._notify()
         try:
-            yield draft
+            yield call
         except asyncio.CancelledError:
-            draft.cancelled = not draft.stopped
+            call.cancelled = not call.stopped
             raise
         finally:
-            self._open.remove(draft)
-            self.finished.append(draft.finished())
-            self._tell()
+            self._open.remove(call)
+            self.finished.append(call.finished())
+            self._notify()
 
     def stop_open_calls(self) -> None:
-        for draft in self._open:
-            draft.stopped = True
-            if draft.task:
-                draft.task.cancel()
+        for call in self._open:
+            call.stopped = True
+            if call.task:
+                call.task.cancel()
 
     async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds. It is checked again whenever a call begins or ends."""
         while not condition():
             await self._changed.wait()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,0 +1,70 @@
+"""The models that the simulator knows: those of the catalogue it is given."""
+
+import statistics
+from random import Random
+
+import httpx2
+import msgspec
+import pytest
+
+from service.catalogue.models import Model, load_catalogue
+from service.llm.vendors import VENDORS
+from service.simulator import Fault, FaultKind, Simulator
+from service.simulator.profiles import Profile, Profiles
+from tests.simulator.world import PATHS, TURN
+
+LOCAL = Model("llama-4", "openai", "Llama 4", 8_192, 30, base_url="http://localhost:11434/v1")
+DATED = Model("gpt-4.1-2025-04-14", "openai", "GPT-4.1 of April", 600, 30)
+
+
+async def ask(simulator: Simulator, model: str) -> httpx2.Response:
+    body = msgspec.json.encode({"model": model, "messages": TURN, "max_tokens": LOCAL.max_tokens})
+    headers = {"authorization": "Bearer key", "content-type": "application/json"}
+    async with simulator.serve() as root, httpx2.AsyncClient(trust_env=False, verify=False) as http:
+        return await http.post(root + PATHS["chat"], content=body, headers=headers)
+
+
+async def test_a_model_of_ones_own_is_known() -> None:
+    simulator = Simulator(models=[LOCAL], seed=1, speed=0)
+
+    answer = await ask(simulator, "llama-4")
+
+    assert (answer.status_code, answer.json()["model"]) == (200, "llama-4")
+    assert simulator.calls[-1].model == "llama-4"
+
+
+async def test_a_model_beside_the_catalogue_is_unknown() -> None:
+    answer = await ask(Simulator(models=[LOCAL], speed=0), "gpt-4.1")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_faults_are_for_the_models_of_the_catalogue() -> None:
+    simulator = Simulator(models=[LOCAL], speed=0)
+
+    simulator.inject("llama-4", Fault(FaultKind.SERVER_ERROR))
+
+    with pytest.raises(ValueError, match="unknown model"):
+        simulator.inject("gpt-4.1", Fault(FaultKind.HANG))
+    assert (await ask(simulator, "llama-4")).status_code == 500
+
+
+def test_a_dated_name_means_its_own_entry_if_there_is_one() -> None:
+    both = Profiles([*load_catalogue(VENDORS), DATED])
+    one = Profiles(load_catalogue(VENDORS))
+
+    found = [profiles.find(DATED.id) for profiles in (both, one)]
+
+    assert [profile.id for profile in found if profile] == [DATED.id, "gpt-4.1"]
+
+
+@pytest.mark.parametrize("model", [*load_catalogue(VENDORS), LOCAL], ids=lambda model: model.id)
+def test_latency_has_the_median_and_grows_with_the_answer(model: Model) -> None:
+    profile, rng = Profile.of(model), Random(1)
+    one = profile.tokens_of_one_saying
+
+    short = statistics.median(profile.seconds(one, rng) for _ in range(3_000))
+    long = statistics.median(profile.seconds(3 * one, rng) for _ in range(3_000))
+
+    assert short == pytest.approx(profile.median_seconds, rel=0.05)
+    assert long / short == pytest.approx(1.5, rel=0.05)
