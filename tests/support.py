@@ -1,5 +1,6 @@
 """Small things that many tests need."""
 
+import datetime
 from typing import TypeVar
 
 import pytest
@@ -12,6 +13,9 @@ from telemetry.events import Event
 E = TypeVar("E", bound=Event)
 
 TOPICS = load_topics()
+# A day on which the four original models hold the seats, and a setting that keeps them there in other processes.
+ORIGINAL_DAY = datetime.date(2026, 11, 28)
+ORIGINAL_LINE_UP = {"SAYINGS_LINE_UP": "claude-haiku-4-5,claude-sonnet-4-5,gpt-4.1,gpt-4.1-mini"}
 
 
 class RecordingListener:

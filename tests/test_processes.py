@@ -22,6 +22,7 @@ import pytest
 
 from service.catalogue.collection import collection
 from service.simulator import Fault, FaultKind, Simulator
+from tests.support import ORIGINAL_LINE_UP
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +124,7 @@ class Machine:
             "SAYINGS_STORE": f"sqlite:///{directory}/sayings.db",
             "SAYINGS_PORT": "0",
             "SAYINGS_SIMULATOR": simulator_url,
+            **ORIGINAL_LINE_UP,
         }
         self._stack = stack
 

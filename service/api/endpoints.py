@@ -48,7 +48,8 @@ from service.api.schemas import (
     SayingAnswer,
     SlotAnswer,
 )
-from service.catalogue.line_up import LineUp, today
+from service.catalogue import line_up as seats
+from service.catalogue.line_up import LineUp
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Entry, model_source
@@ -240,7 +241,7 @@ class Endpoints:
         return Response(200, self._openapi, JSON_HEADERS)
 
     def _model_entry(self, model: Model) -> ModelEntry:
-        price = model.price_on(today())
+        price = model.price_on(seats.today())
         return ModelEntry(
             model=model.id,
             vendor=model.vendor,

@@ -45,13 +45,13 @@ class LineUp(Sequence[Model]):
         keyed: Collection[str],
         *,
         chosen: Sequence[str] = (),
-        day: Callable[[], datetime.date] = today,
+        day: Callable[[], datetime.date] | None = None,
     ) -> None:
         self.seats = seats_of(catalogue)
         self._catalogue = catalogue
         self._keyed = frozenset(keyed)
         self._chosen = tuple(chosen)
-        self._day = day
+        self._day = day or today
         self._gone: frozenset[str] = frozenset()
         self._known_for: tuple[datetime.date, frozenset[str]] | None = None
         self._models: tuple[Model, ...] = ()

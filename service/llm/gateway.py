@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.catalogue.line_up import today
+from service.catalogue import line_up
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
@@ -233,12 +233,12 @@ class Gateway:
         """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
         sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
         worst = Usage(sent_bytes + OVERHEAD_TOKENS, model.max_tokens)
-        price = model.price_on(today())
+        price = model.price_on(line_up.today())
         prices = [price] if price else self._prices
         return max((price.cost_nanos(worst) for price in prices), default=0)
 
     def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
-        price = model.price_on(today())
+        price = model.price_on(line_up.today())
         return Generation(
             generation_id=traces.new_generation_id(),
             model=model.id,

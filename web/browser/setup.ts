@@ -33,6 +33,7 @@ export default async function setup(project: TestProject) {
     SAYINGS_PORT: '0',
     SAYINGS_STORE: `sqlite:///${join(folder, 'sayings.db')}`,
     SAYINGS_SIMULATOR: simulator.url,
+    SAYINGS_LINE_UP: 'claude-haiku-4-5,claude-sonnet-4-5,gpt-4.1,gpt-4.1-mini', // whatever the day
     SAYINGS_DAILY_CAP_USD: '100',
     SAYINGS_HOURLY_CAP_USD: '100',
   };
