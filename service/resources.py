@@ -16,6 +16,7 @@ from service.keys.key_store import KeyStore
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
+from service.llm.gone_models import GoneModels
 from service.llm.parse import Parser
 from service.llm.vendors import VENDORS, Adapters, Vendors
 from service.participants import Participants, open_participants
@@ -55,6 +56,7 @@ class Resources:
     round_trigger: RoundTrigger | None
     serves: ServeCounter
     gauge: PoolGauge
+    gone_models: GoneModels
     endpoints: Endpoints
 
 
@@ -75,6 +77,8 @@ async def open_resources(
             address, aws, stack, listener, burst_limit=settings.burst_votes, timeouts=timeouts, limits=settings.limits
         )
 
+        gone = GoneModels(line_up, store, listener, timeouts=timeouts)
+        stack.push_async_callback(gone.close)
         gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
@@ -160,6 +164,7 @@ async def open_resources(
             round_trigger=round_trigger,
             serves=serves,
             gauge=gauge,
+            gone_models=gone,
             endpoints=endpoints,
         )
 

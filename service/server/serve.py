@@ -28,6 +28,7 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             "serves": resources.serves.run,
             "pool": resources.filler.run if pool_job is None else pool_job(resources),
             "gauges": resources.gauge.run,
+            "line-up": resources.gone_models.run,
             "garbage": partial(freeze_modules, timeouts=settings.timeouts),
             **telemetry.jobs,
         }

@@ -207,13 +207,10 @@ class Store(Protocol):
         """What is reserved or spent in the window."""
 
     async def mark_gone(self, model: str, *, since: float) -> None:
-        """Tell the fleet that a vendor no longer knows a model; the first moment (seconds since the epoch) stays."""
-
-    async def unmark_gone(self, model: str) -> None:
-        """Tell the fleet that a vendor knows the model again."""
+        """Tell the fleet that a vendor did not know a model at that moment, in seconds since the epoch."""
 
     async def gone_models(self) -> Mapping[str, float]:
-        """The models that are gone, and since when: one read."""
+        """The models that vendors did not know, and when they last said so: one read."""
 
     async def ping(self) -> None:
         """Answer if the store can be read."""

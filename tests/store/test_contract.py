@@ -388,3 +388,15 @@ async def _lease(store: Store, holder: str, *, now: float) -> Lease:
     lease = await store.acquire_lease(ROUND_LEASE, holder, now=now, seconds=60)
     assert lease is not None
     return lease
+
+
+class TestGoneModels:
+    async def test_at_first_none_is_gone(self, store: Store) -> None:
+        assert await store.gone_models() == {}
+
+    async def test_the_last_moment_counts(self, store: Store) -> None:
+        await store.mark_gone("gpt-4.1", since=1.0)
+        await store.mark_gone("claude-sonnet-4-5", since=2.5)
+        await store.mark_gone("gpt-4.1", since=3.0)
+
+        assert await store.gone_models() == {"gpt-4.1": 3.0, "claude-sonnet-4-5": 2.5}

@@ -39,9 +39,6 @@ class DynamoCoordination(Database):
     async def mark_gone(self, model: str, *, since: float) -> None:
         await self._update(writes.mark_gone(self._state, model, since=since), repeatable=True)
 
-    async def unmark_gone(self, model: str) -> None:
-        await self._update(writes.unmark_gone(self._state, model), repeatable=True)
-
     async def gone_models(self) -> dict[str, float]:
         item = await self._get(self._state, writes.GONE_KEY)
         return {

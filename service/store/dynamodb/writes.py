@@ -224,18 +224,9 @@ def mark_gone(table: str, model: str, *, since: float) -> "UpdateItemInputTypeDe
     return {
         "TableName": table,
         "Key": GONE_KEY,
-        "UpdateExpression": "SET #model = if_not_exists(#model, :since)",
+        "UpdateExpression": "SET #model = :since",
         "ExpressionAttributeNames": {"#model": GONE_PREFIX + model},
         "ExpressionAttributeValues": {":since": number(since)},
-    }
-
-
-def unmark_gone(table: str, model: str) -> "UpdateItemInputTypeDef":
-    return {
-        "TableName": table,
-        "Key": GONE_KEY,
-        "UpdateExpression": "REMOVE #model",
-        "ExpressionAttributeNames": {"#model": GONE_PREFIX + model},
     }
 
 

@@ -12,7 +12,7 @@ WHERE expires_at <= ?
 RETURNING token
 """
 _KEEP_LEASE = "UPDATE leases SET expires_at = ? WHERE name = ? AND token = ?"
-_MARK_GONE = "INSERT OR IGNORE INTO gone_models (model, since) VALUES (?, ?)"
+_MARK_GONE = "INSERT OR REPLACE INTO gone_models (model, since) VALUES (?, ?)"
 _ADD_SPEND = "INSERT INTO spend (period, nanos) VALUES (?, ?) ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos"
 
 
@@ -46,9 +46,6 @@ class SqliteCoordination(Database):
 
     async def mark_gone(self, model: str, *, since: float) -> None:
         await self._write("mark_gone", lambda db: db.execute(_MARK_GONE, (model, since)))
-
-    async def unmark_gone(self, model: str) -> None:
-        await self._write("unmark_gone", lambda db: db.execute("DELETE FROM gone_models WHERE model = ?", (model,)))
 
     async def gone_models(self) -> dict[str, float]:
         return await self._read("gone_models", lambda db: dict(db.execute("SELECT model, since FROM gone_models")))
