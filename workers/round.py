@@ -75,9 +75,15 @@ class Round:
             raise ModelBadResponse("The model wrote nothing that may be shown.")
         async with store_guard("put round", self._store_seconds, self._listener):
             new = await self._store.put_sayings(sayings, fence=lease)
+            own = [saying for saying in sayings if saying.saying_id in new or await self._is_stored_as_own(saying)]
         # Only what is stored as this model's: a vote on anything else would be refused.
-        self._pool.add(saying for saying in sayings if saying.saying_id in new)
-        return len(new)
+        self._pool.add(own)
+        return len(own)
+
+    async def _is_stored_as_own(self, saying: Saying) -> bool:
+        """Whether the model has written the same words before; a simulated one comes to that in the end."""
+        stored = await self._store.get_saying(saying.saying_id)
+        return stored is not None and stored.contributor == saying.contributor
 
     async def _write(self, model: Model, services: Sequence[str]) -> list[Saying]:
         """Ask once, and once more for just the services left without a saying."""
