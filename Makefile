@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. Each sets up what it needs and says what it does.
+# The two main commands are `make run` and `make test`. Each sets up what it needs and prints what it does.
 
 PYTHON ?= python3
 PORT ?= 8080
@@ -7,14 +7,14 @@ STACK ?= sayings
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-# Node.js comes as a Python package into the same environment; npm finds it there by the PATH.
-# The system's certificates too, as pip takes them: a network may have one of its own.
+# Node.js is installed as a Python package into the same environment, where npm finds it by the PATH. Like pip, it uses
+# the system's certificates, because a network may have a certificate authority of its own.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" NODE_USE_SYSTEM_CA=1 $(BIN)/npm --prefix web --loglevel error
 PAGE := web/dist/index.html
 PAGE_SOURCES := $(wildcard web/*.html web/*.json web/vite.config.ts) service/data/services.json \
   $(shell find web/src web/public -type f -not -name '*.test.*')
 
-# An installation that was interrupted can leave packages that look whole and are not, so it begins again from nothing.
+# An interrupted installation can leave packages that look complete but are not, so the next one starts from scratch.
 INSTALLING := $(VENV)/.installing
 ifneq ($(wildcard $(INSTALLING)),)
   $(shell rm -rf $(VENV))
@@ -39,7 +39,7 @@ test: $(VENV)/development web/node_modules/.all $(PAGE) ## Run every test
 test-fast: $(VENV)/development ## Run the tests that need no server and no process of their own
 	@$(BIN)/python -m pytest -m "not slow" -x
 
-page: $(PAGE) ## Build the page into web/dist (`make run` does when a file of it has changed)
+page: $(PAGE) ## Build the page into web/dist (`make run` does so when one of its files has changed)
 
 seed: $(VENV)/runtime ## Load the collection into the store (as often as you like)
 	@$(BIN)/python -m service seed
@@ -61,7 +61,7 @@ lint: $(VENV)/development web/node_modules/.all ## Lint and formatting
 	@$(BIN)/python -m ruff format --check --quiet
 	@$(NPM) run --silent lint
 
-format: $(VENV)/development web/node_modules/.all ## Put the code into form
+format: $(VENV)/development web/node_modules/.all ## Format the code
 	@$(BIN)/python -m ruff check --fix --quiet
 	@$(BIN)/python -m ruff format --quiet
 	@$(NPM) run --silent format
@@ -73,25 +73,25 @@ lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pypr
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 	@for name in bench emulator litellm node sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
-	@rm -rf web/package-lock.json web/node_modules # npm would copy what is installed, for this kind of machine alone
+	@rm -rf web/package-lock.json web/node_modules # otherwise npm would lock only the packages for this kind of machine
 	@$(NPM) install --package-lock-only
 
 package: $(VENV)/development ## Package the Lambda functions into build/lambda.zip
 	@$(BIN)/python -m deploy.package
 
-deploy: $(VENV)/development $(PAGE) ## Deploy to your AWS account (DRY_RUN=1 tells what would change; STACK=, PARAMETERS='Name=value …')
+deploy: $(VENV)/development $(PAGE) ## Deploy to your AWS account (DRY_RUN=1 only shows what would change; STACK=, PARAMETERS='Name=value …')
 	@$(BIN)/python -m deploy.cloud --stack $(STACK) $(if $(DRY_RUN),--plan) $(PARAMETERS)
 
 deploy-local: $(VENV)/development $(PAGE) ## Bring the whole AWS deployment up on this machine (GATEWAY_PORT=, PARAMETERS=)
 	@$(if $(GATEWAY_PORT),GATEWAY_PORT=$(GATEWAY_PORT)) $(BIN)/python -m deploy.local up $(PARAMETERS)
 
-deploy-local-down: $(VENV)/development ## Stop and remove it
+deploy-local-down: $(VENV)/development ## Stop and remove the local deployment
 	@$(BIN)/python -m deploy.local down
 
 bench: $(VENV)/development ## Measure everything side by side (Linux, ten minutes): one table, build/bench.json, the plots
 	@$(BIN)/python -m tests.bench
 
-bench-quick: $(VENV)/development ## The same with little of everything, in a minute: noisy
+bench-quick: $(VENV)/development ## A short version of the benchmark, in a minute: its results are noisy
 	@$(BIN)/python -m tests.bench --quick
 
 image: ## Build the container image (needs Docker)
@@ -121,7 +121,7 @@ $(VENV)/node: requirements/node.txt $(VENV)/runtime
 	@$(INSTALL) -r requirements/node.txt
 	@touch $@ && rm $(INSTALLING)
 
-# Building takes a tenth of what testing takes: who only runs it need not wait for the rest.
+# The packages for building install in a tenth of the time of those for testing, so `make run` installs only the former.
 web/node_modules/.build: web/package-lock.json $(VENV)/node
 	@echo "Setting up the packages that build the page (once, a few seconds) …"
 	@$(NPM) ci --omit=dev

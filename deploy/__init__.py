@@ -1,1 +1,1 @@
-"""The deployments: templates, the container image, and the tools around them."""
+"""The deployments: the templates, the container image and the tools around them."""

@@ -1,6 +1,6 @@
-"""The deployment to the AWS account of one's credentials: `python -m deploy.cloud [--plan] [Name=value …]`.
+"""The deployment to the AWS account of your credentials: `python -m deploy.cloud [--plan] [Name=value …]`.
 
-A plan says what would change there; without credentials, what the template makes where nothing is yet.
+With --plan it only shows what would change in the account or, without credentials, what the template would create.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from service.process import say
 
 
 def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
-    """Raises DeploymentFailed."""
+    """Deploy the stack, load the collection and upload the page, or show the plan. Raises DeploymentFailed."""
     package(target(parameters))
     if plan and not _has_credentials():
         _plan_without_account(parameters)
@@ -33,7 +33,7 @@ def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
 
 
 def target(parameters: Mapping[str, str]) -> Target:
-    """Where the functions will run with these parameters. Raises DeploymentFailed."""
+    """The Python version and architecture of the functions with these parameters. Raises DeploymentFailed."""
     runtime = parameters.get("PythonRuntime", f"python{ON_AWS.python}")
     architecture = parameters.get("Architecture", ON_AWS.architecture)
     if architecture not in WHEELS:
@@ -47,8 +47,8 @@ def _has_credentials() -> bool:
 
 
 def _plan_without_account(parameters: Mapping[str, str]) -> None:
-    """Check the template and list what is in it."""
-    from cfnlint.decode import decode  # type: ignore[import-untyped]  # two seconds that nobody else has to wait
+    """Check the template, and list its parameters and resources. Raises DeploymentFailed."""
+    from cfnlint.decode import decode  # type: ignore[import-untyped]  # the import takes two seconds, so only here
 
     template, _ = decode(str(TEMPLATE))
     if unknown := parameters.keys() - template["Parameters"].keys():

@@ -1,4 +1,4 @@
-"""Processes that outlive the command that starts them, and are found and stopped by a later one."""
+"""Background processes that outlive the command that starts them, so that a later command can find and stop them."""
 
 import fcntl
 import os
@@ -25,9 +25,10 @@ class Process(msgspec.Struct, frozen=True):
 
 
 class Daemon:
-    """The process that is described in `<name>.json` of a folder; what it writes goes to `<name>.log`.
+    """A background process, which is described in `<name>.json` of a folder and writes its output to `<name>.log`.
 
-    It keeps its file locked for as long as it lives, so that nobody mistakes another process of the same id for it.
+    The process keeps its file locked for as long as it lives, so that another process that later gets the same id is
+    not mistaken for it.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -35,8 +36,8 @@ class Daemon:
         self._file = folder / f"{name}.json"
 
     def start(self, command: Command, environ: Mapping[str, str], port: int) -> None:
-        """Start it; `port` is where it is going to listen. Raises DeploymentFailed where it is running."""
-        with self._file.open("ab") as file:  # not truncated: it may be another's
+        """Start the process, which will listen on `port`. Raises DeploymentFailed when it is already running."""
+        with self._file.open("ab") as file:  # not truncated here, because it may belong to a running process
             if not _lock(file, fcntl.LOCK_EX):
                 raise DeploymentFailed(f"Somebody else has just started what writes {self.log}.")
             with self.log.open("wb") as log:
@@ -48,7 +49,7 @@ class Daemon:
             file.write(msgspec.json.encode(Process(process.pid, port)))
 
     def running(self) -> Process | None:
-        """It, if it is alive."""
+        """The id and port of the process if it is alive, otherwise None."""
         try:
             with self._file.open("rb") as file:
                 return msgspec.json.decode(file.read(), type=Process) if not _lock(file, fcntl.LOCK_SH) else None
@@ -56,7 +57,10 @@ class Daemon:
             return None
 
     def wait_for(self, url: str, what: str) -> None:
-        """Wait until that answers. Raises DeploymentFailed, with the end of the log, if it never will."""
+        """Wait until the URL answers; `what` names the process in messages.
+
+        Raises DeploymentFailed, with the end of the log, when the process ends or does not answer in time.
+        """
         deadline = time.monotonic() + START_SECONDS
         while not _answers(url):
             if self.running() is None:
@@ -66,7 +70,7 @@ class Daemon:
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> bool:
-        """End it and its children; False when it is not running."""
+        """Stop the process and its children. Returns False when it was not running."""
         process = self.running()
         if process is None:
             return False
@@ -80,7 +84,7 @@ class Daemon:
 
 
 def _lock(file: IO[bytes], how: int) -> bool:
-    """Lock it until it is closed, by all who have it open; False when somebody else does."""
+    """Lock the file until every process that inherited it has closed it. False when another process holds a lock."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -88,12 +92,12 @@ def _lock(file: IO[bytes], how: int) -> bool:
     return True
 
 
-# Never by a proxy: it is on this machine.
+# Without a proxy, because the server is on this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(url: str, seconds: float) -> bytes:
-    """The body of a good answer of something on this machine. Raises OSError."""
+    """The body of a successful response from a server on this machine; `seconds` is the timeout. Raises OSError."""
     with _OPENER.open(url, timeout=seconds) as answer:
         body: bytes = answer.read()
         return body

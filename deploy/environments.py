@@ -1,4 +1,4 @@
-"""Tools in environments of their own: the emulator and the SAM CLI each pin other versions of what the service uses."""
+"""Tools in virtual environments of their own, because they pin other versions of packages that the service uses."""
 
 import hashlib
 import os
@@ -21,11 +21,14 @@ Command = Sequence[str | Path]
 
 
 class DeploymentFailed(Exception):
-    """What whoever deploys is told."""
+    """A deployment failed. The message is for the operator."""
 
 
 def environment(name: str) -> Path:
-    """The programs of build/venv-<name>, set up from requirements/<name>.txt if it is not. Raises DeploymentFailed."""
+    """The folder with the programs of build/venv-<name>.
+
+    The environment is first set up from requirements/<name>.txt, unless it is up to date. Raises DeploymentFailed.
+    """
     lock, folder = ROOT / f"requirements/{name}.txt", ROOT / f"build/venv-{name}"
     ready, digest = folder / "ready", hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     if not ready.is_file() or ready.read_text() != digest:
@@ -37,12 +40,15 @@ def environment(name: str) -> Path:
 
 
 def run_uv(*arguments: str | Path) -> None:
-    """Run uv, silent unless something is wrong, trusting whom this machine trusts. Raises DeploymentFailed."""
+    """Run uv, without output unless it fails, and with the system's certificates. Raises DeploymentFailed."""
     run([sys.executable, "-m", "uv", "--quiet", "--system-certs", *arguments], "Packages could not be installed")
 
 
 def run(command: Command, failure: str, environ: Mapping[str, str] | None = None, log: Path | None = None) -> None:
-    """Run a program to its end, writing to the terminal or to a log. Raises DeploymentFailed if it fails."""
+    """Run a program until it ends, with its output on the terminal or in `log`.
+
+    Raises DeploymentFailed, with the text of `failure`, when its exit code is not 0.
+    """
     full = os.environ | (environ or {})
     if log is None:
         code = subprocess.run(command, cwd=ROOT, env=full, check=False).returncode  # noqa: S603
@@ -56,6 +62,6 @@ def run(command: Command, failure: str, environ: Mapping[str, str] | None = None
 
 
 def last_lines(log: Path) -> str:
-    """How a log ends, to put after what went wrong."""
+    """The last lines of a log, as text to append to an error message."""
     ending = "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-12:])
     return f"; {os.path.relpath(log)} ends in\n{ending}"

@@ -1,7 +1,8 @@
-"""The whole deployment on one's own machine: `python -m deploy.local up` and `down`.
+"""The whole deployment on your own machine: `python -m deploy.local up` and `down`.
 
-MiniStack is AWS there, the simulator all four models. Template, functions and the way they are deployed are those of an
-account, roles included: MiniStack holds every call to them. Its data lives as long as it runs.
+MiniStack stands in for AWS, and the simulator for all four models. The template, the functions and the way they are
+deployed are the same as in an account, and so are the roles, which MiniStack enforces for every call. Its data is lost
+when it stops.
 """
 
 import argparse
@@ -29,12 +30,12 @@ USUAL_PORT = 4566
 REGION = "eu-west-1"
 FIRST_ANSWER_SECONDS = 40.0
 
-# What of one's own environment belongs to other deployments.
+# Prefixes of the environment variables that belong to other deployments.
 FOREIGN = ("AWS_", "SAM_", "SAYINGS_", "OTEL_", *(vendor.parameter_variable for vendor in VENDORS.values()))
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Where everything is; kept in state.json."""
+    """The URLs of a deployment, which are stored in state.json."""
 
     api: str
     page: str
@@ -43,7 +44,7 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 class Local:
-    """The deployment whose processes, logs and archive are in a folder."""
+    """The deployment whose state, logs and archive are in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -51,7 +52,10 @@ class Local:
         self._simulator = Daemon(self._folder, "simulator")
 
     def up(self, port: int | None, simulator: str, parameters: Mapping[str, str]) -> Addresses:
-        """Bring it up, or up to date. Raises DeploymentFailed, and leaves what runs for one to look at."""
+        """Start the deployment, or update the one that is running.
+
+        Raises DeploymentFailed, and then leaves the processes running, so that their state can be inspected.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         port = self._start_emulator(port)
         simulator = simulator or self._start_simulator()
@@ -75,7 +79,7 @@ class Local:
         return addresses
 
     def down(self) -> None:
-        """Stop everything and remove it."""
+        """Stop all processes and remove the folder."""
         daemons = {"MiniStack": self._emulator, "the simulator": self._simulator}
         stopped = [name for name, daemon in daemons.items() if daemon.stop()]
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -108,7 +112,10 @@ class Local:
         return port
 
     def _emulators_environment(self, port: int) -> dict[str, str]:
-        """All of it: functions inherit it, and nothing of ours, a key least of all, is to be found in there."""
+        """The complete environment of MiniStack.
+
+        The functions inherit it, so it contains nothing of this process's environment, above all no key.
+        """
         scratch = self._folder / "scratch"
         scratch.mkdir(exist_ok=True)
         places = {"HOME": scratch, "TMPDIR": scratch, "STATE_DIR": scratch, "S3_DATA_DIR": scratch}
@@ -122,14 +129,14 @@ class Local:
 
     def _deploy(self, stack: Stack, parameters: Mapping[str, str]) -> None:
         say("Deploying deploy/template.yaml …")
-        # The template names the archive by its own place: its copy finds the one for this machine.
+        # The template's path to the archive is relative to itself, so a copy here uses the archive for this machine.
         template = self._folder / "deploy" / TEMPLATE.name
         template.parent.mkdir(exist_ok=True)
         shutil.copyfile(TEMPLATE, template)
         stack.deploy(parameters, "--no-confirm-changeset", template=template, log=self._folder / "deploy.log")
 
     def _try(self, url: str) -> None:
-        """The first request starts a function, and has to wait for that."""
+        """Request a first saying, and wait until the function has started. Raises DeploymentFailed."""
         say("Asking for a first saying …")
         try:
             answer = msgspec.json.decode(get(url, FIRST_ANSWER_SECONDS))
@@ -148,7 +155,7 @@ class Local:
 
 
 def _put_simulated_keys(stack: Stack) -> None:
-    """Keys that a simulator is allowed to see, encrypted as those of an account are."""
+    """Store keys that the simulator accepts, encrypted in the same way as the keys of an account."""
     say("Putting keys into Parameter Store …")
     store, key = stack.session.client("ssm"), stack.outputs["ParameterKeyArn"]
     with refusals("The keys could not be put into Parameter Store"):
@@ -158,7 +165,7 @@ def _put_simulated_keys(stack: Stack) -> None:
 
 
 def _use_emulator(port: int) -> None:
-    """From here on AWS is the emulator, for all SDKs and tools of this process and its children."""
+    """Make MiniStack the AWS of this process and its children, for all SDKs and tools."""
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         del os.environ[name]
     os.environ.update(_emulators_settings(_url(port)))
@@ -192,7 +199,7 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port(usual: int = 0) -> int:
-    """The usual one if it is free, else any."""
+    """The usual port if it is free, or else any free port."""
     if usual and _is_free(usual):
         return usual
     with socket.socket() as probe:

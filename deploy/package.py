@@ -1,7 +1,8 @@
 """Packages the functions: `python -m deploy.package` writes build/lambda.zip, which deploy/template.yaml deploys.
 
-Packages come from the runtime's lock as wheels for the functions' Python and architecture, whatever this machine has.
-What no function ever imports stays out. Equal inputs make equal bytes, and a package that is up to date stays as it is.
+Packages are installed from the runtime's lock, as wheels for the Python and the architecture of the functions, even if
+this machine has others. Packages that no function imports are left out. Equal inputs give equal bytes, and an archive
+that is up to date is left as it is.
 """
 
 import argparse
@@ -22,24 +23,25 @@ from service.process import say
 ARCHIVE = ROOT / "build/lambda.zip"
 LOCK = ROOT / "requirements/runtime.txt"
 
-# The oldest Linux that Lambda runs a supported Python on is newer than this.
+# Every Linux on which Lambda runs a supported Python is newer than manylinux2014.
 WHEELS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
-# Lambda's limit, unpacked.
+# Lambda's limit on the unpacked size.
 MAX_BYTES = 250 * 2**20
 
 OURS = ("service", "workers", "telemetry")
 OUR_SUFFIXES = {".py", ".json"}
-# Where nothing else answers; in Lambda the vendors do, or a simulator somewhere else.
+# The simulator in the process is for machines without keys; a function calls the vendors or a simulator at a URL.
 NOT_OURS = PurePosixPath("service/simulator")
 
-# Only terminals show these; and a function sends its spans by UDP, not through an OTLP exporter.
+# Some of these only serve a terminal. The others belong to the OTLP exporters, and a function sends its spans by UDP.
 UNUSED_PACKAGES = (
     "rich", "pygments", "markdown-it-py", "mdurl",
     "grpcio", "opentelemetry-exporter-otlp-proto-grpc", "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-exporter-http-transport", "requests", "charset-normalizer", "certifi",
 )  # fmt: skip
-# Of the four hundred that botocore describes; all that service/aws/clients.py opens.
+# The services whose descriptions a function needs, of the four hundred in botocore: those that service/aws/clients.py
+# opens.
 AWS_SERVICES = {"dynamodb", "lambda", "ssm"}
 
 BUILT_SUFFIXES = {".pyc", ".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h"}
@@ -48,7 +50,10 @@ INSTALLERS_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "py.typed", ".l
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the functions run: the template's PythonRuntime and Architecture, or this machine, Linux or not."""
+    """The Python and the architecture that the functions run on, as the template's parameters give them.
+
+    `here` is true when the functions run on this machine, which may not be a Linux one.
+    """
 
     python: str
     architecture: str
@@ -56,7 +61,7 @@ class Target:
 
     @property
     def uv_options(self) -> list[str]:
-        """What makes uv choose packages for it."""
+        """The options by which uv chooses the packages for this target."""
         machine = [] if self.here else ["--python-platform", WHEELS[self.architecture]]
         return ["--python-version", self.python, *machine]
 
@@ -65,13 +70,13 @@ ON_AWS = Target("3.13", "arm64")  # the template's defaults
 
 
 def this_machine() -> Target:
-    """The Python that runs this, for an emulator that runs functions by it."""
+    """The Python of this process, for an emulator that runs the functions on it."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     return Target("{}.{}".format(*sys.version_info), "arm64" if arm else "x86_64", here=True)
 
 
 def package(target: Target, archive: Path = ARCHIVE) -> Path:
-    """Write the archive unless it is up to date, and say how large it is. Raises DeploymentFailed."""
+    """Write the archive unless it is up to date, and print its size. Raises DeploymentFailed."""
     inputs = _digest(target)
     if _made_from(archive) != inputs:
         say(f"Packaging the functions for Python {target.python} on {target.architecture} …")
@@ -93,7 +98,7 @@ def _make(target: Target, archive: Path, inputs: str) -> None:
 def _install(target: Target, into: Path) -> None:
     excludes = into.with_name("excluded.txt")
     excludes.write_text("\n".join(UNUSED_PACKAGES))
-    # Wheels alone: nothing of a package runs here, and nothing is compiled for the wrong machine.
+    # Only wheels are installed, so that no package runs its own code here and none is compiled for the wrong machine.
     run_uv(
         "pip", "install", "--target", into, *target.uv_options, "--only-binary", ":all:", "--no-deps",
         "--excludes", excludes, "--require-hashes", "-r", LOCK,
@@ -101,7 +106,7 @@ def _install(target: Target, into: Path) -> None:
 
 
 def _our_files() -> Iterator[tuple[PurePosixPath, Path]]:
-    """Name in the archive and file, for all that we wrote."""
+    """The files of this project, each with its name in the archive."""
     for package_ in OURS:
         for file in (ROOT / package_).rglob("*"):
             name = PurePosixPath(file.relative_to(ROOT))
@@ -128,18 +133,18 @@ def _is_needed(name: PurePosixPath) -> bool:
 
 
 def _zip(archive: Path, files: list[tuple[PurePosixPath, Path]], inputs: str) -> None:
-    """With the same time and rights for every file, so that equal contents are equal bytes."""
+    """Write the archive. Every file has the same time and permissions, so that equal contents give equal bytes."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
         zipped.comment = inputs.encode()
         for name, file in files:
             entry = zipfile.ZipInfo(str(name))
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16  # everybody may read it
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16  # readable by every user
             entry.compress_type = zipfile.ZIP_DEFLATED
             zipped.writestr(entry, file.read_bytes())
 
 
 def _digest(target: Target) -> str:
-    """Of all that a package depends on: for whom, from which lock, of what code, by what rules."""
+    """The digest of everything that the archive depends on: the target, the lock, the code and this module's rules."""
     digest = hashlib.sha256(repr(target).encode())
     rules = [(PurePosixPath(file.name), file) for file in (LOCK, Path(__file__))]
     for name, file in sorted([*rules, *_our_files()]):
@@ -148,7 +153,7 @@ def _digest(target: Target) -> str:
 
 
 def _made_from(archive: Path) -> str:
-    """The digest that an archive was made from; nothing if there is none, or no whole one."""
+    """The digest that is stored in the archive; "" when the archive is missing or incomplete."""
     try:
         with zipfile.ZipFile(archive) as zipped:
             return zipped.comment.decode(errors="replace")
@@ -157,7 +162,7 @@ def _made_from(archive: Path) -> str:
 
 
 def _report(archive: Path) -> None:
-    """Say what is how large. Raises DeploymentFailed for what Lambda would refuse."""
+    """Print the sizes of the archive and its largest parts. Raises DeploymentFailed when it is too large for Lambda."""
     sizes: Counter[str] = Counter()
     with zipfile.ZipFile(archive) as zipped:
         for entry in zipped.infolist():

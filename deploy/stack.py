@@ -1,4 +1,4 @@
-"""The stack of deploy/template.yaml and what belongs into it, in an account or an emulator: as the AWS settings say."""
+"""The stack of deploy/template.yaml with its data and page, in an account or an emulator, as the AWS settings say."""
 
 import os
 import re
@@ -21,11 +21,11 @@ NAME = "sayings"
 
 
 class Stack:
-    """One by its name. Every method raises DeploymentFailed."""
+    """A stack by its name. Every method raises DeploymentFailed."""
 
     def __init__(self, name: str = NAME) -> None:
         self.name = name
-        # Like all tools of AWS but boto3, which would read AWS_DEFAULT_REGION alone.
+        # All tools of AWS read AWS_REGION except boto3, which only reads AWS_DEFAULT_REGION.
         self.session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         if self.session.region_name is None:
             raise DeploymentFailed("AWS_REGION is not set, nor is there a region in your AWS configuration.")
@@ -34,8 +34,8 @@ class Stack:
     def deploy(
         self, parameters: Mapping[str, str], *options: str, template: Path = TEMPLATE, log: Path | None = None
     ) -> None:
-        """Create or update it by the SAM CLI, which says how it goes: on the terminal, or in a file."""
-        # In quotation marks, or the SAM CLI would take what stands before the first space.
+        """Create or update the stack by the SAM CLI, whose output goes to the terminal or to `log`."""
+        # Without the quotation marks the SAM CLI would cut a value off at its first space.
         values = [f'{name}="{value}"' for name, value in parameters.items()]
         overrides = ["--parameter-overrides", *values] if values else []
         command: Command = [
@@ -56,7 +56,7 @@ class Stack:
         run([sys.executable, "-m", "service", "seed"], "The collection could not be loaded", settings)
 
     def upload_page(self) -> None:
-        """Put the page's files into their bucket, and have the distribution forget the ones it knows."""
+        """Upload the page's files to their bucket, and invalidate the distribution's cache."""
         files = list(page_files())
         if not files:
             raise DeploymentFailed("The page is not built: `make page` builds it.")
@@ -78,7 +78,7 @@ class Stack:
 
 
 def given(parameters: Sequence[str]) -> dict[str, str]:
-    """Parameters of the template by their names, from `Name=value`. Raises DeploymentFailed."""
+    """Parse `Name=value` arguments into the template's parameters by name. Raises DeploymentFailed."""
     for parameter in parameters:
         if not re.fullmatch(r"[A-Za-z0-9]+=[^\"\\]*", parameter):
             raise DeploymentFailed(f"{parameter!r} is not of the form Name=value.")
@@ -87,7 +87,7 @@ def given(parameters: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def refusals(failure: str) -> Iterator[None]:
-    """What AWS refuses, or does not answer, as DeploymentFailed."""
+    """Translate the errors of AWS calls into DeploymentFailed; `failure` begins its message."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

@@ -1,6 +1,6 @@
-"""The one command line of the service: `python -m service COMMAND`, see `--help`. Without a command it serves.
+"""The command line of the service: `python -m service COMMAND`, see `--help`. Without a command it serves the API.
 
-It makes no rounds: `python -m workers` does, and `python -m workers --serve` does both in one process.
+It runs no rounds: `python -m workers` does, and `python -m workers --serve` does both in one process.
 """
 
 from service.cli.commands import carry_out, parse

@@ -1,4 +1,7 @@
-"""Settings: read once from the environment, checked, frozen. A bad one ends start-up with one line that names it."""
+"""The settings, which are read once from the environment, checked and frozen.
+
+An invalid setting ends the start-up with one line that names its variable.
+"""
 
 import re
 from collections.abc import Mapping
@@ -20,21 +23,21 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Dollars = Annotated[float, Meta(gt=0, le=1_000_000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 Connections = Annotated[int, Meta(ge=1, le=1_000_000)]
-LiveCallCount = Annotated[int, Meta(ge=len(SLOTS), le=10_000)]  # or no comparison could ever be made
+LiveCallCount = Annotated[int, Meta(ge=len(SLOTS), le=10_000)]  # a comparison calls a model for every slot at once
 PortNumber = Annotated[int, Meta(ge=0, le=65_535)]
-Host = Annotated[str, Meta(min_length=1)]  # an empty one would listen on every address
+Host = Annotated[str, Meta(min_length=1)]  # with an empty host the server would listen on every address
 Switch = Literal["on", "off"]
 
-# As browsers send it: lower case, no path.
+# Browsers send an origin in lower case and without a path.
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.\-/:]{1,2048}")  # or its ARN
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.\-/:]{1,2048}")  # a parameter's name or its ARN
 LAMBDA_ROUNDS = "lambda:"
 _WORKER = re.compile(r"lambda:[A-Za-z0-9_:-]{1,170}")  # a function's name or its ARN
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting with its default. The variable's name is the field's in capitals, prefixed with SAYINGS_."""
+    """Every setting with its default. A setting's variable is the field's name in capitals, prefixed with SAYINGS_."""
 
     host: Host = "127.0.0.1"
     port: PortNumber = 8080
@@ -55,24 +58,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vote_rate: str = "60/minute"
     compare_rate: str = "10/minute"
     read_rate: str = "off"
-    max_connections: Connections = 450  # twice that fits in the 1,024 descriptors that a process commonly may have
+    max_connections: Connections = 450  # twice that many fit into 1,024 file descriptors, a common limit of a process
     burst_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 100
     allowed_origins: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     trace: Switch = "off"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    # Named without the prefix, as section 4 of the design, the AWS SDKs and OpenTelemetry have them.
+    # These have no prefix, because section 4 of the design, the AWS SDKs and OpenTelemetry name them so.
     aws_region: str = ""
     otel_exporter_otlp_endpoint: str = ""
     otel_exporter_otlp_protocol: str = ""
 
-    # The parameter that holds each vendor's key, by the vendor's name. Each vendor's record names the variable.
+    # The name of the parameter that holds each vendor's key, by the vendor's name. The variables that set these names
+    # are in the vendors' records.
     key_parameters: Mapping[str, str] = MappingProxyType(
         {vendor.name: vendor.default_parameter for vendor in VENDORS.values()}
     )
 
-    # Values without a variable: nobody has asked to set them from outside, and tests construct their own.
+    # These have no variable, because operators do not need to set them; tests construct their own.
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     limits: Limits = DEFAULT_LIMITS
 
@@ -87,13 +91,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rates(self) -> dict[RateClass, Rate]:
-        """How often one client address may ask, for what is limited."""
+        """The rate of each class of requests that is limited; it applies to one client address at a time."""
         chosen = {limit: Rate.parse(getattr(self, f"{limit}_rate")) for limit in RateClass}
         return {limit: rate for limit, rate in chosen.items() if rate is not None}
 
     @property
     def worker_function(self) -> str | None:
-        """The Lambda function that makes rounds for this process, if one does."""
+        """The name or ARN of the Lambda function that runs rounds for this process; None without such a function."""
         return self.rounds.removeprefix(LAMBDA_ROUNDS) if self.rounds.startswith(LAMBDA_ROUNDS) else None
 
     @property
@@ -102,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], vendors: Vendors = VENDORS) -> "Settings":
-        """Read the settings; raises ConfigError naming the first variable that cannot be used."""
+        """Read the settings. Raises ConfigError, which names the first variable that cannot be used."""
         values = {
             field.name: _value(variable, environ[variable], field.type)
             for variable, field in _fields().items()
@@ -121,7 +125,7 @@ _WITHOUT_VARIABLE = frozenset({"key_parameters", "timeouts", "limits"})
 
 
 def _fields() -> dict[str, msgspec.structs.FieldInfo]:
-    """The fields that can be set from the environment, by their variables."""
+    """The fields that can be set from the environment, by the name of their variable."""
     fields = msgspec.structs.fields(Settings)
     return {_variable(field.name): field for field in fields if field.name not in _WITHOUT_VARIABLE}
 
@@ -166,7 +170,11 @@ def _check(settings: Settings) -> None:
 
 
 def _key_parameters(environ: Mapping[str, str], vendors: Vendors) -> Mapping[str, str]:
-    """The parameter of each vendor's key; no two share one, or one vendor would get the other's key."""
+    """The name of each vendor's key parameter, by the vendor's name.
+
+    Raises ConfigError for an invalid name, or when two vendors share a parameter, because one vendor would get the
+    other's key.
+    """
     owners: dict[str, Vendor] = {}
     for vendor in vendors.values():
         variable = vendor.parameter_variable

@@ -1,4 +1,4 @@
-"""The words of the project as types: sayings, generations, votes and where an answer came from."""
+"""The types of the domain: sayings, generations, votes, comparisons and the origins of a response."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ class Origin(StrEnum):
 
 
 class CallKind(StrEnum):
-    """What a model was called for."""
+    """The purpose of a model call."""
 
     LIVE = "live"
     ROUND = "round"
@@ -35,7 +35,10 @@ class CallKind(StrEnum):
 
 
 class CallShape(StrEnum):
-    """How much a call was asked to write. Latencies of the two are never mixed: three sayings take longer than one."""
+    """How much a call was asked to write: one saying or several.
+
+    The latencies of the two shapes are never mixed, because three sayings take longer than one.
+    """
 
     SINGLE = "single"
     ROUND = "round"
@@ -71,9 +74,9 @@ class Usage:
 class Generation:
     """One model call that succeeded.
 
-    `latency_ms` is the time of the attempt that answered; `cost_nanos` is in billionths of a US dollar, None when the
-    model has no price; `created_at` is seconds since the epoch. `snapshot` is the name under which the vendor answered,
-    often a dated one, "" where that is unknown.
+    `latency_ms` is the duration of the successful attempt in milliseconds. `cost_nanos` is in billionths of a US
+    dollar, or None when the model has no price. `created_at` is in seconds since the epoch. `snapshot` is the name
+    under which the vendor answered, often a dated one, or "" where that is unknown.
     """
 
     generation_id: str
@@ -91,10 +94,11 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One model call that the vendor bills: what it was asked for and what of that may be shown.
+    """One model call that the vendor bills.
 
-    `asked` and `sayings` are counts. `error_type` is set when it was answered, but with a refusal or half an answer: it
-    cost money all the same, and its time is no latency.
+    `asked` is the number of sayings requested and `sayings` the number that may be shown. `error_type` is set when the
+    response was a refusal or was cut off: such a call costs money all the same, but its duration is not counted as a
+    latency.
     """
 
     generation: Generation
@@ -113,7 +117,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """A saying and, unless a person wrote it for the collection, the generation it came from."""
+    """A saying and the generation it came from, which is None for a hand-written saying of the collection."""
 
     saying_id: str
     text: str
@@ -135,7 +139,7 @@ class Saying:
 
     @property
     def contributor(self) -> str:
-        """Whom serves and votes count for: the model, kept apart when simulated, or the collection."""
+        """The contributor that serves and votes count for: the model, kept apart when simulated, or the collection."""
         if self.generation is None:
             return COLLECTION
         return model_contributor(self.generation.model, simulated=self.generation.simulated)
@@ -143,9 +147,11 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One voter's opinion of one saying; what the client claims about the answer is kept but never trusted.
+    """One voter's opinion of one saying.
 
-    `burst` names the address it came from within one hour (see `burst_of`), "" where that is unknown.
+    `cast_at` is in seconds since the epoch. `burst` identifies the client address within one hour (see `burst_of`) and
+    is "" when the address is unknown. The `claimed_` fields repeat what the client claims about the response; they are
+    stored but never trusted.
     """
 
     saying_id: str
@@ -159,7 +165,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class VoteResult:
-    """What a vote did, and the saying's counters after it."""
+    """The effect of a vote, and the saying's counters after it."""
 
     status: VoteStatus
     upvotes: int
@@ -173,7 +179,7 @@ SLOTS = "ABCD"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one model brought to a comparison: a saying, or the word for why there is none.
+    """One model's part in a comparison: a saying, or the reason (a single word) why the model has no saying to show.
 
     `latency_ms` is None when the model was not called; `generation` is set when the call succeeded.
     """
@@ -189,7 +195,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One service, one prompt, several models at once; the slots in the order drawn for it. Seconds since the epoch."""
+    """Several models' sayings on one service, from the same prompt.
+
+    The entries are in the order of their slots, which is drawn at random for each comparison. `created_at` is in
+    seconds since the epoch.
+    """
 
     comparison_id: str
     service: str
@@ -198,7 +208,7 @@ class Comparison:
     entries: tuple[Entry, ...]
 
     def outcome(self, winner: str) -> "Outcome":
-        """What a vote for a slot, TIE or NONE says about the models that had a saying to show."""
+        """The outcome of a vote for a slot, TIE or NONE, among the models that had a saying to show."""
         names = {entry.slot: self._contributor(entry) for entry in self.entries if entry.saying is not None}
         return Outcome(tuple(sorted(names.values())), names.get(winner, winner))
 
@@ -208,9 +218,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """One voter's answer to one comparison: a slot, TIE or NONE; None while it has only been shown.
+    """One voter's part in one comparison.
 
-    `burst` is that of a Vote.
+    `winner` is a slot, TIE or NONE, and is None until the voter votes. `shown_at` and `cast_at` are in seconds since
+    the epoch. `burst` is the same as in a Vote.
     """
 
     comparison_id: str
@@ -223,33 +234,40 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Outcome:
-    """How a comparison ended: the contributors that had something to show, sorted, and the best, TIE or NONE."""
+    """The result of a comparison.
+
+    `contributors` are those that had a saying to show, sorted. `result` is the best of them, TIE or NONE.
+    """
 
     contributors: tuple[str, ...]
     result: str
 
 
 def normalise(text: str) -> str:
-    """The form in which two sayings are the same: NFKC, case-folded, white space collapsed, outer quotes removed."""
+    """The text in the form by which sayings are compared for equality.
+
+    It is in NFKC and case-folded, its white space is collapsed and its outer quotes are removed.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _WHITE_SPACE.sub(" ", folded).strip(_OUTER_QUOTES + " ")
 
 
 def saying_id(text: str) -> str:
-    """The first 32 hex digits of the SHA-256 of the normalised text. Lone surrogates are hashed, not refused."""
+    """The first 32 hex digits of the SHA-256 of the normalised text. Lone surrogates are hashed, not rejected."""
     return hashlib.sha256(normalise(text).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def feedback_id(voter: str, saying: str) -> str:
-    """The id of one voter's vote on one saying; it does not give the voter away."""
+    """The id of one voter's vote on one saying. It does not reveal the voter."""
     return hashlib.sha256(f"{voter}\0{saying}".encode()).hexdigest()[:32]
 
 
 def burst_of(address: str, moment: float) -> str:
-    """Which votes belong together as one address's within an hour (UTC): the hour and a hash.
+    """The burst of a vote: the UTC hour and a hash of the client address, or "" when the address is unknown.
 
-    Addresses are not stored as such, and the hashes of two hours do not match. They hide an address from the eye, not
-    from who tries all there are of IPv4: what holds them is personal data. "" for an unknown address.
+    All votes from one address within an hour share it. Addresses themselves are not stored, and one address has
+    different hashes in different hours. The hash hides an address from a reader, but not from an attacker that tries
+    every IPv4 address, so data that holds it is personal data.
     """
     if not address:
         return ""
@@ -258,22 +276,22 @@ def burst_of(address: str, moment: float) -> str:
 
 
 def hour_of(moment: float) -> str:
-    """The UTC hour of a moment in seconds since the epoch: `2026-11-20T13`."""
+    """The UTC hour of a moment in seconds since the epoch, such as `2026-11-20T13`."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H}"
 
 
 def model_contributor(model: str, *, simulated: bool) -> str:
-    """Under which name a model is counted; a simulated one is never mixed with the real one."""
+    """The name under which a model is counted; a simulated model is never mixed with the real one."""
     return f"{model} (simulated)" if simulated else model
 
 
 def model_source(display_name: str, *, simulated: bool) -> str:
-    """The attribution people read."""
+    """The attribution that is shown with a saying."""
     return f"Generated by {display_name}{' (simulated)' if simulated else ''}"
 
 
 def vote_status(before: FeedbackType | None, after: FeedbackType | None) -> VoteStatus:
-    """What replacing one opinion by another is called."""
+    """The status of a vote that replaces the opinion `before` by the opinion `after`; None means no opinion."""
     if before == after:
         return VoteStatus.UNCHANGED
     if after is None:
@@ -282,7 +300,7 @@ def vote_status(before: FeedbackType | None, after: FeedbackType | None) -> Vote
 
 
 def vote_delta(before: FeedbackType | None, after: FeedbackType | None) -> tuple[int, int]:
-    """By how much upvotes and downvotes move when one opinion replaces another."""
+    """The changes of the upvotes and of the downvotes when one opinion replaces another."""
     return (
         (after == FeedbackType.POSITIVE) - (before == FeedbackType.POSITIVE),
         (after == FeedbackType.NEGATIVE) - (before == FeedbackType.NEGATIVE),

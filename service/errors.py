@@ -1,10 +1,10 @@
 """Every error of the service, in one tree.
 
 CloudSayingsError
-├── ConfigError                       a bad setting; start-up ends with one line
+├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
-├── HttpError                         an error that is an answer: a status and a documented code
-│   ├── RequestError                  the client's
+├── HttpError                         becomes the response: a status and a documented code
+│   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
 │   │   ├── RouteNotFound             404
 │   │   ├── SayingNotFound            404
@@ -18,7 +18,7 @@ CloudSayingsError
 │   │   ├── BodyTooLarge              413
 │   │   ├── UnsupportedMediaType      415
 │   │   └── RateLimited               429 with Retry-After
-│   ├── UnavailableError              ours, to try again later: 503 with Retry-After
+│   ├── UnavailableError              the client may try again later: 503 with Retry-After
 │   │   ├── Overloaded
 │   │   ├── NoSayingAvailable
 │   │   ├── VoteNotStored
@@ -26,7 +26,7 @@ CloudSayingsError
 │   │   ├── NothingToCompare
 │   │   ├── ComparisonUnavailable
 │   │   └── StorageFull               also a StoreError
-│   └── InternalError                 500, a defect of ours
+│   └── InternalError                 500, a defect of the service
 └── DependencyError                   something outside failed; callers fall back
     ├── StoreError
     │   ├── LeaseLost
@@ -58,7 +58,8 @@ CloudSayingsError
         ├── ModelRefused
         └── ModelTruncated
 
-Messages are written by us: no SDK text, key, prompt, parameter or table name ever enters one.
+Every message is written in this project: it never contains a key, a prompt, the name of a parameter or table, or text
+from an SDK.
 """
 
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ from typing import ClassVar
 
 
 class CloudSayingsError(Exception):
-    """The root: everything this project raises on purpose."""
+    """The base class of every exception that this project raises on purpose."""
 
 
 class ConfigError(CloudSayingsError):
@@ -78,7 +79,11 @@ class ConfigError(CloudSayingsError):
 
 
 class HttpError(CloudSayingsError):
-    """An error that is an answer: `status`, `code` and one clear sentence; `retry_after` in seconds."""
+    """An error that is sent to the client as the response.
+
+    `status` is the HTTP status, `code` the documented code, and the message one clear sentence. `retry_after` is in
+    seconds.
+    """
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -93,7 +98,7 @@ class HttpError(CloudSayingsError):
 
 
 class RequestError(HttpError):
-    """The client sent something that cannot be answered."""
+    """The request cannot be fulfilled as the client sent it."""
 
 
 class InvalidRequest(RequestError):
@@ -153,7 +158,7 @@ class RateLimited(RequestError):
 
 
 class UnavailableError(HttpError):
-    """Ours, not the client's: the same request may succeed later."""
+    """The request is not at fault: the same request may succeed later. `retry_after` is in seconds."""
 
     def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(message, retry_after=retry_after)
@@ -181,30 +186,36 @@ class NothingToCompare(UnavailableError):
 
 
 class ComparisonUnavailable(UnavailableError):
-    """No model may be asked now, and this voter has seen every stored comparison, or they cannot be read."""
+    """No model may be called now, and the voter has seen every stored comparison or they cannot be read."""
 
     status, code = 503, "comparison_unavailable"
     message = "No comparison is available right now; please try again later."
 
 
 class InvocationFailed(CloudSayingsError):
-    """What Lambda is told when there is no result. Lambda counts it as an error and tries again where asked to."""
+    """A Lambda invocation ends without a result.
+
+    Lambda counts it as an error and invokes the function again if it is configured to retry.
+    """
 
 
 class InternalError(HttpError):
-    """A defect of ours. Never the answer to bad input: those have errors of their own."""
+    """A defect of the service. Invalid input never raises it, because it has errors of its own."""
 
     status, code, message = 500, "internal_error", "Something went wrong on our side."
 
 
 class DependencyError(CloudSayingsError):
-    """Something outside failed. `reason` is the word used for it in answers, logs and metrics."""
+    """A dependency failed. `reason` is the word for the failure in responses, logs and metrics."""
 
     reason: ClassVar[str]
 
 
 class StoreError(DependencyError):
-    """The store did not do what was asked; nothing was half done. `timed_out`: it did not answer in time."""
+    """A store operation failed, and nothing of it was half done.
+
+    `timed_out` is true when the store did not respond in time.
+    """
 
     reason = "database_error"
     timed_out = False
@@ -216,13 +227,13 @@ class StorageFull(UnavailableError, StoreError):
 
 
 class LeaseLost(StoreError):
-    """Another holder has taken the lease since: what this one still wanted to write is refused."""
+    """Another holder has taken the lease in the meantime, so the store refuses the former holder's write."""
 
     reason = "lease_lost"
 
 
 class RetryableError(StoreError):
-    """A failure of DynamoDB's that another attempt may cure, `attempts` in all."""
+    """DynamoDB failed in a way that another attempt may cure. `attempts` counts all attempts, the first included."""
 
     attempts: ClassVar[int] = 3
 
@@ -232,21 +243,24 @@ class Refused(RetryableError):
 
 
 class Conflict(Refused):
-    """Another transaction was writing one of the items; it is over in milliseconds.
+    """Another transaction was writing one of the items, which takes it only milliseconds.
 
-    All the votes of one address meet at its burst. There are enough attempts for a crowd behind one router, as far as
-    the two seconds of a vote reach.
+    All votes from one address within an hour write the same item, that of their burst. The attempts are enough for many
+    voters behind one router, as far as the two seconds allow that a vote may take.
     """
 
     attempts = 10
 
 
 class Unanswered(RetryableError):
-    """The call failed on its way or inside DynamoDB, so that it may have been carried out."""
+    """The call failed on its way or inside DynamoDB, so DynamoDB may have carried it out nevertheless."""
 
 
 class ConditionFailed(StoreError):
-    """A condition did not hold and nothing was written; `failed` says so for each write of a transaction."""
+    """A condition did not hold, so nothing was written.
+
+    `failed` has one value for each write of the transaction: whether its condition failed.
+    """
 
     def __init__(self, failed: tuple[bool, ...]) -> None:
         super().__init__("The data had changed.")
@@ -260,25 +274,25 @@ class BudgetExhausted(DependencyError):
 
 
 class ModelsBusy(DependencyError):
-    """As many calls are waited for as the process makes at once: nothing was asked, nothing was reserved."""
+    """The process already makes as many live calls at once as it may. No model was called and no money was reserved."""
 
     reason = "busy"
 
 
 class WorkerNotAsked(DependencyError):
-    """The worker function could not be asked for a round."""
+    """The worker function could not be invoked to run a round."""
 
     reason = "worker_not_asked"
 
 
 class KeyStoreError(DependencyError):
-    """An API key could not be had."""
+    """An API key could not be obtained."""
 
     reason = "key_unavailable"
 
 
 class KeyNotFound(KeyStoreError):
-    """There is no such key, or it is empty."""
+    """The key does not exist, or it is empty."""
 
     reason = "key_not_found"
 
@@ -296,17 +310,18 @@ class KeyStoreThrottled(KeyStoreError):
 
 
 class KeyStoreUnavailable(KeyStoreError):
-    """The key store did not answer, or not in time."""
+    """The key store did not respond, or not in time."""
 
     reason = "key_store_unavailable"
 
 
 class ModelError(DependencyError):
-    """A model call that gave no saying.
+    """A model call produced no saying.
 
-    `retryable`: a second attempt may help. `may_be_billed`: the vendor may charge for it, so its reservation counts as
-    spent. `retry_after` is the vendor's wish in seconds, `status` the HTTP status where there was one, `api_time_ms`
-    how long the model was waited for, None when it was not called.
+    `retryable` is true when a second attempt may succeed. `may_be_billed` is true when the vendor may charge for the
+    call, so that its reservation counts as spent. `retry_after` is the delay in seconds that the vendor asked for, and
+    `status` the HTTP status, if there was one. `api_time_ms` is how long the call waited for the model, None when the
+    model was not called.
     """
 
     reason = "live_error"
@@ -325,7 +340,7 @@ class ModelTimeout(ModelError):
 
 
 class ModelNotAsked(ModelTimeout):
-    """The time was up before the model could be called: nothing that it could help."""
+    """The time was up before the model could be called, so the model is not to blame."""
 
     may_be_billed = False
 
@@ -335,7 +350,7 @@ class ModelConnectionFailed(ModelError):
 
 
 class ModelUnreachable(ModelConnectionFailed):
-    """Nothing was sent."""
+    """No connection could be made, so nothing was sent and nothing is billed."""
 
     may_be_billed = False
 
@@ -345,25 +360,25 @@ class ModelRateLimited(ModelError):
 
 
 class ModelSpendLimitReached(ModelError):
-    """The account's limit at the vendor: no retry helps until somebody raises it."""
+    """The account has reached its limit at the vendor. No retry helps until the operator raises the limit."""
 
     reason = "live_spend_limit"
 
 
 class ModelOverloaded(ModelError):
-    """5xx and 529."""
+    """The vendor responded with a 5xx status, 529 included."""
 
     reason, retryable = "live_overloaded", True
 
 
 class ModelKeyRejected(ModelError):
-    """401 and 403."""
+    """The vendor responded with 401 or 403."""
 
     reason = "live_key_rejected"
 
 
 class ModelRequestRejected(ModelError):
-    """Any other 4xx, and redirects, which are never followed."""
+    """The vendor responded with any other 4xx status, or with a redirect, which is never followed."""
 
     reason = "live_request_rejected"
 
@@ -373,7 +388,7 @@ class ModelBreakerOpen(ModelError):
 
 
 class ModelBadResponse(ModelError):
-    """A 200 that is not what the vendor documents, or that holds no usable saying."""
+    """The vendor responded with 200, but not as it documents, or without a usable saying."""
 
     reason, may_be_billed = "live_bad_response", True
 

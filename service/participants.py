@@ -1,4 +1,4 @@
-"""Who answers for the models: the vendors, for the models whose key is there, or the simulator."""
+"""Which models take part and what serves them: the vendors, for models that have a key, or the simulator."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ SIMULATED_KEY = "sk-simulated"
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """The models that have a key, where keys come from, and the simulator's URL if it answers for the models."""
+    """The models that have a key, the source of their keys, and the simulator's URL if it stands in for the vendors."""
 
     models: Sequence[Model]
     keys: KeySource
@@ -34,7 +34,10 @@ async def open_participants(
     aws: AwsClients,
     stack: AsyncExitStack,
 ) -> Participants:
-    """By the settings and the keys at hand; starts the simulator in this process when it is the one to answer."""
+    """Choose the models by the settings and the available keys.
+
+    Starts the simulator in this process when no model has a key and the settings allow it. Raises ConfigError.
+    """
     elsewhere = settings.simulator not in ("auto", "off")
     if settings.keys == "ssm":
         in_ssm = SsmKeySource(await aws.ssm())
@@ -47,7 +50,7 @@ async def open_participants(
     models = [model for model in catalogue if _has_key(model, settings, keys)]
     if models or settings.simulator == "off":
         return Participants(models, keys)
-    from service.simulator import Simulator  # only where it answers
+    from service.simulator import Simulator  # a process that uses the real vendors does not need it
 
     url = await stack.enter_async_context(Simulator(vendors, catalogue).serve())
     return _simulated(catalogue, url, FixedKeySource(SIMULATED_KEY))
@@ -62,7 +65,10 @@ def _simulated(catalogue: Catalogue, url: str, keys: KeySource) -> Participants:
 
 
 def _variables(settings: Settings, catalogue: Catalogue, vendors: Vendors) -> dict[str, str]:
-    """Which variable stands in for each parameter; an endpoint of one's own names its variable itself."""
+    """The environment variable that replaces each key parameter.
+
+    For a model with an endpoint of its own, `key_parameter` is the name of the variable itself.
+    """
     own = {model.key_parameter: model.key_parameter for model in catalogue if model.key_parameter}
     return own | {settings.key_parameters[name]: vendor.key_variable for name, vendor in vendors.items()}
 

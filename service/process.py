@@ -1,4 +1,4 @@
-"""How a process starts, is told to stop and ends: settings, logs, one clear line when a setting is bad."""
+"""The start and the end of a process: it reads the settings, configures the logs and sets the exit code."""
 
 import asyncio
 import gc
@@ -18,10 +18,11 @@ Main = Callable[[Settings], Coroutine[Any, Any, int]]
 
 
 def run(main: Main) -> None:
-    """Run `main` with the environment's settings and exit with what it returns.
+    """Run `main` with the settings from the environment and exit with the code that it returns.
 
-    A bad setting ends in 2 and one line, a defect in 1 and its stack in the log: Python would print the texts of all
-    exceptions that led to it, and a library's may hold a key.
+    An invalid setting exits with 2 and one line on the standard error. A defect exits with 1 and is logged with its
+    stack; we do not let Python print it, because Python prints the messages of all chained exceptions, and a library's
+    message may contain a key.
     """
     try:
         settings = Settings.from_env(os.environ)
@@ -30,7 +31,7 @@ def run(main: Main) -> None:
     except ConfigError as error:
         say(f"Cannot start. {error}")
         sys.exit(2)
-    except KeyboardInterrupt:  # before anything listens to signals
+    except KeyboardInterrupt:  # the signal came before the handlers of `stop_signal` were installed
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the outermost boundary
         LogListener().emit(Unexpected("process", error))
@@ -38,13 +39,16 @@ def run(main: Main) -> None:
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal; the log on stdout stays pure JSON."""
+    """Print a line for the operator on the standard error, because the log on the standard output is pure JSON."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def stop_signal() -> asyncio.Event:
-    """What SIGTERM and SIGINT set from now on. To be asked for first of all, so that no signal finds nobody at home."""
+    """Return an event that SIGTERM and SIGINT set from now on.
+
+    Call this before anything else, so that a signal during the start-up stops the process in good order, too.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,10 +57,10 @@ def stop_signal() -> asyncio.Event:
 
 
 async def freeze_modules(*, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
-    """Clean up once when modules have come, and have all later collections pass over what is there by then.
+    """Freeze the garbage collector's objects whenever new modules have been imported.
 
-    A full collection looks at every object there is, and the vendors' SDKs are hundreds of thousands. They come when
-    they are first needed, which may be late.
+    A full collection visits every object that is not frozen, and the vendors' SDKs consist of hundreds of thousands.
+    They are imported when they are first needed, which may be long after the start, so this checks again and again.
     """
     known = 0
     while True:

@@ -1,4 +1,4 @@
-"""The one place where the parts are put together, for the server, the Lambda handlers and the workers alike."""
+"""The composition root: the server, the Lambda handlers and the workers all build their parts here."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,13 +34,13 @@ from service.voting.saying_votes import SayingVotes
 from telemetry.events import Listener
 
 DEFAULT_STORE = "sqlite:///sayings.db"
-# What the simulator writes is kept apart, so that a later run with real keys does not serve it.
+# Simulated sayings have a store of their own, so that a later run with real keys does not serve them.
 DEFAULT_SIMULATED_STORE = "sqlite:///sayings-simulated.db"
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything a process works with."""
+    """Everything that a process works with. `line_up` has the models that take part in live calls and rounds."""
 
     settings: Settings
     listener: Listener
@@ -64,7 +64,10 @@ class Resources:
 async def open_resources(
     settings: Settings, environ: Mapping[str, str], listener: Listener, vendors: Vendors = VENDORS
 ) -> AsyncIterator[Resources]:
-    """Open what the settings ask for, and close it again also when the start fails half-way. Raises ConfigError."""
+    """Open everything that the settings ask for, and close it again, even when the start fails half-way.
+
+    Raises ConfigError.
+    """
     async with AsyncExitStack() as stack:
         timeouts = settings.timeouts
         catalogue = load_catalogue(vendors, settings.catalogue)
@@ -179,7 +182,7 @@ def _open_gateway(
     listener: Listener,
     stack: AsyncExitStack,
 ) -> Gateway:
-    """The one way to a model, with what stands at it: keys, the spend caps, places for live calls."""
+    """Open the gateway with the keys, the adapters, the spend caps and the limit on live calls."""
     keys = KeyStore(participants.keys, listener, ttl=settings.key_ttl_seconds, timeouts=settings.timeouts)
     stack.push_async_callback(keys.close)
     adapters = Adapters(vendors, participants.simulator_url)

@@ -1,1 +1,1 @@
-"""The workers that keep the pool warm: rounds of fresh sayings by all models at once."""
+"""The workers, which keep the pool warm by rounds: in a round all models write fresh sayings at once."""

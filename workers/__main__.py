@@ -1,4 +1,4 @@
-"""A worker: `python -m workers` makes a round in every interval, `--once` just one, and `--serve` serves as well."""
+"""A worker: `python -m workers` runs a round in every interval, `--once` runs one, and `--serve` serves the API too."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ async def main(settings: Settings) -> int:
     what.add_argument("--serve", action="store_true", help="serve the page and the API in the same process")
     arguments = parser.parse_args()
     if arguments.serve:
-        from service.server.serve import serve  # a worker on its own needs no server
+        from service.server.serve import serve  # imported here, because a worker on its own needs no server
 
         return await serve(settings, pool_job=_pool_job if settings.rounds == "in-process" else None)
     return await _work_alone(settings, once=arguments.once)
@@ -41,12 +41,12 @@ def _pool_job(resources: Resources) -> Job:
 async def _work_alone(settings: Settings, *, once: bool) -> int:
     if not sys.stdout.isatty():
         return await work(settings, LogListener(), once=once)
-    from rich.console import Console  # imported here, because only a terminal has a use for it
+    from rich.console import Console  # imported here, because only a terminal needs it
 
     from workers.progress import ProgressTable
 
     with ProgressTable(Console()) as table:
-        configure_logging(settings.log_level)  # once more: what libraries warn of goes above the table, not across it
+        configure_logging(settings.log_level)  # again, so that libraries' warnings are printed above the table
         return await work(settings, table, once=once)
 
 
@@ -61,10 +61,10 @@ async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
             say("No model takes part: there is no key for any, and the simulator is off.")
             return 1
         if once:
-            code = await _until_told(_once(fleet_rounds(resources)), stop, grace)
+            code = await _until_stopped(_once(fleet_rounds(resources)), stop, grace)
             return 1 if code is None else code
         rounds = fleet_rounds(resources, rest_seconds=settings.round_interval_seconds)
-        await _until_told(rounds.keep_going(stop), stop, grace)
+        await _until_stopped(rounds.keep_going(stop), stop, grace)
         return 0
 
 
@@ -80,18 +80,18 @@ async def _once(rounds: FleetRounds) -> int:
     return 0 if any(report.sayings for report in finished.models) else 1
 
 
-async def _until_told(work: Coroutine[Any, Any, T], stop: asyncio.Event, grace: float) -> T | None:
-    """What the work returns, or None when a signal came and the work had not ended `grace` seconds later.
+async def _until_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, grace: float) -> T | None:
+    """Run the work and return its result, or None if it has not ended `grace` seconds after `stop` is set.
 
-    Model calls under way may still land in that time. A defect is raised.
+    The grace lets model calls that are running come to their end. An exception of the work is raised.
     """
-    working, told = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
-    if told.done():
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done():
         await asyncio.wait([working], timeout=grace)
-    for task in (working, told):
+    for task in (working, stopping):
         task.cancel()
-    await asyncio.gather(working, told, return_exceptions=True)
+    await asyncio.gather(working, stopping, return_exceptions=True)
     return None if working.cancelled() else working.result()
 
 

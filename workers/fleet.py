@@ -1,4 +1,4 @@
-"""One fleet, one round: rounds are run under a lease that is kept for a while after, so that nobody follows at once."""
+"""Rounds for a whole fleet of processes: one at a time, under a lease that also enforces the rest after a round."""
 
 import asyncio
 import secrets
@@ -16,15 +16,15 @@ from service.store.base import ROUND_LEASE, Lease, Store
 from telemetry.events import Listener, RoundFinished
 from workers.round import Round
 
-# Longer than a round with its second calls; a holder that dies blocks the others for no longer than this.
+# It is longer than a round with its second calls. A holder that dies blocks the other workers for this long at most.
 LEASE_SECONDS = 90.0
-# After a round nobody makes another for a minute; when models failed, for twice as long each time.
+# After a round no worker starts another for a minute. The rest doubles after every round in which a model failed.
 REST_SECONDS = 60.0
 LONGEST_REST_SECONDS = 900.0
 
 
 def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
-    """The rounds of a process with these resources."""
+    """Build the rounds of a process from its resources. `rest_seconds` is the usual rest after a round."""
     store, listener, timeouts = resources.store, resources.listener, resources.settings.timeouts
     round_ = Round(
         resources.gateway, store, resources.pool, resources.topics, resources.line_up, listener, timeouts=timeouts
@@ -33,7 +33,10 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
 
 
 class FleetRounds:
-    """Runs rounds for a whole fleet of processes, with a rest after each in which nobody makes another."""
+    """Runs rounds for a whole fleet of processes. After each round comes a rest, in which no process starts another.
+
+    `clock` returns seconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,10 @@ class FleetRounds:
         self._rest = rest_seconds
 
     async def run(self) -> RoundFinished | None:
-        """A round, if the lease can be had; None when somebody else has it. Raises StoreError if nobody can say."""
+        """Run a round under the lease, or return None when another worker holds the lease.
+
+        Raises StoreError when the store cannot tell which worker holds it.
+        """
         async with store_guard("acquire lease", within(self._timeouts.round_write), self._listener):
             lease = await self._store.acquire_lease(ROUND_LEASE, self._holder, now=self._clock(), seconds=LEASE_SECONDS)
         if lease is None:
@@ -63,14 +69,14 @@ class FleetRounds:
         try:
             finished = await self._round.run(lease)
         except asyncio.CancelledError:
-            await self._keep(lease, 0.0)  # whoever starts next need not wait until it expires
+            await self._keep(lease, 0.0)  # so that the next worker need not wait until the lease expires
             raise
         self._rest = self._rest_after(finished)
         await self._keep(lease, self._rest)
         return finished
 
     async def keep_warm(self, filler: PoolFiller) -> None:
-        """For the API's own process, until cancelled: fill the pool from the store, by a round where that is short."""
+        """Keep the pool of the API's own process filled until cancelled: from the store, or else by a round."""
         while True:
             if filler.is_needed():
                 await filler.fill()
@@ -79,7 +85,10 @@ class FleetRounds:
             await asyncio.sleep(self._timeouts.round_check_every)
 
     async def keep_going(self, stop: asyncio.Event) -> None:
-        """For a worker on its own, until told to stop: a round after every rest, by whichever worker comes first."""
+        """Run rounds in a worker on its own until `stop` is set.
+
+        After every rest the worker that acquires the lease first runs the next round.
+        """
         while not stop.is_set():
             await self._try()
             with suppress(TimeoutError):

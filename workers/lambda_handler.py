@@ -1,4 +1,4 @@
-"""The worker function: one round per invocation, by a schedule or asked for by the API function."""
+"""The worker function, which runs one round per invocation. A schedule or the API function invokes it."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from workers.fleet import LEASE_SECONDS, fleet_rounds
 
 
 class Worker:
-    """Runs rounds on the environment's loop."""
+    """Runs rounds on the event loop of the Lambda environment."""
 
     def __init__(self, process: LambdaProcess) -> None:
         self._process = process
@@ -24,26 +24,27 @@ class Worker:
         self._rounds = fleet_rounds(process.resources)
 
     def handle(self, context: Context) -> dict[str, Any]:
-        """The round's report; `{"round": null}` when another worker has the lease.
+        """Run a round and return its report, or `{"round": null}` when another worker holds the lease.
 
-        Raises StoreError when nobody can say, InvocationFailed when the time was up: Lambda counts both as errors.
+        Raises StoreError when the store cannot tell which worker holds it, and InvocationFailed when the time is up.
+        Lambda counts both as errors.
         """
         return self._process.run(self._handle(), context)
 
     async def _handle(self) -> dict[str, Any]:
         traces.begin({"X-Amzn-Trace-Id": os.environ.get("_X_AMZN_TRACE_ID", "")})
-        # No round is longer than its lease, and there is time left to give that back.
+        # A round must not outlast its lease, and needs time at the end to release it.
         seconds = within(LEASE_SECONDS) - self._timeouts.lease_update
-        if seconds <= self._timeouts.round_write:  # before a lease is taken that might not be given back
+        if seconds <= self._timeouts.round_write:  # checked before acquiring a lease that could not be released in time
             raise InvocationFailed("There is no time left for a round.")
         try:
-            # The models end in time for what they wrote to be stored and reported.
+            # The models must end early enough for their sayings to be stored and reported.
             with deadline(seconds - self._timeouts.round_write):
                 async with asyncio.timeout(seconds):
                     finished = await self._rounds.run()
         except TimeoutError:
             raise InvocationFailed("The round did not end in time.") from None
-        await self._telemetry.load()  # the next invocation may be another environment's
+        await self._telemetry.load()  # now, because the next invocation may go to another environment
         return {"round": None if finished is None else msgspec.to_builtins(finished)}
 
 
@@ -53,7 +54,7 @@ def _worker() -> Worker:
 
 
 def handler(event: object, context: Context) -> dict[str, Any]:
-    """What Lambda calls; whatever the event says, it means a round."""
+    """Handle an invocation of the function. The event is ignored: every invocation runs a round."""
     return _worker().handle(context)
 
 

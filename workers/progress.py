@@ -1,4 +1,4 @@
-"""What a worker shows on a terminal: a live table with a line per model."""
+"""The live table that a worker shows on a terminal, with a line for each model."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from telemetry.events import (
 
 @dataclass(slots=True)
 class _Line:
-    """What a model has done in the round at hand and over all rounds."""
+    """A line of the table: a model's state in the current round, and its sums over all rounds."""
 
     state: str = ""
     style: str = ""
@@ -34,7 +34,7 @@ class _Line:
 
 
 class ProgressTable:
-    """A listener that draws what it hears; a context manager that gives the terminal back."""
+    """A listener that shows the events in a table. It is a context manager, which restores the terminal at the end."""
 
     def __init__(self, console: Console) -> None:
         self._lines: dict[str, _Line] = {}

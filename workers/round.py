@@ -1,4 +1,4 @@
-"""One round: all models at once, three services each; key → prompt → call → parse → retry → store → pool."""
+"""One round: all models write at once, each on three services; key → prompt → call → parse → retry → store → pool."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ SERVICES_PER_MODEL = 3
 
 
 class Round:
-    """Builds fresh sayings. A failing model never spoils what the others bring."""
+    """Lets every model write fresh sayings. A failing model never affects the results of the others."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Round:
         self._listener = listener
 
     async def run(self, lease: Lease) -> RoundFinished:
-        """Ask every model, under a lease; the report says what each brought or why it did not."""
+        """Call every model, under a lease. The report has the number of sayings or the error of each model."""
         with traces.work():
             return await self._run(lease)
 
@@ -63,25 +63,34 @@ class Round:
             report = ModelReport(model.id, count, _milliseconds_since(started))
         except DependencyError as error:
             report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, str(error))
-        except Exception as error:  # noqa: BLE001 - a defect met by one model must not spoil the others' results
+        except Exception as error:  # noqa: BLE001 - a defect in one model's part must not affect the others' results
             self._listener.emit(Unexpected("round", error))
             report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, "unexpected")
         self._listener.emit(report)
         return report
 
     async def _bring(self, model: Model, lease: Lease) -> int:
-        """Write, store and warm up a model's sayings; how many. Raises DependencyError."""
+        """Let a model write sayings, and add them to the store and the pool.
+
+        Returns the number of sayings that are new. Raises DependencyError.
+        """
         sayings = await self._write(model, random.sample(self._topics.names, SERVICES_PER_MODEL))
         if not sayings:
             raise ModelBadResponse("The model wrote nothing that may be shown.")
         async with store_guard("put round", self._store_seconds, self._listener):
             new = await self._store.put_sayings(sayings, fence=lease)
-        # Only what is stored as this model's: a vote on anything else would be refused.
-        self._pool.add(saying for saying in sayings if saying.saying_id in new)
-        return len(new)
+            own = [saying for saying in sayings if saying.saying_id in new or await self._is_stored_as_own(saying)]
+        # Only the sayings that are stored as this model's, because a vote on any other would be refused.
+        self._pool.add(own)
+        return len(own)
+
+    async def _is_stored_as_own(self, saying: Saying) -> bool:
+        """Whether the model has written the same words before, as a simulated one does in the end."""
+        stored = await self._store.get_saying(saying.saying_id)
+        return stored is not None and stored.contributor == saying.contributor
 
     async def _write(self, model: Model, services: Sequence[str]) -> list[Saying]:
-        """Ask once, and once more for just the services left without a saying."""
+        """Call the model once, and once more for only those services that were left without a saying."""
         known = set(self._pool.ids)
         first = await self._gateway.write(
             model, services, kind=CallKind.ROUND, timeout=within(model.timeout_seconds), known=known
@@ -96,7 +105,7 @@ class Round:
         except DependencyError:
             if not first.sayings:
                 raise
-            return list(first.sayings)  # the failure has been reported where it happened
+            return list(first.sayings)  # the gateway has reported the failure
         return [*first.sayings, *second.sayings]
 
 

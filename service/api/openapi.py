@@ -31,7 +31,7 @@ def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
             "title": "Cloud Sayings",
             "version": __version__,
             "description": (
-                f"Witty analogies about {topics.many} by four language models, the votes on them, and what these say "
+                f"Witty analogies about {topics.plural} by four language models, the votes on them, and what these say "
                 "about the models."
             ),
             "license": {"name": "MIT", "identifier": "MIT"},

@@ -1,1 +1,1 @@
-"""AWS clients, and what is reported of their calls."""
+"""AWS clients, and the reports of their calls."""

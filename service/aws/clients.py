@@ -1,4 +1,4 @@
-"""AWS clients: one session, one client per service for the life of the process, made when first asked for."""
+"""AWS clients: one session, and one client for each service, which is made when it is first needed."""
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -20,9 +20,10 @@ CONNECTIONS = 50
 
 
 class AwsClients:
-    """Opens clients on the stack, which closes them. Their own retries are off: who calls them owns the time.
+    """Opens clients on the stack, which closes them. They live as long as the process.
 
-    Raises ConfigError where the AWS SDK does not accept its settings.
+    The SDK's own retries are off, because the callers decide on time and retries. Raises ConfigError when the AWS SDK
+    does not accept its settings.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class AwsClients:
 
     async def _client(self, service: Any) -> Any:
         if service not in self._clients:
-            with _settings_refused():
+            with _translated_errors():
                 opening = self._open_session().client(service, config=_config(self._timeouts))
                 client = await self._stack.enter_async_context(opening)
             CallWatch(self._region, self._listener).watch(client)
@@ -62,7 +63,7 @@ class AwsClients:
         return self._clients[service]
 
     def _open_session(self) -> "Session":
-        import aioboto3  # a second of imports that one machine without AWS never pays
+        import aioboto3  # it takes a second, which a process without AWS saves
 
         if self._session is None:
             self._session = aioboto3.Session(region_name=self._region)
@@ -70,14 +71,14 @@ class AwsClients:
 
 
 @contextmanager
-def _settings_refused() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ProfileNotFound
 
     try:
         yield
     except ProfileNotFound as error:
         raise ConfigError("AWS_PROFILE", "there is no such profile") from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL, a number that is none
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint is not a URL, or a number is not a number
         raise ConfigError("AWS settings", f"the AWS SDK does not accept them: {error}") from error
 
 

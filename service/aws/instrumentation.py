@@ -1,4 +1,4 @@
-"""Tells of every call to AWS, whatever becomes of it."""
+"""The instrumentation of AWS clients: every call is reported, however it ends."""
 
 import time
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ _NODES = {"dynamodb": "DynamoDB", "ssm": "SSM", "lambda": "Lambda"}
 
 
 class CallWatch:
-    """Emits an AwsCalled for each call of a client. What is sent and answered stays unseen."""
+    """Emits an AwsCalled event for each call of a client. The event does not hold the request or the response."""
 
     def __init__(self, region: str, listener: Listener) -> None:
         self._region = region
         self._listener = listener
 
     def watch(self, client: Any) -> None:
-        """Stand before the client's way to AWS, where OpenTelemetry's instrumentation stands too.
+        """Wrap the client's `_make_api_call`, as OpenTelemetry's instrumentation does.
 
-        botocore's own events would be the public way; but of a call that hangs until our deadline cancels it, which is
-        the one that somebody will look for, they say nothing.
+        botocore's events would be the public way, but they do not report a call that hangs until our deadline cancels
+        it, which is the call that an operator will look for.
         """
         service = client.meta.service_model.service_name
         call_aws = client._make_api_call
@@ -29,19 +29,19 @@ class CallWatch:
             started = time.perf_counter()
             outcome: tuple[int | None, str] = (None, "")
             try:
-                answer = await call_aws(operation, parameters)
-                outcome = _status(answer), ""
+                response = await call_aws(operation, parameters)
+                outcome = _status(response), ""
             except BaseException as error:
                 outcome = _failure(error)
                 raise
             else:
-                return answer
+                return response
             finally:
-                self._tell(service, operation, parameters, started, *outcome)
+                self._report(service, operation, parameters, started, *outcome)
 
         client._make_api_call = watched
 
-    def _tell(
+    def _report(
         self,
         service: str,
         operation: str,
@@ -55,20 +55,20 @@ class CallWatch:
         self._listener.emit(AwsCalled(node, operation, self._region, total_ms, status, error_type, tables))
 
 
-def _status(answer: Mapping[str, Any]) -> int | None:
-    status: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+def _status(response: Mapping[str, Any]) -> int | None:
+    status: int | None = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return status
 
 
 def _failure(error: BaseException) -> tuple[int | None, str]:
-    """The status and AWS's own code where it answered, else the exception's class."""
-    answer = getattr(error, "response", None)
-    code = answer.get("Error", {}).get("Code") if isinstance(answer, Mapping) else None
-    return (_status(answer) if isinstance(answer, Mapping) else None), code or type(error).__name__
+    """The HTTP status and AWS's error code, or None and the name of the exception's class without a response."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, Mapping) else None
+    return (_status(response) if isinstance(response, Mapping) else None), code or type(error).__name__
 
 
 def _tables(params: Mapping[str, Any]) -> set[str]:
-    """The tables a call names, those inside a batch or a transaction too."""
+    """The names of the tables in a call, including those inside a batch or a transaction."""
     tables = {params["TableName"]} if "TableName" in params else set(params.get("RequestItems", ()))
     for item in params.get("TransactItems", ()):
         tables |= {part["TableName"] for part in item.values()}

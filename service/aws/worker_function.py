@@ -1,18 +1,18 @@
-"""The worker function on Lambda, which makes a round each time it is invoked."""
+"""The worker function on Lambda, which runs a round each time it is invoked."""
 
 from service.aws.clients import AwsClients
 from service.errors import WorkerNotAsked
 
 
 class WorkerFunction:
-    """Invokes the function by its name or ARN."""
+    """Invokes the worker function by its name or ARN."""
 
     def __init__(self, name: str, aws: AwsClients) -> None:
         self._name = name
         self._aws = aws
 
     async def invoke(self) -> None:
-        """Ask for a round without waiting for it. Raises WorkerNotAsked."""
+        """Trigger a round without waiting for it. Raises WorkerNotAsked."""
         client = await self._aws.lambda_()
         from botocore.exceptions import BotoCoreError, ClientError  # the client has loaded it by now
 

@@ -1,1 +1,1 @@
-"""What ships as data: models, AWS services and the hand-written collection."""
+"""The data that ships with the package: the models, the AWS services and the hand-written collection."""

@@ -1,4 +1,4 @@
-"""The collection: hand-written sayings that ship with the package and need nothing else to be served."""
+"""The collection of hand-written sayings. They ship with the package, so they can be served when all else fails."""
 
 import random
 from functools import cache
@@ -18,8 +18,8 @@ class _Entry(msgspec.Struct, frozen=True):
 def collection() -> tuple[Saying, ...]:
     """Every hand-written saying, in the order of the file.
 
-    They are part of the code, as constants are: nothing varies them. They are read when they are first needed, which
-    on Lambda is only when everything else is down.
+    Like constants they are part of the code and never change. They are read when they are first needed, which on Lambda
+    is only when everything else is down.
     """
     entries = msgspec.json.decode(packaged("collection.json"), type=list[_Entry])
     return tuple(
@@ -28,5 +28,5 @@ def collection() -> tuple[Saying, ...]:
 
 
 def random_builtin() -> Saying:
-    """One saying from memory: the answer when everything else is down."""
+    """One random saying from memory, for when everything else is down."""
     return random.choice(collection())

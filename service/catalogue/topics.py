@@ -1,4 +1,4 @@
-"""What sayings are about: AWS services, how the prompt speaks of them, and which of them a text names."""
+"""The topics of the sayings: the AWS services, the prompt's nouns for them, and the search for them in a text."""
 
 import re
 from collections.abc import Sequence
@@ -10,45 +10,45 @@ from service.catalogue.models import packaged
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A service by its official name and the other names people write."""
+    """A service, with its official name and the other names in common use."""
 
     name: str
     aliases: list[str] = []
 
 
 class Topics:
-    """The services that sayings are about, and the nouns with which the prompt asks for them.
+    """The services that sayings are about, and the nouns that the prompt uses for them.
 
-    `one` and `many` are what a service is called ("AWS service", "AWS services"), `audience` is who the sayings are
-    for. All three are part of the prompt, whose version must change with them.
+    `singular` and `plural` are the nouns for a service ("AWS service", "AWS services"), and `audience` describes the
+    readers. All three are part of the prompt, whose version must change with them.
     """
 
-    def __init__(self, services: Sequence[Service], *, one: str, many: str, audience: str) -> None:
+    def __init__(self, services: Sequence[Service], *, singular: str, plural: str, audience: str) -> None:
         self.names = tuple(service.name for service in services)
-        self.one = one
-        self.many = many
+        self.singular = singular
+        self.plural = plural
         self.audience = audience
         self._by_form = {form: service.name for service in services for form in (service.name, *service.aliases)}
 
     def named_in(self, text: str) -> tuple[str, ...]:
-        """Official names of the services that the text names, in order of appearance, each once.
+        """The official names of the services that the text mentions, each once and in the order of appearance.
 
-        Names are found case-sensitively, on word boundaries, the longest first.
+        The search is case-sensitive, respects word boundaries and prefers the longest name.
         """
         return tuple(dict.fromkeys(self._by_form[match.group()] for match in self._pattern.finditer(text)))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """Compiled when first needed, because that takes milliseconds that a cold start can do without."""
+        """Any name of any service. Compiling it takes milliseconds, which a cold start saves by deferring it."""
         forms = sorted(self._by_form, key=len, reverse=True)
         return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])")
 
 
 def load_topics() -> Topics:
-    """The packaged AWS services."""
+    """Load the AWS services that ship with the package."""
     return Topics(
         msgspec.json.decode(packaged("services.json"), type=list[Service]),
-        one="AWS service",
-        many="AWS services",
+        singular="AWS service",
+        plural="AWS services",
         audience="engineers who use AWS",
     )

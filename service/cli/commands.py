@@ -1,4 +1,4 @@
-"""The commands of `python -m service`: what each takes, and which function carries it out."""
+"""The commands of `python -m service`, with their arguments and the functions that carry them out."""
 
 import argparse
 import os
@@ -12,12 +12,12 @@ from service.config import Settings
 from service.errors import StoreError
 from service.process import say
 
-# Takes the arguments and the settings, returns the exit code.
+# A command takes the arguments and the settings, and returns the exit code.
 Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command that was asked for, as `run` in the namespace, with its arguments; `serve` if none was."""
+    """Parse the command line. The namespace holds the command's function as `run`, which defaults to `serve`."""
     parser = argparse.ArgumentParser(prog="python -m service", description="Serves the API, or carries a command out.")
     parser.set_defaults(run=_serve)
     commands = parser.add_subparsers(metavar="command")
@@ -35,14 +35,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 async def carry_out(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Run the command; returns its exit code. A failure ends it with one line on the standard error."""
+    """Run the command and return its exit code. A failure prints one line on the standard error."""
     command: Command = arguments.run
     try:
         return await command(arguments, settings)
     except StoreError as error:
         say(f"It could not be finished: {error}")
         return 1
-    except BrokenPipeError:  # the reader, `head` perhaps, has had enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

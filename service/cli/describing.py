@@ -11,13 +11,13 @@ from telemetry.events import Silence
 
 
 async def openapi(_: argparse.Namespace, __: Settings) -> int:
-    """Write the document to the standard output; it depends on no setting."""
+    """Write the document to the standard output. It does not depend on the settings."""
     sys.stdout.write((await document()).decode())
     return 0
 
 
 async def document() -> bytes:
-    """The document as the service answers it, on an empty store that is thrown away and without models."""
+    """The document as the API serves it, from a process with an empty temporary store and without models."""
     with TemporaryDirectory() as folder:
         settings = Settings(store=f"sqlite:///{folder}/empty.db", simulator="off", rounds="off")
         async with open_resources(settings, {}, Silence()) as resources:

@@ -1,4 +1,4 @@
-"""The command that writes everything stored as rows: `python -m service export votes --format csv`."""
+"""The command that writes stored data as rows: `python -m service export votes --format csv`."""
 
 import argparse
 import sys
@@ -33,15 +33,15 @@ async def export(arguments: argparse.Namespace, settings: Settings) -> int:
 
 @contextmanager
 def _opened_for_writing(output: Path | None) -> Iterator[TextIO]:
-    # Line ends are not translated: CSV has its own, which are the same everywhere.
+    # Line ends are not translated, because CSV has its own, which are the same on every system.
     with output.open("w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as out:
         yield out
         out.flush()
 
 
 def _progress(what: Export, total: int) -> "Progress":
-    """A progress bar on the standard error when that is a terminal, nothing otherwise."""
-    from rich.console import Console  # imported here, because a server has no use for it
+    """A progress bar on the standard error, which shows nothing unless that is a terminal."""
+    from rich.console import Console  # imported here, because a server does not need it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)

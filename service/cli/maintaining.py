@@ -1,4 +1,4 @@
-"""Commands that look after a store: load the collection, and review bursts of votes."""
+"""The commands that maintain a store: one loads the collection, the other reviews bursts of votes."""
 
 import argparse
 
@@ -11,7 +11,7 @@ from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
 
 
 async def seed(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Load the collection into the store of the settings, or into both of the default ones."""
+    """Load the collection into the store that the settings name, or else into both default stores."""
     for address in [settings.store] if settings.store else [DEFAULT_STORE, DEFAULT_SIMULATED_STORE]:
         try:
             async with opened(address, settings, create_tables=arguments.create_tables) as store:
@@ -24,7 +24,7 @@ async def seed(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def review_bursts(_: argparse.Namespace, settings: Settings) -> int:
-    """Set bursts of votes aside, or count them again, by the limit that the settings have now."""
+    """Apply the present limit of the settings to all votes: set bursts aside, or count them again."""
     async with opened(existing_address(settings), settings) as store:
         changed = await store.review_bursts()
     say(

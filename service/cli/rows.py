@@ -1,7 +1,7 @@
-"""Everything that was voted, written and asked, as rows for analysts: `python -m service export votes --format csv`.
+"""All votes, sayings, comparisons and calls as rows for analysts: `python -m service export votes --format csv`.
 
-Whoever wants to check the statistics can compute them again from these rows. They are streamed: memory does not grow
-with their number. Voters appear as hashes: who knows a voter's own id could vote in their name.
+The statistics can be computed again from these rows. The rows are streamed, so the use of memory does not grow with
+their number. Voters appear as hashes, because a voter's id would allow its reader to vote in the voter's name.
 """
 
 import csv
@@ -16,14 +16,14 @@ import msgspec
 from service.domain import Call, Generation
 from service.store.base import Store, StoredBallot, StoredSaying, StoredVote
 
-# What a spreadsheet takes for the beginning of a formula; and what models write is anybody's text.
+# A spreadsheet takes a cell that begins with one of these for a formula, and the text of a saying cannot be trusted.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Row = Mapping[str, Any]
 
 
 class Export(StrEnum):
-    """What can be exported: comparisons are a row for every voter they were shown to."""
+    """The kinds of rows. A comparison has one row for each voter that it was shown to."""
 
     VOTES = "votes"
     SAYINGS = "sayings"
@@ -37,26 +37,29 @@ class Format(StrEnum):
 
 
 class Writer(Protocol):
-    """Takes one row after the other."""
+    """Writes one row at a time."""
 
     def __call__(self, row: Row) -> None: ...
 
 
 def rows(store: Store, what: Export) -> AsyncIterator[Row]:
-    """All rows of a kind: moments are ISO 8601 in UTC, times milliseconds, costs billionths of a US dollar."""
+    """All rows of one kind.
+
+    Points in time are in ISO 8601 and UTC, durations in milliseconds and costs in billionths of a US dollar.
+    """
     match what:
         case Export.VOTES:
-            return _each(store.all_votes(), _vote_row)
+            return _converted(store.all_votes(), _vote_row)
         case Export.SAYINGS:
-            return _each(store.all_sayings(), _saying_row)
+            return _converted(store.all_sayings(), _saying_row)
         case Export.COMPARISONS:
-            return _each(store.all_ballots(), _ballot_row)
+            return _converted(store.all_ballots(), _ballot_row)
         case Export.CALLS:
-            return _each(store.all_calls(), _call_row)
+            return _converted(store.all_calls(), _call_row)
 
 
 def writer(out: TextIO, form: Format) -> Writer:
-    """Writes rows to a text file, for CSV with a line of names before the first."""
+    """A writer to a text file. In CSV, a line of column names comes before the first row."""
     return _csv_writer(out) if form is Format.CSV else _jsonl_writer(out)
 
 
@@ -84,13 +87,13 @@ def _csv_writer(out: TextIO) -> Writer:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a spreadsheet's cell: lists as JSON, and nothing that it would compute."""
+    """The value for a cell of a spreadsheet. A list becomes JSON; a text like a formula gets a leading apostrophe."""
     if isinstance(value, list):
         return msgspec.json.encode(value).decode()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-async def _each(items: AsyncIterator[Any], to_row: Callable[[Any], Row]) -> AsyncIterator[Row]:
+async def _converted(items: AsyncIterator[Any], to_row: Callable[[Any], Row]) -> AsyncIterator[Row]:
     async for item in items:
         yield to_row(item)
 
@@ -154,7 +157,7 @@ def _call_row(call: Call) -> Row:
 
 
 def _generation_columns(made: Generation | None) -> Row:
-    """The columns of a generation; all empty for what a person wrote."""
+    """The columns of a generation, which are all empty for a hand-written saying."""
     usage = made and made.usage
     return {
         "generation_id": made and made.generation_id,

@@ -1,4 +1,4 @@
-"""The store that a command works on."""
+"""The store that a command works on: its address, and how to open it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,11 +14,11 @@ from service.store.base import Store
 
 @asynccontextmanager
 async def opened(address: str, settings: Settings, *, create_tables: bool = False) -> AsyncIterator[Store]:
-    """The store at an address, for the length of the block. Raises ConfigError or StoreError."""
+    """Open the store at an address for the block. Raises ConfigError or StoreError."""
     async with AsyncExitStack() as stack:
         aws = AwsClients(settings.aws_region, stack, timeouts=settings.timeouts)
         if create_tables and address.startswith("dynamodb:"):
-            from service.store.dynamodb import create_tables as create  # not needed, so not imported, for SQLite
+            from service.store.dynamodb import create_tables as create  # imported here, because SQLite does not need it
 
             await create(await aws.dynamodb(), address.removeprefix("dynamodb://"))
         yield await open_store(
@@ -32,7 +32,10 @@ async def opened(address: str, settings: Settings, *, create_tables: bool = Fals
 
 
 def existing_address(settings: Settings) -> str:
-    """The address that the settings name, otherwise that of the one file which is here. Raises ConfigError."""
+    """The address of the store that the settings name, or else of the default file that exists.
+
+    Raises ConfigError when neither or both of the default files exist.
+    """
     if settings.store:
         return settings.store
     here = [address for address in (DEFAULT_STORE, DEFAULT_SIMULATED_STORE) if _file_of(address).exists()]

@@ -1,1 +1,1 @@
-"""API keys: where they come from and how long they are kept."""
+"""The API keys: the sources they come from, and the store that keeps them for a time."""

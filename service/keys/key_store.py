@@ -1,8 +1,9 @@
-"""API keys behind an async time-to-live store: one fetch however many wait, served stale when the source is down.
+"""An async cache of API keys with a time to live.
 
-Each key lives its own life on a monotonic clock. A little before a life ends one caller's visit starts a refresh in the
-background while everybody goes on with the key at hand; when the source fails, a known key is served for up to an hour
-more. What could not be fetched is remembered for a few seconds, so that a denial is not hammered.
+Callers that want the same key share one fetch. Each key expires on its own, by a monotonic clock. Shortly before, the
+next call of `get` starts a refresh in the background, while all callers go on using the current key. When the source
+fails, a known key is served for up to an hour more. A failed fetch is remembered for a few seconds, so that the source
+is not flooded with calls that it denies.
 """
 
 import asyncio
@@ -21,14 +22,15 @@ from telemetry.events import DependencyFailed, Listener, Unexpected
 
 STALE_SECONDS = 3600.0
 FAILURE_MEMORY_SECONDS = 5.0
-# A life is refreshed in its last fifth, each at a random point, so that a fleet does not ask in step.
+# A key is refreshed at a random point between these fractions of its time to live, so that the processes of a fleet do
+# not all call the source at once.
 EARLIEST_REFRESH = 0.80
 LATEST_REFRESH = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A key and its life. When the source fails, `expires_at` moves to `stale_until`."""
+    """A key with its times on the store's clock. When the source fails, `expires_at` moves to `stale_until`."""
 
     secret: Secret
     refresh_at: float
@@ -37,7 +39,10 @@ class _Entry:
 
 
 class KeyStore:
-    """Keys by parameter name. Must be closed; `clock` is a monotonic clock in seconds."""
+    """The keys by the name of their parameter. The store must be closed.
+
+    `ttl` is the time to live in seconds, and `clock` a monotonic clock in seconds.
+    """
 
     def __init__(
         self,
@@ -58,7 +63,10 @@ class KeyStore:
         self._failures: TTLCache[str, KeyStoreError] = TTLCache(64, FAILURE_MEMORY_SECONDS, timer=clock)
 
     async def get(self, name: str) -> Secret:
-        """The key of that parameter. Raises KeyStoreError; a cancelled caller cancels nobody else's fetch."""
+        """The key in this parameter. Raises KeyStoreError.
+
+        A cancelled caller does not cancel the fetch that other callers may be waiting for.
+        """
         entry = self._entries.get(name)
         if entry is not None:
             now = self._clock()
@@ -76,7 +84,7 @@ class KeyStore:
             del self._entries[name]
 
     async def close(self) -> None:
-        """Cancel the fetches still under way."""
+        """Cancel the fetches that are still running."""
         fetches = list(self._fetches.values())
         for fetch in fetches:
             fetch.cancel()
@@ -89,9 +97,9 @@ class KeyStore:
         if isinstance(outcome, Secret):
             return outcome
         entry = self._entries.get(name)
-        if entry is not None and self._clock() < entry.expires_at:  # which the failure has put off
+        if entry is not None and self._clock() < entry.expires_at:  # the failure has moved it to `stale_until`
             return entry.secret
-        # A new instance each time: one exception raised for many callers would gather all their tracebacks.
+        # Each caller gets a new exception, because one that is raised again and again collects all their tracebacks.
         raise type(outcome)(*outcome.args)
 
     def _refresh_in_background(self, name: str) -> None:
@@ -99,7 +107,7 @@ class KeyStore:
             self._fetch(name)
 
     def _fetch(self, name: str) -> asyncio.Task[Secret | KeyStoreError]:
-        """The one fetch of that key under way, started if there is none."""
+        """The running fetch of this key, which is started if there is none."""
         fetch = self._fetches.get(name)
         if fetch is None:
             fetch = asyncio.create_task(self._load(name), name=f"fetch key {name}")
@@ -110,7 +118,7 @@ class KeyStore:
     def _settled(self, name: str, fetch: asyncio.Task[Secret | KeyStoreError]) -> None:
         del self._fetches[name]
         defect = None if fetch.cancelled() else fetch.exception()
-        if defect is not None:  # told here, because nobody awaits a refresh in the background
+        if defect is not None:  # reported here, because no caller awaits a refresh in the background
             self._listener.emit(Unexpected("fetch key", defect))
 
     async def _load(self, name: str) -> Secret | KeyStoreError:
@@ -130,7 +138,10 @@ class KeyStore:
         return _Entry(secret, now + refresh_after, now + self._ttl, now + self._ttl + STALE_SECONDS)
 
     def _failed(self, name: str, error: KeyStoreError) -> KeyStoreError:
-        """Remember and report it; a key that is known lives on, and nobody waits for the source until it is back."""
+        """Remember and report the failure.
+
+        A known key stays valid until `stale_until`, so that no caller waits for the source while it is down.
+        """
         self._failures[name] = error
         entry = self._entries.get(name)
         if entry is not None:

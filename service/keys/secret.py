@@ -1,8 +1,8 @@
-"""A value that must never be seen: not in a log, a span, an exception, a `repr` or an answer."""
+"""A value that must never appear in a log, a span, an exception, a `repr` or a response."""
 
 
 class Secret:
-    """Holds an API key; only `reveal()` gives it out, and only an SDK client should ask."""
+    """Holds an API key. Only `reveal()` returns it, and only the code that passes it to an SDK should call that."""
 
     __slots__ = ("_value",)
 

@@ -1,4 +1,4 @@
-"""Where API keys come from: SSM Parameter Store, the environment, or the simulator's own."""
+"""The sources of API keys: SSM Parameter Store, the environment, or a fixed key for the simulator."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -17,34 +17,37 @@ from service.keys.secret import Secret
 if TYPE_CHECKING:
     from types_aiobotocore_ssm.client import SSMClient
 
-# What an HTTP header can carry.
+# A key consists of the characters that an HTTP header can carry.
 _A_KEY = re.compile(r"[!-~]+")
 
 
 class KeySource(Protocol):
-    """Where keys come from. `fetch` raises a KeyStoreError and nothing else."""
+    """A source of keys by the name of their parameter. `fetch` raises KeyStoreError and nothing else."""
 
     async def fetch(self, name: str) -> Secret: ...
 
 
 class SsmKeySource:
-    """SecureString parameters of SSM Parameter Store, decrypted."""
+    """Reads and decrypts SecureString parameters of SSM Parameter Store."""
 
     def __init__(self, client: "SSMClient") -> None:
         self._client = client
 
     async def fetch(self, name: str) -> Secret:
         async with _translated_errors():
-            answer = await self._client.get_parameter(Name=name, WithDecryption=True)
+            response = await self._client.get_parameter(Name=name, WithDecryption=True)
             # Pasted keys often end in a line break.
-            value = answer["Parameter"]["Value"].strip()
+            value = response["Parameter"]["Value"].strip()
         if not _A_KEY.fullmatch(value):
             raise KeyNotFound("The key parameter does not hold a key.")
         return Secret(value)
 
 
 class EnvironmentKeySource:
-    """Keys from environment variables: `variables` maps a parameter name to the variable that stands in for it."""
+    """Reads keys from environment variables; `variables` maps the name of a parameter to the variable that replaces it.
+
+    Raises ConfigError when a variable does not hold a key.
+    """
 
     def __init__(self, environ: Mapping[str, str], variables: Mapping[str, str]) -> None:
         self._secrets = {
@@ -71,7 +74,7 @@ def _checked(variable: str, key: str) -> str:
 
 
 class FixedKeySource:
-    """The same key for every name: what the simulator is called with."""
+    """Returns the same key for every name. It is the key for calling the simulator."""
 
     def __init__(self, key: str) -> None:
         self._secret = Secret(key)
@@ -81,7 +84,10 @@ class FixedKeySource:
 
 
 class PrefixedKeySource:
-    """Only those keys of another source that begin in a certain way: a real one never reaches the simulator."""
+    """Passes on only those keys of another source that have a prefix, so that a real key never reaches the simulator.
+
+    `fetch` raises KeyAccessDenied for any other key.
+    """
 
     def __init__(self, source: KeySource, prefix: str) -> None:
         self._source = source
@@ -104,8 +110,11 @@ _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyUpdates", "
 
 @asynccontextmanager
 async def _translated_errors() -> AsyncIterator[None]:
-    """botocore's errors as ours; `from` keeps the cause for its class, our message says nothing it said."""
-    from botocore.exceptions import BotoCoreError, ClientError  # only here once the client exists anyway
+    """Translate botocore's errors into the service's.
+
+    The cause is kept for the name of its class. Its message is not copied, because it may hold the parameter's name.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # the client has loaded it by now
 
     try:
         yield
@@ -120,5 +129,5 @@ async def _translated_errors() -> AsyncIterator[None]:
         raise KeyStoreUnavailable("The key store failed.") from error
     except (BotoCoreError, OSError) as error:
         raise KeyStoreUnavailable("The key store cannot be reached.") from error
-    except Exception as error:  # for an answer that is not what it documents botocore has no error, it trips over it
+    except Exception as error:  # botocore has no error for an invalid response: parsing it fails in one way or another
         raise KeyStoreUnavailable("The key store's answer makes no sense.") from error

@@ -1,1 +1,1 @@
-"""Calling the language models: prompt, adapters, gateway and the parsing of what comes back."""
+"""Calls to the language models: the prompt, the vendors' adapters, the gateway and the parser of responses."""

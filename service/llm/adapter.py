@@ -1,4 +1,4 @@
-"""What an adapter is, and what all adapters share: the shape of a completion and the reading of failures."""
+"""The protocol of a vendor's adapter, and what all adapters share: completions, SDK clients and errors by status."""
 
 import asyncio
 import math
@@ -24,15 +24,15 @@ from service.errors import (
 from service.keys.secret import Secret
 from service.llm.prompt import Prompt
 
-# A vendor may ask for any patience; beyond an hour we would rather try again and be told once more.
+# A vendor may ask for any delay. After an hour we try again nevertheless; the vendor can ask for more then.
 MAX_RETRY_AFTER_SECONDS = 3600.0
 
-# As a vendor counts them. What cannot be true must not get into the sums of money.
+# A vendor's count of tokens. An impossible count must not get into the sums of money.
 Tokens = Annotated[int, Meta(ge=0, le=100_000_000)]
 
 
 class Finish(Enum):
-    """How a model stopped."""
+    """The reason why a model stopped writing."""
 
     DONE = auto()
     TRUNCATED = auto()
@@ -41,7 +41,7 @@ class Finish(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a vendor answered with 200: the text, how it ended and what it will be billed as."""
+    """A vendor's successful response: the text, why it ended, and the tokens that the vendor will bill."""
 
     response_id: str
     text: str
@@ -50,21 +50,24 @@ class Completion:
 
 
 class ModelAdapter(Protocol):
-    """Speaks one vendor's protocol to one endpoint. Lives as long as the process; `close()` ends its connections."""
+    """Speaks one vendor's protocol to one endpoint.
+
+    An adapter lives as long as the process, and `close()` ends its connections.
+    """
 
     def __init__(self, base_url: str) -> None: ...
 
     async def load(self) -> None:
-        """Import the SDK, off the event loop; before the first call, so that no call is timed with it."""
+        """Import the SDK outside the event loop. Called before `complete`, so that no call's latency includes it."""
 
     async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
-        """One request, no retry, no deadline of its own. Raises ModelError."""
+        """Send one request, without retries and without a deadline. Raises ModelError."""
 
     async def close(self) -> None: ...
 
 
 class SdkClient(Protocol):
-    """What both vendors' clients can do."""
+    """The methods that the clients of both vendors' SDKs have."""
 
     def with_options(self, *, api_key: str) -> Self: ...
 
@@ -75,7 +78,10 @@ C = TypeVar("C", bound=SdkClient)
 
 
 class LazyClient(Generic[C]):
-    """One SDK client for the life of the process, built by `build` in a thread: importing an SDK takes seconds."""
+    """One SDK client for the life of the process.
+
+    `build` imports the SDK and makes the client. It runs in a thread, because importing an SDK takes seconds.
+    """
 
     def __init__(self, build: Callable[[], C]) -> None:
         self._build = build
@@ -90,7 +96,7 @@ class LazyClient(Generic[C]):
             return self._client
 
     async def with_key(self, key: Secret) -> C:
-        """The client with that key; a new key keeps the connections."""
+        """The client with this key. It keeps its connections when the key changes."""
         client = await self.load()
         if key != self._key:
             self._client = client = client.with_options(api_key=key.reveal())
@@ -103,7 +109,7 @@ class LazyClient(Generic[C]):
 
 
 def status_error(status: int, *, spend_limit: bool, retry_after: str | None) -> ModelError:
-    """The error for a vendor's HTTP status other than 2xx."""
+    """The error for a vendor's HTTP status other than 2xx. `retry_after` is the text of the header."""
     wait = retry_after_seconds(retry_after)
     if spend_limit or status == 402:
         return ModelSpendLimitReached("The vendor's spend limit is reached.", status=status)
@@ -117,7 +123,10 @@ def status_error(status: int, *, spend_limit: bool, retry_after: str | None) -> 
 
 
 def retry_after_seconds(header: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, at most an hour; None when there is none or it makes no sense."""
+    """The delay in seconds that a Retry-After header asks for, at most an hour.
+
+    None when there is no such header or it is not valid.
+    """
     if not header:
         return None
     try:
@@ -132,8 +141,8 @@ def retry_after_seconds(header: str | None) -> float | None:
 def _seconds_until(http_date: str) -> float:
     try:
         moment = parsedate_to_datetime(http_date)
-        # All HTTP dates are GMT, also those that do not say so.
+        # Every HTTP date is in GMT, even when it does not say so.
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # also what a year of five digits raises
+    except (ValueError, OverflowError):  # a year of five digits raises the latter
         return math.nan
     return (moment - datetime.now(UTC)).total_seconds()

@@ -37,7 +37,7 @@ class _Usage(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    """The part of the answer that matters here; everything else the vendor may add is passed over."""
+    """The part of the response that is used here; any other fields are ignored."""
 
     id: str
     content: list[_Block]
@@ -63,12 +63,13 @@ class AnthropicAdapter:
 
     async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
         client = await self._client.with_key(key)
-        from anthropic import omit  # loaded by now
+        from anthropic import omit  # the client has loaded the SDK by now
 
         _hush_deprecations()
         with _translated_errors():
-            # Decoded by us: for a 200 with junk in it the SDK returns junk without a word. Read by us: a connection
-            # that breaks in the middle of a 200 is told from one that breaks before it.
+            # We decode the response ourselves, because the SDK does not validate it: it would return the junk of a
+            # faulty 200 without an error. We read it ourselves to distinguish a connection that breaks in the middle
+            # of a 200 from one that breaks before it.
             async with client.messages.with_streaming_response.create(
                 model=model.id,
                 max_tokens=model.max_tokens,
@@ -95,35 +96,40 @@ def _new_client(base_url: str) -> "AsyncAnthropic":
     import httpx2
     from anthropic import DEFAULT_CONNECTION_LIMITS, AsyncAnthropic
 
-    # Not DefaultAsyncHttpxClient, which takes proxies from the environment come what may.
+    # DefaultAsyncHttpxClient would take proxies from the environment, whatever `trust_env` says.
     client = httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=None, limits=DEFAULT_CONNECTION_LIMITS)
     return AsyncAnthropic(
-        api_key="unset",  # every call brings its own
+        api_key="unset",  # every call sets its own key
         base_url=base_url,
-        timeout=None,  # the gateway owns the time,
-        max_retries=0,  # and the retries
-        open_telemetry=False,  # one span for one call, and it is ours
+        timeout=None,  # the gateway has the deadline
+        max_retries=0,  # and it decides on retries
+        open_telemetry=False,  # we report each call as one span ourselves
         http_client=client,
     )
 
 
 def _hush_deprecations() -> None:
-    """The SDK says at every call what the catalogue knows: the model's retirement. Where warnings are errors it raises.
+    """Ignore the SDK's warning that a model will be retired, which it repeats at every call.
 
-    At every call, because filters are the process's and whoever sets them anew drops ours; it does not pile up.
+    The catalogue holds that date already, and where warnings are errors the warning would end the call. The filter is
+    set at every call, because filters are global and any code that resets them removes it. Setting it again does not
+    add a second one.
     """
     warnings.filterwarnings("ignore", message="The model '.*' is deprecated", category=DeprecationWarning)
 
 
 def _usage(usage: _Usage) -> Usage:
-    """Anthropic counts cached tokens beside the fresh ones, we count them among the input."""
+    """The usage with the cached tokens among the input tokens; Anthropic counts them separately."""
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     return Usage(usage.input_tokens + read + written, usage.output_tokens, read)
 
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """The SDK's errors as ours. Their texts hold the prompt and their requests the key: only classes cross over."""
+    """Translate the SDK's errors into the service's by their class.
+
+    The text of an SDK error may contain the prompt, and its request the key, so neither is copied.
+    """
     import anthropic
     import httpx2
 
@@ -141,5 +147,5 @@ def _translated_errors() -> Iterator[None]:
         if isinstance(error.__cause__, httpx2.ConnectError):
             raise ModelUnreachable("The vendor cannot be reached.") from error
         raise ModelConnectionFailed("The connection to the vendor broke.") from error
-    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:  # raised by reading and decoding a 200
+    except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:  # from reading or decoding a 200
         raise ModelBadResponse("The vendor's answer makes no sense.") from error

@@ -1,4 +1,4 @@
-"""The spend caps, and the record of every call that was billed."""
+"""The spend caps, and the recorder of every call that is billed."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,14 +16,17 @@ from telemetry.events import Listener, SpendMeasured
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Nanodollars set aside in a window."""
+    """Nanodollars (billionths of a US dollar) that are set aside for one call in a window."""
 
     window: SpendWindow
     amount: int
 
 
 class Advance:
-    """Nanodollars set aside together for so many `calls` by their names; each takes its own when it begins."""
+    """Nanodollars that are set aside for several calls in one write; each call takes its amount when it begins.
+
+    `amounts` holds the nanodollars of each call by its name, and `calls` is the number of calls.
+    """
 
     def __init__(self, window: SpendWindow, amounts: Mapping[str, int]) -> None:
         self.calls = len(amounts)
@@ -31,19 +34,22 @@ class Advance:
         self._amounts = dict(amounts)
 
     def take(self, name: str) -> Reservation | None:
-        """What was set aside for that call, once; from here on it counts as spent until it is settled."""
+        """Take the call's reservation, which counts as spent until it is settled.
+
+        None when nothing was set aside for the call, or its reservation has been taken before.
+        """
         amount = self._amounts.pop(name, None)
         return None if amount is None else Reservation(self._window, amount)
 
     def take_rest(self) -> Reservation:
-        """What no call has taken."""
+        """Take all that no call has taken, as one reservation."""
         rest = Reservation(self._window, sum(self._amounts.values()))
         self._amounts.clear()
         return rest
 
 
 class Budget:
-    """The caps, in nanodollars, over what the store has counted for all processes together."""
+    """Keeps the spending of all processes together, which the store counts, within the caps. In nanodollars."""
 
     def __init__(
         self,
@@ -61,7 +67,11 @@ class Budget:
         self._clock = clock
 
     async def reserve(self, amount: int) -> Reservation:
-        """Set the amount aside. Raises BudgetExhausted, or StoreError: without a count no money is spent."""
+        """Set the amount aside.
+
+        Raises BudgetExhausted when a cap leaves no room for it, and StoreError when the store cannot count it, because
+        no money is spent without being counted.
+        """
         window = spend_window(self._clock())
         async with store_guard("reserve spend", within(self._seconds), self._listener):
             held = await self._store.reserve_spend(window, amount, caps=self._caps)
@@ -71,18 +81,21 @@ class Budget:
         return Reservation(window, amount)
 
     async def reserve_all(self, amounts: Mapping[str, int]) -> Advance:
-        """Set the amounts aside for several calls, in one write: all of them or none. Raises as `reserve` does."""
+        """Set the amounts of several calls aside in one write: all of them or none. Raises as `reserve` does."""
         reservation = await self.reserve(sum(amounts.values()))
         return Advance(reservation.window, amounts)
 
     async def release(self, advance: Advance) -> None:
-        """Give back what no call has taken."""
+        """Return to the budget what no call has taken."""
         rest = advance.take_rest()
         if rest.amount:
             await self.settle(rest, 0)
 
     async def settle(self, reservation: Reservation, cost: int) -> None:
-        """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent."""
+        """Replace the reservation by what the call really cost.
+
+        If the store fails, the failure is reported and the reservation goes on counting as spent.
+        """
         with suppress(StoreError):
             async with store_guard("settle spend", self._seconds, self._listener):
                 await self._store.adjust_spend(reservation.window, cost - reservation.amount)
@@ -95,7 +108,7 @@ def spend_window(now: float) -> SpendWindow:
 
 
 class CallRecorder:
-    """Writes calls to the store. One that cannot be written is missed by the statistics and by nobody else."""
+    """Writes calls to the store. A call that cannot be written is only missing from the statistics."""
 
     def __init__(self, store: Store, listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""A circuit breaker per model: after a few failures in a row nobody waits for that model for a while."""
+"""A circuit breaker for each model: after a few failures in a row, the model is not called for a while."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,15 +14,15 @@ from service.errors import (
     ModelTruncated,
 )
 
-# In a row rather than as a rate: at low traffic a rate never has enough calls to mean anything.
+# Failures are counted in a row, because at low traffic a failure rate has too few calls to mean anything.
 FAILURES_TO_OPEN = 3
 COOL_DOWN_SECONDS = 30.0
-# For what only a person can mend.
+# The cool-down after failures that only the operator can fix.
 LONG_COOL_DOWN_SECONDS = 300.0
 
 
 class Breaker:
-    """Closed, open until a moment, then half-open: one call tries while the others are still turned away."""
+    """A breaker is closed, open for a time, or half-open: then one call probes the model, and others are refused."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -32,15 +32,15 @@ class Breaker:
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Around a call. Raises ModelBreakerOpen instead of calling; counts the ModelErrors that come out."""
+        """Guard one call: count the ModelErrors that it raises. Raises ModelBreakerOpen if it must not be made."""
         probe = self._enter()
         try:
             yield
             self._close()
-        except (ModelRefused, ModelTruncated):  # the model answers, if not as one would like
+        except (ModelRefused, ModelTruncated):  # the model works, although it wrote no saying
             self._close()
             raise
-        except ModelNotAsked:  # which says nothing about the model
+        except ModelNotAsked:  # the model was not called, so this says nothing about it
             raise
         except ModelError as error:
             self._count(error, probe=probe)
@@ -50,7 +50,7 @@ class Breaker:
                 self._probing = False
 
     def _enter(self) -> bool:
-        """Whether this call is the probe of a half-open breaker."""
+        """Whether this call is the probe of a half-open breaker. Raises ModelBreakerOpen."""
         if self._open_until is None:
             return False
         wait = self._open_until - self._clock()
@@ -65,11 +65,11 @@ class Breaker:
 
     def _count(self, error: ModelError, *, probe: bool) -> None:
         self._failures += 1
-        cool_down = error.retry_after or 0.0  # what the vendor asks for is granted at once
+        cool_down = error.retry_after or 0.0  # a delay that the vendor asks for applies at the first failure
         if isinstance(error, ModelSpendLimitReached | ModelKeyRejected):
             cool_down = max(cool_down, LONG_COOL_DOWN_SECONDS)
         elif probe or self._failures >= FAILURES_TO_OPEN:
             cool_down = max(cool_down, COOL_DOWN_SECONDS)
         if cool_down:
-            # Never earlier than it is already: a call that began before may fail after.
+            # This never shortens a cool-down, because a call that began before the breaker opened may fail later.
             self._open_until = max(self._open_until or 0.0, self._clock() + cool_down)

@@ -1,4 +1,4 @@
-"""How many model calls a process makes at once for clients that wait for them."""
+"""The limit on the model calls that a process makes at once for waiting clients."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from service.errors import ModelsBusy
 
 
 class LiveCalls:
-    """Places for model calls that somebody waits for."""
+    """A fixed number of places for model calls that a client waits for."""
 
     def __init__(self, places: int) -> None:
         self._free = places
 
     def take(self, count: int) -> None:
-        """Occupy places, for `give_back` to free. Raises ModelsBusy when there are not as many."""
+        """Occupy `count` places until `give_back` frees them. Raises ModelsBusy when fewer are free."""
         if count > self._free:
             raise ModelsBusy("As many model calls as may be are under way.")
         self._free -= count
@@ -23,7 +23,7 @@ class LiveCalls:
 
     @contextmanager
     def holding(self, count: int) -> Iterator[None]:
-        """Occupy places for the block. Raises ModelsBusy."""
+        """Occupy `count` places during the block. Raises ModelsBusy when fewer are free."""
         self.take(count)
         try:
             yield

@@ -1,4 +1,7 @@
-"""The one way to a model: breaker, key, spend cap, deadline, retry, parsing. Nothing calls an adapter but this."""
+"""The gateway to the models, and the only code that calls an adapter.
+
+It applies the breaker, the key, the spend caps, the deadline and the retry to each call, and parses the response.
+"""
 
 import asyncio
 import random
@@ -29,20 +32,21 @@ from telemetry import traces
 from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
 
 MAX_ATTEMPTS = 2
-# What is left of a deadline must be worth another attempt.
+# A retry needs at least this much of the deadline to have a chance.
 LEAST_USEFUL_SECONDS = 0.5
 RETRIES_IN_STOCK = 5.0
-# Tokens a vendor may count beyond one for every byte we send: roles, framing, the schema's own instructions.
+# Tokens that a vendor may count beyond one for each byte that we send: for roles, framing and the instructions that the
+# vendor adds for a schema.
 OVERHEAD_TOKENS = 512
 _SCHEMA_BYTES = len(msgspec.json.encode(OUTPUT_SCHEMA))
 
-# For endpoints of one's own that ask for none; the SDKs insist on sending something.
+# The key for a custom endpoint that needs none, because the SDKs insist on sending a key.
 NO_KEY = Secret("none")
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a call brought: the sayings that may be shown (perhaps none), and the services left without one."""
+    """The result of a successful call: the sayings that may be shown, if any, and the services left without one."""
 
     generation: Generation
     sayings: tuple[Saying, ...]
@@ -51,7 +55,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """Something to be written. `deadline` is on the gateway's clock; what is `known` would be a duplicate."""
+    """The parameters of one `write`.
+
+    `known` are the ids of sayings that would be duplicates. `deadline` is a time of the gateway's clock in seconds.
+    """
 
     model: Model
     prompt: Prompt
@@ -62,7 +69,10 @@ class _Order:
 
 
 class Gateway:
-    """Calls models. `key_parameters` maps a vendor's name to that of the parameter that holds its key."""
+    """Calls models. `key_parameters` maps a vendor's name to the name of the parameter that holds its key.
+
+    `clock` is a monotonic clock in seconds, and `jitter` returns the seconds to add to the delay before a retry.
+    """
 
     def __init__(
         self,
@@ -102,10 +112,10 @@ class Gateway:
                 listener.emit(PriceMissing(model.id))
 
     async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
-        """Set aside what asking all these models at once may cost, for `write` to take: all of it or nothing.
+        """Reserve one call to each model: a place among the live calls and what the call may cost at most.
 
-        So with their places among the live calls. Whoever reserves releases. Raises ModelsBusy, BudgetExhausted or
-        StoreError.
+        All calls are reserved or none. Pass the advance to `write`, and to `release` when the calls have ended.
+        Raises ModelsBusy, BudgetExhausted or StoreError.
         """
         models, prompt = tuple(models), build_prompt(self._topics, services)
         amounts = {model.id: self._worst_case(model, prompt) for model in models}
@@ -118,7 +128,7 @@ class Gateway:
             raise
 
     async def release(self, advance: Advance) -> None:
-        """Give back the places, and what was set aside for calls that were not made after all. Once."""
+        """Free the places, and return the money of calls that were not made. To be called once for each advance."""
         self._live_calls.give_back(advance.calls)
         await self._books.finish(self._budget.release(advance))
 
@@ -132,12 +142,14 @@ class Gateway:
         known: Collection[str] = (),
         advance: Advance | None = None,
     ) -> Written:
-        """Ask a model for one saying on each of the services; ids in `known` would be duplicates.
+        """Ask a model for one saying on each of the services.
 
-        `timeout` in seconds bounds everything: import, key, reservation, call and retry; no timeout around it is
-        needed, and one that fires first would hide the failure from the breaker. The first attempt is paid from the
-        `advance`, if there is one. A call that is cancelled while it runs counts as spent: nobody knows what it cost.
-        Only rounds need no place among the live calls.
+        `timeout` in seconds bounds everything: import, key, reservation, call and retry. Callers need no timeout of
+        their own, and one that fires first would hide the failure from the breaker. A saying whose id is in `known` is
+        rejected as a duplicate. The first attempt is paid from the `advance`, if there is one. When a call is cancelled
+        while it runs, its reservation counts as spent, because its cost cannot be known. A call takes a place among the
+        live calls, unless it belongs to a round or the `advance` holds its place.
+
         Raises DependencyError: a ModelError, KeyStoreError, ModelsBusy, BudgetExhausted or StoreError.
         """
         places = 0 if kind is CallKind.ROUND or advance else 1
@@ -146,11 +158,14 @@ class Gateway:
             return await self._call(order)
 
     async def close(self) -> None:
-        """Wait for the books to be complete."""
+        """Wait until the costs of all calls have been recorded."""
         await self._books.close()
 
     async def _load(self, models: Iterable[Model]) -> None:
-        """Import what the calls need before money is tied up for them. What goes wrong shows again with the call."""
+        """Import the SDKs for the calls before money is reserved for them.
+
+        An error is ignored here, because the call itself will raise it again.
+        """
         loading = (self._adapters.of(model).load() for model in models)
         await asyncio.gather(*loading, return_exceptions=True)
 
@@ -168,7 +183,7 @@ class Gateway:
             attempt += 1
 
     def _delay_before_retry(self, error: ModelError, attempt: int, deadline: float) -> float | None:
-        """Seconds to wait before another attempt; None when there must not be one."""
+        """The delay in seconds before another attempt, or None when there must not be another."""
         if attempt == MAX_ATTEMPTS or not (error.retryable or isinstance(error, ModelKeyRejected)):
             return None
         delay = 0.0 if isinstance(error, ModelKeyRejected) else (error.retry_after or 0.0) + self._jitter()
@@ -201,19 +216,22 @@ class Gateway:
         self._report_answer(generation, completion.response_id, attempt, failure)
         nothing = Written(generation, (), order.prompt.services)
         written = nothing if failure else self._read(completion.text, order, generation)
-        # To the end, even if whoever asked has gone: it is paid for.
+        # The call is paid for, so it is recorded even when the caller is cancelled.
         await self._books.finish(self._book(reservation, _as_call(order, written, failure)))
         if failure:
             raise failure
         return written
 
     async def _reservation(self, order: _Order) -> Reservation:
-        """What the call may cost, set aside. Nothing may come between this and the call."""
+        """Reserve what the call may cost at most, or take it from the advance.
+
+        The call must follow at once: if anything in between failed, the reservation would count as spent.
+        """
         in_advance = order.advance.take(order.model.id) if order.advance else None
         return in_advance or await self._budget.reserve(self._worst_case(order.model, order.prompt))
 
     async def _book(self, reservation: Reservation, call: Call) -> None:
-        cost = call.generation.cost_nanos  # without a price the worst case stands
+        cost = call.generation.cost_nanos  # for a model without a price, the whole reservation counts as spent
         settling = [] if cost is None else [self._budget.settle(reservation, cost)]
         await asyncio.gather(*settling, self._calls.record(call))
 
@@ -226,11 +244,14 @@ class Gateway:
             self._keys.invalidate(name, key)
 
     def _key_name(self, model: Model) -> str | None:
-        """An entry with an endpoint of its own never gets the vendor's key."""
+        """The name of the model's key parameter. A model with a custom endpoint never gets the vendor's key."""
         return model.key_parameter if model.base_url else self._key_parameters[model.vendor]
 
     def _worst_case(self, model: Model, prompt: Prompt) -> int:
-        """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
+        """The most that a call can cost, in nanodollars.
+
+        A model without a price is assumed to cost as much as the most expensive model of the catalogue.
+        """
         sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
         worst = Usage(sent_bytes + OVERHEAD_TOKENS, model.max_tokens)
         price = model.price_on(line_up.today())
@@ -257,7 +278,7 @@ class Gateway:
         if parsed.rejected:
             self._listener.emit(SayingsRejected(order.model.id, parsed.rejected))
         source = model_source(order.model.display_name, simulated=self._simulated)
-        sayings = (Saying(each.saying_id, each.text, each.services, source, generation) for each in parsed.drafts)
+        sayings = (Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
         done = {draft.asked for draft in parsed.drafts}
         missing = tuple(service for service in order.prompt.services if service not in done)
         return Written(generation, tuple(sayings), missing)
@@ -300,7 +321,7 @@ class Gateway:
 
 
 async def _timed(completing: Awaitable[Completion], seconds: float) -> tuple[Completion, float]:
-    """The completion and its milliseconds. Raises ModelError, which carries its milliseconds too."""
+    """The completion and its latency in milliseconds. Raises ModelError with its `api_time_ms` set."""
     started = time.perf_counter()
     try:
         async with asyncio.timeout(seconds):
@@ -323,7 +344,7 @@ def _milliseconds_since(started: float) -> float:
 
 
 def _unfinished(finish: Finish, api_time_ms: float) -> ModelError | None:
-    """What an answer that was paid for, but is none, is raised as."""
+    """The error for a response that is billed although the model did not finish it; None if the model did."""
     if finish is Finish.DONE:
         return None
     failure: ModelError

@@ -1,4 +1,4 @@
-"""The adapter for OpenAI's Chat Completions API, which compatible endpoints speak too, on the vendor's own SDK."""
+"""The adapter for OpenAI's Chat Completions API and for compatible endpoints, on the vendor's own SDK."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ class _Part(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    content: str | list[_Part] | None = None  # parts: how some compatible endpoints answer
+    content: str | list[_Part] | None = None  # some compatible endpoints respond with parts
     refusal: str | None = None
 
 
@@ -50,7 +50,7 @@ class _Usage(msgspec.Struct):
 
 
 class _ChatCompletion(msgspec.Struct):
-    """The part of the answer that matters here; everything else the vendor may add is passed over."""
+    """The part of the response that is used here; any other fields are ignored."""
 
     id: str
     choices: Annotated[list[_Choice], Meta(min_length=1)]
@@ -58,7 +58,8 @@ class _ChatCompletion(msgspec.Struct):
 
 
 _FINISHES = {"stop": Finish.DONE, "content_filter": Finish.REFUSED}
-# Codes that only somebody with a credit card can clear; the status is the rate limit's, 429.
+# With these codes the account lacks money, so no retry helps until the operator pays. Their status is 429, like that of
+# the rate limit.
 _SPEND_LIMIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
 
@@ -71,14 +72,15 @@ class OpenAiAdapter:
 
     async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
         client = await self._client.with_key(key)
-        from openai import omit  # loaded by now
+        from openai import omit  # the client has loaded the SDK by now
 
         with _translated_errors():
-            # Decoded by us: for a 200 with junk in it the SDK returns junk without a word. Read by us: a connection
-            # that breaks in the middle of a 200 is told from one that breaks before it.
+            # We decode the response ourselves, because the SDK does not validate it: it would return the junk of a
+            # faulty 200 without an error. We read it ourselves to distinguish a connection that breaks in the middle
+            # of a 200 from one that breaks before it.
             async with client.chat.completions.with_streaming_response.create(
                 model=model.id,
-                max_tokens=model.max_tokens,  # the name that every compatible endpoint knows
+                max_tokens=model.max_tokens,  # the name that every compatible endpoint accepts
                 messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
                 response_format=_RESPONSE_FORMAT if model.structured_output else omit,
             ) as response:
@@ -106,10 +108,10 @@ def _new_client(base_url: str) -> "AsyncOpenAI":
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     return AsyncOpenAI(
-        api_key="unset",  # every call brings its own
+        api_key="unset",  # every call sets its own key
         base_url=base_url,
-        timeout=None,  # the gateway owns the time,
-        max_retries=0,  # and the retries
+        timeout=None,  # the gateway has the deadline
+        max_retries=0,  # and it decides on retries
         http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False, timeout=None),
     )
 
@@ -127,7 +129,10 @@ def _usage(usage: _Usage) -> Usage:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """The SDK's errors as ours. Their texts hold the prompt and their requests the key: only classes cross over."""
+    """Translate the SDK's errors into the service's by their class.
+
+    The text of an SDK error may contain the prompt, and its request the key, so neither is copied.
+    """
     import httpx2
     import openai
 
@@ -145,5 +150,5 @@ def _translated_errors() -> Iterator[None]:
         if isinstance(error.__cause__, httpx2.ConnectError):
             raise ModelUnreachable("The vendor cannot be reached.") from error
         raise ModelConnectionFailed("The connection to the vendor broke.") from error
-    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:  # raised by reading and decoding a 200
+    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:  # from reading or decoding a 200
         raise ModelBadResponse("The vendor's answer makes no sense.") from error

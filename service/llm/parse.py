@@ -1,4 +1,4 @@
-"""From what a model wrote to sayings fit to be shown: model output is hostile text until it has been through here."""
+"""The parser that turns a model's output into sayings fit to be shown. Until then the output is hostile text."""
 
 import html
 import json
@@ -13,18 +13,19 @@ from service.catalogue.topics import Topics
 from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, normalise, saying_id
 from service.llm.prompt import Prompt
 
-# Far above three sayings; what is longer was not written to our prompt and is not worth the parsing.
+# Three sayings are far shorter. A longer text does not follow the prompt and is not worth parsing.
 MAX_OUTPUT_CHARACTERS = 16_000
 
-# Control sequences with seven or eight bits: CSI, the strings (OSC and its like) with what they hold, the short ones.
+# Control sequences in their 7-bit and 8-bit forms: CSI, the strings (OSC and the like) with their content, and the
+# short escape sequences.
 _ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*|\x1b[ -/]*[0-~]"
 )
-# What Unicode calls letters, marks and symbols although nothing is to be seen.
+# Characters that Unicode classes as letters, marks or symbols although they are invisible.
 _INVISIBLE = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-# A scheme only with something right behind it: "three kinds of data: …" is a sentence.
+# A scheme counts only when something follows it directly, because "three kinds of data: …" is a sentence.
 _MARKUP_OR_LINK = re.compile(r"<[a-z!/]|\]\(|\w+://|\b(?:javascript|data|vbscript):\S|\bwww\.", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|I (?:can(?:['’]t|not)|won['’]t) (?:help|assist|write|create|"
@@ -34,11 +35,11 @@ _REFUSAL = re.compile(
 _ECHO_WORDS = 6
 
 
-# No more places are tried, so that hostile text cannot keep the event loop busy.
+# At most this many places are tried, so that hostile text cannot keep the event loop busy.
 _MAX_STARTS = 3
-# Where the JSON may begin that a model put into a code fence or between sentences.
+# The beginning of the JSON when a model puts it into a code fence or between sentences.
 _START = re.compile(r'\{\s*"sayings"')
-# A quote inside a text; between two letters it is an apostrophe.
+# A quotation mark inside a text. Between two letters it is an apostrophe, which is not matched.
 _QUOTES = {pair: re.compile(rf"(?<!\w)[{pair}]|[{pair}](?!\w)") for pair in ('""', "“”", "''", "‘’", "«»")}
 
 
@@ -56,7 +57,7 @@ _DECODER = msgspec.json.Decoder(_Output)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A saying that passed, with the services it names; `asked` is the service it was written for."""
+    """A saying that passed every check. `asked` is the service it was written for, `services` are all that it names."""
 
     saying_id: str
     text: str
@@ -66,17 +67,17 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What was fit to be shown, and a word for each thing that was not."""
+    """The sayings that are fit to be shown, and the reason (a single word) for each one that was rejected."""
 
     drafts: tuple[Draft, ...]
     rejected: tuple[str, ...]
 
 
 class Parser:
-    """Reads the sayings in what models write, on these topics.
+    """Reads sayings on the given topics out of the models' output.
 
-    `telltales` are regular expressions for the names by which models give themselves away. A model may well claim to
-    be another vendor's, so they apply to all.
+    `telltales` are regular expressions for the names by which a model would reveal itself. All of them apply to every
+    model, because a model may claim to be another vendor's.
     """
 
     def __init__(self, topics: Topics, telltales: Iterable[str]) -> None:
@@ -85,7 +86,10 @@ class Parser:
         self._self_identification = re.compile(rf"\b(?:{names})\b", re.IGNORECASE)
 
     def parse(self, output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
-        """Read the sayings out of a model's text. `known` are ids that would be duplicates. Never raises."""
+        """Read the sayings out of a model's output. `known` are the ids of sayings that would be duplicates.
+
+        Never raises an exception.
+        """
         items = _items(output)
         if items is None:
             return Parsed((), ("not_json",))
@@ -110,12 +114,15 @@ class Parser:
         return Parsed(tuple(drafts), tuple(rejected))
 
     def _asked(self, name: str, open_services: list[str]) -> str | None:
-        """Which of the services still open a model means; some write "S3" when asked for "Amazon S3"."""
+        """The service among `open_services` that the model means, or None.
+
+        Some models write "S3" when they were asked for "Amazon S3".
+        """
         candidates = (name, *self._topics.named_in(name))
         return next((service for service in candidates if service in open_services), None)
 
     def _problem(self, text: str, service: str, prompt: Prompt) -> str | None:
-        """Why this text must not be shown, or None."""
+        """The reason (a single word) why this text must not be shown, or None."""
         checks = (
             ("too_short", len(text) < MIN_SAYING_LENGTH),
             ("too_long", len(text) > MAX_SAYING_LENGTH),
@@ -129,14 +136,17 @@ class Parser:
 
 
 def clean(text: str) -> str:
-    """Printable text on one line: no control, ANSI, bidi or zero-width characters, no quotes around it."""
+    """The text on one line, in printable characters only and without the quotation marks around it.
+
+    Control characters, ANSI sequences, bidi and zero-width characters are removed.
+    """
     text = _INVISIBLE.sub("", _ANSI.sub("", text))
     text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
     return _unquoted(" ".join(unicodedata.normalize("NFC", text).split()))
 
 
 def _unquoted(text: str) -> str:
-    """Without the quotes around the whole of it. In "'A,' says B, 'C.'" they are not around the whole."""
+    """The text without the quotation marks around it, unless more of them are inside, as in "'A,' says B, 'C.'"."""
     for pair, inner in _QUOTES.items():
         if len(text) > 1 and text[0] == pair[0] and text[-1] == pair[1] and not inner.search(text, 1, len(text) - 1):
             return _unquoted(text[1:-1].strip())
@@ -144,7 +154,8 @@ def _unquoted(text: str) -> str:
 
 
 def _is_visible(char: str) -> bool:
-    # Cc control, Cf bidi and zero-width, Cs lone surrogates, Co private use, Cn unassigned
+    # The categories are Cc (control), Cf (bidi and zero-width), Cs (lone surrogates), Co (private use) and Cn
+    # (unassigned).
     return not unicodedata.category(char).startswith("C")
 
 
@@ -158,9 +169,9 @@ def _items(output: str) -> list[_Item] | None:
 
 
 def _items_inside(output: str) -> list[_Item] | None:
-    """The tolerant way, for models without structured output: the last JSON of the shape asked for.
+    """The items of the last JSON of the right shape inside the output, for models without structured output.
 
-    The last, because some repeat the question before they answer it.
+    It is the last, because some models repeat the question before they answer it.
     """
     starts = [match.start() for match in _START.finditer(output)]
     for start in reversed(starts[-_MAX_STARTS:]):
@@ -173,7 +184,7 @@ def _items_inside(output: str) -> list[_Item] | None:
 
 
 def _echoes(text: str, prompt: Prompt) -> bool:
-    """Whether the text repeats a run of words of the prompt."""
+    """Whether the text repeats several words of the prompt in a row."""
     asked = f" {_words(prompt.system)} {_words(prompt.user)} "
     words = _words(text).split()
     runs = (words[start : start + _ECHO_WORDS] for start in range(max(1, len(words) - _ECHO_WORDS + 1)))

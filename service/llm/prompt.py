@@ -1,4 +1,4 @@
-"""What the models are asked. A changed word here or in the topics needs a new version, which every saying keeps."""
+"""The prompt. A change of a word here or in the topics needs a new version, which is stored with every saying."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from service.catalogue.topics import Topics
 
 PROMPT_VERSION = "2026-11-20.1"
 
-# The shape asked for where the vendor has structured output. Every property required and nothing else allowed, as
-# both vendors demand; lengths are checked on our side because neither takes them.
+# The schema for endpoints with structured output. Both vendors demand that every property is required and no other is
+# allowed. Neither accepts limits on lengths, so the parser checks them.
 OUTPUT_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -30,7 +30,7 @@ OUTPUT_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request for one saying on each of the services."""
+    """The request for one saying on each of the services."""
 
     system: str
     user: str
@@ -39,17 +39,17 @@ class Prompt:
 
 
 def build_prompt(topics: Topics, services: Sequence[str]) -> Prompt:
-    """The request for one saying on each of the services."""
+    """Build the request for one saying on each of the services."""
     wanted = "\n".join(f"- {service}" for service in services)
     return Prompt(
         system=(
-            f"You write witty one-liners for {topics.audience}. Each one is an analogy about one {topics.one}: fresh, "
-            "specific to how that service really behaves, one or two sentences, between 40 and 240 characters. "
+            f"You write witty one-liners for {topics.audience}. Each one is an analogy about one {topics.singular}: "
+            "fresh, specific to how that service really behaves, one or two sentences, between 40 and 240 characters. "
             "Name the service in the sentence. Plain text: no links, no markup, no emoji, no quotation marks around "
             "it. Do not mention yourself or who made you."
         ),
         user=(
-            f"Write one saying for each of these {topics.many}:\n{wanted}\n"
+            f"Write one saying for each of these {topics.plural}:\n{wanted}\n"
             'Answer with JSON only: {"sayings": [{"service": "<name as given>", "saying": "<text>"}]}'
         ),
         services=tuple(services),

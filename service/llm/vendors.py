@@ -1,7 +1,7 @@
-"""The vendors, one record each, and one adapter for each of their endpoints.
+"""The vendors, with one record each, and one adapter for each of their endpoints.
 
-Everything that tells one vendor from another is in its record or behind its adapter. A new vendor is a record here, and
-an adapter of its own unless it speaks a protocol that another vendor has brought along.
+Everything that differs between vendors is in their records or behind their adapters. A new vendor needs a record here,
+and an adapter of its own unless an existing adapter speaks its protocol.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,10 +19,11 @@ from service.llm.openai import OpenAiAdapter
 class Vendor:
     """What the service has to know about a vendor.
 
-    `name` is what the catalogue, the telemetry and the answers call it, `base_url` is where `adapter` finds it.
+    `name` is its name in the catalogue, the telemetry and the responses. `adapter` sends its requests to `base_url`.
     On one machine its key is in the environment variable `key_variable`; elsewhere it is in a SecureString parameter,
-    which `parameter_variable` names. `telltale` is a regular expression for the names by which its models would give
-    themselves away in a saying, in any case. `dialect` is the protocol in which the simulator stands in for the vendor.
+    whose name is in the environment variable `parameter_variable`. `telltale` is a case-insensitive regular expression
+    for the names by which its models would reveal themselves in a saying. `dialect` is the protocol in which the
+    simulator stands in for the vendor.
     """
 
     name: str
@@ -35,16 +36,16 @@ class Vendor:
 
     @property
     def default_parameter(self) -> str:
-        """Under one path for all vendors, so that one policy covers them."""
+        """The default name of the key parameter. All vendors share one path, so that one policy covers them."""
         return f"/api-key/{self.name}"
 
     @property
     def simulator_path(self) -> str:
-        """Where the simulator has the base URL of this vendor, below its own."""
+        """The path below the simulator's base URL at which it simulates this vendor's base URL."""
         return f"/{self.name}{urlsplit(self.base_url).path}"
 
 
-# The vendors by their names, in a fixed order.
+# The vendors by name, in a fixed order.
 Vendors = Mapping[str, Vendor]
 
 
@@ -77,12 +78,15 @@ VENDORS = by_name(
 
 
 def key_variables(vendors: Vendors) -> str:
-    """The environment variables of which at least one must be set for a real model to answer, for a message."""
+    """The vendors' key variables as text for a message; without any of them, no real model can be called."""
     return " or ".join(vendor.key_variable for vendor in vendors.values())
 
 
 class Adapters:
-    """One adapter, and so one connection pool, for each endpoint; all of them the simulator's if its URL is given."""
+    """One adapter, and so one connection pool, for each endpoint.
+
+    If `simulator_url` is given, all adapters connect to the simulator.
+    """
 
     def __init__(self, vendors: Vendors, simulator_url: str | None = None) -> None:
         self._vendors = vendors
@@ -94,7 +98,7 @@ class Adapters:
         base_url = model.base_url or vendor.base_url
         if self._simulator_url is not None:
             base_url = self._simulator_url.rstrip("/") + vendor.simulator_path
-        endpoint = (vendor.name, base_url)  # one address may speak the protocols of several vendors
+        endpoint = (vendor.name, base_url)  # one server may speak the protocols of several vendors
         adapter = self._adapters.get(endpoint)
         if adapter is None:
             adapter = self._adapters[endpoint] = vendor.adapter(base_url)

@@ -1,1 +1,1 @@
-"""Timeouts, retries and background tasks."""
+"""Timeouts, the retry budget and background tasks."""

@@ -1,4 +1,4 @@
-"""Tasks that are held until they are done: work that outlives its caller, and jobs that run beside the requests."""
+"""Background tasks that are tracked and awaited: work that outlives its caller, and jobs that run beside requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -12,20 +12,20 @@ T = TypeVar("T")
 
 
 class ShieldedTasks:
-    """Holds the work, so that it can be awaited when everything stops."""
+    """Runs work that a cancelled caller must not interrupt, and keeps track of it so that it can be awaited."""
 
     def __init__(self) -> None:
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """The work's result. Whoever is cancelled while waiting for it leaves it running."""
+        """Run the work and return its result. The work goes on when the caller is cancelled while it waits."""
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Wait for the work under way."""
+        """Wait until all work has ended."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
 
@@ -36,7 +36,7 @@ Job = Callable[[], Awaitable[None]]
 async def running(
     jobs: Mapping[str, Job], listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS
 ) -> AsyncIterator[None]:
-    """Run each job until the block is left; one that dies of a defect is reported and started again."""
+    """Run the jobs during the block. A job that raises an exception is reported and started again after a pause."""
     tasks = [
         asyncio.create_task(_supervise(name, job, listener, timeouts.job_restart_after), name=name)
         for name, job in jobs.items()
@@ -50,7 +50,7 @@ async def running(
 
 
 async def contained(name: str, job: Job, listener: Listener) -> bool:
-    """Run a job once; whether it ended well. A defect is reported and goes no further."""
+    """Run a job once and return whether it succeeded. An exception is reported, not raised."""
     try:
         await job()
     except Exception as error:  # noqa: BLE001 - a defect in one job must not take the process down

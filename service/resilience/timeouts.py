@@ -1,4 +1,4 @@
-"""How long things may take: a whole request, work under way when the process stops, and the store."""
+"""Bounds on the time of a whole request, of the work that is running when the process stops, and of the store."""
 
 import asyncio
 import time
@@ -15,7 +15,10 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Everything in the block, tasks it starts included, has this long."""
+    """Set the deadline that `within` respects, for the block and the tasks that it starts.
+
+    It does not cancel anything itself.
+    """
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
@@ -24,13 +27,13 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def within(seconds: float) -> float:
-    """That many seconds, or what is left until the deadline if that is less; never below zero."""
+    """The given seconds, or the seconds until the deadline if they are fewer; never less than zero."""
     end = _deadline.get()
     return seconds if end is None else max(0.0, min(seconds, end - time.monotonic()))
 
 
 class Drain:
-    """Timeouts that can be brought forward together, to `seconds` from when the process is told to stop."""
+    """Timeouts that are all brought forward when the process has to stop, to end within `seconds`."""
 
     def __init__(self, seconds: float = DEFAULT_TIMEOUTS.drain) -> None:
         self._seconds = seconds
@@ -38,7 +41,7 @@ class Drain:
         self._end: float | None = None
 
     def begin(self) -> None:
-        """From now on no block has more time than that."""
+        """Begin to stop: every block, running or future, must end within `seconds` from now."""
         self._end = asyncio.get_running_loop().time() + self._seconds
         for limit in self._limits:
             if not limit.expired():
@@ -46,7 +49,7 @@ class Drain:
 
     @asynccontextmanager
     async def limit(self, seconds: float | None = None) -> AsyncIterator[None]:
-        """As asyncio.timeout. Raises TimeoutError."""
+        """Bound the block as asyncio.timeout does, and by the end of the drain. Raises TimeoutError."""
         when = None if seconds is None else asyncio.get_running_loop().time() + seconds
         async with asyncio.timeout_at(self._earlier(when)) as limit:
             self._limits.add(limit)
@@ -61,9 +64,9 @@ class Drain:
 
 @asynccontextmanager
 async def store_guard(operation: str, seconds: float, listener: Listener) -> AsyncIterator[None]:
-    """Bound the time that the store is waited for, and report under the operation's name what it did not do.
+    """Bound the time of a store operation, and report a failure under the operation's name.
 
-    All waiting for the store goes through here. Raises StoreError, whatever went wrong.
+    Every call to the store goes through this. Raises StoreError for a failure of the store and for a timeout.
     """
     try:
         async with asyncio.timeout(seconds):

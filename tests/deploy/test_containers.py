@@ -100,7 +100,7 @@ def read_only(machine: Machine, tmp_path: Path) -> Machine:
 
 @pytest.mark.slow
 async def test_its_commands_write_no_file(read_only: Machine) -> None:
-    seeded, seeding = await read_only.run("-m", "service.cli.seed")
+    seeded, seeding = await read_only.run("-m", "service", "seed")
     worked, worker = await read_only.run("-m", "workers", "--once")
     server = await read_only.serve("service")
     async with new_visitor() as visitor:

@@ -93,8 +93,8 @@ async def test_a_comparison_streams_its_slots_and_tells_nothing_of_who_wrote_the
     assert done == {"comparisonId": identity, "votable": True}
     assert sorted(slot["slot"] for _, slot in slots) == list("ABCD")
     assert all(list(slot) == ["slot", "saying", "error"] and slot["saying"] for _, slot in slots)
-    said = answer.body.decode() + " ".join(answer.headers.values())
-    assert not [word for word in HIDDEN if word in said.lower()]
+    around_the_sayings = re.sub(r'"saying":"[^"]*"', "", answer.body.decode()) + " ".join(answer.headers.values())
+    assert not [word for word in HIDDEN if word in around_the_sayings.lower()]
 
 
 async def test_a_comparison_is_one_request_with_four_calls(server: Server) -> None:

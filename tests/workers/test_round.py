@@ -1,6 +1,7 @@
 """A round: every model at once, three services each, and no model's failure is another one's."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from service.limits import Timeouts
 from service.llm.adapter import ModelAdapter
 from service.llm.vendors import VENDORS, Adapters
 from service.simulator import Fault, FaultKind, Simulator
-from service.store.base import Spend
+from service.store.base import Lease, Spend
 from service.store.sqlite import SqliteStore
 from telemetry.events import ModelReport, RoundFinished, RoundStarted, Unexpected
 from tests.support import RecordingListener
@@ -71,6 +72,22 @@ class TestAllGoesWell:
 
         assert [report.sayings for report in finished.models] == [0, 0, 0, 0]
         assert len(instance.pool) == 0
+
+    async def test_words_that_a_model_has_written_before_are_warmed_again(
+        self, instance: Instance, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_sayings = store.put_sayings
+
+        async def put_once_more(sayings: Sequence[Saying], *, fence: Lease) -> frozenset[str]:
+            await put_sayings(sayings, fence=fence)
+            return await put_sayings(sayings, fence=fence)
+
+        monkeypatch.setattr(store, "put_sayings", put_once_more)
+
+        finished = await instance.round.run(await instance.lease())
+
+        assert brought(finished) == EVERYONE_BROUGHT_THREE
+        assert len(instance.pool) == 12
 
     async def test_it_tells_of_its_start_of_each_model_and_of_its_end(
         self, instance: Instance, events: RecordingListener
