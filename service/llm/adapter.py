@@ -41,12 +41,23 @@ class Finish(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a vendor answered with 200: the text, how it ended and what it will be billed as."""
+    """What a vendor answered with 200: the text, how it ended and the vendor's count of the tokens.
+
+    `snapshot` is the name under which the model answered, "" where the answer has none. `tier` is the service tier that
+    the call is billed by if that is not the one that was asked for, else "".
+    """
 
     response_id: str
     text: str
     finish: Finish
     usage: Usage
+    snapshot: str = ""
+    tier: str = ""
+
+
+def unasked_tier(model: Model, answered: str | None, asked_for: str) -> str:
+    """The tier of an answer if it is not the one that was asked for. Endpoints of one's own are not asked for any."""
+    return "" if model.base_url or answered in (None, asked_for) else answered
 
 
 class ModelAdapter(Protocol):

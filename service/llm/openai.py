@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,7 @@ from service.errors import (
     ModelUnreachable,
 )
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error
+from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error, unasked_tier
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
@@ -41,12 +41,18 @@ class _Choice(msgspec.Struct):
 
 class _PromptDetails(msgspec.Struct):
     cached_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: Tokens | None = None
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: Tokens
     completion_tokens: Tokens
     prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _ChatCompletion(msgspec.Struct):
@@ -55,7 +61,12 @@ class _ChatCompletion(msgspec.Struct):
     id: str
     choices: Annotated[list[_Choice], Meta(min_length=1)]
     usage: _Usage
+    model: str | None = None
+    service_tier: str | None = None
 
+
+# Without it the account's settings choose a tier, and with it the price.
+_TIER: Literal["default"] = "default"
 
 _FINISHES = {"stop": Finish.DONE, "content_filter": Finish.REFUSED}
 # Codes that only somebody with a credit card can clear; the status is the rate limit's, 429.
@@ -77,8 +88,11 @@ class OpenAiAdapter:
             # Decoded by us: for a 200 with junk in it the SDK returns junk without a word. Read by us: a connection
             # that breaks in the middle of a 200 is told from one that breaks before it.
             async with client.chat.completions.with_streaming_response.create(
-                model=model.id,
-                max_tokens=model.max_tokens,  # the name that every compatible endpoint knows
+                model=model.vendors_name,
+                max_tokens=model.max_tokens if model.output_limit == "max_tokens" else omit,
+                max_completion_tokens=model.max_tokens if model.output_limit == "max_completion_tokens" else omit,
+                reasoning_effort=model.effort or omit,
+                service_tier=omit if model.base_url else _TIER,
                 messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
                 response_format=_RESPONSE_FORMAT if model.structured_output else omit,
             ) as response:
@@ -90,6 +104,8 @@ class OpenAiAdapter:
             text=_text(choice.message.content),
             finish=Finish.REFUSED if choice.message.refusal else finish,
             usage=_usage(answer.usage),
+            snapshot=answer.model or "",
+            tier=unasked_tier(model, answer.service_tier, _TIER),
         )
 
     async def close(self) -> None:
@@ -121,8 +137,15 @@ def _text(content: str | list[_Part] | None) -> str:
 
 
 def _usage(usage: _Usage) -> Usage:
-    details = usage.prompt_tokens_details
-    return Usage(usage.prompt_tokens, usage.completion_tokens, (details and details.cached_tokens) or 0)
+    read = usage.prompt_tokens_details or _PromptDetails()
+    written = usage.completion_tokens_details or _CompletionDetails()
+    return Usage(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        read.cached_tokens or 0,
+        read.cache_write_tokens or 0,
+        written.reasoning_tokens or 0,
+    )
 
 
 @contextmanager

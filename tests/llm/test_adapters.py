@@ -109,14 +109,19 @@ async def test_a_model_that_the_sdk_warns_of_is_called_without_a_word(adapters: 
 @pytest.mark.parametrize(
     ("vendor", "usage", "counted"),
     [
-        ("anthropic", {"cache_read_input_tokens": 5, "cache_creation_input_tokens": 3}, Usage(18, 2, 5)),
+        ("anthropic", {"cache_read_input_tokens": 5, "cache_creation_input_tokens": 3}, Usage(18, 2, 5, 3)),
+        ("anthropic", {"output_tokens_details": {"thinking_tokens": 1}}, Usage(10, 2, thinking_tokens=1)),
+        ("anthropic", {"output_tokens_details": None}, Usage(10, 2)),
         ("anthropic", {"cache_read_input_tokens": None}, Usage(10, 2, 0)),
         ("openai", {"prompt_tokens_details": {"cached_tokens": 5}}, Usage(10, 2, 5)),
         ("openai", {"prompt_tokens_details": {"cached_tokens": None}}, Usage(10, 2, 0)),
         ("openai", {"prompt_tokens_details": None}, Usage(10, 2, 0)),
+        ("openai", {"prompt_tokens_details": {"cache_write_tokens": 3}}, Usage(10, 2, 0, 3)),
+        ("openai", {"completion_tokens_details": {"reasoning_tokens": 1}}, Usage(10, 2, thinking_tokens=1)),
+        ("openai", {"completion_tokens_details": None}, Usage(10, 2)),
     ],
 )
-async def test_cached_tokens_are_counted_among_the_input(vendor: str, usage: dict[str, Any], counted: Usage) -> None:
+async def test_all_tokens_are_among_input_and_output(vendor: str, usage: dict[str, Any], counted: Usage) -> None:
     told = VendorEndpoint(usage=usage)
 
     completion = await _ask(told, MODELS[vendor])
@@ -144,6 +149,34 @@ async def test_the_text_is_what_the_text_blocks_say(vendor: str, content: dict[s
     assert completion.text == text
 
 
+@pytest.mark.parametrize("vendor", MODELS)
+async def test_an_answer_says_which_model_wrote_it(vendor: str) -> None:
+    completion = await _ask(VendorEndpoint(envelope={"model": "dated-2026-11-28"}), MODELS[vendor])
+    nameless = await _ask(VendorEndpoint(envelope={"model": None}), MODELS[vendor])
+
+    assert (completion.snapshot, nameless.snapshot) == ("dated-2026-11-28", "")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "answered", "tier"),
+    [
+        ("anthropic", None, ""),
+        ("anthropic", "standard", ""),
+        ("anthropic", "priority", "priority"),
+        ("openai", None, ""),
+        ("openai", "default", ""),
+        ("openai", "priority", "priority"),
+    ],
+)
+async def test_a_tier_that_was_not_asked_for_is_named(vendor: str, answered: str | None, tier: str) -> None:
+    told = {"service_tier": answered}
+    endpoint = VendorEndpoint(usage=told) if vendor == "anthropic" else VendorEndpoint(envelope=told)
+
+    completion = await _ask(endpoint, MODELS[vendor])
+
+    assert completion.tier == tier
+
+
 async def _ask(vendor: VendorEndpoint, model: Model) -> Any:
     async with vendor.serve() as url:
         adapter = VENDORS[model.vendor].adapter(url)
@@ -163,6 +196,51 @@ async def test_the_schema_is_sent_unless_the_endpoint_takes_none(line: Line, mod
     sent = with_schema.get("output_config", {}).get("format") or with_schema["response_format"]["json_schema"]
     assert sent["schema"] == OUTPUT_SCHEMA
     assert without.keys() == with_schema.keys() - {"output_config", "response_format"}
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "claude-haiku-4-5": {"max_tokens": 600, "service_tier": "standard_only"},
+    "claude-haiku-5-5": {"max_tokens": 600, "service_tier": "standard_only", "thinking": {"type": "disabled"}},
+    "claude-sonnet-4-5": {"max_tokens": 600, "service_tier": "standard_only"},
+    "claude-sonnet-5-5": {"max_tokens": 600, "service_tier": "standard_only", "thinking": {"type": "between_tools"}},
+    "gpt-4.1": {"max_tokens": 600, "service_tier": "default"},
+    "gpt-4.1-mini": {"max_tokens": 600, "service_tier": "default"},
+    "gpt-6.1-terra": {"max_completion_tokens": 600, "service_tier": "default", "reasoning_effort": "none"},
+    "gpt-6-luna": {"max_completion_tokens": 600, "service_tier": "default", "reasoning_effort": "none"},
+}
+ALWAYS_SENT = {"model", "messages", "system", "output_config", "response_format"}
+
+
+@pytest.mark.parametrize("asked", list(CATALOGUE), ids=lambda model: model.id)
+async def test_each_model_is_asked_as_the_catalogue_says(asked: Model) -> None:
+    endpoint = VendorEndpoint()
+
+    await _ask(endpoint, asked)
+
+    [body] = endpoint.bodies
+    assert body["model"] == asked.id
+    assert {name: value for name, value in body.items() if name not in ALWAYS_SENT} == ASKED[asked.id]
+
+
+async def test_an_effort_is_sent_beside_the_schema_under_the_vendors_name(line: Line, model: Model) -> None:
+    low = msgspec.structs.replace(model, id="low", asked_as="thinker", effort="low")
+
+    await line.adapter.complete(low, PROMPT, KEY)
+
+    [body] = line.vendor.bodies
+    assert body["model"] == "thinker"
+    config = body.get("output_config") or {"effort": body["reasoning_effort"], "format": body["response_format"]}
+    assert (config["effort"], config["format"]["type"]) == ("low", "json_schema")
+
+
+async def test_an_endpoint_of_ones_own_is_asked_for_no_tier_nor_held_to_one(line: Line, model: Model) -> None:
+    line.vendor.envelope = {"service_tier": "dedicated"}
+    own = msgspec.structs.replace(model, base_url="http://localhost")
+
+    completion = await line.adapter.complete(own, PROMPT, KEY)
+
+    assert "service_tier" not in line.vendor.bodies[0]
+    assert completion.tier == ""
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------
