@@ -41,18 +41,20 @@ class Finish(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a vendor answered with 200: the text, how it ended and the vendor's count of the tokens.
+    """What a vendor answered with 200: the text, how it ended and the vendor's count of the tokens, None without one.
 
     `snapshot` is the name under which the model answered, "" where the answer has none. `tier` is the service tier that
-    the call is billed by if that is not the one that was asked for, else "".
+    the call is billed by if that is not the one that was asked for, else "". What is not `billed` costs nothing,
+    whatever the usage says.
     """
 
     response_id: str
     text: str
     finish: Finish
-    usage: Usage
+    usage: Usage | None
     snapshot: str = ""
     tier: str = ""
+    billed: bool = True
 
 
 def unasked_tier(model: Model, answered: str | None, asked_for: str) -> str:

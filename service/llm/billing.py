@@ -82,10 +82,13 @@ class Budget:
             await self.settle(rest, 0)
 
     async def settle(self, reservation: Reservation, cost: int) -> None:
-        """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent."""
+        """Book what the call cost instead of what was set aside. A failure leaves the reservation as spent.
+
+        Nothing below zero is booked: no answer makes room for more than was set aside for it.
+        """
         with suppress(StoreError):
             async with store_guard("settle spend", self._seconds, self._listener):
-                await self._store.adjust_spend(reservation.window, cost - reservation.amount)
+                await self._store.adjust_spend(reservation.window, max(cost, 0) - reservation.amount)
 
 
 def spend_window(now: float) -> SpendWindow:

@@ -7,34 +7,39 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from service.catalogue.line_up import today
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
-from service.errors import ModelError, ModelKeyRejected, ModelNotAsked, ModelRefused, ModelTimeout, ModelTruncated
+from service.domain import Call, CallKind, Generation, Saying, model_source
+from service.errors import (
+    ModelBadResponse,
+    ModelError,
+    ModelKeyRejected,
+    ModelNotAsked,
+    ModelRefused,
+    ModelTimeout,
+    ModelTruncated,
+)
 from service.keys.key_store import KeyStore
 from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish
 from service.llm.billing import Advance, Budget, CallRecorder, Reservation
 from service.llm.breaker import Breaker
 from service.llm.concurrency import LiveCalls
-from service.llm.parse import Parser
-from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
+from service.llm.costs import Costs, is_name_of
+from service.llm.parse import Parser, clean
+from service.llm.prompt import PROMPT_VERSION, Prompt, build_prompt
 from service.llm.vendors import Adapters
 from service.resilience.retry_budget import RetryBudget
 from service.resilience.tasks import ShieldedTasks
 from telemetry import traces
-from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
+from telemetry.events import Listener, ModelCalled, SayingsRejected
 
 MAX_ATTEMPTS = 2
 # What is left of a deadline must be worth another attempt.
 LEAST_USEFUL_SECONDS = 0.5
 RETRIES_IN_STOCK = 5.0
-# Tokens a vendor may count beyond one for every byte we send: roles, framing, the schema's own instructions.
-OVERHEAD_TOKENS = 512
-_SCHEMA_BYTES = len(msgspec.json.encode(OUTPUT_SCHEMA))
+# Of a model's name as its vendor answers it.
+MAX_SNAPSHOT_LENGTH = 100
 
 # For endpoints of one's own that ask for none; the SDKs insist on sending something.
 NO_KEY = Secret("none")
@@ -96,10 +101,7 @@ class Gateway:
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
         self._retries = RetryBudget(RETRIES_IN_STOCK)
         self._books = ShieldedTasks()
-        self._prices = [price for model in catalogue for price in model.prices]
-        for model in catalogue:
-            if not model.prices:
-                listener.emit(PriceMissing(model.id))
+        self._costs = Costs(catalogue, listener)
 
     async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
         """Set aside what asking all these models at once may cost, for `write` to take: all of it or nothing.
@@ -108,7 +110,7 @@ class Gateway:
         StoreError.
         """
         models, prompt = tuple(models), build_prompt(self._topics, services)
-        amounts = {model.id: self._worst_case(model, prompt) for model in models}
+        amounts = {model.id: self._costs.worst_case(model, prompt) for model in models}
         self._live_calls.take(len(amounts))
         try:
             await self._load(models)
@@ -196,8 +198,8 @@ class Gateway:
             if isinstance(error, ModelKeyRejected):
                 self._invalidate(model, key)
             raise
-        generation = self._generation(model, order.kind, api_time_ms, completion.usage)
-        failure = _unfinished(completion.finish, api_time_ms)
+        generation = self._generation(order, api_time_ms, completion)
+        failure = _unusable(model, completion, api_time_ms)
         self._report_answer(generation, completion.response_id, attempt, failure)
         nothing = Written(generation, (), order.prompt.services)
         written = nothing if failure else self._read(completion.text, order, generation)
@@ -210,7 +212,7 @@ class Gateway:
     async def _reservation(self, order: _Order) -> Reservation:
         """What the call may cost, set aside. Nothing may come between this and the call."""
         in_advance = order.advance.take(order.model.id) if order.advance else None
-        return in_advance or await self._budget.reserve(self._worst_case(order.model, order.prompt))
+        return in_advance or await self._budget.reserve(self._costs.worst_case(order.model, order.prompt))
 
     async def _book(self, reservation: Reservation, call: Call) -> None:
         cost = call.generation.cost_nanos  # without a price the worst case stands
@@ -229,27 +231,20 @@ class Gateway:
         """An entry with an endpoint of its own never gets the vendor's key."""
         return model.key_parameter if model.base_url else self._key_parameters[model.vendor]
 
-    def _worst_case(self, model: Model, prompt: Prompt) -> int:
-        """The most a call can cost in nanodollars; a model without a price counts as the dearest of the catalogue."""
-        sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
-        worst = Usage(sent_bytes + OVERHEAD_TOKENS, model.max_tokens)
-        price = model.price_on(today())
-        prices = [price] if price else self._prices
-        return max((price.cost_nanos(worst) for price in prices), default=0)
-
-    def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
-        price = model.price_on(today())
+    def _generation(self, order: _Order, api_time_ms: float, completion: Completion) -> Generation:
+        usage, cost = self._costs.of(order.model, order.prompt, completion)
         return Generation(
             generation_id=traces.new_generation_id(),
-            model=model.id,
-            vendor=model.vendor,
-            kind=kind,
+            model=order.model.id,
+            vendor=order.model.vendor,
+            kind=order.kind,
             simulated=self._simulated,
             prompt_version=PROMPT_VERSION,
             latency_ms=api_time_ms,
             usage=usage,
-            cost_nanos=price.cost_nanos(usage) if price else None,
+            cost_nanos=cost,
             created_at=time.time(),
+            snapshot=clean(completion.snapshot)[:MAX_SNAPSHOT_LENGTH],
         )
 
     def _read(self, text: str, order: _Order, generation: Generation) -> Written:
@@ -322,14 +317,19 @@ def _milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-def _unfinished(finish: Finish, api_time_ms: float) -> ModelError | None:
-    """What an answer that was paid for, but is none, is raised as."""
-    if finish is Finish.DONE:
-        return None
-    failure: ModelError
-    if finish is Finish.REFUSED:
-        failure = ModelRefused("The model declined to write.")
-    else:
-        failure = ModelTruncated("The model was cut off before it had finished.")
-    failure.api_time_ms = api_time_ms
+def _unusable(model: Model, completion: Completion, api_time_ms: float) -> ModelError | None:
+    """The error to raise for an answer that was paid for and is of no use."""
+    failure = _failure_of(model, completion)
+    if failure:
+        failure.api_time_ms = api_time_ms
     return failure
+
+
+def _failure_of(model: Model, completion: Completion) -> ModelError | None:
+    if not is_name_of(model, completion.snapshot):
+        return ModelBadResponse("Another model has answered.")
+    if completion.finish is Finish.REFUSED:
+        return ModelRefused("The model declined to write.")
+    if completion.finish is Finish.TRUNCATED:
+        return ModelTruncated("The model was cut off before it had finished.")
+    return None

@@ -393,6 +393,7 @@ async def test_an_answer_that_ended_in_another_way_says_so(
     completion = await adapters.of(model).complete(model, PROMPT, KEY)
 
     assert completion.finish is FINISHED[kind]
+    assert completion.usage is not None
     assert completion.usage.output_tokens == simulator.calls[-1].output_tokens > 0
 
 

@@ -18,7 +18,7 @@ MODELS = {"anthropic": CATALOGUE["claude-haiku-4-5"], "openai": CATALOGUE["gpt-4
 
 @dataclass
 class VendorEndpoint:
-    """`content`, `usage` and the `envelope` around them are what good answers say; `broken`, if set, is sent instead."""
+    """`content`, `usage` and the `envelope` around them are what answers say; `broken`, if set, is sent instead."""
 
     content: dict[str, Any] = field(default_factory=dict)
     envelope: dict[str, Any] = field(default_factory=dict)
