@@ -51,7 +51,10 @@ CloudSayingsError
         ├── ModelRateLimited
         ├── ModelSpendLimitReached
         ├── ModelOverloaded
+        │   └── ModelEdgeTimeout
         ├── ModelKeyRejected
+        ├── ModelForbidden
+        ├── ModelGone
         ├── ModelRequestRejected
         ├── ModelBreakerOpen
         ├── ModelBadResponse
@@ -310,7 +313,7 @@ class ModelError(DependencyError):
     """
 
     reason = "live_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False  # of the class, unless the vendor says otherwise of one
     may_be_billed: ClassVar[bool] = False
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -345,7 +348,7 @@ class ModelRateLimited(ModelError):
 
 
 class ModelSpendLimitReached(ModelError):
-    """The account's limit at the vendor: no retry helps until somebody raises it."""
+    """The account's limit at the vendor, or used-up credit: no retry helps until somebody pays or raises it."""
 
     reason = "live_spend_limit"
 
@@ -356,10 +359,28 @@ class ModelOverloaded(ModelError):
     reason, retryable = "live_overloaded", True
 
 
+class ModelEdgeTimeout(ModelOverloaded):
+    """504, 520 and 524: the vendor's edge gave up waiting for a model that may have written all the same."""
+
+    may_be_billed = True
+
+
 class ModelKeyRejected(ModelError):
-    """401 and 403."""
+    """401, and a 403 that is about the key."""
 
     reason = "live_key_rejected"
+
+
+class ModelForbidden(ModelError):
+    """Any other 403: the key is good, but must not be used for this model, or from here."""
+
+    reason = "live_forbidden"
+
+
+class ModelGone(ModelError):
+    """The vendor does not have the model, or not any more."""
+
+    reason = "live_model_gone"
 
 
 class ModelRequestRejected(ModelError):

@@ -1,11 +1,8 @@
-"""What an adapter is, and what all adapters share: the shape of a completion and the reading of failures."""
+"""What an adapter is, and what all adapters share: the shape of a completion, and a client for life."""
 
 import asyncio
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Annotated, Generic, Protocol, Self, TypeVar
 
@@ -13,19 +10,8 @@ from msgspec import Meta
 
 from service.catalogue.models import Model
 from service.domain import Usage
-from service.errors import (
-    ModelError,
-    ModelKeyRejected,
-    ModelOverloaded,
-    ModelRateLimited,
-    ModelRequestRejected,
-    ModelSpendLimitReached,
-)
 from service.keys.secret import Secret
 from service.llm.prompt import Prompt
-
-# A vendor may ask for any patience; beyond an hour we would rather try again and be told once more.
-MAX_RETRY_AFTER_SECONDS = 3600.0
 
 # As a vendor counts them. What cannot be true must not get into the sums of money.
 Tokens = Annotated[int, Meta(ge=0, le=100_000_000)]
@@ -113,40 +99,3 @@ class LazyClient(Generic[C]):
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
-
-
-def status_error(status: int, *, spend_limit: bool, retry_after: str | None) -> ModelError:
-    """The error for a vendor's HTTP status other than 2xx."""
-    wait = retry_after_seconds(retry_after)
-    if spend_limit or status == 402:
-        return ModelSpendLimitReached("The vendor's spend limit is reached.", status=status)
-    if status == 429:
-        return ModelRateLimited("The vendor asks for fewer calls.", status=status, retry_after=wait)
-    if status in (401, 403):
-        return ModelKeyRejected("The vendor does not accept the key.", status=status)
-    if status >= 500:
-        return ModelOverloaded("The vendor failed.", status=status, retry_after=wait)
-    return ModelRequestRejected("The vendor did not accept the request.", status=status)
-
-
-def retry_after_seconds(header: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, at most an hour; None when there is none or it makes no sense."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        seconds = _seconds_until(header)
-    if not math.isfinite(seconds):
-        return MAX_RETRY_AFTER_SECONDS if seconds == math.inf else None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _seconds_until(http_date: str) -> float:
-    try:
-        moment = parsedate_to_datetime(http_date)
-        # All HTTP dates are GMT, also those that do not say so.
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # also what a year of five digits raises
-        return math.nan
-    return (moment - datetime.now(UTC)).total_seconds()

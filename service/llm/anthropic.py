@@ -16,7 +16,8 @@ from service.errors import (
     ModelUnreachable,
 )
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error, unasked_tier
+from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
+from service.llm.failures import status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
@@ -92,11 +93,13 @@ class AnthropicAdapter:
                 service_tier=omit if model.base_url else _ASKED_TIER,
             ) as response:
                 message = msgspec.json.decode(await response.read(), type=_Message)
+        text = "".join(block.text or "" for block in message.content if block.type == "text")
         return Completion(
             response_id=message.id,
-            text="".join(block.text or "" for block in message.content if block.type == "text"),
+            text=text,
             finish=_FINISHES.get(message.stop_reason or "", Finish.TRUNCATED),
             usage=_usage(message.usage),
+            billed=bool(text) or message.stop_reason != "refusal",  # refused before any output, it is free
             snapshot=message.model or "",
             tier=unasked_tier(model, message.usage.service_tier, _ANSWERED_TIER),
         )
@@ -160,8 +163,9 @@ def _translated_errors() -> Iterator[None]:
     except anthropic.APIStatusError as error:
         raise status_error(
             error.status_code,
-            spend_limit=(error.error_code or "").endswith("spend_limit_reached"),
-            retry_after=error.response.headers.get("retry-after"),
+            words=(error.type, error.error_code),
+            message=error.api_message,
+            headers=error.response.headers,
         ) from error
     except anthropic.APITimeoutError as error:
         raise ModelTimeout("The vendor did not answer in time.") from error

@@ -13,6 +13,7 @@ from service.domain import Call, CallKind, Generation, Saying, model_source
 from service.errors import (
     ModelBadResponse,
     ModelError,
+    ModelGone,
     ModelKeyRejected,
     ModelNotAsked,
     ModelRefused,
@@ -67,7 +68,10 @@ class _Order:
 
 
 class Gateway:
-    """Calls models. `key_parameters` maps a vendor's name to that of the parameter that holds its key."""
+    """Calls models. `key_parameters` maps a vendor's name to that of the parameter that holds its key.
+
+    `on_gone` is called, on the event loop, with a model whose vendor says that it does not have it.
+    """
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Gateway:
         parser: Parser,
         key_parameters: Mapping[str, str],
         simulated: bool,
+        on_gone: Callable[[Model], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = lambda: random.uniform(0.1, 0.5),
     ) -> None:
@@ -96,6 +101,7 @@ class Gateway:
         self._key_parameters = key_parameters
         self._live_calls = live_calls
         self._simulated = simulated
+        self._on_gone = on_gone
         self._clock = clock
         self._jitter = jitter
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
@@ -195,8 +201,7 @@ class Gateway:
             self._report_failure(model, order.kind, attempt, error)
             if not error.may_be_billed:
                 await self._budget.settle(reservation, 0)
-            if isinstance(error, ModelKeyRejected):
-                self._invalidate(model, key)
+            self._draw_conclusions(model, key, error)
             raise
         generation = self._generation(order, api_time_ms, completion)
         failure = _unusable(model, completion, api_time_ms)
@@ -223,9 +228,12 @@ class Gateway:
         name = self._key_name(model)
         return await self._keys.get(name) if name else NO_KEY
 
-    def _invalidate(self, model: Model, key: Secret) -> None:
-        if name := self._key_name(model):
+    def _draw_conclusions(self, model: Model, key: Secret, error: ModelError) -> None:
+        name = self._key_name(model)
+        if name and isinstance(error, ModelKeyRejected):
             self._keys.invalidate(name, key)
+        if isinstance(error, ModelGone):
+            self._on_gone(model)
 
     def _key_name(self, model: Model) -> str | None:
         """An entry with an endpoint of its own never gets the vendor's key."""

@@ -16,7 +16,8 @@ from service.errors import (
     ModelUnreachable,
 )
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error, unasked_tier
+from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
+from service.llm.failures import status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
@@ -69,8 +70,6 @@ class _ChatCompletion(msgspec.Struct):
 _TIER: Literal["default"] = "default"
 
 _FINISHES = {"stop": Finish.DONE, "content_filter": Finish.REFUSED}
-# Codes that only somebody with a credit card can clear; the status is the rate limit's, 429.
-_SPEND_LIMIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
 
 class OpenAiAdapter:
@@ -157,11 +156,7 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise status_error(
-            error.status_code,
-            spend_limit=error.code in _SPEND_LIMIT_CODES,
-            retry_after=error.response.headers.get("retry-after"),
-        ) from error
+        raise status_error(error.status_code, words=(error.type, error.code), headers=error.response.headers) from error
     except openai.APITimeoutError as error:
         raise ModelTimeout("The vendor did not answer in time.") from error
     except openai.APIConnectionError as error:

@@ -17,6 +17,7 @@ from service.errors import (
     ModelBreakerOpen,
     ModelConnectionFailed,
     ModelError,
+    ModelGone,
     ModelKeyRejected,
     ModelOverloaded,
     ModelRateLimited,
@@ -74,6 +75,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
             catalogue: Catalogue = CATALOGUE,
             url: str | None = simulator_url,
             timeouts: Timeouts = DEFAULT_TIMEOUTS,
+            on_gone: Callable[[Model], None] = lambda _: None,
         ) -> Gateway:
             key_store = KeyStore(keys or FixedKeySource("sk-simulated"), events)
             stack.push_async_callback(key_store.close)
@@ -92,6 +94,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 parser=PARSER,
                 key_parameters=KEY_PARAMETERS,
                 simulated=url is not None,
+                on_gone=on_gone,
                 jitter=lambda: 0.0,
             )
 
@@ -764,6 +767,31 @@ async def test_an_endpoint_of_ones_own_never_gets_the_vendors_key(make: Make) ->
         await write(make(keys=Keys("sk-own"), url=None), keyed)
 
     assert own.keys == ["Bearer none", "Bearer sk-own"]
+
+
+FORBIDDEN = {"code": "model_not_found", "type": "invalid_request_error", "message": "No access.", "param": None}
+
+
+async def test_a_model_that_is_gone_is_reported_and_the_key_stays(make: Make, vendor: VendorEndpoint) -> None:
+    keys, gone = Keys("sk-good", "sk-other"), list[Model]()
+    vendor.fails(403, msgspec.json.encode({"error": FORBIDDEN}))
+    gateway = make(keys=keys, on_gone=gone.append)
+
+    with pytest.raises(ModelGone):
+        await write(gateway)
+    vendor.broken = None
+    await write(gateway, CATALOGUE["gpt-4.1-mini"])
+
+    assert (gone, keys.fetches, vendor.keys) == ([GPT], 1, ["Bearer sk-good"] * 2)
+
+
+async def test_a_refusal_that_is_free_books_nothing(make: Make, simulator: Simulator, store: SqliteStore) -> None:
+    simulator.inject(HAIKU.id, Fault(FaultKind.REFUSAL))
+
+    with pytest.raises(ModelRefused):
+        await write(make(), HAIKU)
+
+    assert await spent(store) == 0
 
 
 # --- time and breaker -------------------------------------------------------------------------------------------------
