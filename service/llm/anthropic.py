@@ -17,7 +17,7 @@ from service.errors import (
 )
 from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
-from service.llm.failures import status_error
+from service.llm.failures import decoded, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class AnthropicAdapter:
                 thinking=_thinking(model) or omit,
                 service_tier=omit if model.base_url else _ASKED_TIER,
             ) as response:
-                message = msgspec.json.decode(await response.read(), type=_Message)
+                message = decoded(await response.read(), _Message)
         text = "".join(block.text or "" for block in message.content if block.type == "text")
         return Completion(
             response_id=message.id,

@@ -5,8 +5,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import msgspec
 
 from service.errors import (
+    ModelBadResponse,
     ModelEdgeTimeout,
     ModelError,
     ModelForbidden,
@@ -17,6 +21,8 @@ from service.errors import (
     ModelRequestRejected,
     ModelSpendLimitReached,
 )
+
+T = TypeVar("T")
 
 # A vendor may ask for any patience; beyond an hour we would rather try again and be told once more.
 MAX_RETRY_AFTER_SECONDS = 3600.0
@@ -82,6 +88,27 @@ def _by_status(status: int) -> ModelError:
     if status >= 500:
         return ModelOverloaded("The vendor failed.")
     return ModelRequestRejected("The vendor did not accept the request.")
+
+
+class _ErrorBody(msgspec.Struct):
+    code: object = None
+    type: object = None
+    message: object = None
+
+
+class _Answer(msgspec.Struct):
+    error: _ErrorBody | str | bool | None = None
+
+
+def decoded(body: bytes, kind: type[T]) -> T:
+    """The body of a 200. Raises ValueError for junk, and ModelBadResponse from the error that some report in a 200."""
+    error = msgspec.json.decode(body, type=_Answer).error
+    if not error:
+        return msgspec.json.decode(body, type=kind)
+    said = error if isinstance(error, _ErrorBody) else _ErrorBody()
+    status = said.code if isinstance(said.code, int) and 400 <= said.code < 600 else 400
+    reported = status_error(status, words=(said.type, said.code), message=said.message)
+    raise ModelBadResponse("The vendor reports an error in place of an answer.") from reported
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

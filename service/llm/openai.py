@@ -17,7 +17,7 @@ from service.errors import (
 )
 from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
-from service.llm.failures import status_error
+from service.llm.failures import decoded, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ class _Usage(msgspec.Struct):
 class _ChatCompletion(msgspec.Struct):
     """The part of the answer that matters here; everything else the vendor may add is passed over."""
 
-    id: str
     choices: Annotated[list[_Choice], Meta(min_length=1)]
-    usage: _Usage
+    # What some compatible endpoints leave out.
+    id: str | None = None
+    usage: _Usage | None = None
     model: str | None = None
     service_tier: str | None = None
 
@@ -70,6 +71,8 @@ class _ChatCompletion(msgspec.Struct):
 _TIER: Literal["default"] = "default"
 
 _FINISHES = {"stop": Finish.DONE, "content_filter": Finish.REFUSED}
+# Compatible endpoints' words for having finished, which count if there is a text.
+_OTHER_ENDS = frozenset({None, "eos", "STOP", "end_turn"})
 
 
 class OpenAiAdapter:
@@ -95,14 +98,14 @@ class OpenAiAdapter:
                 messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
                 response_format=_RESPONSE_FORMAT if model.structured_output else omit,
             ) as response:
-                answer = msgspec.json.decode(await response.read(), type=_ChatCompletion)
+                answer = decoded(await response.read(), _ChatCompletion)
         choice = answer.choices[0]
-        finish = _FINISHES.get(choice.finish_reason or "", Finish.TRUNCATED)
+        text = _text(choice.message.content)
         return Completion(
-            response_id=answer.id,
-            text=_text(choice.message.content),
-            finish=Finish.REFUSED if choice.message.refusal else finish,
-            usage=_usage(answer.usage),
+            response_id=answer.id or "",
+            text=text,
+            finish=_finish(choice, text),
+            usage=_usage(answer.usage) if answer.usage else None,
             snapshot=answer.model or "",
             tier=unasked_tier(model, answer.service_tier, _TIER),
         )
@@ -133,6 +136,14 @@ def _text(content: str | list[_Part] | None) -> str:
     if isinstance(content, list):
         return "".join(part.text or "" for part in content if part.type == "text")
     return content or ""
+
+
+def _finish(choice: _Choice, text: str) -> Finish:
+    if choice.message.refusal:
+        return Finish.REFUSED
+    if text and choice.finish_reason in _OTHER_ENDS:
+        return Finish.DONE
+    return _FINISHES.get(choice.finish_reason or "", Finish.TRUNCATED)
 
 
 def _usage(usage: _Usage) -> Usage:

@@ -202,6 +202,37 @@ async def test_the_schema_is_sent_unless_the_endpoint_takes_none(line: Line, mod
     assert without.keys() == with_schema.keys() - {"output_config", "response_format"}
 
 
+async def test_a_compatible_endpoint_may_leave_things_out() -> None:
+    lean = VendorEndpoint(envelope={"id": None, "usage": None, "model": None, "error": None})
+
+    completion = await _ask(lean, MODELS["openai"])
+
+    assert (completion.response_id, completion.text, completion.usage) == ("", "Hello", None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "finish"),
+    [
+        (None, "A", Finish.DONE),
+        ("eos", "A", Finish.DONE),
+        ("STOP", "A", Finish.DONE),
+        ("end_turn", "A", Finish.DONE),
+        (None, "", Finish.TRUNCATED),
+        ("eos", "", Finish.TRUNCATED),
+        ("length", "A", Finish.TRUNCATED),
+        ("error", "A", Finish.TRUNCATED),
+    ],
+)
+async def test_unusual_reasons_to_finish_count_if_there_is_a_text(
+    reason: str | None, text: str, finish: Finish
+) -> None:
+    choice = {"message": {"content": text}, "finish_reason": reason}
+
+    completion = await _ask(VendorEndpoint(envelope={"choices": [choice]}), MODELS["openai"])
+
+    assert completion.finish is finish
+
+
 ASKED: dict[str, dict[str, Any]] = {
     "claude-haiku-4-5": {"max_tokens": 600, "service_tier": "standard_only"},
     "claude-haiku-5-5": {"max_tokens": 600, "service_tier": "standard_only", "thinking": {"type": "disabled"}},
@@ -543,6 +574,28 @@ async def test_a_refusal_before_any_output_is_free(vendor: str, said: dict[str, 
     completion = await _ask(VendorEndpoint(content=said), MODELS[vendor])
 
     assert completion.billed is billed
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ({"code": 429, "message": "Slow down."}, "ModelRateLimited"),
+        ({"code": 502}, "ModelOverloaded"),
+        ({"code": 404, "type": "not_found_error"}, "ModelGone"),
+        ({"code": "insufficient_quota"}, "ModelSpendLimitReached"),
+        ({"code": [], "type": {}}, "ModelRequestRejected"),
+        ("out of memory", "ModelRequestRejected"),
+    ],
+)
+async def test_an_error_inside_a_200_is_a_bad_response_that_names_it(
+    said: object, cause: str, line: Line, model: Model
+) -> None:
+    line.vendor.envelope = {"error": said}
+
+    with pytest.raises(ModelBadResponse) as caught:
+        await line.adapter.complete(model, PROMPT, KEY)
+
+    assert type(caught.value.__cause__).__name__ == cause
 
 
 @pytest.mark.parametrize("tokens", [-1, 10**9, 10**30, 1.5, "10", None])

@@ -382,6 +382,24 @@ async def test_a_vendor_that_lies_in_its_favour_does_not_widen_the_cap(
     assert 0 < await spent(store) <= CAP
 
 
+@pytest.mark.parametrize("free", [True, False])
+async def test_without_a_usage_the_worst_case_is_booked(
+    free: bool, make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    nothing = msgspec.structs.replace(GPT.prices[0], input=0, output=0, cached_input=0)
+    model = msgspec.structs.replace(GPT, prices=[nothing]) if free else GPT
+    vendor.envelope = {"usage": None}
+
+    gateway = make()
+
+    written = await write(gateway, model, ONE)
+
+    worst = gateway._costs.worst_case(model, build_prompt(TOPICS, ONE))
+    assert await spent(store) == written.generation.cost_nanos == worst
+    assert (worst == 0) is free
+    assert [event.reason for event in events.of(UsageDoubted)] == ([] if free else ["no_usage"])
+
+
 async def test_an_answer_by_another_model_is_refused(
     make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
 ) -> None:
