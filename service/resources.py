@@ -1,6 +1,6 @@
 """The composition root: the server, the Lambda handlers and the workers all build their parts here."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -82,7 +82,7 @@ async def open_resources(
 
         gone = GoneModels(line_up, store, listener, timeouts=timeouts)
         stack.push_async_callback(gone.close)
-        gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, listener, stack)
+        gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, gone.report, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
             pool,
@@ -179,6 +179,7 @@ def _open_gateway(
     topics: Topics,
     participants: Participants,
     store: Store,
+    on_gone: Callable[[Model], None],
     listener: Listener,
     stack: AsyncExitStack,
 ) -> Gateway:
@@ -199,6 +200,7 @@ def _open_gateway(
         parser=Parser(topics, [vendor.telltale for vendor in vendors.values()]),
         key_parameters=settings.key_parameters,
         simulated=participants.simulated,
+        on_gone=on_gone,
     )
     stack.push_async_callback(gateway.close)
     return gateway

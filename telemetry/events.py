@@ -49,6 +49,13 @@ class PriceMissing(Event, frozen=True, gc=False):
     model: str
 
 
+class UsageDoubted(Event, frozen=True, gc=False):
+    """A vendor's count of its tokens cannot be true, for this reason: the worst case was booked instead."""
+
+    model: str
+    reason: str
+
+
 class ModelCalled(Event, frozen=True, gc=False):
     """One attempt at a model, answered or not."""
 

@@ -29,6 +29,7 @@ from telemetry.events import (
     SayingServed,
     SayingsRejected,
     Unexpected,
+    UsageDoubted,
     VoteTaken,
 )
 
@@ -186,6 +187,7 @@ _TELL: dict[type[Event], Callable[[Any], None]] = {
     RequestServed: _tell_request,
     ModelCalled: _tell_model_call,
     PriceMissing: _warning("a model has no price: its cost is unknown", error_type="PriceMissing"),
+    UsageDoubted: _warning("a vendor's usage is doubted: the worst case is booked", error_type="UsageDoubted"),
     DependencyFailed: lambda event: _log(logging.WARNING, f"{event.dependency} failed", event),
     SayingsRejected: _warning("model output rejected", error_type="OutputRejected"),
     VoteTaken: _info("vote taken"),

@@ -5,7 +5,8 @@ import aiohttp
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, status_error
+from service.llm.adapter import Completion, Finish
+from service.llm.failures import status_error
 from service.llm.prompt import Prompt
 
 
@@ -23,8 +24,7 @@ class BorealisAdapter:
         headers = {"Authorization": f"Bearer {key.reveal()}"}
         async with self._opened().post(self._url, json=asked, headers=headers) as response:
             if response.status != 200:
-                retry_after = response.headers.get("Retry-After")
-                raise status_error(response.status, spend_limit=False, retry_after=retry_after)
+                raise status_error(response.status, headers=response.headers)
             answer = await response.json()
         usage = Usage(answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
         return Completion(answer["id"], answer["choices"][0]["message"]["content"], Finish.DONE, usage)

@@ -17,6 +17,7 @@ from service.errors import (
     ModelBreakerOpen,
     ModelConnectionFailed,
     ModelError,
+    ModelGone,
     ModelKeyRejected,
     ModelOverloaded,
     ModelRateLimited,
@@ -37,13 +38,13 @@ from service.llm.breaker import FAILURES_TO_OPEN
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import RETRIES_IN_STOCK, Gateway, Written
 from service.llm.parse import Parser
-from service.llm.prompt import PROMPT_VERSION
+from service.llm.prompt import PROMPT_VERSION, build_prompt
 from service.llm.vendors import VENDORS, Adapters
 from service.resilience.retry_budget import RETRY_SHARE
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend, Store
 from service.store.sqlite import SqliteStore
-from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected
+from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected, UsageDoubted
 from tests.bad_store import BadStore
 from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
 from tests.support import TOPICS, RecordingListener
@@ -74,6 +75,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
             catalogue: Catalogue = CATALOGUE,
             url: str | None = simulator_url,
             timeouts: Timeouts = DEFAULT_TIMEOUTS,
+            on_gone: Callable[[Model], None] = lambda _: None,
         ) -> Gateway:
             key_store = KeyStore(keys or FixedKeySource("sk-simulated"), events)
             stack.push_async_callback(key_store.close)
@@ -92,6 +94,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 parser=PARSER,
                 key_parameters=KEY_PARAMETERS,
                 simulated=url is not None,
+                on_gone=on_gone,
                 jitter=lambda: 0.0,
             )
 
@@ -318,6 +321,105 @@ async def test_a_model_without_a_price_counts_as_the_dearest_and_is_warned_of(
     with pytest.raises(ModelBadResponse):
         await write(gateway, dearest)
     assert await spent(store) == 2 * as_reserved
+
+
+# --- what a vendor says that cannot be true ---------------------------------------------------------------------------
+
+CAP = 50_000_000  # five cents
+GOOD_USAGE = {"prompt_tokens": 300, "completion_tokens": 60}
+UNTRUE: dict[str, dict[str, object]] = {
+    "cached_above_input": {"usage": GOOD_USAGE | {"prompt_tokens_details": {"cached_tokens": 100_000}}},
+    "nothing_for_text": {"usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+    "above_the_possible": {"usage": {"prompt_tokens": 300, "completion_tokens": 100_000_000}},
+    "unasked_tier": {"usage": GOOD_USAGE, "service_tier": "priority"},
+    "another_model": {"usage": GOOD_USAGE, "model": "gpt-4.1-nano"},
+}
+
+
+@pytest.fixture
+async def vendor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[VendorEndpoint]:
+    """OpenAI, as it says it is: the answers are checked as the vendor's own."""
+    endpoint = VendorEndpoint(content={"content": SAYINGS})
+    async with endpoint.serve() as url:
+        adapter = VENDORS["openai"].adapter(url)
+        monkeypatch.setattr(Adapters, "of", lambda _adapters, _model: adapter)
+        yield endpoint
+        await adapter.close()
+
+
+SAYING = "Amazon S3 is an attic without a floor: it takes everything and gives it back by the box."
+SAYINGS = msgspec.json.encode({"sayings": [{"service": "Amazon S3", "saying": SAYING}]}).decode()
+
+
+@pytest.mark.parametrize("doubt", UNTRUE)
+async def test_a_usage_that_cannot_be_true_books_the_worst_case(
+    doubt: str, make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    vendor.envelope = UNTRUE[doubt]
+    gateway = make()
+    worst = gateway._costs.worst_case(GPT, build_prompt(TOPICS, ONE))
+
+    await asyncio.gather(write(gateway, services=ONE), return_exceptions=True)
+
+    [call] = await recorded(store)
+    usage = call.generation.usage
+    assert await spent(store) == call.generation.cost_nanos == worst
+    assert events.of(UsageDoubted) == [UsageDoubted(GPT.id, doubt)]
+    assert usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
+    assert usage.output_tokens <= GPT.max_tokens
+
+
+@pytest.mark.parametrize("doubt", UNTRUE)
+async def test_a_vendor_that_lies_in_its_favour_does_not_widen_the_cap(
+    doubt: str, make: Make, vendor: VendorEndpoint, store: SqliteStore
+) -> None:
+    vendor.envelope = UNTRUE[doubt]
+    gateway = make(cap=CAP)
+
+    for _ in range(20):
+        await asyncio.gather(write(gateway, services=ONE), return_exceptions=True)
+
+    assert 0 < await spent(store) <= CAP
+
+
+@pytest.mark.parametrize("free", [True, False])
+async def test_without_a_usage_the_worst_case_is_booked(
+    free: bool, make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    nothing = msgspec.structs.replace(GPT.prices[0], input=0, output=0, cached_input=0)
+    model = msgspec.structs.replace(GPT, prices=[nothing]) if free else GPT
+    vendor.envelope = {"usage": None}
+
+    gateway = make()
+
+    written = await write(gateway, model, ONE)
+
+    worst = gateway._costs.worst_case(model, build_prompt(TOPICS, ONE))
+    assert await spent(store) == written.generation.cost_nanos == worst
+    assert (worst == 0) is free
+    assert [event.reason for event in events.of(UsageDoubted)] == ([] if free else ["no_usage"])
+
+
+async def test_an_answer_by_another_model_is_refused(
+    make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    vendor.envelope = {"model": "gpt-4.1-mini-2025-04-14"}
+
+    with pytest.raises(ModelBadResponse):
+        await write(make(), services=ONE)
+
+    [call], [called] = await recorded(store), events.of(ModelCalled)
+    assert (call.error_type, call.generation.snapshot) == ("ModelBadResponse", "gpt-4.1-mini-2025-04-14")
+    assert (called.error_type, called.error_message) == ("ModelBadResponse", "Another model has answered.")
+
+
+@pytest.mark.parametrize("name", ["gpt-4.1", "gpt-4.1-2025-04-14", "gpt-4.1-20250414", None])
+async def test_the_name_of_the_snapshot_is_kept(name: str | None, make: Make, vendor: VendorEndpoint) -> None:
+    vendor.envelope = {"model": name}
+
+    written = await write(make(), services=ONE)
+
+    assert written.generation.snapshot == (name or "")
 
 
 # --- places for calls that somebody waits for -------------------------------------------------------------------------
@@ -683,6 +785,31 @@ async def test_an_endpoint_of_ones_own_never_gets_the_vendors_key(make: Make) ->
         await write(make(keys=Keys("sk-own"), url=None), keyed)
 
     assert own.keys == ["Bearer none", "Bearer sk-own"]
+
+
+FORBIDDEN = {"code": "model_not_found", "type": "invalid_request_error", "message": "No access.", "param": None}
+
+
+async def test_a_model_that_is_gone_is_reported_and_the_key_stays(make: Make, vendor: VendorEndpoint) -> None:
+    keys, gone = Keys("sk-good", "sk-other"), list[Model]()
+    vendor.fails(403, msgspec.json.encode({"error": FORBIDDEN}))
+    gateway = make(keys=keys, on_gone=gone.append)
+
+    with pytest.raises(ModelGone):
+        await write(gateway)
+    vendor.broken = None
+    await write(gateway, CATALOGUE["gpt-4.1-mini"])
+
+    assert (gone, keys.fetches, vendor.keys) == ([GPT], 1, ["Bearer sk-good"] * 2)
+
+
+async def test_a_refusal_that_is_free_books_nothing(make: Make, simulator: Simulator, store: SqliteStore) -> None:
+    simulator.inject(HAIKU.id, Fault(FaultKind.REFUSAL))
+
+    with pytest.raises(ModelRefused):
+        await write(make(), HAIKU)
+
+    assert await spent(store) == 0
 
 
 # --- time and breaker -------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from telemetry.events import (
     SpendMeasured,
     SqliteCalled,
     Unexpected,
+    UsageDoubted,
     VoteTaken,
 )
 from telemetry.logs import LogListener, configure_logging, logger
@@ -59,6 +60,16 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "message": "a model has no price: its cost is unknown",
             "model": "gpt-4.1",
             "error_type": "PriceMissing",
+        },
+    ),
+    (
+        UsageDoubted("gpt-4.1", "no_usage"),
+        {
+            "level": "WARNING",
+            "message": "a vendor's usage is doubted: the worst case is booked",
+            "model": "gpt-4.1",
+            "reason": "no_usage",
+            "error_type": "UsageDoubted",
         },
     ),
     (
