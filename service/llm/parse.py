@@ -45,7 +45,7 @@ _STRING_OR_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\\?\Z))|,(?=\s*[}\]])
 _EMPHASIS = [
     re.compile(r"(?<![A-Za-z0-9])(\*{1,3})(?=\S)([^*]+)(?<=\S)\1(?![A-Za-z0-9])"),
     re.compile(r"(?<![A-Za-z0-9])(_{1,3})(?=\S)([^_]+)(?<=\S)\1(?![A-Za-z0-9])"),
-    re.compile(r"(`+)([^`]+)\1"),
+    re.compile(r"(`{1,3})([^`]+)`{1,3}"),
 ]
 # A quote inside a text; between two letters it is an apostrophe.
 _QUOTES = {pair: re.compile(rf"(?<!\w)[{pair}]|[{pair}](?!\w)") for pair in ('""', "“”", "''", "‘’", "«»")}
