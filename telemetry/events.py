@@ -1,4 +1,4 @@
-"""What happens in the service, as frozen records, and the protocol of those who listen.
+"""What happens in the service, as frozen records, and the protocol of the listeners.
 
 The core emits these and knows nothing of logs or OpenTelemetry; fields are plain values, times are milliseconds.
 No field ever holds a key, a prompt or the text of a saying.
@@ -127,7 +127,7 @@ class VoteTaken(Event, frozen=True, gc=False):
 class ComparisonFinished(Event, frozen=True, gc=False):
     """Every slot of a comparison has a saying or has failed.
 
-    `replayed` when it is an older one, for want of budget; `abandoned` when whoever asked went away before its end.
+    `replayed` when it is an older one, for want of budget; `abandoned` when the client went away before its end.
     """
 
     answered: int
@@ -169,7 +169,7 @@ class RoundFinished(Event, frozen=True, gc=False):
 
 
 class Unexpected(Event, frozen=True):
-    """A defect: an exception nobody planned for, with its stack."""
+    """A defect: an unplanned exception, with its stack."""
 
     operation: str
     error: BaseException
@@ -196,7 +196,7 @@ class Silence:
     """Listens to nothing."""
 
     def emit(self, event: Event) -> None:
-        """Nobody is interested."""
+        """Discard the event."""
 
 
 SILENCE = Silence()

@@ -33,7 +33,7 @@ _PER_OCTAVE = 2**SCALE
 # So many times are put into a histogram together: on every request's way that would take thrice as long.
 TIMES_AT_ONCE = 256
 
-# The error type of an exception nobody planned for: their classes are too many for a dimension.
+# The error type of an unplanned exception: there are too many classes of them for a dimension.
 DEFECT = "Unexpected"
 
 Attributes = tuple[tuple[str, str], ...]

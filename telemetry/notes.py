@@ -7,7 +7,7 @@ from telemetry import traces
 from telemetry.events import DependencyFailed, Event, ModelCalled, RequestServed, RoundFinished, Unexpected
 from telemetry.traces import Trace
 
-# What makes a trace worth keeping although nobody sampled it.
+# What makes a trace worth keeping although it was not sampled.
 _REMARKABLE = frozenset({ModelCalled, DependencyFailed, Unexpected})
 
 

@@ -72,7 +72,7 @@ class OtlpExport:
         self._span_exporter = span_exporter
         self._metric_exporter = metric_exporter
         self._queue: queue.Queue[Finished | Batch] = queue.Queue(QUEUE_SIZE)
-        # Traces and batches. The first is written by who hands over, the others by the thread.
+        # Traces and batches. The first is written by the caller, the others by the thread.
         self._dropped = 0  # for want of room
         self._refused = 0  # by the collector
         self._told = 0  # to the collector, of the two

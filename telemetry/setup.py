@@ -62,7 +62,7 @@ async def open_telemetry(
             listeners.append(metrics)
             jobs["telemetry"] = export.run
             outlets.append(export.hand_over)
-        if outlets:  # who wants to see traces wants to see them all
+        if outlets:  # an operator who wants to see traces wants all of them
             listeners.append(NoteTaker(*outlets, ratio=1.0 if show_traces else sampling_ratio(environ)))
         yield Telemetry(Listeners(*listeners) if len(listeners) > 1 else listeners[0], jobs)
 

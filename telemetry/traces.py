@@ -22,7 +22,7 @@ _XRAY_PARENT = re.compile(r"(?:^|;)\s*Parent=(?!0{16})([0-9a-f]{16})(?:;|$)")
 _XRAY_SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])(?:;|$)")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
-# Beyond this a trace is a defect or an attack, not a story anybody reads.
+# A trace with more notes than this is a defect or an attack, and no engineer would read it.
 MOST_NOTES = 200
 
 
@@ -51,14 +51,14 @@ class Trace:
         self.ended_at = time.time_ns()
 
     def is_sampled(self, ratio: float) -> bool:
-        """By the caller's wish, else by the trace id, so that all who see the trace decide alike."""
+        """By the caller's wish, else by the trace id, so that all services which see the trace decide alike."""
         if self.asked is not None:
             return self.asked
         return int(self.trace_id[16:], 16) < ratio * 2**64
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
-# The trace of the work that is going on, None where there is none.
+# The trace of the current work, or None outside of any.
 current: Callable[[], Trace | None] = _current.get
 
 

@@ -236,7 +236,9 @@ class TestOneMachine:
         code, child = await machine.run("-c", IMPORTED_WHEN_LISTENING)
 
         assert code == 0
-        assert child.logged == [{"message": "imported", "modules": []}]
+        assert [line for line in child.logged if line["message"] == "imported"] == [
+            {"message": "imported", "modules": []}
+        ]
 
 
 IMPORTED_WHEN_LISTENING = """

@@ -13,6 +13,7 @@ from service.errors import StoreError
 from service.process import run, say, stop_signal
 from service.resilience.tasks import Job, running
 from service.resources import Resources, open_resources
+from service.server.serve import serve
 from telemetry.events import Listener
 from telemetry.logs import LogListener, configure_logging
 from telemetry.setup import open_telemetry
@@ -28,8 +29,6 @@ async def main(settings: Settings) -> int:
     what.add_argument("--serve", action="store_true", help="serve the page and the API in the same process")
     arguments = parser.parse_args()
     if arguments.serve:
-        from service.server.serve import serve  # imported here, because a worker on its own needs no server
-
         return await serve(settings, pool_job=_pool_job if settings.rounds == "in-process" else None)
     return await _work_alone(settings, once=arguments.once)
 

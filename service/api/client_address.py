@@ -6,12 +6,12 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 # A port is what some proxies add; the brackets around an IPv6 address then tell where that ends.
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
-# Whoever has one address of such a network has all of them.
+# A client that has one address of such a network has all of them.
 _NETWORK_BITS = 64
 
 
 def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies: int = 0) -> str:
-    """Who is at the far end of the trusted proxies: an IPv4 address, an IPv6 network, or "" when nobody can tell.
+    """The client beyond the trusted proxies: an IPv4 address, an IPv6 network, or "" when it is not known.
 
     `peer` is who connected to us and `forwarded` the X-Forwarded-For headers in their order: every proxy adds the one
     it was asked by at the right end, so that the trusted ones are counted from there and what stands further to the
@@ -26,7 +26,7 @@ def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies:
 
 
 def _normal(entry: str) -> str:
-    """An address in the one form that it is counted in; "" for what is none."""
+    """The form in which an address is counted, or "" for text that is not an address."""
     port = _WITH_PORT.fullmatch(entry)
     try:
         address = ip_address(port["six"] or port["four"] if port else entry)

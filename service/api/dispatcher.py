@@ -31,11 +31,11 @@ from service.limits import DEFAULT_LIMITS, Limits, Rate, RateClass
 from telemetry import traces
 from telemetry.events import Listener, RequestServed, Unexpected
 
-# Methods are anybody's text; this is OpenTelemetry's word for all others.
+# A client can send any text as a method; this is OpenTelemetry's word for all others.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
 OTHER_METHOD = "_OTHER"
 
-# What is told, and nobody is answered, when the client went away or the process was stopped; the status is nginx's.
+# What is reported, without a response, when the client went away or the process was stopped. The status is nginx's.
 BROKEN_OFF = 499
 BROKEN_OFF_CODE = "broken_off"
 
@@ -168,7 +168,7 @@ class Dispatcher:
             self._tell(request, operation, status, error_code)
 
     def _tell(self, request: Request, operation: str, status: int, error_code: str) -> None:
-        path = self._paths.get(operation, "")  # never the raw one, which is anybody's text
+        path = self._paths.get(operation, "")  # never the raw path, which can be any text
         method = request.method if request.method in _METHODS else OTHER_METHOD
         self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path))
 

@@ -128,7 +128,7 @@ class Endpoints:
         return msgspec.json.encode(openapi_document(self.routes, self._topics))
 
     def drain(self) -> None:
-        """The process has been told to stop: say so to who balances the load, and let nobody wait for long."""
+        """Prepare for the end of the process: readiness says so to load balancers, and live calls are cut short."""
         self.draining = True
         self._flow.drain()
         self._comparisons.drain()
@@ -278,9 +278,9 @@ async def _whole(request: Request, first: Step, steps: AsyncGenerator[Step, None
 
 
 def _voter(request: Request) -> str:
-    """The voter's id; somebody new gets one with the answer, whatever that is.
+    """The voter's id. A new voter gets one with the response, even if that is an error.
 
-    Who repeats a vote that may or may not have been stored must be the same voter.
+    A client that repeats a vote which may or may not have been stored must be the same voter.
     """
     voter = _known_voter(request)
     if voter is None:
@@ -290,7 +290,7 @@ def _voter(request: Request) -> str:
 
 
 def _known_voter(request: Request) -> str | None:
-    """The voter's random id by the cookie; None for somebody new."""
+    """The voter's random id from the cookie, or None for a new voter."""
     match = _VOTER.search(request.headers.get("Cookie", ""))
     return match[1] if match else None
 
@@ -310,6 +310,6 @@ async def _state(check: Callable[[], Awaitable[None]], seconds: float) -> str:
             await check()
     except TimeoutError:
         return "timeout"
-    except Exception:  # noqa: BLE001 - whatever it is, the dependency is not ready, and what it is is nobody's business
+    except Exception:  # noqa: BLE001 - any failure means not ready, and its text must not get out
         return "unavailable"
     return "ok"

@@ -13,7 +13,7 @@ import msgspec
 from service.errors import HttpError, InvalidRequest, UnsupportedMediaType
 from service.limits import RateClass
 
-# An answer opened in a browser loads nothing, is framed and embedded by nobody, and nothing is guessed of it.
+# A response opened in a browser loads nothing, cannot be framed or embedded, and its type is not guessed.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -35,7 +35,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Caller:
-    """Who sent a request, as far as whatever brought it can tell; this one is nobody known."""
+    """The sender of a request, as far as the front door knows it. This base class is an unknown sender."""
 
     __slots__ = ()
 
@@ -43,7 +43,7 @@ class Caller:
 
     @property
     def address(self) -> str:
-        """What the requests of one client have in common (see client_address); "" when nobody can tell."""
+        """What the requests of one client have in common (see client_address), or "" when it is not known."""
         return ""
 
     @property
@@ -83,8 +83,8 @@ class Request:
 class Response:
     """One answer; `headers` has everything but the length. With a `stream` of server-sent events that is the body.
 
-    Answers of a kind share their headers, which nobody changes. Whoever writes a stream closes it, also when it was not
-    written to its end.
+    Responses of one kind share their headers, which must not be changed. The writer of a stream closes it, also when it
+    was not written to its end.
     """
 
     status: int
@@ -103,8 +103,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Route:
     """An endpoint: where it is, what it takes and gives, and the errors it documents.
 
-    `events` are what it streams, in order, by their names, to those who take a stream instead of the answer. `limit` is
-    what a client's requests are counted as; what has none is answered whatever else is going on.
+    `events` are what it streams, in order and by name, to clients that accept a stream. `limit` is the class that a
+    client's requests are counted in; a route without one is answered whatever else is going on.
     """
 
     method: str
@@ -183,7 +183,7 @@ def decode_body(request: Request, type_: type[T]) -> T:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """msgspec, like most parsers, takes the last of two equal names; who checks the first one is fooled."""
+    """Refuse repeated names. msgspec, like most parsers, takes the last one, which fools a check of the first."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name appears twice")

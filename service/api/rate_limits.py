@@ -28,7 +28,7 @@ class RateLimiter:
     def admit(self, address: str) -> None:
         """Count a request. Raises RateLimited, which says when to come again; those are not counted.
 
-        An address that nobody could tell ("") has no limit: it is no client of the network's.
+        An unknown address ("") has no limit, because it does not belong to a client on the network.
         """
         if not address:
             return

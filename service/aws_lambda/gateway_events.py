@@ -21,7 +21,7 @@ Event = Mapping[str, Any]
 
 
 class Payload(Enum):
-    """Which form an event has. INTERNAL: a schedule or a warm-up, for which nobody waits."""
+    """Which form an event has. INTERNAL: a schedule or a warm-up, whose response no client waits for."""
 
     V1 = auto()
     V2 = auto()
@@ -30,7 +30,7 @@ class Payload(Enum):
 
 
 class GatewayClient(Caller):
-    """Who asked API Gateway. Answers to it are never streamed, and nobody is told that it has gone."""
+    """A client of API Gateway. It gets no streams, and we never learn that it has disconnected."""
 
     __slots__ = ("_event", "_headers", "_payload", "_trusted_proxies")
 

@@ -66,7 +66,7 @@ class Api:
         return response
 
     def _refuse_unknown(self) -> Response:
-        """The answer to nobody in particular: who sent it may not wait for one, so that it goes to the log as well."""
+        """Refuse an event of an unknown kind. Its sender may not wait for a response, so the log says it as well."""
         request = Request("", "", {})
         self._dispatcher.begin(request)
         error = InvalidRequest("The event is none of API Gateway's.")

@@ -11,6 +11,7 @@ from service.cli.rows import Export, Format
 from service.config import Settings
 from service.errors import StoreError
 from service.process import say
+from service.server.serve import serve
 
 # A command takes the arguments and the settings, and returns the exit code.
 Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
@@ -59,6 +60,4 @@ def _add(
 
 
 async def _serve(_: argparse.Namespace, settings: Settings) -> int:
-    from service.server.serve import serve  # the other commands need no server
-
     return await serve(settings)

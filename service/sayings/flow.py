@@ -47,7 +47,7 @@ def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):
-    """A saying on its way to somebody.
+    """A saying on its way to a client.
 
     `degraded` is the first reason why it is not from the wanted origin. `api_latency_ms` is set when this request
     called a model, `generation` when that call succeeded.
@@ -111,7 +111,7 @@ class Flow:
         return self._serve(await self._search(wanted, number))
 
     def drain(self) -> None:
-        """Cut the live calls short: who waits for one gets another saying."""
+        """Cut the live calls short; their clients get another saying."""
         self._drain.begin()
 
     def _serve(self, served: Served) -> Served:

@@ -83,7 +83,7 @@ class Pool:
             self._ids.discard(warm.saying.saying_id)
 
     def size_of(self, contributor: str) -> int:
-        """How many sayings of a contributor are warm, expired ones that nobody asked for included."""
+        """How many sayings of a contributor are warm, including expired ones that have not been dropped yet."""
         shelf = self._shelves.get(contributor)
         return len(shelf.heap) if shelf else 0
 

@@ -240,7 +240,10 @@ async def _listen(server: Server, settings: Settings) -> asyncio.Server:
 
 
 async def _stop_accepting(acceptor: asyncio.Server) -> None:
-    """Whoever has connected by now is still heard. Closed at once, asyncio would drop those it is just accepting."""
+    """Stop accepting, but serve every client that has connected by now.
+
+    If the acceptor were closed at once, asyncio would drop the connections that it is just accepting.
+    """
     await _hear()
     for listener in acceptor.sockets:
         asyncio.get_running_loop().remove_reader(listener)

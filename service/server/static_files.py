@@ -54,7 +54,7 @@ class Page:
             self._files["/"] = self._files["/index.html"]
 
     def find(self, request: Request) -> Response | None:
-        """The file asked for, 304 when the client has it; None when it is none of ours. Raises MethodNotAllowed."""
+        """The requested file, a 304 if the client has it, or None if there is no such file. Raises MethodNotAllowed."""
         file = self._files.get(request.path)
         if file is None:
             return None

@@ -1,4 +1,4 @@
-"""The statistics as they are now, or were up to two minutes ago: read and computed once for all who ask."""
+"""The statistics as they are now, or were up to two minutes ago: read and computed once for all callers."""
 
 import asyncio
 import math
@@ -61,7 +61,7 @@ class Statistics:
         self._refresh: asyncio.Task[None] | None = None
 
     async def answer(self) -> StatsAnswer:
-        """The report. Raises StatisticsUnavailable; a cancelled caller cancels nobody else's."""
+        """The report. Raises StatisticsUnavailable; a cancelled caller does not cancel the others'."""
         return (await self._current()).answer
 
     async def encoded(self) -> bytes:

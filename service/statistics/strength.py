@@ -57,7 +57,7 @@ def pairwise(votes: Mapping[Outcome, int]) -> tuple[Counter[Pair], Counter[Pair]
 def strengths(votes: Mapping[Outcome, int], *, resamples: int = RESAMPLES) -> dict[str, Interval]:
     """The strength of each contributor with its 95 % interval; the strengths have the geometric mean 1.
 
-    Who has fewer than MIN_DECIDED votes is left out. Empty when no finite strengths fit the votes: when some
+    A model with fewer than MIN_DECIDED votes is left out. Empty when no finite strengths fit the votes: when some
     contributors have never, not even by a tie, won anything from the others (Ford 1957).
     """
     names = _contenders(votes)

@@ -1,4 +1,4 @@
-"""Who leads, and how many more votes it would take to tell where that is open."""
+"""Which model leads, and how many more votes would decide it where that is open."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def standings(polls: Mapping[str, Poll]) -> dict[str, Standing]:
     """The standing of each model against the leader, which has the highest share of upvotes.
 
     The leader is measured against the model it is hardest to tell from: it leads where all others trail. A model that
-    alone has enough votes has nobody to be measured against, and needs votes on the others.
+    alone has enough votes has no other model to be measured against, and needs votes on the others.
     """
     missing = {name: MIN_VOTES - poll.votes for name, poll in polls.items() if poll.votes < MIN_VOTES}
     measured = {name: poll for name, poll in polls.items() if name not in missing}

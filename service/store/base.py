@@ -128,7 +128,7 @@ class Store(Protocol):
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
         """Store sayings; the ids that were new. One that is known keeps its attribution and its votes.
 
-        With a fence nothing is written, and LeaseLost raised, once somebody else has taken that lease.
+        With a fence, nothing is written and LeaseLost is raised once another process has taken that lease.
         """
 
     async def get_saying(self, saying_id: str) -> Saying | None:
@@ -183,7 +183,7 @@ class Store(Protocol):
         """Every saying."""
 
     def all_ballots(self) -> AsyncIterator[StoredBallot]:
-        """Every ballot, those included that nobody has cast."""
+        """Every ballot, including those that have not been cast."""
 
     def all_calls(self) -> AsyncIterator[Call]:
         """Every call."""
@@ -192,10 +192,10 @@ class Store(Protocol):
         """About how many `votes`, `sayings`, `comparisons` (ballots, that is) and `calls` are stored."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
-        """Take the lease if it is free or has expired; None when somebody holds it."""
+        """Take the lease if it is free or has expired; None when another process holds it."""
 
     async def keep_lease(self, lease: Lease, *, until: float) -> bool:
-        """Move the expiry of a lease one still holds; False when somebody else has taken it."""
+        """Move the expiry of a lease one still holds; False when another process has taken it."""
 
     async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
         """Add an amount to both windows if both stay within their caps: what they hold then; None otherwise."""

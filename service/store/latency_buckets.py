@@ -1,4 +1,4 @@
-"""Latencies as counts by bucket: two histograms are merged by adding, whoever counted them.
+"""Latencies as counts by bucket: two histograms are merged by adding, whichever process counted them.
 
 Buckets grow by 2**(1/16), so that a percentile read from them is off by 2.2 % at most, well within the 5 % promised.
 """

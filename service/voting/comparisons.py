@@ -1,4 +1,4 @@
-"""Comparisons: one service, one prompt, all models at once; nobody sees who wrote what before the vote."""
+"""Comparisons: one service and one prompt for all models at once, whose names are hidden until the vote."""
 
 import asyncio
 import secrets
@@ -35,7 +35,7 @@ LEAST_CANDIDATES = 2
 BUSY_SECONDS = 5
 _HOUR = 3600
 
-# Who stands where must be nobody's guess.
+# A client must not be able to guess which model is in which slot.
 _random = secrets.SystemRandom()
 
 
@@ -62,7 +62,7 @@ Step = Opened | Entry | Closed
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Who is asked about what, by when (monotonic), with which money; for whom, and since when."""
+    """Which models are asked about which service, with which money, for which voter; times are monotonic."""
 
     comparison_id: str
     service: str

@@ -36,7 +36,7 @@ _ON_THE_WRONG_SIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """A burst as it was read; without a name it is nobody's and counts nothing."""
+    """A burst as it was read; one without a name belongs to no address and counts nothing."""
 
     name: str
     votes: int = 0

@@ -1,4 +1,4 @@
-"""What a fleet agrees on: who makes the round, and how much may still be spent."""
+"""What a fleet agrees on: which process makes the round, and how much may still be spent."""
 
 from service.store.base import Lease, Spend, SpendWindow
 from service.store.dynamodb import writes

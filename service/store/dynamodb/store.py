@@ -10,7 +10,7 @@ from service.store.dynamodb.votes import DynamoVotes
 class DynamoStore(DynamoVotes, DynamoComparisons, DynamoCounts, DynamoCoordination):
     """The Store protocol on five tables, whose names start with `prefix`.
 
-    The client stays its owner's, who closes it. It must not repeat calls by itself (see calls.py).
+    The caller owns the client and closes it. The client must not retry by itself (see transport.py).
     """
 
     async def ping(self) -> None:

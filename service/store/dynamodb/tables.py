@@ -10,7 +10,7 @@
 |                    |                        | ballot#<voter> | shown to a voter, and what was chosen           |
 |   by_newest        | realm, real or not     | created_at     | a comparison that can be voted on               |
 | model_calls        | generation_id          |                | a call that was billed                          |
-| service_state      | name = lease#<name>    | part = lease   | who holds a lease, its token and its expiry     |
+| service_state      | name = lease#<name>    | part = lease   | a lease's holder, its token and its expiry      |
 |                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
 |                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
 |                    | name = tally#<shard>   | part = a line  | something counted (lines.py)                    |

@@ -90,7 +90,7 @@ def _check_sender(answer: Mapping[str, object]) -> None:
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn every error of the SDK into a StoreError with a message of ours."""
-    # Imported here: whoever has a client has loaded botocore already, and nobody else should pay for it.
+    # Imported here, because a process with a client has loaded botocore already, and others should not pay for it.
     from botocore import exceptions as sdk
 
     try:

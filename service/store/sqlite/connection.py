@@ -79,7 +79,7 @@ class Connection:
 
 def transaction(db: sqlite3.Connection) -> AbstractContextManager[None]:
     """What is written within is written whole or not at all."""
-    # IMMEDIATE: a deferred transaction that reads, then writes, fails at once when somebody else wrote in between.
+    # IMMEDIATE: a deferred transaction that reads, then writes, fails at once when another connection wrote in between.
     return _between(db, "BEGIN IMMEDIATE")
 
 
