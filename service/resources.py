@@ -8,7 +8,7 @@ from service.api.endpoints import Endpoints
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.catalogue.line_up import LineUp
-from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, load_catalogue
+from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
 from service.catalogue.topics import Topics, load_topics
 from service.config import Settings
 from service.errors import ConfigError

@@ -11,11 +11,17 @@ from service.llm.billing import Advance
 from service.llm.gateway import Gateway, Written
 from service.llm.vendors import VENDORS
 from service.store.base import SpendWindow, Store
-from tests.support import model_saying
+from tests.support import NAMES, model_saying
 
 
 def the_catalogue() -> Catalogue:
     return load_catalogue(VENDORS)
+
+
+def the_models() -> list[Model]:
+    """The four original models, which hold the seats in the tests."""
+    catalogue = the_catalogue()
+    return [catalogue[model_id] for model_id in NAMES]
 
 
 class FakeStore:

@@ -46,6 +46,7 @@ from service.store.base import Spend, Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected, UsageDoubted
 from tests.bad_store import BadStore
+from tests.fakes import the_models
 from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
 from tests.support import TOPICS, RecordingListener
 
@@ -445,11 +446,11 @@ async def test_what_is_reserved_holds_its_places_until_it_is_released(gateway: G
     reserved = await spent(store)
 
     with pytest.raises(ModelsBusy):
-        await gateway.reserve(CATALOGUE, ONE)
+        await gateway.reserve(the_models(), ONE)
     assert await spent(store) == reserved
     await gateway.release(advance)
 
-    await gateway.reserve(CATALOGUE, ONE)
+    await gateway.reserve(the_models(), ONE)
 
 
 async def test_a_reservation_that_is_refused_holds_no_place(make: Make) -> None:
@@ -457,7 +458,7 @@ async def test_a_reservation_that_is_refused_holds_no_place(make: Make) -> None:
 
     for _ in range(PLACES + 1):
         with pytest.raises(BudgetExhausted):
-            await gateway.reserve(CATALOGUE, ONE)
+            await gateway.reserve(the_models(), ONE)
 
 
 async def test_no_money_is_tied_up_while_an_sdk_is_imported(
@@ -481,10 +482,10 @@ async def test_no_money_is_tied_up_while_an_sdk_is_imported(
 async def test_several_calls_are_paid_from_what_was_reserved_for_all_of_them(
     gateway: Gateway, store: SqliteStore
 ) -> None:
-    advance = await gateway.reserve(CATALOGUE, ONE)
+    advance = await gateway.reserve(the_models(), ONE)
     reserved = await spent(store)
 
-    asking = (gateway.write(model, ONE, kind=COMPARE, timeout=20.0, advance=advance) for model in CATALOGUE)
+    asking = (gateway.write(model, ONE, kind=COMPARE, timeout=20.0, advance=advance) for model in the_models())
     written = await asyncio.gather(*asking)
     booked = await spent(store)
     await gateway.release(advance)
@@ -494,11 +495,11 @@ async def test_several_calls_are_paid_from_what_was_reserved_for_all_of_them(
 
 
 async def test_for_several_calls_there_is_room_for_all_or_for_none(make: Make, store: SqliteStore) -> None:
-    await make().reserve(CATALOGUE, ONE)
+    await make().reserve(the_models(), ONE)
     needed = await spent(store)
 
     with pytest.raises(BudgetExhausted):
-        await make(cap=2 * needed - 1).reserve(CATALOGUE, ONE)
+        await make(cap=2 * needed - 1).reserve(the_models(), ONE)
 
     assert await spent(store) == needed
 
@@ -720,7 +721,7 @@ async def test_a_retry_after_that_does_not_fit_leaves_the_model_alone(gateway: G
 
 async def test_retries_cannot_multiply_an_outage(gateway: Gateway, simulator: Simulator) -> None:
     simulator.inject("*", Fault(FaultKind.SERVER_ERROR, count=None))
-    models = list(CATALOGUE) * (FAILURES_TO_OPEN - 1)
+    models = the_models() * (FAILURES_TO_OPEN - 1)
 
     for model in models:
         with pytest.raises(ModelOverloaded):

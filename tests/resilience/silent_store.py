@@ -19,7 +19,7 @@ from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.events import Listener
-from tests.fakes import FakeGateway, the_catalogue
+from tests.fakes import FakeGateway, the_catalogue, the_models
 from tests.store.builders import call
 from tests.support import TOPICS, model_saying
 from workers.fleet import FleetRounds
@@ -30,7 +30,7 @@ HASTY = Timeouts(
     serve_flush=0.01,
 )  # fmt: skip
 CATALOGUE = the_catalogue()
-MODELS = list(CATALOGUE)
+MODELS = the_models()
 SAYING = model_saying("Amazon S3 is a cellar that never asks what you keep in it.")
 COMPARISON_ID = "c" * 32
 WINDOW, CAPS = SpendWindow("2026-11-20", "2026-11-20T13"), Spend(day=1, hour=1)

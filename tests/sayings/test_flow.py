@@ -37,7 +37,7 @@ from service.sayings.flow import Flow, Served, wanted_origin
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from telemetry.events import DependencyFailed, SayingServed
-from tests.fakes import FakeGateway, FakeStore, the_catalogue
+from tests.fakes import FakeGateway, FakeStore, the_models
 from tests.support import TOPICS, Clock, RecordingListener, model_saying
 
 DATABASE, LIVE, CACHE, BUILTIN = Origin.DATABASE, Origin.LIVE, Origin.CACHE, Origin.BUILTIN
@@ -72,7 +72,7 @@ class Stage:
             serves=self.serves,
             listener=events,
             topics=TOPICS,
-            models=list(the_catalogue()) if models else [],
+            models=the_models() if models else [],
             live_every=live_every,
             last_resort=last_resort,
             timeouts=timeouts,
