@@ -182,6 +182,6 @@ class Flow:
                 self._pool.add([saying])
 
     def _model_seconds(self, seconds: float) -> float:
-        """The model's share of the seconds for a live call, which leaves time to store the saying under any deadline."""
+        """The model's share of a live call's seconds, which leaves time to store the saying under any deadline."""
         kept_back = self._timeouts.live_saying - self._timeouts.live_model
         return max(0.0, min(self._timeouts.live_model, seconds - kept_back))

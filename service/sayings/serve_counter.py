@@ -30,14 +30,14 @@ class ServeCounter:
         self._timeouts = timeouts
         self._listener = listener
         self._clock = clock
-        # By whole hours since the epoch, because formatting an hour's name takes longer than all else in a warm request.
+        # By whole hours since the epoch, because formatting an hour takes longer than the rest of a warm request.
         self._pending: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def count(self, contributor: str) -> None:
         self._pending[int(self._clock() // _HOUR)][contributor] += 1
 
     async def flush(self) -> None:
-        """Write the counted serves to the store, oldest hour first. What cannot be written is kept for the next flush."""
+        """Write the counted serves, oldest hour first. Counts that cannot be written are kept for the next flush."""
         for hour in sorted(self._pending):
             serves = self._pending.pop(hour)
             if not await self._write(hour, serves):
