@@ -31,7 +31,7 @@ from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Une
 
 # The least number of models, or of sayings, that can be compared.
 LEAST_CANDIDATES = 2
-# How long a running comparison takes about; the Retry-After value when all model slots are in use.
+# A comparison takes about this long, so a client that finds the models busy should retry after it.
 BUSY_SECONDS = 5
 _HOUR = 3600
 
@@ -196,7 +196,7 @@ class Comparisons:
         return _Landed(entry, written.sayings)
 
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
-        """Emit the failure of a model that was not called; the gateway and the store emit all other failures."""
+        """Emit the failure of a model that was not called. All other failures have already been emitted."""
         if isinstance(error, ModelError) and latency_ms is None:
             self._listener.emit(DependencyFailed("model", "compare", type(error).__name__, str(error), model=model.id))
 
