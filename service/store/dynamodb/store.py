@@ -1,4 +1,4 @@
-"""The Store protocol on DynamoDB, put together from its parts. What the tables hold is drawn in tables.py."""
+"""The Store protocol on DynamoDB, assembled from its parts. The tables are described in tables.py."""
 
 from service.store.dynamodb.comparisons import DynamoComparisons
 from service.store.dynamodb.coordination import DynamoCoordination
@@ -10,11 +10,11 @@ from service.store.dynamodb.votes import DynamoVotes
 class DynamoStore(DynamoVotes, DynamoComparisons, DynamoCounts, DynamoCoordination):
     """The Store protocol on five tables, whose names start with `prefix`.
 
-    The client stays its owner's, who closes it. It must not repeat calls by itself (see calls.py).
+    The caller that opened the client also closes it. The client must not retry calls itself (see transport.py).
     """
 
     async def ping(self) -> None:
         await self._get(self._sayings, {"saying_id": text("ping")})
 
     async def close(self) -> None:
-        """Nothing: the client is its owner's."""
+        """Do nothing, because the client belongs to the caller."""
