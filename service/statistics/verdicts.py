@@ -1,4 +1,4 @@
-"""Who leads, and how many more votes it would take to tell where that is open."""
+"""Decides which model leads, and how many more votes would settle what is still open."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ class Poll:
         return self.upvotes / self.votes
 
     def after(self, more: int) -> tuple[float, float]:
-        """The interval after so many more votes, should they be cast as those before."""
+        """The interval after `more` further votes, if the share of upvotes stays the same."""
         return wilson(self.share, self.votes + more)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`votes_needed` would settle what the verdict leaves open: 0 where nothing is, None when no number would."""
+    """A verdict and the number of votes that would settle it: 0 when it is settled, None when no number would do."""
 
     verdict: Verdict
     votes_needed: int | None
@@ -37,8 +37,9 @@ class Standing:
 def standings(polls: Mapping[str, Poll]) -> dict[str, Standing]:
     """The standing of each model against the leader, which has the highest share of upvotes.
 
-    The leader is measured against the model it is hardest to tell from: it leads where all others trail. A model that
-    alone has enough votes has nobody to be measured against, and needs votes on the others.
+    The leader is measured against the model that is hardest to tell from it, so that it leads only when all others
+    trail. If only one model has enough votes, there is no other to measure it against. It then needs the votes that the
+    next model lacks.
     """
     missing = {name: MIN_VOTES - poll.votes for name, poll in polls.items() if poll.votes < MIN_VOTES}
     measured = {name: poll for name, poll in polls.items() if name not in missing}
@@ -48,9 +49,10 @@ def standings(polls: Mapping[str, Poll]) -> dict[str, Standing]:
 
 
 def votes_needed(leader: Poll, rival: Poll) -> int | None:
-    """After how many more votes on each of the two, at their present shares, their intervals would be apart.
+    """The number of further votes on each of the two after which their intervals no longer overlap.
 
-    0 when they are, None when it would take a million or more. Intervals only shrink with votes: bisection finds it.
+    The shares of upvotes are taken to stay as they are. 0 when the intervals are apart already, None when it would take
+    a million votes or more. Bisection finds the number, because intervals only shrink with more votes.
     """
 
     def are_apart(more: int) -> bool:
