@@ -1,4 +1,4 @@
-"""Where the next saying comes from: first decided by the request's number alone, then fetched, with fallbacks."""
+"""Serves the next saying. The number of the request decides its origin, and other origins serve as fallbacks."""
 
 import random
 import time
@@ -25,7 +25,8 @@ from telemetry.events import Listener, SayingServed
 DATABASE_REQUESTS = 3
 LIVE_REQUEST = 4
 
-# From the wanted origin on. A database that fails is answered from a warm pool before builtin.
+# The origins to try, from the wanted one on; the built-in sayings come last. If the database fails, the pool may still
+# have warm sayings.
 _CHAINS = {
     Origin.LIVE: (Origin.LIVE, Origin.CACHE, Origin.DATABASE),
     Origin.CACHE: (Origin.CACHE, Origin.DATABASE),
@@ -34,10 +35,10 @@ _CHAINS = {
 
 
 def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
-    """Where the saying of a process's n-th request (from 1) should come from. Pure.
+    """The origin for a request, given its number in this process, which begins at 1. Pure.
 
-    1 to 3 are fast with nothing warm, 4 shows a live generation, the rest come from the pool but for every
-    `live_every`-th one (0: none).
+    Requests 1 to 3 are served from the database, which is fast before the pool is warm. Request 4 shows a live
+    generation. The others are served from the pool, but for every `live_every`-th, which is live (0 means never).
     """
     if request_number <= DATABASE_REQUESTS:
         return Origin.DATABASE
@@ -47,10 +48,10 @@ def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):
-    """A saying on its way to somebody.
+    """A saying to be sent to the client.
 
-    `degraded` is the first reason why it is not from the wanted origin. `api_latency_ms` is set when this request
-    called a model, `generation` when that call succeeded.
+    `degraded` is the first reason why the saying is not from the wanted origin, None if it is. `api_latency_ms` is set
+    when this request called a model, and `generation` when that call succeeded.
     """
 
     saying: Saying
@@ -63,7 +64,7 @@ class Served(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class _Search:
-    """What the way along the chain has met so far."""
+    """What a search along the chain of origins has found out so far."""
 
     degraded: str | None = None
     api_latency_ms: float | None = None
@@ -71,7 +72,7 @@ class _Search:
 
 
 class Flow:
-    """Serves sayings. `models` are those that take part: the ones whose vendor has a key."""
+    """Serves sayings. `models` are the participating models, whose vendors have a key."""
 
     def __init__(
         self,
@@ -103,7 +104,7 @@ class Flow:
         self._drain = Drain(timeouts.drain)
 
     async def next_saying(self) -> Served:
-        """The next saying by the flow. Raises NoSayingAvailable, and only when the last resort is off."""
+        """The next saying. Raises NoSayingAvailable, but only when `last_resort` is off and every origin failed."""
         number = next(self._numbers)
         wanted = wanted_origin(number, self._live_every)
         if wanted is Origin.CACHE and (saying := self._pool.take()):
@@ -111,7 +112,7 @@ class Flow:
         return self._serve(await self._search(wanted, number))
 
     def drain(self) -> None:
-        """Cut the live calls short: who waits for one gets another saying."""
+        """Cut live calls short. Requests that wait for one get a saying from another origin."""
         self._drain.begin()
 
     def _serve(self, served: Served) -> Served:
@@ -131,7 +132,7 @@ class Flow:
         return Served(random_builtin(), Origin.BUILTIN, number, search.degraded, search.api_latency_ms)
 
     async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str]:
-        """A saying of that origin, or None and the reason."""
+        """A saying of this origin, or None and the reason why there is no saying."""
         if origin is Origin.CACHE:
             return self._pool.take(), "pool_empty"
         if origin is Origin.DATABASE:
@@ -174,14 +175,20 @@ class Flow:
         return written.sayings[0]
 
     async def _keep(self, saying: Saying, seconds: float) -> None:
-        """Store a live saying so that it can be voted on. It is paid for: a store that fails does not take it away."""
+        """Store a live saying, so that it can be voted on.
+
+        A failure of the store is ignored: the saying is paid for, so it is shown all the same.
+        """
         with suppress(StoreError):
             async with store_guard("put saying", min(seconds, self._timeouts.saying_read), self._listener):
                 new = await self._store.put_sayings([saying])
-            if new:  # otherwise another model wrote the same words first
+            if new:  # otherwise another model wrote the same text first
                 self._pool.add([saying])
 
     def _model_seconds(self, seconds: float) -> float:
-        """The model's part of a live call's time: less than the whole, also where a deadline has cut that."""
+        """The seconds that a live call may wait for the model.
+
+        They are fewer than the `seconds` for the whole call, even when a deadline has cut these short.
+        """
         kept_back = self._timeouts.live_saying - self._timeouts.live_model
         return max(0.0, min(self._timeouts.live_model, seconds - kept_back))

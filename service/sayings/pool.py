@@ -1,4 +1,4 @@
-"""The warm sayings of one process: a bounded set per contributor, served in equal shares."""
+"""The warm sayings of one process, kept in memory: a bounded set per contributor, served in equal shares."""
 
 import heapq
 import random
@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from service.domain import Saying
 
 SAYINGS_PER_MODEL = 60
-# Fewer fresh sayings than this of any model, and the pool wants another round.
+# The pool needs another round when any model has fewer fresh sayings than this.
 LOW_WATER = 3
-# A saying shown this often on average is no longer fresh wit: time for another round.
+# The pool needs another round when a model's sayings have been shown this often on average and so are no longer fresh.
 SERVES_BEFORE_STALE = 20
-# How many missed serves a model that comes back may make up for; without a bound it would be served alone for hours.
+# How many missed serves a model that comes back may catch up on. Without a bound, only its sayings would be served for
+# hours.
 CATCH_UP_SERVES = 100
 
 
 @dataclass(slots=True, eq=False)
 class _Warm:
-    """A saying in the heap: the least served first, ties at random."""
+    """A saying in the heap, which orders the least served first and breaks ties at random."""
 
     serves: int
     tie: float
@@ -32,14 +33,14 @@ class _Warm:
 
 @dataclass(slots=True)
 class _Shelf:
-    """The sayings of one contributor."""
+    """The warm sayings of one contributor, and how often the contributor was served."""
 
     serves: int = 0
     heap: list[_Warm] = field(default_factory=list)
 
 
 class Pool:
-    """Warm sayings. `ttl` in seconds counts from when a saying was written; `clock` is seconds since the epoch."""
+    """Warm sayings, which expire `ttl` seconds after they were written. `clock` gives seconds since the epoch."""
 
     def __init__(self, *, ttl: float, clock: Callable[[], float] = time.time) -> None:
         self._ttl = ttl
@@ -58,15 +59,15 @@ class Pool:
         return frozenset(self._ids)
 
     def add(self, sayings: Iterable[Saying]) -> int:
-        """Warm up sayings that models wrote; how many were new. Beyond the bound the oldest leaves.
+        """Add sayings that models wrote, and return how many were new. Beyond the bound, the oldest saying is dropped.
 
-        Not the most served one, which is still among the newest in the store: it would be back, as if it were new, the
-        next time the pool is filled from there.
+        The most served saying is not dropped instead, because it may still be among the newest in the store. It would
+        return, as if it were new, the next time that the pool is filled from there.
         """
         return sum(self._add(saying) for saying in sayings)
 
     def take(self) -> Saying | None:
-        """The next saying: the least-served model's least-served one. None when nothing fresh is left."""
+        """The next saying: the least served saying of the least served model. None when no fresh saying is left."""
         now = self._clock()
         while True:
             shelf = self._least_served()
@@ -83,12 +84,12 @@ class Pool:
             self._ids.discard(warm.saying.saying_id)
 
     def size_of(self, contributor: str) -> int:
-        """How many sayings of a contributor are warm, expired ones that nobody asked for included."""
+        """How many sayings of a contributor are in the pool, including expired ones that have not been removed yet."""
         shelf = self._shelves.get(contributor)
         return len(shelf.heap) if shelf else 0
 
     def lacks(self, contributor: str) -> bool:
-        """Whether a contributor has too few fresh sayings, or ones that have been shown often."""
+        """Whether a contributor has too few fresh sayings, or its fresh sayings have been shown too often."""
         now = self._clock()
         fresh = [warm for warm in self._shelf(contributor).heap if warm.expires_at > now]
         return len(fresh) < LOW_WATER or sum(warm.serves for warm in fresh) >= SERVES_BEFORE_STALE * len(fresh)
@@ -102,7 +103,7 @@ class Pool:
         shelf = self._shelf(saying.contributor)
         if not shelf.heap:
             shelf.serves = max(shelf.serves, self._most_serves() - CATCH_UP_SERVES)
-        elif len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_one_before(expires_at, shelf):
+        elif len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_oldest_before(expires_at, shelf):
             return False
         heapq.heappush(shelf.heap, _Warm(0, random.random(), saying, expires_at))
         self._ids.add(saying.saying_id)
@@ -115,7 +116,7 @@ class Pool:
         return max(shelf.serves for shelf in self._shelves.values())
 
     def _least_served(self) -> _Shelf | None:
-        """The contributor to serve next, among those that have something; ties at random."""
+        """The shelf of the least served contributor that has sayings, ties broken at random. None if all are empty."""
         least: list[_Shelf] = []
         for shelf in self._shelves.values():
             if not shelf.heap:
@@ -128,8 +129,8 @@ class Pool:
             return least[0] if least else None
         return random.choice(least)
 
-    def _drop_one_before(self, expiry: float, shelf: _Shelf) -> bool:
-        """Drop the oldest saying; False when none is older than one of that expiry."""
+    def _drop_oldest_before(self, expiry: float, shelf: _Shelf) -> bool:
+        """Drop the oldest saying if it expires before `expiry` (seconds since the epoch). Returns whether it did so."""
         oldest = min(shelf.heap, key=lambda warm: warm.expires_at)
         if oldest.expires_at >= expiry:
             return False

@@ -1,4 +1,4 @@
-"""Fills a process's pool with what any process's rounds have put into the store, and measures how full it is."""
+"""Fills the pool of a process with the sayings that rounds have put into the store, and measures how full it is."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from telemetry.events import Listener, PoolMeasured
 
 
 class PoolFiller:
-    """Brings the newest sayings of the participating models from the store into the pool."""
+    """Copies the newest sayings of the participating models from the store into the pool. `ttl` is in seconds."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class PoolFiller:
         self._timeouts = timeouts
 
     def is_needed(self) -> bool:
-        """Whether some model has too little, or only worn, to serve."""
+        """Whether any model has too few fresh sayings, or its sayings have been shown too often."""
         return any(self._pool.lacks(model_contributor(model.id, simulated=self._simulated)) for model in self._models)
 
     async def fill(self) -> None:
-        """One read for each model; a store that fails is reported and tried again at the next occasion."""
+        """Fill the pool with one read per model. A failure of the store is reported, and the next fill tries again."""
         since = time.time() - self._ttl
         reads = (
             self._store.recent_sayings(model.id, since=since, limit=SAYINGS_PER_MODEL, simulated=self._simulated)
@@ -54,7 +54,7 @@ class PoolFiller:
                     self._pool.add(reversed(sayings))
 
     async def run(self) -> None:
-        """Fill whenever it is needed, until cancelled."""
+        """Fill the pool whenever that is needed, until cancelled."""
         while True:
             if self.is_needed():
                 await self.fill()
@@ -62,7 +62,7 @@ class PoolFiller:
 
 
 class PoolGauge:
-    """Measures how many warm sayings of each model there are, and emits what it finds."""
+    """Measures how many warm sayings each model has, and emits the sizes."""
 
     def __init__(
         self,

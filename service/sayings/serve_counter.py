@@ -1,4 +1,4 @@
-"""Serves are counted in memory and written to the store in batches, never on a request's way."""
+"""Counts serves in memory and writes them to the store in batches, so that no request waits for it."""
 
 import asyncio
 import time
@@ -16,7 +16,10 @@ _HOUR = 3600
 
 
 class ServeCounter:
-    """How often each contributor was served in each hour since the last flush. The clock tells the time of day."""
+    """Counts how often each contributor was served in each hour since the last flush.
+
+    `clock` gives seconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -30,14 +33,15 @@ class ServeCounter:
         self._timeouts = timeouts
         self._listener = listener
         self._clock = clock
-        # By whole hours since the epoch: to name an hour takes longer than all else on a warm request's way.
+        # By whole hours since the epoch, because formatting an hour takes longer than everything else in serving a warm
+        # saying.
         self._pending: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def count(self, contributor: str) -> None:
         self._pending[int(self._clock() // _HOUR)][contributor] += 1
 
     async def flush(self) -> None:
-        """Write what has been counted; what could not be written is kept for the next time."""
+        """Write the counts to the store. Counts that could not be written are kept for the next flush."""
         for hour in sorted(self._pending):
             serves = self._pending.pop(hour)
             if not await self._write(hour, serves):
@@ -53,7 +57,7 @@ class ServeCounter:
         return True
 
     async def run(self) -> None:
-        """Flush every few seconds until cancelled."""
+        """Flush every `serve_flush_every` seconds until cancelled."""
         while True:
             await asyncio.sleep(self._timeouts.serve_flush_every)
             await self.flush()
