@@ -1,4 +1,4 @@
-"""Votes on comparisons: by whom they were shown to, for what is in them, and then everything is told."""
+"""Votes on comparisons. Only a voter that was shown the comparison may vote, and the vote reveals the models."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from telemetry.events import BallotTaken, Listener
 
 
 class ComparisonVotes:
-    """Takes votes on comparisons."""
+    """Accepts votes on comparisons. `clock` gives seconds since the epoch."""
 
     def __init__(
         self,
@@ -32,8 +32,9 @@ class ComparisonVotes:
     async def vote(
         self, voter: str, comparison_id: str, winner: str, address: str = ""
     ) -> tuple[Comparison, VoteStatus]:
-        """Store a vote that came from an address for a slot, TIE or NONE; the comparison and what the vote did.
+        """Store a vote for a slot, TIE or NONE, and return the comparison and the effect of the vote.
 
+        `address` is the client's address, "" when it is unknown.
         Raises ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")

@@ -1,4 +1,4 @@
-"""Comparisons: one service, one prompt, all models at once; nobody sees who wrote what before the vote."""
+"""Runs blind comparisons: all models write on one service from the same prompt, and stay hidden until the vote."""
 
 import asyncio
 import secrets
@@ -29,19 +29,22 @@ from service.sayings.pool import Pool
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
-# With fewer there is nothing to compare.
+# With fewer models or sayings there is nothing to compare.
 LEAST_CANDIDATES = 2
-# A comparison that is under way is over after about that long.
+# A comparison that is under way will have ended after about this long.
 BUSY_SECONDS = 5
 _HOUR = 3600
 
-# Who stands where must be nobody's guess.
+# The slots of the models must not be predictable, since the vote is blind.
 _random = secrets.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A comparison begins: its id and its slots, of which an Entry each will follow in any order."""
+    """A comparison has begun. An Entry for each of the slots will follow, in any order.
+
+    `replayed` is true when it is a stored comparison.
+    """
 
     comparison_id: str
     service: str
@@ -51,7 +54,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A comparison is complete; `votable` when it is stored and has two sayings or more."""
+    """A comparison is complete. `votable` is true when it is stored and has at least two sayings."""
 
     comparison_id: str
     votable: bool
@@ -62,7 +65,10 @@ Step = Opened | Entry | Closed
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Who is asked about what, by when (monotonic), with which money; for whom, and since when."""
+    """The plan of a comparison: the service, the model in each slot, the voter, and the calls reserved in advance.
+
+    `deadline` and `started` are seconds on the monotonic clock.
+    """
 
     comparison_id: str
     service: str
@@ -74,15 +80,18 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Landed:
-    """What has become of a slot, and the sayings to keep of it."""
+class _SlotResult:
+    """The result of a slot: its entry, and the sayings to store."""
 
     entry: Entry
     sayings: tuple[Saying, ...] = ()
 
 
 class Comparisons:
-    """Makes comparisons. `models` are those that take part: the ones whose vendor has a key."""
+    """Runs comparisons. `models` are the participating models, whose vendors have a key.
+
+    `clock` gives seconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -110,11 +119,14 @@ class Comparisons:
         self._drain = Drain(timeouts.drain)
 
     async def run(self, voter: str, wanted: str | None = None) -> AsyncGenerator[Step, None]:
-        """A comparison as it comes about, on the service wanted or on any; where none may be made an older one.
+        """Run a comparison and yield its steps as they happen: Opened, an Entry for each slot, Closed.
 
-        Raises InvalidRequest, NothingToCompare or ComparisonUnavailable, all of them before the first step. Whoever
-        cancels it, or closes it before its end, stops the models: what they cost so far is booked, what has landed is
-        kept as sayings, but there is no comparison to vote on.
+        It is on the service `wanted`, or on a random one. When no new comparison may be made, an older one that the
+        voter has not seen is replayed.
+
+        Raises InvalidRequest, NothingToCompare or ComparisonUnavailable, all of them before the first step. Cancelling
+        the generator or closing it early stops the models. Their costs so far are recorded and the sayings written so
+        far are stored, but there is no comparison to vote on.
         """
         started = time.monotonic()
         service, line_up = self._service(wanted), self._line_up()
@@ -122,7 +134,7 @@ class Comparisons:
             advance = await self._gateway.reserve(line_up.values(), [service])
         except ModelsBusy:
             steps = self._replay(voter, wanted, started, retry_after=BUSY_SECONDS)
-        except BudgetExhausted:  # which the next hour may change
+        except BudgetExhausted:  # there may be budget again in the next hour
             steps = self._replay(voter, wanted, started, retry_after=_HOUR - int(self._clock()) % _HOUR)
         except StoreError as error:
             raise ComparisonUnavailable from error
@@ -135,11 +147,11 @@ class Comparisons:
                 yield step
 
     def drain(self) -> None:
-        """End what is under way soon: slots that have not landed by then are given up, the others can be voted on."""
+        """End running comparisons soon. Slots without a result by then are given up; the others can be voted on."""
         self._drain.begin()
 
     async def close(self) -> None:
-        """Wait for what has to be kept of comparisons that are over."""
+        """Wait until the results of finished comparisons have been stored."""
         await self._tasks.close()
 
     def _service(self, wanted: str | None) -> str:
@@ -150,27 +162,27 @@ class Comparisons:
         return wanted
 
     def _line_up(self) -> dict[str, Model]:
-        """The models in random order, each in its slot."""
+        """The models by slot, in random order. Raises NothingToCompare when there are fewer than two."""
         if len(self._models) < LEAST_CANDIDATES:
             raise NothingToCompare
         drawn = _random.sample(self._models, min(len(SLOTS), len(self._models)))
         return dict(zip(SLOTS, drawn, strict=False))
 
     async def _ask_all(self, plan: _Plan) -> AsyncGenerator[Step, None]:
-        asked = [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
+        tasks = [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
         try:
             yield Opened(plan.comparison_id, plan.service, tuple(plan.line_up), replayed=False)
-            for landing in asyncio.as_completed(asked):
-                yield (await landing).entry
+            for result in asyncio.as_completed(tasks):
+                yield (await result).entry
         except BaseException:  # the client has gone, or the process is being stopped
-            for task in asked:  # at once: what has not begun costs nothing
+            for task in tasks:  # at once, because a call that has not begun costs nothing
                 task.cancel()
-            await self._tasks.finish(self._abandon(asked, plan))
+            await self._tasks.finish(self._abandon(tasks, plan))
             raise
-        yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(asked, plan)))
+        yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(tasks, plan)))
 
-    async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
-        """What a model makes of it. Raises nothing: its failure is its own."""
+    async def _ask(self, slot: str, model: Model, plan: _Plan) -> _SlotResult:
+        """The result of one model. It raises no error, because the failure of one model must not end the comparison."""
         seconds = min(model.timeout_seconds, plan.deadline - self._timeouts.comparison_keeping - time.monotonic())
         try:
             async with self._drain.limit():
@@ -183,7 +195,7 @@ class Comparisons:
             latency = error.api_time_ms if isinstance(error, ModelError) else None
             self._report(model, error, latency)
             return self._failed(slot, model, error.reason.removeprefix("live_"), latency)
-        except Exception as error:  # noqa: BLE001 - a defect met by one model must not spoil the others' answers
+        except Exception as error:  # noqa: BLE001 - a defect in one model's call must not spoil the others' sayings
             self._listener.emit(Unexpected("compare", error))
             return self._failed(slot, model, "unexpected")
         if not written.sayings:
@@ -192,10 +204,10 @@ class Comparisons:
         entry = Entry(
             slot, model.id, saying.source, saying.text, None, written.generation.latency_ms, saying.generation
         )
-        return _Landed(entry, written.sayings)
+        return _SlotResult(entry, written.sayings)
 
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
-        """Tell of a model that was not called; calls and everything else that fails have been told of."""
+        """Report a model that was not called. Failed calls and all other failures have been reported already."""
         if isinstance(error, ModelError) and latency_ms is None:
             self._listener.emit(DependencyFailed("model", "compare", type(error).__name__, str(error), model=model.id))
 
@@ -203,31 +215,31 @@ class Comparisons:
         self,
         slot: str,
         model: Model,
-        word: str,
+        error: str,
         latency_ms: float | None = None,
         generation: Generation | None = None,
-    ) -> _Landed:
+    ) -> _SlotResult:
         source = model_source(model.display_name, simulated=self._simulated)
-        return _Landed(Entry(slot, model.id, source, None, word, latency_ms, generation))
+        return _SlotResult(Entry(slot, model.id, source, None, error, latency_ms, generation))
 
-    async def _conclude(self, asked: Iterable[asyncio.Task[_Landed]], plan: _Plan) -> bool:
-        """Keep all there is to be kept; whether it can be voted on."""
-        landed = [task.result() for task in asked]
-        entries = tuple(each.entry for each in landed)
+    async def _conclude(self, tasks: Iterable[asyncio.Task[_SlotResult]], plan: _Plan) -> bool:
+        """Store the comparison and its sayings. Returns whether it can be voted on."""
+        results = [task.result() for task in tasks]
+        entries = tuple(result.entry for result in results)
         comparison = Comparison(plan.comparison_id, plan.service, self._simulated, self._clock(), entries)
         stored, _, _ = await asyncio.gather(
-            self._put(comparison, plan.voter), self._keep(landed), self._gateway.release(plan.advance)
+            self._put(comparison, plan.voter), self._keep(results), self._gateway.release(plan.advance)
         )
         answered = _answered(entries)
         self._finish(plan.started, answered, len(entries))
         return stored and answered >= LEAST_CANDIDATES
 
-    async def _abandon(self, asked: Sequence[asyncio.Task[_Landed]], plan: _Plan) -> None:
-        """Keep what has landed, once the others have been stopped."""
-        await asyncio.gather(*asked, return_exceptions=True)
-        landed = [task.result() for task in asked if not task.cancelled()]
-        await asyncio.gather(self._keep(landed), self._gateway.release(plan.advance))
-        self._finish(plan.started, _answered(each.entry for each in landed), len(asked), abandoned=True)
+    async def _abandon(self, tasks: Sequence[asyncio.Task[_SlotResult]], plan: _Plan) -> None:
+        """Store the sayings written so far, once the other calls have been stopped."""
+        await asyncio.gather(*tasks, return_exceptions=True)
+        results = [task.result() for task in tasks if not task.cancelled()]
+        await asyncio.gather(self._keep(results), self._gateway.release(plan.advance))
+        self._finish(plan.started, _answered(result.entry for result in results), len(tasks), abandoned=True)
 
     async def _put(self, comparison: Comparison, voter: str) -> bool:
         ballot = Ballot(comparison.comparison_id, voter, comparison.created_at)
@@ -238,9 +250,9 @@ class Comparisons:
             return False
         return True
 
-    async def _keep(self, landed: Iterable[_Landed]) -> None:
-        """Store the sayings and warm the new ones up. They are paid for."""
-        sayings = [saying for each in landed for saying in each.sayings]
+    async def _keep(self, results: Iterable[_SlotResult]) -> None:
+        """Store the sayings, which are paid for, and add the new ones to the pool."""
+        sayings = [saying for result in results for saying in result.sayings]
         if not sayings:
             return
         try:
@@ -265,7 +277,7 @@ class Comparisons:
         yield Closed(comparison.comparison_id, votable=True)
 
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
-        """A stored comparison that is new to the voter, and from now on has been shown to them; None without one."""
+        """A stored comparison that the voter has not seen, or None. It is recorded as shown to this voter."""
         try:
             async with self._guard("replay comparison"):
                 comparison = await self._store.unseen_comparison(voter, service=wanted, simulated=self._simulated)

@@ -1,4 +1,4 @@
-"""What all votes have in common: bounded in time, stored although the voter goes away, 503 when they cannot be."""
+"""Guards every vote: its time is bounded, it is stored even if the client disconnects, and a failed store is a 503."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class VoteGuard:
-    """Takes the work that a vote is."""
+    """Runs the work of a vote."""
 
     def __init__(self, listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self._listener = listener
@@ -21,7 +21,10 @@ class VoteGuard:
         self._tasks = ShieldedTasks()
 
     async def accept(self, work: Coroutine[Any, Any, T], operation: str) -> T:
-        """Do the work. Raises VoteNotStored or StorageFull, and what the work raises besides StoreError."""
+        """Run the work to its end, even if the caller is cancelled, and return its result.
+
+        Raises StorageFull, VoteNotStored for any other StoreError, and every other error of the work.
+        """
         return await self._tasks.finish(self._bounded(work, operation))
 
     async def close(self) -> None:

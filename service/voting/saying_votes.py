@@ -1,4 +1,4 @@
-"""Votes: what a client may say about a saying, and what is believed of it."""
+"""Votes on sayings: checks what the client sent, and stores or withdraws the vote."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,11 @@ from telemetry.events import Listener, VoteTaken
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A vote as the client sends it: text or id names the saying, the claims beside it are kept but not believed."""
+    """A vote as the client sent it.
+
+    `text` or `identity` names the saying. `execution_ms` and `cached` are the client's claims about the response, which
+    are stored but never trusted.
+    """
 
     text: str | None
     identity: str | None
@@ -26,7 +30,7 @@ class Opinion:
 
 
 class SayingVotes:
-    """Takes votes and takes them back."""
+    """Accepts and withdraws votes. `clock` gives seconds since the epoch."""
 
     def __init__(
         self,
@@ -44,14 +48,18 @@ class SayingVotes:
         self._guard = VoteGuard(listener, timeouts=timeouts)
 
     async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
-        """Store an opinion that came from an address; the saying's id and what the vote did.
+        """Store a vote, and return the id of the saying and the effect of the vote.
 
+        `address` is the client's address, "" when it is unknown.
         Raises InvalidRequest, SayingNotFound, SourceMismatch, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, opinion, address), "vote")
 
     async def withdraw(self, voter: str, identity: str) -> VoteResult:
-        """Take one's own vote back; `unchanged` when there was none. Raises SayingNotFound or VoteNotStored."""
+        """Withdraw the voter's vote. The status is `unchanged` when there was no vote.
+
+        Raises SayingNotFound, VoteNotStored or StorageFull.
+        """
         return await self._guard.accept(self._withdraw(voter, identity), "withdraw vote")
 
     async def close(self) -> None:
@@ -102,7 +110,7 @@ def _generation_id(saying: Saying) -> str:
 
 
 def _identity(opinion: Opinion) -> str:
-    """The id of the saying meant. Where both id and text are given they must agree."""
+    """The id of the saying that the opinion is about. If it gives both an id and a text, they must agree."""
     if opinion.text is None and opinion.identity is None:
         raise InvalidRequest("The saying or its id is needed.", details=["saying: missing", "sayingId: missing"])
     if opinion.text is None:
