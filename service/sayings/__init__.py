@@ -1,1 +1,1 @@
-"""Which saying comes next, and what keeps the pool of warm sayings filled."""
+"""Chooses the next saying, and keeps the pool of warm sayings filled."""

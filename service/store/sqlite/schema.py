@@ -1,4 +1,4 @@
-"""The tables, and how those of an earlier version become those of today."""
+"""The tables, and the migration of a file of an earlier version."""
 
 import sqlite3
 
@@ -159,12 +159,12 @@ CREATE TABLE IF NOT EXISTS spend (
 ) WITHOUT ROWID;
 """
 
-# Version 1 knew neither services nor hours, bursts, comparisons or calls.
-_OUT_OF_THE_WAY = """
+# Version 1 had no services, hours, bursts, comparisons or calls.
+_RENAME_OLD_TABLES = """
 ALTER TABLE saying_feedback RENAME TO old_feedback;
 ALTER TABLE tallies RENAME TO old_tallies;
 """
-_CARRY_OVER = """
+_COPY_OLD_ROWS = """
 INSERT INTO saying_feedback
 SELECT saying_id, voter, feedback_type, cast_at, '', claimed_execution_ms, claimed_cached, contributor, cast_at
 FROM old_feedback JOIN main_humor USING (saying_id);
@@ -184,7 +184,7 @@ FROM saying_feedback GROUP BY hour, contributor;
 DROP TABLE old_feedback;
 DROP TABLE old_tallies
 """
-# What a generation was asked for was not kept: a round asked for three, everything else for one.
+# Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
 SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), ''
 FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
@@ -192,7 +192,10 @@ FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring a file of any version, or an empty one, to today's. Raises ConfigError for one that is newer."""
+    """Migrate a file of any earlier version, or an empty one, to the present version.
+
+    Raises ConfigError when the file is of a newer version.
+    """
     with transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
@@ -200,13 +203,13 @@ def migrate(db: sqlite3.Connection) -> None:
         if version == 0:
             _run(db, _TABLES)
         if version == 1:
-            _run(db, _OUT_OF_THE_WAY + _TABLES + _CARRY_OVER)
+            _run(db, _RENAME_OLD_TABLES + _TABLES + _COPY_OLD_ROWS)
             _count_old_calls(db)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _run(db: sqlite3.Connection, script: str) -> None:
-    """Within the transaction; sqlite3's own `executescript` would end it."""
+    """Run the statements within the current transaction, which sqlite3's own `executescript` would commit first."""
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
 
