@@ -1,1 +1,1 @@
-"""Chooses the next saying, and keeps the pool of warm sayings filled."""
+"""Which saying comes next, and what keeps the pool of warm sayings filled."""

@@ -49,8 +49,8 @@ def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
 class Served(msgspec.Struct, frozen=True, gc=False):
     """A saying to be served to a client.
 
-    `degraded` is the first reason why the saying is not from the wanted origin, None if it is. `api_latency_ms` is set
-    when this request called a model, and `generation` when that call succeeded.
+    `degraded` is the first reason why it is not from the wanted origin. `api_latency_ms` is set when this request
+    called a model, `generation` when that call succeeded.
     """
 
     saying: Saying
@@ -178,7 +178,7 @@ class Flow:
         with suppress(StoreError):
             async with store_guard("put saying", min(seconds, self._timeouts.saying_read), self._listener):
                 new = await self._store.put_sayings([saying])
-            if new:  # otherwise another model wrote the same text first
+            if new:  # otherwise another model wrote the same words first
                 self._pool.add([saying])
 
     def _model_seconds(self, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The warm sayings of one process, kept in memory: a bounded set per contributor, served in equal shares."""
+"""The warm sayings of one process: a bounded set per contributor, served in equal shares."""
 
 import heapq
 import random
@@ -32,14 +32,14 @@ class _Warm:
 
 @dataclass(slots=True)
 class _Shelf:
-    """The warm sayings of one contributor, and how often the contributor was served."""
+    """The sayings of one contributor."""
 
     serves: int = 0
     heap: list[_Warm] = field(default_factory=list)
 
 
 class Pool:
-    """Warm sayings, which expire `ttl` seconds after they were written. `clock` gives seconds since the epoch."""
+    """Warm sayings. `ttl` in seconds counts from when a saying was written; `clock` is seconds since the epoch."""
 
     def __init__(self, *, ttl: float, clock: Callable[[], float] = time.time) -> None:
         self._ttl = ttl
@@ -102,7 +102,7 @@ class Pool:
         shelf = self._shelf(saying.contributor)
         if not shelf.heap:
             shelf.serves = max(shelf.serves, self._most_serves() - CATCH_UP_SERVES)
-        elif len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_oldest_before(expires_at, shelf):
+        elif len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_one_before(expires_at, shelf):
             return False
         heapq.heappush(shelf.heap, _Warm(0, random.random(), saying, expires_at))
         self._ids.add(saying.saying_id)

@@ -16,7 +16,7 @@ from telemetry.events import Listener, PoolMeasured
 
 
 class PoolFiller:
-    """Copies the newest sayings of the participating models from the store into the pool. `ttl` is in seconds."""
+    """Brings the newest sayings of the participating models from the store into the pool."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class PoolFiller:
                     self._pool.add(reversed(sayings))
 
     async def run(self) -> None:
-        """Fill the pool whenever that is needed, until cancelled."""
+        """Fill whenever it is needed, until cancelled."""
         while True:
             if self.is_needed():
                 await self.fill()

@@ -53,7 +53,7 @@ class ServeCounter:
         return True
 
     async def run(self) -> None:
-        """Flush every `serve_flush_every` seconds until cancelled."""
+        """Flush every few seconds until cancelled."""
         while True:
             await asyncio.sleep(self._timeouts.serve_flush_every)
             await self.flush()

@@ -1,1 +1,1 @@
-"""Votes on sayings, comparisons, and votes on comparisons."""
+"""Votes on sayings, comparisons and the votes on them."""

@@ -193,7 +193,7 @@ class Comparisons:
         entry = Entry(
             slot, model.id, saying.source, saying.text, None, written.generation.latency_ms, saying.generation
         )
-        return _SlotResult(entry, written.sayings)
+        return _Landed(entry, written.sayings)
 
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
         """Emit the failure of a model that was not called. All other failures have already been emitted."""
@@ -204,12 +204,12 @@ class Comparisons:
         self,
         slot: str,
         model: Model,
-        error: str,
+        word: str,
         latency_ms: float | None = None,
         generation: Generation | None = None,
-    ) -> _SlotResult:
+    ) -> _Landed:
         source = model_source(model.display_name, simulated=self._simulated)
-        return _SlotResult(Entry(slot, model.id, source, None, error, latency_ms, generation))
+        return _Landed(Entry(slot, model.id, source, None, word, latency_ms, generation))
 
     async def _conclude(self, calls: Iterable[asyncio.Task[_Landed]], plan: _Plan) -> bool:
         """Store the comparison and its sayings; returns whether the comparison can be voted on."""
@@ -217,7 +217,7 @@ class Comparisons:
         entries = tuple(slot.entry for slot in landed)
         comparison = Comparison(plan.comparison_id, plan.service, self._simulated, self._clock(), entries)
         stored, _, _ = await asyncio.gather(
-            self._put(comparison, plan.voter), self._keep(results), self._gateway.release(plan.advance)
+            self._put(comparison, plan.voter), self._keep(landed), self._gateway.release(plan.advance)
         )
         answered = _answered(entries)
         self._finish(plan.started, answered, len(entries))

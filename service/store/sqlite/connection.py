@@ -78,9 +78,9 @@ class Connection:
 
 
 def transaction(db: sqlite3.Connection) -> AbstractContextManager[None]:
-    """What is written within is written whole or not at all."""
+    """A write transaction: all that the block writes is kept, or none of it."""
     # IMMEDIATE: a deferred transaction that reads, then writes, fails at once when another connection wrote in between.
-    return _between(db, "BEGIN IMMEDIATE")
+    return _within(db, "BEGIN IMMEDIATE")
 
 
 def snapshot(db: sqlite3.Connection) -> AbstractContextManager[None]:
