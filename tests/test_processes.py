@@ -28,9 +28,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 PYTHON = (sys.executable, "-X", "dev", "-W", "error::ResourceWarning")
 MODELS = ("claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini")
-# Longer than anything takes, so that a hang becomes a failure; and what a process may take after SIGTERM.
+# Longer than anything takes, so that a hang becomes a failure.
 PATIENCE_SECONDS = 60.0
-STOP_SECONDS = 10.0
 ONE_PROCESS = ("workers", "--serve")
 
 
@@ -69,16 +68,16 @@ class Child:
     def messages(self) -> list[str]:
         return [line["message"] for line in self.logged]
 
-    async def ended(self, within: float = PATIENCE_SECONDS) -> int:
+    async def ended(self) -> int:
         """The exit code, once everything it wrote has been read; a line of the log that is no JSON is an error."""
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             code = await self.process.wait()
             await asyncio.gather(*self._reading)
         return code
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return await self.ended(within=STOP_SECONDS)
+        return await self.ended()
 
     async def close(self) -> None:
         if self.process.returncode is None:
