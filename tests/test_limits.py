@@ -7,9 +7,10 @@ import pytest
 
 from service.api.rate_limits import RateLimiter
 from service.errors import ModelsBusy, RateLimited
-from service.limits import Limits, Rate
+from service.limits import DEFAULT_TIMEOUTS, Limits, Rate
 from service.llm.concurrency import LiveCalls
 from service.server.load_shedding import BEATS_OF_RELIEF, LATE_SECONDS, QUEUE, LoopLoad
+from telemetry.export_times import DEFAULT_EXPORT_TIMES
 from tests.support import Clock
 
 ANN, BEN = "192.0.2.1", "2001:db8::/64"
@@ -187,6 +188,15 @@ def test_what_is_no_queue_is_never_shed(waits: list[float]) -> None:
     shed = [after_beat(load, *waits) for _ in range(BEATS_OF_RELIEF)]
 
     assert not any(shed)
+
+
+def test_what_a_stop_waits_for_adds_up_to_less_than_ten_seconds() -> None:
+    """Ten seconds after SIGTERM Docker kills a container."""
+    timeouts = DEFAULT_TIMEOUTS
+
+    last = max(timeouts.drain + 2 * timeouts.shutdown, timeouts.worker_grace) + DEFAULT_EXPORT_TIMES.last_flush
+
+    assert last < 10
 
 
 async def test_the_heart_beats_until_nobody_watches_any_more(monkeypatch: pytest.MonkeyPatch) -> None:

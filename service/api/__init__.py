@@ -1,1 +1,1 @@
-"""The HTTP contract, free of any framework: a request becomes a use case, and its result a response."""
+"""The HTTP contract, free of any framework: requests are mapped to use cases, and their results to responses."""

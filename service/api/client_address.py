@@ -1,22 +1,22 @@
-"""The address that a request's votes are counted by: never one that the client could have made up."""
+"""The client address that rate limits and votes are counted by, which the client must not be able to forge."""
 
 import re
 from collections.abc import Iterable
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-# A port is what some proxies add; the brackets around an IPv6 address then tell where that ends.
+# Some proxies add a port. An IPv6 address is then in brackets, which show where the address ends.
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
-# A client that has one address of such a network has all of them.
+# A client with one IPv6 address usually has its whole /64 network, so all of its addresses count as one.
 _NETWORK_BITS = 64
 
 
 def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies: int = 0) -> str:
-    """The client beyond the trusted proxies: an IPv4 address, an IPv6 network, or "" when it is not known.
+    """The client beyond the trusted proxies: an IPv4 address, an IPv6 /64 network, or "" when it is unknown.
 
-    `peer` is who connected to us and `forwarded` the X-Forwarded-For headers in their order: every proxy adds the one
-    it was asked by at the right end, so that the trusted ones are counted from there and what stands further to the
-    left is anybody's text. With fewer entries than proxies it is the leftmost. Instead of what is no address it is the
-    nearest one on the way to us.
+    `peer` is the address that connected to us, and `forwarded` holds the X-Forwarded-For headers in their order. Every
+    proxy appends the address of its own client, so the trusted entries are counted from the right, and everything
+    further to the left can be forged. When there are fewer entries than proxies, the leftmost entry is used. When an
+    entry is not an address, the next valid one to its right is used.
     """
     entries = [entry for header in forwarded for entry in header.split(",")] if trusted_proxies else []
     for entry in [*entries, peer][-(trusted_proxies + 1) :]:
@@ -26,7 +26,7 @@ def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies:
 
 
 def _normal(entry: str) -> str:
-    """The form in which an address is counted, or "" for text that is not an address."""
+    """The canonical form of an address, in which it is counted, or "" for text that is not an address."""
     port = _WITH_PORT.fullmatch(entry)
     try:
         address = ip_address(port["six"] or port["four"] if port else entry)

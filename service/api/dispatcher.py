@@ -1,4 +1,4 @@
-"""The way of every request, whatever brought it: route, id, answer, documented error, CORS."""
+"""The path of every request through the service: routing, ids, rate limits, documented errors and CORS."""
 
 import asyncio
 import time
@@ -31,11 +31,11 @@ from service.limits import DEFAULT_LIMITS, Limits, Rate, RateClass
 from telemetry import traces
 from telemetry.events import Listener, RequestServed, Unexpected
 
-# A client can send any text as a method; this is OpenTelemetry's word for all others.
+# A client can send any text as the method. OpenTelemetry's name for all unknown methods is `_OTHER`.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
 OTHER_METHOD = "_OTHER"
 
-# What is reported, without a response, when the client went away or the process was stopped. The status is nginx's.
+# Emitted when the client went away or the process was stopped, so that no response is sent; the status is nginx's.
 BROKEN_OFF = 499
 BROKEN_OFF_CODE = "broken_off"
 
@@ -43,7 +43,7 @@ ReadBody = Callable[[], Awaitable[bytes]]
 
 
 class Dispatcher:
-    """Finds the endpoint of a request and sees to it that every answer is a documented one."""
+    """Routes requests to their endpoints and ensures that every response is a documented one."""
 
     def __init__(
         self,
@@ -63,7 +63,10 @@ class Dispatcher:
         self._limiters = {route.operation: limiters[route.limit] for route in routes if route.limit in limiters}
 
     async def dispatch(self, request: Request, target_bytes: int, read_body: ReadBody) -> Response:
-        """The answer to a request that has begun. The body is read only where it is wanted. Never raises."""
+        """The response to a request that has begun. The body is read only if the route takes one.
+
+        Every error becomes a response; only a cancellation is raised again.
+        """
         operation = "none"
         try:
             if request.method == "OPTIONS" and (preflight := self._preflight(request)):
@@ -79,7 +82,7 @@ class Dispatcher:
         except HttpError as error:
             return self.refuse(request, error, operation)
         except asyncio.CancelledError:
-            self._tell(request, operation, BROKEN_OFF, BROKEN_OFF_CODE)
+            self._emit_served(request, operation, BROKEN_OFF, BROKEN_OFF_CODE)
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a 500 and a stack in the log
             return self.fail(request, error, operation)
@@ -106,12 +109,12 @@ class Dispatcher:
             limiter.admit(request.caller.address)
 
     def begin(self, request: Request) -> None:
-        """Start the clock and give the request its id, for everything that is logged or answered from here on."""
+        """Start the request's clock and set its trace id, which its logs and its response refer to."""
         request.started = time.perf_counter()
         request.trace_id = traces.begin(request.headers).trace_id
 
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
-        """The documented answer to an error."""
+        """The documented response to an error."""
         response = json_response(_error_answer(request, error), error.status)
         if error.retry_after is not None:
             response.add_header("Retry-After", str(error.retry_after))
@@ -120,12 +123,12 @@ class Dispatcher:
         return self._finish(request, operation, response, error.code)
 
     def fail(self, request: Request, error: BaseException, operation: str = "none") -> Response:
-        """The answer to a defect of ours; what it is goes to the log and nowhere else."""
+        """The response to a defect in the service, whose details are logged but never sent to the client."""
         self._listener.emit(Unexpected(operation, error))
         return self.refuse(request, InternalError(), operation)
 
     def _preflight(self, request: Request) -> Response | None:
-        """The answer to an OPTIONS that is a CORS preflight; None when it is not one that is allowed."""
+        """The response to an allowed CORS preflight, or None for any other OPTIONS request."""
         if request.headers.get("Origin") not in self._allowed_origins:
             return None
         allowed = self._router.allowed(request.path)
@@ -144,15 +147,15 @@ class Dispatcher:
         if self._allowed_origins:
             self._allow_origin(request, response)
         if response.stream is None:
-            self._tell(request, operation, response.status, error_code)
+            self._emit_served(request, operation, response.status, error_code)
         else:
-            response.stream = self._told(request, operation, response.stream)
+            response.stream = self._observed(request, operation, response.stream)
         return response
 
-    async def _told(
+    async def _observed(
         self, request: Request, operation: str, stream: AsyncGenerator[bytes, None]
     ) -> AsyncGenerator[bytes, None]:
-        """The stream, of which is told when it is over; a defect in it becomes its last event."""
+        """The same stream, with an event emitted when it ends; a defect in it becomes an `error` as its last event."""
         status, error_code = BROKEN_OFF, BROKEN_OFF_CODE
         try:
             async with aclosing(stream):
@@ -165,10 +168,10 @@ class Dispatcher:
             status, error_code = failure.status, failure.code
             yield server_sent_event("error", _error_answer(request, failure))
         finally:
-            self._tell(request, operation, status, error_code)
+            self._emit_served(request, operation, status, error_code)
 
-    def _tell(self, request: Request, operation: str, status: int, error_code: str) -> None:
-        path = self._paths.get(operation, "")  # never the raw path, which can be any text
+    def _emit_served(self, request: Request, operation: str, status: int, error_code: str) -> None:
+        path = self._paths.get(operation, "")  # never the raw path, which can hold any text
         method = request.method if request.method in _METHODS else OTHER_METHOD
         self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path))
 

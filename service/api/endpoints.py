@@ -1,4 +1,4 @@
-"""Every endpoint: a request becomes a use case, its result a response. No framework here, and no I/O of its own."""
+"""The endpoints, which map requests to use cases and results to responses, without a framework or I/O of their own."""
 
 import asyncio
 import re
@@ -91,7 +91,7 @@ _ID = re.compile(SAYING_ID_PATTERN)
 
 
 class Endpoints:
-    """The service as functions from requests to responses. `checks` are the dependencies that readiness asks."""
+    """The service as functions from requests to responses. `checks` are the readiness checks by dependency name."""
 
     def __init__(
         self,
@@ -124,11 +124,11 @@ class Endpoints:
 
     @cached_property
     def _openapi(self) -> bytes:
-        """Made when it is first asked for: a cold start can do without."""
+        """The encoded OpenAPI document, made on first use because a cold start does not need it."""
         return msgspec.json.encode(openapi_document(self.routes, self._topics))
 
     def drain(self) -> None:
-        """Prepare for the end of the process: readiness says so to load balancers, and live calls are cut short."""
+        """Report not ready, so that a load balancer sends no new requests, and cut short what clients wait for."""
         self.draining = True
         self._flow.drain()
         self._comparisons.drain()
@@ -208,10 +208,10 @@ class Endpoints:
     async def post_compare(self, request: Request) -> Response:
         wanted = decode_body(request, CompareRequest).service
         steps = self._comparisons.run(_voter(request), wanted)
-        first = await anext(steps)  # what it raises is still an answer of its own
+        first = await anext(steps)  # an error raised here can still become an error response
         if wants_stream(request):
             return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
-        return json_response(await _whole(request, first, steps))
+        return json_response(await _collected(request, first, steps))
 
     async def post_compare_vote(self, request: Request) -> Response:
         identity = _path_id(request, "comparisonId")
@@ -269,18 +269,18 @@ async def _events(request: Request, first: Step, steps: AsyncGenerator[Step, Non
                 yield server_sent_event(*event_of(step))
 
 
-async def _whole(request: Request, first: Step, steps: AsyncGenerator[Step, None]) -> CompareAnswer:
+async def _collected(request: Request, first: Step, steps: AsyncGenerator[Step, None]) -> CompareAnswer:
     with request.caller.staying():
         async with aclosing(steps):
-            told = [first, *[step async for step in steps]]
-    opened, *entries, closed = told
+            collected = [first, *[step async for step in steps]]
+    opened, *entries, closed = collected
     return compare_answer(cast("Opened", opened), cast("list[Entry]", entries), cast("Closed", closed))
 
 
 def _voter(request: Request) -> str:
     """The voter's id. A new voter gets one with the response, even if that is an error.
 
-    A client that repeats a vote which may or may not have been stored must be the same voter.
+    A client that repeats a vote which may already have been stored must be recognised as the same voter.
     """
     voter = _known_voter(request)
     if voter is None:
@@ -310,6 +310,6 @@ async def _state(check: Callable[[], Awaitable[None]], seconds: float) -> str:
             await check()
     except TimeoutError:
         return "timeout"
-    except Exception:  # noqa: BLE001 - any failure means not ready, and its text must not get out
+    except Exception:  # noqa: BLE001 - any error means not ready, and its details are not for clients
         return "unavailable"
     return "ok"

@@ -13,7 +13,7 @@ import msgspec
 from service.errors import HttpError, InvalidRequest, UnsupportedMediaType
 from service.limits import RateClass
 
-# A response opened in a browser loads nothing, cannot be framed or embedded, and its type is not guessed.
+# A response opened in a browser loads nothing, cannot be framed or embedded, and its type is not sniffed.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -24,18 +24,18 @@ JSON_HEADERS = SECURITY_HEADERS | {"Content-Type": "application/json", "Cache-Co
 EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS = JSON_HEADERS | {
     "Content-Type": EVENT_STREAM,
-    "X-Accel-Buffering": "no",  # or nginx, and what is like it, keeps the events together until there are enough
+    "X-Accel-Buffering": "no",  # otherwise nginx and similar proxies buffer the events
 }
 _JSON_TYPE = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-?8\"?\s*)?", re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder()
-# What a parser says may quote the client; enough to recognise it by.
+# A parser's message may quote the client's input; this much of it is enough to recognise the problem.
 _MAX_DETAIL_LENGTH = 200
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Caller:
-    """The sender of a request, as far as the front door knows it. This base class is an unknown sender."""
+    """The client that sent a request, as far as the transport knows it. This base class is an unknown client."""
 
     __slots__ = ()
 
@@ -43,30 +43,30 @@ class Caller:
 
     @property
     def address(self) -> str:
-        """What the requests of one client have in common (see client_address), or "" when it is not known."""
+        """The address that identifies one client (see client_address), or "" when it is unknown."""
         return ""
 
     @property
     def is_too_many(self) -> bool:
-        """Whether whatever brought the request has no room for it: only questions after its health are answered."""
+        """Whether the server is overloaded and serves only its health endpoints to this client."""
         return False
 
     @property
     def is_secure(self) -> bool:
-        """Whether the client came by HTTPS."""
+        """Whether the client used HTTPS."""
         return False
 
     def staying(self) -> AbstractContextManager[None]:
-        """Around what is worth doing only as long as the client is there: once it has gone, the task is cancelled."""
+        """Cancel the current task when the client disconnects, for work that is useful only while it is connected."""
         return nullcontext()
 
 
-NOBODY = Caller()
+UNKNOWN_CALLER = Caller()
 
 
 @dataclass(slots=True)
 class Request:
-    """One request. `headers` is case-insensitive; `new_cookie` is set with the answer, whatever that will be."""
+    """One request. `headers` is case-insensitive; `new_cookie` is set with the response, even if that is an error."""
 
     method: str
     path: str
@@ -76,15 +76,15 @@ class Request:
     trace_id: str = ""
     started: float = 0.0
     new_cookie: str = ""
-    caller: Caller = NOBODY
+    caller: Caller = UNKNOWN_CALLER
 
 
 @dataclass(slots=True)
 class Response:
-    """One answer; `headers` has everything but the length. With a `stream` of server-sent events that is the body.
+    """One response. `headers` has everything but the length. A `stream` of server-sent events replaces the body.
 
-    Responses of one kind share their headers, which must not be changed. The writer of a stream closes it, also when it
-    was not written to its end.
+    Responses of one kind share their headers, which must not be mutated. The code that writes a stream also closes it,
+    even when it stops before the end.
     """
 
     status: int
@@ -101,10 +101,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint: where it is, what it takes and gives, and the errors it documents.
+    """An endpoint: its method and path, its request and response bodies, and the errors it documents.
 
-    `events` are what it streams, in order and by name, to clients that accept a stream. `limit` is the class that a
-    client's requests are counted in; a route without one is answered whatever else is going on.
+    `events` are the types of the streamed events by name and in order, for clients that accept a stream instead of
+    JSON. `failure` is the status and type of a failure whose body is not an ErrorAnswer. `limit` is the rate class that
+    requests are counted in; a route without one is served even under overload.
     """
 
     method: str
@@ -128,7 +129,7 @@ class Router:
         self._patterns = [(_pattern(route.path), route) for route in routes if "{" in route.path]
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """The route and its path parameters; None when there is none for that method."""
+        """The route and its path parameters, or None when no route has that method and path."""
         route = self._fixed.get((method, path))
         if route is not None:
             return route, {}
@@ -138,7 +139,7 @@ class Router:
         return None
 
     def allowed(self, path: str) -> list[str]:
-        """The methods that this path answers, sorted; empty when there is no such path."""
+        """The methods that this path allows, sorted; empty when there is no such path."""
         found = {method for method, fixed in self._fixed if fixed == path}
         found |= {route.method for pattern, route in self._patterns if pattern.fullmatch(path)}
         return sorted(found | {"HEAD"} if "GET" in found else found)
@@ -157,18 +158,18 @@ def json_response(message: msgspec.Struct, status: int = 200) -> Response:
 
 
 def server_sent_event(name: str, message: msgspec.Struct) -> bytes:
-    """One event of a stream. JSON has no line breaks: no text in it can end the event, or begin another."""
+    """One server-sent event. Encoded JSON has no line breaks, so no text in it can end the event or begin another."""
     return b"event: %b\ndata: %b\n\n" % (name.encode(), _ENCODER.encode(message))
 
 
 def wants_stream(request: Request) -> bool:
-    """Whether events are welcome: they are unless a client asks for JSON, or cannot be sent any."""
+    """Whether to stream events: yes, unless the client asks for JSON or the transport cannot stream."""
     accepted = request.headers.get("Accept", "").lower()
     return request.caller.takes_streams and (EVENT_STREAM in accepted or "application/json" not in accepted)
 
 
 def decode_body(request: Request, type_: type[T]) -> T:
-    """The JSON body as that type. Raises UnsupportedMediaType or InvalidRequest."""
+    """Decode the JSON body as that type. Raises UnsupportedMediaType or InvalidRequest."""
     if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")) or "Content-Encoding" in request.headers:
         raise UnsupportedMediaType
     try:
@@ -183,7 +184,7 @@ def decode_body(request: Request, type_: type[T]) -> T:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse repeated names. msgspec, like most parsers, takes the last one, which fools a check of the first."""
+    """Refuse duplicate names. msgspec, like most parsers, takes the last one, while a filter may check the first."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name appears twice")

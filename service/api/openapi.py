@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes and the bodies that the code really uses."""
+"""The OpenAPI 3.1 document, generated from the routes and body types that the service uses."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
     bodies = {body for route in routes for body in _bodies(route)}
     types = [*sorted(bodies, key=lambda body: body.__name__), ErrorAnswer]
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
-    _tell_what_types_cannot(components, topics)
+    _add_constraints(components, topics)
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -41,7 +41,8 @@ def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
     }
 
 
-def _tell_what_types_cannot(components: dict[str, Any], topics: Topics) -> None:
+def _add_constraints(components: dict[str, Any], topics: Topics) -> None:
+    """Add the constraints that the Python types cannot express."""
     components["FeedbackRequest"]["anyOf"] = [
         {"required": [name], "properties": {name: {"type": "string"}}} for name in ("saying", "sayingId")
     ]
@@ -80,7 +81,7 @@ def _from_answer(*names: str) -> dict[str, str]:
     return {name: f"$response.body#/{name}" for name in names}
 
 
-# What of an answer another operation takes.
+# Which fields of a response are the input of another operation.
 _LINKS = {
     "getSaying": {
         "vote": {"operationId": "postFeedback", "requestBody": _from_answer("saying", "sayingId", "source")},
@@ -93,7 +94,7 @@ _LINKS = {
     },
 }
 
-# What any address may answer: to what is not HTTP, a head that does not end, a wrong address or method, our defect.
+# Any path may respond with these: to malformed HTTP, slow headers, an unknown path or method, or a defect of ours.
 _ANYWHERE = (InvalidRequest, RequestTimeout, RouteNotFound, MethodNotAllowed, InternalError)
 _ANY_OTHER = f"One of {', '.join(f'`{error.code}`' for error in _ANYWHERE)}"
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 0}}}
@@ -116,7 +117,7 @@ def _reference(body: type) -> dict[str, str]:
 
 
 def _stream(events: Mapping[str, type]) -> dict[str, Any]:
-    """OpenAPI 3.1 has no form for a stream of events; tools take the schema for that of each event."""
+    """OpenAPI 3.1 cannot describe a stream of events, so the schema describes each event, as most tools expect."""
     description = (
         "Server-sent events in this order, unless JSON is asked for by `Accept: application/json`; each is as told "
         "here, its data one line of JSON. Where something goes wrong in between, the last one is `error`."

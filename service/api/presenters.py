@@ -1,4 +1,4 @@
-"""What was found out, as the bodies of the HTTP contract."""
+"""Presenters: the results of use cases as the bodies of the HTTP contract."""
 
 from collections.abc import Iterable
 
@@ -62,7 +62,7 @@ def price_entry(price: Price) -> PriceEntry:
 
 
 def event_of(step: Step) -> tuple[str, msgspec.Struct]:
-    """A step of a comparison as the stream's event: its name and its data."""
+    """A step of a comparison as an event of the stream: its name and its data."""
     match step:
         case Opened():
             slots = list(step.slots)
@@ -74,7 +74,7 @@ def event_of(step: Step) -> tuple[str, msgspec.Struct]:
 
 
 def compare_answer(opened: Opened, entries: Iterable[Entry], closed: Closed) -> CompareAnswer:
-    slots = sorted(map(_blind, entries), key=lambda each: each.slot)
+    slots = sorted(map(_blind, entries), key=lambda slot: slot.slot)
     return CompareAnswer(opened.comparison_id, opened.service, opened.replayed, closed.votable, slots)
 
 
@@ -84,7 +84,7 @@ def compare_vote_answer(comparison: Comparison, winner: Winner, status: VoteStat
 
 
 def _blind(entry: Entry) -> SlotAnswer:
-    """All there is to be told of a slot before the vote."""
+    """All that a client may know about a slot before the vote."""
     return SlotAnswer(entry.slot, entry.saying, entry.error)
 
 

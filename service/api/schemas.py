@@ -1,4 +1,4 @@
-"""The bodies of the HTTP contract, camelCase on the wire: what is decoded, encoded and described in OpenAPI."""
+"""The bodies of the HTTP contract, in camelCase on the wire, as they are decoded, encoded and described in OpenAPI."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from service.domain import FeedbackType, Origin, VoteStatus
 
 SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
 
-# The length besides: `$` also matches before a line break at the end.
+# The maximum length is needed as well, because `$` also matches before a line break at the end.
 SayingId = Annotated[str, Meta(pattern=SAYING_ID_PATTERN, max_length=32, description="32 hex digits")]
 Slot = Annotated[str, Meta(pattern="^[A-D]$")]
 Winner = Literal["A", "B", "C", "D", "tie", "none"]

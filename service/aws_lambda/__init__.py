@@ -1,1 +1,1 @@
-"""The service behind API Gateway: Lambda's handler, its events and the life of an environment."""
+"""The service behind API Gateway: the Lambda handler, its events and the lifetime of an environment."""

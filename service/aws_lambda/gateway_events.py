@@ -1,7 +1,6 @@
-"""API Gateway's events as requests, and responses as what it expects back: REST payload v1 and HTTP payload v2.
+"""Converts API Gateway's events to requests, and responses to its format: REST payload v1 and HTTP payload v2.
 
-Events may be malformed, so that nothing about their shape is taken for granted: fields can be null, missing or of
-another type than documented.
+Events may be malformed, so no shape is assumed: fields can be null, missing or of another type than documented.
 """
 
 import base64
@@ -21,7 +20,7 @@ Event = Mapping[str, Any]
 
 
 class Payload(Enum):
-    """Which form an event has. INTERNAL: a schedule or a warm-up, whose response no client waits for."""
+    """The format of an event. INTERNAL is a schedule or a warm-up, for which no client waits."""
 
     V1 = auto()
     V2 = auto()
@@ -30,7 +29,7 @@ class Payload(Enum):
 
 
 class GatewayClient(Caller):
-    """A client of API Gateway. It gets no streams, and we never learn that it has disconnected."""
+    """The client of API Gateway. Its responses are never streamed, and its disconnection cannot be noticed."""
 
     __slots__ = ("_event", "_headers", "_payload", "_trusted_proxies")
 
@@ -50,7 +49,7 @@ class GatewayClient(Caller):
 
     @property
     def is_secure(self) -> bool:
-        """API Gateway speaks nothing else."""
+        """Always true, because API Gateway accepts only HTTPS."""
         return True
 
     def _peer(self) -> str:
@@ -60,6 +59,7 @@ class GatewayClient(Caller):
 
 
 def payload_of(event: object) -> Payload:
+    """The payload format of an event; UNKNOWN when it is not one that the service handles."""
     if not isinstance(event, Mapping):
         return Payload.UNKNOWN
     version = event.get("version")
@@ -73,7 +73,10 @@ def payload_of(event: object) -> Payload:
 
 
 def request_line(event: Event, payload: Payload, segment: str | None = None, *, trusted_proxies: int = 0) -> Request:
-    """The request without its body. `segment` is Lambda's own in the trace: it lies between the caller's and ours."""
+    """The request without its body.
+
+    `segment` is the trace header of Lambda's own segment, which lies between the caller's span and ours.
+    """
     is_v2 = payload is Payload.V2
     headers = _v2_headers(event) if is_v2 else _v1_headers(event)
     if segment is not None:
@@ -84,7 +87,7 @@ def request_line(event: Event, payload: Payload, segment: str | None = None, *, 
 
 
 def target_bytes(event: Event, payload: Payload) -> int:
-    """How long the request's address was; a v1 event has the query in parsed form only."""
+    """The length of the request target. A v1 event has the query only in parsed form, so it is encoded again."""
     if payload is Payload.V2:
         query = event.get("rawQueryString")
         return len(event["rawPath"]) + (1 + len(query) if query and isinstance(query, str) else 0)
@@ -93,7 +96,7 @@ def target_bytes(event: Event, payload: Payload) -> int:
 
 
 async def body_of(event: Event) -> bytes:
-    """The request's body. Raises InvalidRequest when it is no text, or says base64 and is not."""
+    """The request's body. Raises InvalidRequest when it is not text, or is declared as base64 but invalid."""
     body = event.get("body")
     if body is None:
         return b""
@@ -108,18 +111,18 @@ async def body_of(event: Event) -> bytes:
 
 
 def answer_of(response: Response, payload: Payload) -> dict[str, Any]:
-    """The response in the form that belongs to the event's. Cookies have a place of their own in each."""
+    """The response in the format that belongs to the event's. Each format has its own place for cookies."""
     headers = dict(response.headers)
     cookie = headers.pop("Set-Cookie", None)
-    answer: dict[str, Any] = {
+    result: dict[str, Any] = {
         "statusCode": response.status,
         "headers": headers,
         "body": response.body.decode(),
         "isBase64Encoded": False,
     }
     if cookie is not None:
-        answer |= {"cookies": [cookie]} if payload is Payload.V2 else {"multiValueHeaders": {"Set-Cookie": [cookie]}}
-    return answer
+        result |= {"cookies": [cookie]} if payload is Payload.V2 else {"multiValueHeaders": {"Set-Cookie": [cookie]}}
+    return result
 
 
 def _http(event: Event) -> Mapping[Any, Any]:
@@ -127,7 +130,7 @@ def _http(event: Event) -> Mapping[Any, Any]:
 
 
 def _path(event: Event, path: str) -> str:
-    """The path as the routes know it: without the stage that some addresses begin with, and decoded."""
+    """The decoded path as the routes define it, without the stage that some paths begin with."""
     stage = _part(event, "requestContext").get("stage")
     if isinstance(stage, str) and path.startswith(f"/{stage}/"):
         path = path[len(stage) + 1 :]
@@ -147,7 +150,7 @@ def _v2_headers(event: Event) -> CIMultiDict[str]:
 
 
 def _v1_headers(event: Event) -> CIMultiDict[str]:
-    """`multiValueHeaders` where there are any: `headers` has just the last of each."""
+    """The headers, preferring `multiValueHeaders` because `headers` has only the last value of each."""
     headers = CIMultiDict(_texts(_part(event, "headers")))
     for name, values in _part(event, "multiValueHeaders").items():
         if isinstance(name, str) and isinstance(values, list) and values and _are_texts(*values):
@@ -156,7 +159,7 @@ def _v1_headers(event: Event) -> CIMultiDict[str]:
 
 
 def _part(event: Event, name: str) -> Mapping[Any, Any]:
-    """An object inside the event; empty where it is null, missing or something else."""
+    """An object inside the event, or an empty one when the field is null, missing or of another type."""
     part = event.get(name)
     return part if isinstance(part, Mapping) else {}
 

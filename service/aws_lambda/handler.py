@@ -1,7 +1,7 @@
 """The Lambda handler behind API Gateway: a plain function around the same dispatcher that the server uses.
 
-Lambda freezes the environment once an answer is given, so that nothing here runs "in the background": what a server
-does beside its requests is done beside a request when it is due, for a moment.
+Lambda freezes the environment once a response is returned, so nothing can run in the background. The jobs that a server
+runs beside its requests run here during a request when they are due, for a limited time.
 """
 
 import os
@@ -18,7 +18,7 @@ from telemetry.events import DependencyFailed
 
 
 class Api:
-    """Answers events, and keeps the pool filled and the serves written in between."""
+    """Handles events, and meanwhile keeps the pool filled and the serves written."""
 
     def __init__(self, process: LambdaProcess) -> None:
         resources = process.resources
@@ -36,7 +36,7 @@ class Api:
         )
 
     def handle(self, event: object, context: Context) -> dict[str, Any]:
-        """API Gateway's answer to its event; `{"warm": true}` to a schedule or a warm-up."""
+        """The response to an event in API Gateway's format; `{"warm": true}` for a schedule or a warm-up."""
         return self._process.run(self._handle(event), context)
 
     async def _handle(self, event: object) -> dict[str, Any]:
@@ -46,11 +46,11 @@ class Api:
             await self._maintenance.wait(self._timeouts.warm_up)
             return {"warm": True}
         self._maintenance.begin_if_due()
-        response = await self._answer(event, payload)
+        response = await self._respond(event, payload)
         await self._maintenance.wait(self._timeouts.maintenance)
         return answer_of(response, payload)
 
-    async def _answer(self, event: Any, payload: Payload) -> Response:
+    async def _respond(self, event: Any, payload: Payload) -> Response:
         if payload is Payload.UNKNOWN:
             return self._refuse_unknown()
         request = request_line(
@@ -66,7 +66,7 @@ class Api:
         return response
 
     def _refuse_unknown(self) -> Response:
-        """Refuse an event of an unknown kind. Its sender may not wait for a response, so the log says it as well."""
+        """Refuse an unknown event. Its sender may not wait for a response, so the refusal is logged as well."""
         request = Request("", "", {})
         self._dispatcher.begin(request)
         error = InvalidRequest("The event is none of API Gateway's.")
@@ -80,7 +80,7 @@ def _api() -> Api:
 
 
 def handler(event: object, context: Context) -> dict[str, Any]:
-    """What Lambda calls."""
+    """The entry point that Lambda calls."""
     return _api().handle(event, context)
 
 

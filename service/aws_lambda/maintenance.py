@@ -1,6 +1,7 @@
-"""What a server does beside its requests, for where nothing runs between them: writing serves, filling the pool.
+"""The background jobs of a server, such as writing serves and filling the pool, for Lambda's frozen environments.
 
-It is begun beside a request when it is due; what is not finished by the time of the answer goes on beside the next one.
+They start during a request when they are due. Work that is unfinished when the response is ready continues during the
+next request.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from telemetry.lambda_setup import LambdaTelemetry
 
 
 class Maintenance:
-    """Runs at most once at a time and once in every `maintenance_every` seconds. Close it before the resources."""
+    """Runs the jobs, never twice at once, every `maintenance_every` seconds at most. Close it before the resources."""
 
     def __init__(self, resources: Resources, telemetry: LambdaTelemetry) -> None:
         self._pause = resources.settings.timeouts.maintenance_every
@@ -28,7 +29,7 @@ class Maintenance:
         self._due_at: float | None = None
 
     def begin_if_due(self) -> None:
-        """Never beside the process's first request, which is slow enough."""
+        """Start the jobs if they are due. They are never due in the process's first request, which is slow already."""
         now = time.monotonic()
         if self._due_at is None:
             self._due_at = now
@@ -36,18 +37,18 @@ class Maintenance:
             self.begin()
 
     def begin(self) -> None:
-        """Start it now, unless it is under way."""
+        """Start the jobs now, unless they are already running."""
         self._due_at = time.monotonic() + self._pause
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
 
     async def wait(self, seconds: float) -> None:
-        """Give it that long to finish."""
+        """Wait at most that many seconds, and never beyond the deadline, for the jobs to finish."""
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=within(seconds))
 
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the running jobs and wait until they have stopped."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The life of a Lambda environment: one event loop and one set of resources, however many invocations."""
+"""The lifetime of a Lambda environment: one event loop and one set of resources for all its invocations."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Context(Protocol):
-    """What we use of Lambda's context object."""
+    """The part of Lambda's context object that the service uses."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
@@ -35,33 +35,33 @@ class LambdaProcess:
         self._stack = AsyncExitStack()
         opening = self._stack.enter_async_context(open_resources(settings, environ, listener))
         try:
-            with _in_our_words("start", listener):
+            with _without_library_text("start", listener):
                 self.resources: Resources = self._runner.run(opening)
         except BaseException:
             self._runner.close()
             raise
 
     def run(self, work: Coroutine[Any, Any, T], context: Context) -> T:
-        """Run one invocation's work; what is left of the invocation's time bounds every deadline in it."""
+        """Run one invocation's work. The invocation's remaining time limits every deadline in it."""
         seconds = context.get_remaining_time_in_millis() / 1000 - self._reserve
         try:
-            with deadline(seconds), _in_our_words("invocation", self._listener):
+            with deadline(seconds), _without_library_text("invocation", self._listener):
                 return self._runner.run(work, context=copy_context())
         finally:
-            self.telemetry.flush()  # afterwards the environment may freeze, for good
+            self.telemetry.flush()  # afterwards Lambda may freeze the environment and never resume it
 
     def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Have it called before the resources are let go of."""
+        """Register a callback to await before the resources are closed."""
         self._stack.push_async_callback(callback)
 
     def close(self) -> None:
-        """Let go of everything; Lambda never asks for it, tests do."""
+        """Close the resources and the loop. Lambda never does so, but tests do."""
         self._runner.run(self._stack.aclose())
         self._runner.close()
 
 
 def start(environ: Mapping[str, str]) -> LambdaProcess:
-    """A process as Lambda has it, with its log on stdout."""
+    """Start the process of a Lambda environment, with its log on stdout. Raises ConfigError."""
     settings = Settings.from_env(environ)
     configure_logging(settings.log_level)
     return LambdaProcess(settings, environ, open_lambda_telemetry(environ))
@@ -73,8 +73,8 @@ def in_lambda() -> bool:
 
 
 @contextmanager
-def _in_our_words(operation: str, listener: Listener) -> Iterator[None]:
-    """Let no text out but ours: Lambda's runtime logs that of whatever is raised, and a library's may hold a key."""
+def _without_library_text(operation: str, listener: Listener) -> Iterator[None]:
+    """Raise only errors with our own text, because Lambda logs the text of an error, and a library's may hold a key."""
     try:
         yield
     except CloudSayingsError as error:

@@ -1,4 +1,4 @@
-"""Where the next saying comes from: first decided by the request's number alone, then fetched, with fallbacks."""
+"""The source of the next saying: decided by the request's number alone, then fetched, with fallbacks."""
 
 import random
 import time
@@ -25,7 +25,7 @@ from telemetry.events import Listener, SayingServed
 DATABASE_REQUESTS = 3
 LIVE_REQUEST = 4
 
-# From the wanted origin on. A database that fails is answered from a warm pool before builtin.
+# The origins to try, in order. When the database fails, a warm pool is better than a builtin saying.
 _CHAINS = {
     Origin.LIVE: (Origin.LIVE, Origin.CACHE, Origin.DATABASE),
     Origin.CACHE: (Origin.CACHE, Origin.DATABASE),
@@ -34,10 +34,10 @@ _CHAINS = {
 
 
 def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
-    """Where the saying of a process's n-th request (from 1) should come from. Pure.
+    """The origin that a process's n-th request (counted from 1) should have. This is a pure function.
 
-    1 to 3 are fast with nothing warm, 4 shows a live generation, the rest come from the pool but for every
-    `live_every`-th one (0: none).
+    Requests 1 to 3 use the database, which is fast while the pool is still cold. Request 4 shows a live generation. The
+    rest come from the pool, except that every `live_every`-th one is live (0: none).
     """
     if request_number <= DATABASE_REQUESTS:
         return Origin.DATABASE
@@ -47,7 +47,7 @@ def wanted_origin(request_number: int, live_every: int = 0) -> Origin:
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):
-    """A saying on its way to a client.
+    """A saying to be served to a client.
 
     `degraded` is the first reason why it is not from the wanted origin. `api_latency_ms` is set when this request
     called a model, `generation` when that call succeeded.
@@ -63,7 +63,7 @@ class Served(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class _Search:
-    """What the way along the chain has met so far."""
+    """What a search along the chain of origins has found so far."""
 
     degraded: str | None = None
     api_latency_ms: float | None = None
@@ -71,7 +71,7 @@ class _Search:
 
 
 class Flow:
-    """Serves sayings. `models` are those that take part: the ones whose vendor has a key."""
+    """Serves sayings. `models` are the participating models, those whose vendor has a key."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Flow:
         self._drain = Drain(timeouts.drain)
 
     async def next_saying(self) -> Served:
-        """The next saying by the flow. Raises NoSayingAvailable, and only when the last resort is off."""
+        """The next saying. Raises NoSayingAvailable, which can only happen when the last resort is off."""
         number = next(self._numbers)
         wanted = wanted_origin(number, self._live_every)
         if wanted is Origin.CACHE and (saying := self._pool.take()):
@@ -111,7 +111,7 @@ class Flow:
         return self._serve(await self._search(wanted, number))
 
     def drain(self) -> None:
-        """Cut the live calls short; their clients get another saying."""
+        """Cut live calls short, so that the waiting clients get a saying from another origin."""
         self._drain.begin()
 
     def _serve(self, served: Served) -> Served:
@@ -131,7 +131,7 @@ class Flow:
         return Served(random_builtin(), Origin.BUILTIN, number, search.degraded, search.api_latency_ms)
 
     async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str]:
-        """A saying of that origin, or None and the reason."""
+        """A saying of that origin, or None. The reason applies only when there is none."""
         if origin is Origin.CACHE:
             return self._pool.take(), "pool_empty"
         if origin is Origin.DATABASE:
@@ -175,7 +175,7 @@ class Flow:
         return written.sayings[0]
 
     async def _keep(self, saying: Saying, seconds: float) -> None:
-        """Store a live saying so that it can be voted on. It is paid for: a store that fails does not take it away."""
+        """Store a live saying so that it can be voted on. It is paid for, so it is served even if the store fails."""
         with suppress(StoreError):
             async with store_guard("put saying", min(seconds, self._timeouts.saying_read), self._listener):
                 new = await self._store.put_sayings([saying])
@@ -183,6 +183,6 @@ class Flow:
                 self._pool.add([saying])
 
     def _model_seconds(self, seconds: float) -> float:
-        """The model's part of a live call's time: less than the whole, also where a deadline has cut that."""
+        """The model's share of a live call's seconds, which leaves time to store the saying under any deadline."""
         kept_back = self._timeouts.live_saying - self._timeouts.live_model
         return max(0.0, min(self._timeouts.live_model, seconds - kept_back))

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from service.domain import Saying
 
 SAYINGS_PER_MODEL = 60
-# Fewer fresh sayings than this of any model, and the pool wants another round.
+# When a model has fewer fresh sayings than this, the pool needs another round.
 LOW_WATER = 3
-# A saying shown this often on average is no longer fresh wit: time for another round.
+# When a model's sayings have been served this often on average, they are stale and the pool needs another round.
 SERVES_BEFORE_STALE = 20
-# How many missed serves a model that comes back may make up for; without a bound it would be served alone for hours.
+# How many missed serves a returning model may catch up on. Without a bound it would be served alone for hours.
 CATCH_UP_SERVES = 100
 
 
 @dataclass(slots=True, eq=False)
 class _Warm:
-    """A saying in the heap: the least served first, ties at random."""
+    """A saying in the heap, which orders by serves and breaks ties at random."""
 
     serves: int
     tie: float
@@ -58,15 +58,15 @@ class Pool:
         return frozenset(self._ids)
 
     def add(self, sayings: Iterable[Saying]) -> int:
-        """Warm up sayings that models wrote; how many were new. Beyond the bound the oldest leaves.
+        """Add sayings that models wrote, and return how many were new. A full shelf drops its oldest saying.
 
-        Not the most served one, which is still among the newest in the store: it would be back, as if it were new, the
-        next time the pool is filled from there.
+        The most served saying is not dropped instead, because it may still be among the newest in the store. The next
+        fill from the store would then add it again as if it were new.
         """
         return sum(self._add(saying) for saying in sayings)
 
     def take(self) -> Saying | None:
-        """The next saying: the least-served model's least-served one. None when nothing fresh is left."""
+        """The least-served saying of the least-served contributor, or None when no fresh saying is left."""
         now = self._clock()
         while True:
             shelf = self._least_served()
@@ -83,12 +83,12 @@ class Pool:
             self._ids.discard(warm.saying.saying_id)
 
     def size_of(self, contributor: str) -> int:
-        """How many sayings of a contributor are warm, including expired ones that have not been dropped yet."""
+        """The number of a contributor's sayings, including expired ones that have not been removed yet."""
         shelf = self._shelves.get(contributor)
         return len(shelf.heap) if shelf else 0
 
     def lacks(self, contributor: str) -> bool:
-        """Whether a contributor has too few fresh sayings, or ones that have been shown often."""
+        """Whether a contributor has too few fresh sayings, or ones that have been served too often."""
         now = self._clock()
         fresh = [warm for warm in self._shelf(contributor).heap if warm.expires_at > now]
         return len(fresh) < LOW_WATER or sum(warm.serves for warm in fresh) >= SERVES_BEFORE_STALE * len(fresh)
@@ -115,7 +115,7 @@ class Pool:
         return max(shelf.serves for shelf in self._shelves.values())
 
     def _least_served(self) -> _Shelf | None:
-        """The contributor to serve next, among those that have something; ties at random."""
+        """The shelf to serve from next, among those that are not empty. Ties are broken at random."""
         least: list[_Shelf] = []
         for shelf in self._shelves.values():
             if not shelf.heap:
@@ -129,7 +129,7 @@ class Pool:
         return random.choice(least)
 
     def _drop_one_before(self, expiry: float, shelf: _Shelf) -> bool:
-        """Drop the oldest saying; False when none is older than one of that expiry."""
+        """Drop the oldest saying if it expires before that time; returns whether one was dropped."""
         oldest = min(shelf.heap, key=lambda warm: warm.expires_at)
         if oldest.expires_at >= expiry:
             return False

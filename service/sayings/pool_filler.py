@@ -1,4 +1,4 @@
-"""Fills a process's pool with what any process's rounds have put into the store, and measures how full it is."""
+"""Fills a process's pool from the store, where the rounds of all processes put their sayings, and measures it."""
 
 import asyncio
 import time
@@ -38,11 +38,11 @@ class PoolFiller:
         self._timeouts = timeouts
 
     def is_needed(self) -> bool:
-        """Whether some model has too little, or only worn, to serve."""
+        """Whether any model has too few fresh sayings, or only stale ones."""
         return any(self._pool.lacks(model_contributor(model.id, simulated=self._simulated)) for model in self._models)
 
     async def fill(self) -> None:
-        """One read for each model; a store that fails is reported and tried again at the next occasion."""
+        """Read the newest sayings of each model. A failure of the store is emitted, and the next fill tries again."""
         since = time.time() - self._ttl
         reads = (
             self._store.recent_sayings(model.id, since=since, limit=SAYINGS_PER_MODEL, simulated=self._simulated)
@@ -62,7 +62,7 @@ class PoolFiller:
 
 
 class PoolGauge:
-    """Measures how many warm sayings of each model there are, and emits what it finds."""
+    """Emits the number of warm sayings of each model."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Asks the worker function for a round when the pools run low: once for the whole fleet, however many processes ask."""
+"""Asks the worker function for a round when the pools run low, but only once for all processes of the fleet."""
 
 import asyncio
 import secrets
@@ -12,12 +12,12 @@ from service.store.base import Store
 from telemetry.events import DependencyFailed, Listener
 
 TRIGGER_LEASE = "round-trigger"
-# As long as the fleet rests after a round, so that no process asks for one that would be refused.
+# The same as the fleet's pause after a round, so that no process asks for a round that would be refused.
 TRIGGER_SECONDS = 60.0
 
 
 class RoundTrigger:
-    """Asks for a round by `invoke`, under a lease that is never given back but runs out."""
+    """Asks for a round with `invoke` while it holds a lease, which expires and is never released."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class RoundTrigger:
         self._holder = secrets.token_hex(8)
 
     async def pull(self) -> bool:
-        """Ask for a round; False when another process has asked lately, or when it could not be asked for."""
+        """Ask for a round. Returns False when another process asked recently, or when the request failed."""
         try:
             async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
                 lease = await self._store.acquire_lease(

@@ -1,4 +1,4 @@
-"""Serves are counted in memory and written to the store in batches, never on a request's way."""
+"""Counts serves in memory and writes them to the store in batches, so that no request waits for a write."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ _HOUR = 3600
 
 
 class ServeCounter:
-    """How often each contributor was served in each hour since the last flush. The clock tells the time of day."""
+    """Counts the serves of each contributor by hour since the last flush. `clock` is seconds since the epoch."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class ServeCounter:
         self._timeouts = timeouts
         self._listener = listener
         self._clock = clock
-        # By whole hours since the epoch: to name an hour takes longer than all else on a warm request's way.
+        # By whole hours since the epoch, because formatting an hour takes longer than the rest of a warm request.
         self._pending: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def count(self, contributor: str) -> None:
         self._pending[int(self._clock() // _HOUR)][contributor] += 1
 
     async def flush(self) -> None:
-        """Write what has been counted; what could not be written is kept for the next time."""
+        """Write the counted serves, oldest hour first. Counts that cannot be written are kept for the next flush."""
         for hour in sorted(self._pending):
             serves = self._pending.pop(hour)
             if not await self._write(hour, serves):

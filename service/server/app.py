@@ -1,7 +1,7 @@
-"""The aiohttp server: thin. It reads a request, hands it over and writes the answer.
+"""The aiohttp server, a thin layer that reads a request, passes it to the dispatcher and writes the response.
 
-It stands on aiohttp's low-level server rather than on its Application: routes, errors and limits are the same ones that
-the Lambda handler uses, and what is not HTTP at all is refused in the same words.
+It uses aiohttp's low-level server rather than its Application, because routes, errors and limits are shared with the
+Lambda handler. Malformed HTTP is refused with the same documented errors.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from service.server.load_shedding import LoopLoad
 from service.server.response_writer import SERVER_NAME, wire_form
 from service.server.static_files import Page
 
-# To accept a connection, make it, read from it, and begin with what was read.
-TURNS_TO_HEAR = 4
+# The event loop needs one turn each to accept a connection, make it, read from it, and start the request.
+ACCEPT_TURNS = 4
 
 
 class Application:
-    """Adapts aiohttp's requests to the dispatcher's."""
+    """Adapts aiohttp's requests and responses to those of the dispatcher."""
 
     def __init__(
         self,
@@ -70,30 +70,30 @@ class Application:
             return self._dispatcher.refuse(request, error)
 
     def refuse_malformed(self) -> web.StreamResponse:
-        """The answer to what is not HTTP, or has a line of more than aiohttp's 8 KiB."""
-        return _last(self._dispatcher.refuse(self._nameless(), InvalidRequest("The request is not valid HTTP.")))
+        """The response to malformed HTTP, or to a line longer than aiohttp's limit of 8 KiB."""
+        return _final(self._dispatcher.refuse(self._unread_request(), InvalidRequest("The request is not valid HTTP.")))
 
     def refuse_connection(self) -> bytes:
-        """The answer, as it goes over the wire, to a connection too many."""
-        return wire_form(self._dispatcher.refuse(self._nameless(), Overloaded()))
+        """The encoded response to a connection beyond the limit."""
+        return wire_form(self._dispatcher.refuse(self._unread_request(), Overloaded()))
 
     def refuse_slow_head(self) -> bytes:
-        """The answer, as it goes over the wire, to headers that do not end."""
-        return wire_form(self._dispatcher.refuse(self._nameless(), RequestTimeout()))
+        """The encoded response to headers that do not end in time."""
+        return wire_form(self._dispatcher.refuse(self._unread_request(), RequestTimeout()))
 
     def fail(self, error: BaseException) -> web.StreamResponse:
-        """The answer to a defect in this class."""
-        return _last(self._dispatcher.fail(self._nameless(), error))
+        """The response to a defect outside the dispatcher."""
+        return _final(self._dispatcher.fail(self._unread_request(), error))
 
-    def _nameless(self) -> Request:
-        """Stands for a request that could not be read."""
+    def _unread_request(self) -> Request:
+        """A stand-in for a request that could not be read."""
         request = Request("", "", {})
         self._dispatcher.begin(request)
         return request
 
 
 class _Client(Caller):
-    """The other end of a connection, or of the proxies before it."""
+    """The client of a connection, as seen through the trusted proxies in front of the server."""
 
     __slots__ = ("_connection", "_incoming", "_load", "_trusted_proxies")
 
@@ -124,7 +124,7 @@ class _Client(Caller):
 
 
 class _Written(web.StreamResponse):
-    """Tells aiohttp that an answer has been written, and whether the connection stays open."""
+    """Tells aiohttp that the response is already written, and whether the connection stays open."""
 
     def __init__(self, *, stays: bool) -> None:
         super().__init__()
@@ -135,10 +135,10 @@ class _Written(web.StreamResponse):
         return self._stays
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """There is nothing to prepare."""
+        """Do nothing, because the headers are already written."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """There is nothing more."""
+        """Do nothing, because the body is already written."""
 
 
 _STAYS, _ENDS = _Written(stays=True), _Written(stays=False)
@@ -152,8 +152,8 @@ async def _write(incoming: web.BaseRequest, response: Response, *, stays: bool) 
     return _STAYS if stays else _ENDS
 
 
-def _last(response: Response) -> web.StreamResponse:
-    """For aiohttp to write where there is no request; the connection ends with it."""
+def _final(response: Response) -> web.StreamResponse:
+    """A response for aiohttp to write when there is no request; it closes the connection."""
     outgoing = web.Response(
         status=response.status, body=response.body, headers={**response.headers, "Server": SERVER_NAME}
     )
@@ -165,8 +165,8 @@ async def _streamed(
     incoming: web.BaseRequest, response: Response, stream: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
     outgoing = web.StreamResponse(status=response.status, headers={**response.headers, "Server": SERVER_NAME})
-    # Begun before the first byte is sent: what was never begun does nothing when it is closed.
-    with suppress(ConnectionError):  # aiohttp meets the same one again, and knows what to do
+    # The stream is started before the headers are sent, because closing a generator that never started runs no cleanup.
+    with suppress(ConnectionError):  # aiohttp meets the same error again, and handles it
         async with aclosing(stream):
             async for chunk in stream:
                 await outgoing.prepare(incoming)
@@ -188,15 +188,15 @@ async def _read_body(incoming: web.BaseRequest, seconds: float) -> bytes:
 
 
 async def _invite_body(incoming: web.BaseRequest) -> None:
-    """curl and others send a large body only when asked for it, which aiohttp's low-level server leaves to us."""
+    """Send `100 Continue`, which curl and others await before a large body; aiohttp's low-level server does not."""
     if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.version >= HttpVersion11:
         await incoming.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        incoming.writer.output_size = 0  # the answer has not begun
+        incoming.writer.output_size = 0  # the response itself has not begun
 
 
 @asynccontextmanager
 async def listening(resources: Resources) -> AsyncIterator[str]:
-    """Serve until the block is left; yields the URL. Raises ConfigError when the port is taken."""
+    """Serve until the block is left; yields the URL. Raises ConfigError when it cannot listen on the host and port."""
     settings, timeouts = resources.settings, resources.settings.timeouts
     dispatcher = Dispatcher(
         resources.endpoints.routes,
@@ -240,18 +240,18 @@ async def _listen(server: Server, settings: Settings) -> asyncio.Server:
 
 
 async def _stop_accepting(acceptor: asyncio.Server) -> None:
-    """Stop accepting, but serve every client that has connected by now.
+    """Stop accepting, but serve all clients that have connected by now.
 
-    If the acceptor were closed at once, asyncio would drop the connections that it is just accepting.
+    An immediate close would make asyncio drop the connections that it is just accepting.
     """
-    await _hear()
+    await _finish_accepting()
     for listener in acceptor.sockets:
         asyncio.get_running_loop().remove_reader(listener)
-    await _hear()
+    await _finish_accepting()
     acceptor.close()
 
 
-async def _hear() -> None:
-    """The turns of the loop from a connection that waits to be accepted to its first request."""
-    for _ in range(TURNS_TO_HEAR):
+async def _finish_accepting() -> None:
+    """Give the loop the turns from a connection that waits to be accepted to its first request."""
+    for _ in range(ACCEPT_TURNS):
         await asyncio.sleep(0)

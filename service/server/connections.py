@@ -1,4 +1,4 @@
-"""Connections, and how many: what is too slow, too much or no HTTP at all gets a documented answer, and an end."""
+"""Connections and their limits: slow headers, excess connections and malformed HTTP get a documented error."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from aiohttp import web
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 
 
-class Answers(Protocol):
-    """What is said to requests, and to what never becomes one. Bytes are written as they are."""
+class Responder(Protocol):
+    """Responds to requests, and to input that never becomes a request. Bytes are written unchanged."""
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse: ...
 
@@ -26,16 +26,16 @@ class Answers(Protocol):
 
 
 class Connection(web.RequestHandler):
-    """A connection on which also what never becomes a request gets a documented answer instead of aiohttp's."""
+    """A connection with documented errors, instead of aiohttp's, for input that never becomes a request."""
 
-    def __init__(self, server: "Server", application: Answers, timeouts: Timeouts) -> None:
+    def __init__(self, server: "Server", application: Responder, timeouts: Timeouts) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=timeouts.keep_alive,
-            access_log=None,  # type: ignore[arg-type]  # which is how aiohttp's own documentation turns it off
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's documentation turns the log off this way
             lingering_time=timeouts.lingering_read,
-            auto_decompress=False,  # no bombs: a body with a Content-Encoding is refused
+            auto_decompress=False,  # no decompression bombs: a body with a Content-Encoding is refused
         )
         self._timeouts = timeouts
         self._application = application
@@ -43,22 +43,22 @@ class Connection(web.RequestHandler):
         self._server = server
         self._staying: asyncio.Task[Any] | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
-        self._heard_at = self._loop.time()
-        self._waiting_since: float | None = None  # of a request that has been read and not begun
+        self._received_at = self._loop.time()
+        self._waiting_since: float | None = None  # of a request that is read but not begun
         self.is_spare = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # So that writing is paused as soon as the client's side of the connection is full.
+        # Writing then pauses as soon as the client's side of the connection is full.
         cast("asyncio.Transport", transport).set_write_buffer_limits(0)
         room = self._server.make_room()
         self.is_spare = room is Room.SPARE
         if room is Room.NONE:
-            self._last_words(self._application.refuse_connection())
+            self._refuse(self._application.refuse_connection())
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        # Closed, the transport would still wait for the client to read.
+        # It aborts the connection, because a closed transport would still wait for the client to read.
         abort = cast("asyncio.Transport", self.transport).abort
         self._unread_timer = self._loop.call_later(self._timeouts.unread_answer, abort)
 
@@ -69,11 +69,11 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         awaited_head = self._awaits_head()
         super().data_received(data)
-        self._heard_at = self._loop.time()
+        self._received_at = self._loop.time()
         if not self._awaits_head():
             self._stop_head_timer()
             if awaited_head:
-                self._waiting_since = self._heard_at
+                self._waiting_since = self._received_at
         elif self._head_timer is None:
             self._head_timer = asyncio.get_running_loop().call_later(
                 self._timeouts.request_head, self._refuse_slow_head
@@ -83,24 +83,24 @@ class Connection(web.RequestHandler):
         self._stop_head_timer()
         self._stop_unread_timer()
         super().connection_lost(exc)
-        if self._staying is not None and not self._staying.cancelling():  # when stopped it is cancelled already
+        if self._staying is not None and not self._staying.cancelling():  # at shutdown the task is already cancelled
             self._staying.cancel()
 
     def end_wait(self) -> float:
-        """For how many seconds the request that now begins has waited for the event loop since it was read.
+        """The seconds that the request now beginning has waited for the event loop since it was read.
 
-        0.0 for a pipelined request, which has waited for the one before it.
+        They are 0.0 for a pipelined request, which has waited for the one before it and not for the loop.
         """
         since, self._waiting_since = self._waiting_since, None
         return 0.0 if since is None else self._loop.time() - since
 
     @contextmanager
     def staying(self) -> Iterator[None]:
-        """Cancel the current task when the connection is lost, as aiohttp does it with all tasks or with none."""
+        """Cancel the current task when the connection is lost; aiohttp can do so only for all tasks or for none."""
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._server.hold(task)
         self._staying = task
-        if self.transport is None:  # it already is
+        if self.transport is None:  # it is lost already
             task.cancel()
         try:
             yield
@@ -116,12 +116,12 @@ class Connection(web.RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing has been asked that is not answered, and that for a while."""
-        return self._awaits_head() and self._loop.time() - self._heard_at >= self._timeouts.idle_connection
+        """Whether no request has been pending, and no data received, for the idle time."""
+        return self._awaits_head() and self._loop.time() - self._received_at >= self._timeouts.idle_connection
 
     def _awaits_head(self) -> bool:
-        # aiohttp cuts slow headers only at the keep-alive's end, without a word. It says nowhere in public that it is
-        # between two requests; this is what its own keep-alive looks at.
+        # aiohttp ends slow headers only when the keep-alive time is over, and without a response. It has no public
+        # attribute for being between two requests; this private one is what its own keep-alive uses.
         return self._waiter is not None and not self._waiter.done()
 
     def _stop_head_timer(self) -> None:
@@ -135,16 +135,16 @@ class Connection(web.RequestHandler):
             self._unread_timer = None
 
     def _refuse_slow_head(self) -> None:
-        self._last_words(self._application.refuse_slow_head())
+        self._refuse(self._application.refuse_slow_head())
 
-    def _last_words(self, answer: bytes) -> None:
+    def _refuse(self, response: bytes) -> None:
         if self.transport is not None:
-            self.transport.write(answer)
+            self.transport.write(response)
             self.force_close()
 
 
 class Room(Enum):
-    """What there is for one more connection."""
+    """Whether there is room for one more connection."""
 
     ENOUGH = auto()
     SPARE = auto()
@@ -152,12 +152,13 @@ class Room(Enum):
 
 
 class Server(web.Server):
-    """aiohttp's low-level server with our connections: `most` of them, and as many again for one short answer each.
+    """aiohttp's low-level server with at most `most` full connections, and as many spare ones for one request each.
 
-    So questions after our health find an open door, and the others hear that there are too many.
+    The spare connections keep the health endpoints reachable under overload, and let other requests be refused with
+    a documented error.
     """
 
-    def __init__(self, application: Answers, most: int, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(self, application: Responder, most: int, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         super().__init__(application.handle)
         self._application = application
         self._most = most
@@ -165,12 +166,12 @@ class Server(web.Server):
         self._held: set[asyncio.Task[Any]] = set()
 
     def hold(self, task: asyncio.Task[Any]) -> None:
-        """Have the task waited for in the end."""
+        """Register a task for `settle` to wait for."""
         self._held.add(task)
         task.add_done_callback(self._held.discard)
 
     def make_room(self) -> Room:
-        """Room for the newest connection: for its sake, that one is closed which is idle and has been open longest."""
+        """Find room for the newest connection, if necessary by closing the oldest idle connection."""
         connections = self.connections
         if len(connections) <= self._most:
             return Room.ENOUGH
@@ -181,7 +182,7 @@ class Server(web.Server):
         return Room.SPARE if len(connections) <= 2 * self._most else Room.NONE
 
     async def settle(self) -> None:
-        """Wait for what aiohttp, after its patience, cancels and leaves: there may be work to be put away."""
+        """Wait for tasks that aiohttp cancels at its shutdown timeout but does not await; they may still store work."""
         await asyncio.gather(*self._held, return_exceptions=True)
 
     def __call__(self) -> Connection:

@@ -1,4 +1,4 @@
-"""Whether requests queue here. While they do, the server answers only questions about its health."""
+"""Load shedding: while requests queue for the event loop, the server responds only to its health endpoints."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 # Health waits for its turn as long as every other request. It has to answer within half a second, and some of that
 # passes before the server has read the request.
 LATE_SECONDS = 0.2
-# So many late requests in one beat are a queue. A browser opens six connections, so the requests of one visitor are
+# This many late requests in one beat are a queue. A browser opens six connections, so the requests of one visitor are
 # not, however late a busy machine makes them.
 QUEUE = 16
 BEAT_SECONDS = 0.05
 # The beats of one second. A single queue may come from an import or a garbage collection that many requests had to
-# wait for; a second one within so many beats comes from the requests themselves. As many without a queue end the
-# shedding, and not fewer, because the refused clients all come back at once.
+# wait for. A second queue within this many beats comes from the requests themselves and starts the shedding. It ends
+# after as many beats without a queue, and not earlier, because the refused clients all come back at once.
 BEATS_OF_RELIEF = 20
 
 
@@ -21,7 +21,7 @@ class LoopLoad:
     """Counts the requests that have waited too long for the event loop.
 
     A wait is counted from when the server has read the request. A pause of the loop or of the whole process passes
-    mostly before that, and whatever has been read by then is few requests: lateness alone is no queue.
+    mostly before that, when only a few requests have been read, so lateness alone is not a queue.
     """
 
     def __init__(self) -> None:

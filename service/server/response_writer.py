@@ -1,7 +1,7 @@
-"""An answer as bytes, head and all.
+"""Encodes a whole response, head and body, as bytes.
 
-aiohttp collects, checks and prints every header of every answer anew, which takes as long as everything else that is
-done for a warm saying. Nearly all our answers have the same head.
+aiohttp collects, checks and formats every header of every response anew, which takes as long as everything else that is
+done for a warm saying. Nearly all our responses have the same head, so it is encoded only once.
 """
 
 import time
@@ -13,14 +13,14 @@ from aiohttp import HttpVersion, HttpVersion11
 
 from service.api.http import JSON_HEADERS, Response
 
-# Instead of aiohttp's, which tells the versions of Python and aiohttp.
+# This replaces aiohttp's, which reveals the versions of Python and aiohttp.
 SERVER_NAME = "cloud-sayings"
 
 
 def wire_form(
     response: Response, method: str = "GET", version: HttpVersion = HttpVersion11, *, stays: bool = False
 ) -> bytes:
-    """An answer as it goes over the wire to a client of that version, on a connection that `stays` open or does not."""
+    """The bytes of a response for a client of that HTTP version; `stays` says whether the connection stays open."""
     head = _USUAL_HEAD if response.headers is JSON_HEADERS and response.status == 200 else _head(response)
     length = b"" if response.status in _WITHOUT_LENGTH else b"Content-Length: %d\r\n" % len(response.body)
     body = b"" if method == "HEAD" else response.body
@@ -39,12 +39,12 @@ def _date(second: int) -> bytes:
 
 
 def _connection(version: HttpVersion, *, stays: bool) -> bytes:
-    """What is to be said where it is not what a client of that version expects."""
+    """The Connection header, or nothing when a client of that version expects this behaviour by default."""
     if stays:
         return b"" if version >= HttpVersion11 else b"Connection: keep-alive\r\n"
     return b"Connection: close\r\n"
 
 
-# Of nearly every answer there is.
+# The head of nearly every response.
 _USUAL_HEAD = _head(Response(200, b"", JSON_HEADERS))
 _WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)

@@ -1,4 +1,4 @@
-"""The one place that starts a server, with the jobs that run beside it."""
+"""Starts the server and the background jobs that run beside it."""
 
 import os
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from telemetry.setup import open_telemetry
 
 
 async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | None = None) -> int:
-    """Serve until a signal comes; returns the exit code. Raises ConfigError.
+    """Serve until a stop signal arrives; returns the exit code. Raises ConfigError.
 
-    `pool_job` gives the job that keeps the pool warm. Without it the pool is filled from the store alone, with what
-    other processes' rounds have put there.
+    `pool_job` makes the job that keeps the pool warm. Without it the pool is filled only from the store, with the
+    sayings that the rounds of other processes put there.
     """
     stop = stop_signal()
     async with (
@@ -32,7 +32,7 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             "garbage": partial(freeze_modules, timeouts=settings.timeouts),
             **telemetry.jobs,
         }
-        # It listens first: a round starts with seconds of importing, which would delay the first visitors.
+        # The server listens before the jobs start, because a round begins with seconds of imports.
         async with (
             listening(resources) as url,
             running(jobs, telemetry.listener, timeouts=settings.timeouts),
@@ -43,7 +43,7 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
 
 
 def _authors(resources: Resources) -> str:
-    """Which models write, for the line that an operator reads at the start."""
+    """The models that write sayings, for the line that an operator reads at the start."""
     if resources.simulated:
         simulator = resources.settings.simulator
         no_key = f"no {key_variables(resources.vendors)} is set"

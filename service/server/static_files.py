@@ -9,9 +9,9 @@ from pathlib import Path
 from service.api.http import SECURITY_HEADERS, Request, Response
 from service.errors import MethodNotAllowed
 
-# What `make page` builds; an image has it, a function has not.
+# `make page` builds this folder. The container image includes it, but the Lambda function does not.
 PAGE_FOLDER = Path(__file__).parents[2] / "web/dist"
-# The folder of the files that carry a digest of their content in their name.
+# The files in this folder have a digest of their content in their name.
 HASHED = "assets"
 
 _TYPES = {
@@ -22,7 +22,7 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _COMPRESSED_ALREADY = {".woff2"}
-# Model output is hostile text: even if it ever became markup, nothing of it could run or load.
+# Model output is untrusted text: even if it ever became markup, it could not run or load anything.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,7 +31,7 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it is and as gzip; the same where compressing it is of no use."""
+    """The responses for a file, plain and gzipped. Both are the plain one when the format is already compressed."""
 
     plain: Response
     gzipped: Response
@@ -39,14 +39,14 @@ class _File:
     def for_(self, request: Request) -> Response:
         accepted = request.headers.get("Accept-Encoding", "")
         response = self.gzipped if _accepts_gzip(accepted) else self.plain
-        # The header may list several, and a proxy that compresses marks them as weak: W/"…".
+        # The header may list several tags, and a proxy that compresses marks them as weak: W/"…".
         if response.headers["ETag"] in request.headers.get("If-None-Match", ""):
             return Response(304, b"", response.headers)
         return response
 
 
 class Page:
-    """The files of a folder by their path; `/` is its index.html. Without the folder there is no page, just the API."""
+    """The files of a folder by path; `/` is its index.html. Without the folder there is no page, just the API."""
 
     def __init__(self, folder: Path = PAGE_FOLDER) -> None:
         self._files = {f"/{file.relative_to(folder).as_posix()}": _read(file) for file in page_files(folder)}
@@ -54,7 +54,10 @@ class Page:
             self._files["/"] = self._files["/index.html"]
 
     def find(self, request: Request) -> Response | None:
-        """The requested file, a 304 if the client has it, or None if there is no such file. Raises MethodNotAllowed."""
+        """The requested file, 304 when the client has it, or None when the page has no such file.
+
+        Raises MethodNotAllowed for methods other than GET and HEAD.
+        """
         file = self._files.get(request.path)
         if file is None:
             return None
@@ -64,7 +67,7 @@ class Page:
 
 
 def page_files(folder: Path = PAGE_FOLDER) -> Iterator[Path]:
-    """All that belongs to a page."""
+    """Yield the files of a page, sorted by path; files of other types are ignored."""
     yield from (file for file in sorted(folder.rglob("*")) if file.suffix in _TYPES)
 
 
@@ -73,7 +76,7 @@ def content_type(file: Path) -> str:
 
 
 def cache_control(file: Path) -> str:
-    """Forever where another content has another name; otherwise a browser asks each time whether it has changed."""
+    """The Cache-Control value: forever for files with a digest in their name, otherwise revalidated each time."""
     return "public, max-age=31536000, immutable" if file.parent.name == HASHED else "no-cache"
 
 
@@ -96,7 +99,7 @@ def _read(file: Path) -> _File:
 
 
 def _accepts_gzip(accepted: str) -> bool:
-    """By an Accept-Encoding header such as `gzip;q=0.8, br, *;q=0`."""
+    """Whether an Accept-Encoding header such as `gzip;q=0.8, br, *;q=0` accepts gzip."""
     for offer in accepted.lower().split(","):
         coding, _, weight = offer.replace(" ", "").partition(";q=")
         if coding == "gzip":

@@ -1,1 +1,1 @@
-"""What the counts mean: intervals, percentiles, strengths, verdicts. Pure but for `current`, which reads the counts."""
+"""The statistics computed from the counts: intervals, percentiles, strengths, verdicts. Only `cached` does any I/O."""

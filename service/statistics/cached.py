@@ -18,15 +18,15 @@ from service.store.base import Aggregates, Store
 from telemetry.events import Listener
 
 CACHE_SECONDS = 120.0
-# How old a report may get while the store cannot be read.
+# The oldest report that is served while the store cannot be read.
 STALE_SECONDS = 3600.0
-# How long after a failure the store is left alone.
+# How long the store is not read after a failure.
 RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """An answer, its JSON, and when (on the monotonic clock) the store was read for it."""
+    """A report, its JSON, and the time on the monotonic clock when the store was read for it."""
 
     answer: StatsAnswer
     encoded: bytes
@@ -34,7 +34,7 @@ class _Report:
 
 
 class Statistics:
-    """The report on what is counted in the store. Must be closed; `clock` is a monotonic clock in seconds."""
+    """Serves the report on the counts in the store. Must be closed. `clock` is a monotonic clock in seconds."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class Statistics:
         return (await self._current()).answer
 
     async def encoded(self) -> bytes:
-        """The same as JSON."""
+        """The report as JSON. Raises StatisticsUnavailable."""
         return (await self._current()).encoded
 
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the refresh under way."""
         if self._refresh is not None:
             self._refresh.cancel()
             await asyncio.gather(self._refresh, return_exceptions=True)
@@ -82,7 +82,7 @@ class Statistics:
         return self._last
 
     def _refreshing(self) -> asyncio.Task[None]:
-        """The one refresh under way, started if there is none."""
+        """The refresh under way, which all callers share. Start one when there is no refresh."""
         if self._refresh is None or self._refresh.done():
             self._refresh = asyncio.create_task(self._load(), name="statistics")
         return self._refresh
@@ -95,13 +95,13 @@ class Statistics:
         except StoreError:
             self._keep_the_last()
         else:
-            # Some ten milliseconds of arithmetic that no request shall wait for.
+            # In a thread, because some ten milliseconds of arithmetic would delay other requests.
             answer, encoded = await asyncio.to_thread(self._compute, aggregates, now)
             self._last = _Report(answer, encoded, read_at)
             self._refresh_at = read_at + CACHE_SECONDS
 
     def _keep_the_last(self) -> None:
-        """Serve the last report on, which says of itself that it is stale, and leave the store alone for a while."""
+        """Mark the last report as stale and go on serving it, and do not read the store for a while."""
         self._refresh_at = self._clock() + RETRY_SECONDS
         if self._last is not None:
             answer = msgspec.structs.replace(self._last.answer, stale=True)

@@ -1,4 +1,4 @@
-"""How sure a share can be: Wilson's interval, and what follows from it for the cost of a net upvote."""
+"""Confidence intervals: Wilson's interval of a share, and from it the interval of the cost of a net upvote."""
 
 import math
 
@@ -6,14 +6,14 @@ from service.catalogue.models import NANOS_PER_DOLLAR
 from service.statistics.schemas import Interval, Range
 
 CONFIDENCE = 0.95
-# Below it no approval is named: a Wilson interval of 120 votes is still about nine points to either side.
+# No approval is given for fewer votes. Even with 120, Wilson's interval extends about nine points to either side.
 MIN_VOTES = 120
 
-_Z = 1.959963984540054  # of the normal distribution, 95 % lie within as many standard deviations
+_Z = 1.959963984540054  # 95 % of a normal distribution lie within this many standard deviations
 
 
 def wilson(share: float, votes: float) -> tuple[float, float]:
-    """The ends of the 95 % interval of a share seen in so many votes; all there is without votes.
+    """The ends of the 95 % interval of a share observed in this many votes. Without votes it is the interval (0, 1).
 
     Wilson, E. B.: Probable inference, the law of succession, and statistical inference. JASA 22 (1927), 209-212.
     """
@@ -26,7 +26,7 @@ def wilson(share: float, votes: float) -> tuple[float, float]:
 
 
 def approval(upvotes: int, downvotes: int) -> Interval:
-    """The share of upvotes; its value is None below MIN_VOTES, its ends are always given."""
+    """The share of upvotes with its interval. The value is None below MIN_VOTES; the ends are always given."""
     votes = upvotes + downvotes
     share = upvotes / votes if votes else 0.0
     low, high = wilson(share, votes)
@@ -34,10 +34,11 @@ def approval(upvotes: int, downvotes: int) -> Interval:
 
 
 def cost_per_net_upvote(cost_nanos: int | None, upvotes: int, downvotes: int) -> tuple[float | None, Range]:
-    """US dollars per upvote more than downvotes, and its 95 % interval: the cost is known, only the votes are not sure.
+    """The cost in US dollars of each net upvote (upvotes minus downvotes), with its 95 % interval.
 
-    The value is None when upvotes do not outnumber downvotes, an end of the interval when that may be so there, all
-    without a cost or below MIN_VOTES.
+    The cost itself is known exactly, so the interval comes from that of the votes. The value is None when upvotes do
+    not outnumber downvotes, and an end of the interval is None when they may not do so there. All three are None
+    without a cost and below MIN_VOTES.
     """
     votes = upvotes + downvotes
     if cost_nanos is None or votes < MIN_VOTES:

@@ -1,4 +1,4 @@
-"""From what has been counted to the body of GET /stats."""
+"""Computes the body of GET /stats from the counts in the store."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -33,8 +33,8 @@ _UNKNOWN = Interval(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
-    """A model and what has been counted for it."""
+class _ModelCounts:
+    """A model and its counts."""
 
     model: Model
     contributor: str
@@ -56,12 +56,15 @@ class _Counted:
 
     @property
     def cost_nanos(self) -> int:
-        """Of the calls that have a price."""
+        """The cost, in nanodollars, of the calls that have a price."""
         return self.single.cost_nanos + self.round.cost_nanos
 
     @property
     def full_cost_nanos(self) -> int | None:
-        """None when there are no calls, or some have no price: a ratio of too little would be wrong, not just low."""
+        """The cost of all calls in nanodollars, or None when there are no calls or some of them have no price.
+
+        A ratio of the cost of only some calls would be wrong, not just too low.
+        """
         return self.cost_nanos if self.calls and not self.unpriced else None
 
 
@@ -74,13 +77,13 @@ def report(
     now: float,
     burst_limit: int,
 ) -> StatsAnswer:
-    """The comparison of the participating models and of those of the catalogue for which anything is counted. Pure.
+    """The report on the participating models and on those of the catalogue that have any counts. Pure.
 
-    Real and simulated models are never mixed: it is about either. `now` is seconds since the epoch.
+    It covers either the real or the simulated models, and never mixes them. `now` is in seconds since the epoch.
     """
     counted = _counted(aggregates, catalogue, participants, simulated=simulated)
     collection = aggregates.contributors.get(COLLECTION, Tally())
-    names = [one.contributor for one in counted]
+    names = [row.contributor for row in counted]
     return StatsAnswer(
         generated_at=f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}",
         stale=False,
@@ -90,20 +93,20 @@ def report(
         totals=_totals(counted, collection, burst_limit),
         hours=_hours(aggregates, {*names, COLLECTION}, now),
         services=_services(aggregates, set(names)),
-        comparisons=_comparisons(aggregates, {one.contributor: one.model.id for one in counted}),
+        comparisons=_comparisons(aggregates, {row.contributor: row.model.id for row in counted}),
         models=_models(aggregates, counted),
         collection=_collection(collection),
     )
 
 
 def first_hour(now: float) -> str:
-    """The earliest hour of the report."""
+    """The earliest hour of the report, such as `2026-11-20T13` (UTC). `now` is in seconds since the epoch."""
     return hour_of(now - (_HOURS - 1) * 3600)
 
 
 def _counted(
     aggregates: Aggregates, catalogue: Catalogue, participants: Iterable[Model], *, simulated: bool
-) -> list[_Counted]:
+) -> list[_ModelCounts]:
     taking_part = {model_contributor(model.id, simulated=simulated) for model in participants}
     known = taking_part.union(
         aggregates.contributors,
@@ -112,7 +115,7 @@ def _counted(
     )
     names = ((model, model_contributor(model.id, simulated=simulated)) for model in catalogue)
     return [
-        _Counted(
+        _ModelCounts(
             model,
             name,
             aggregates.contributors.get(name, Tally()),
@@ -133,7 +136,7 @@ def _filtered(tally: Tally) -> VoteCounts:
 
 
 def _votes(upvotes: int, downvotes: int) -> VoteCounts:
-    # A store of many shards is not read at one moment: a vote may be seen to go that was not seen to come.
+    # The shards of a store are not read at the same moment, so a vote may be seen to leave but not to arrive.
     upvotes, downvotes = max(0, upvotes), max(0, downvotes)
     return VoteCounts(upvotes + downvotes, upvotes, downvotes)
 
@@ -142,17 +145,17 @@ def _sum(tallies: Iterable[Tally]) -> Tally:
     return Tally(*map(sum, zip(*map(astuple, tallies), strict=True)))
 
 
-def _totals(counted: Sequence[_Counted], collection: Tally, burst_limit: int) -> Totals:
-    tally = _sum([*(one.tally for one in counted), collection])
+def _totals(counted: Sequence[_ModelCounts], collection: Tally, burst_limit: int) -> Totals:
+    tally = _sum([*(row.tally for row in counted), collection])
     return Totals(
         serves=tally.serves,
         raw=_raw(tally),
         filtered=_filtered(tally),
         burst_votes=burst_limit,
-        calls=sum(one.calls for one in counted),
-        sayings=sum(one.sayings for one in counted),
-        cost=sum(one.cost_nanos for one in counted) / NANOS_PER_DOLLAR,
-        unpriced_calls=sum(one.unpriced for one in counted),
+        calls=sum(row.calls for row in counted),
+        sayings=sum(row.sayings for row in counted),
+        cost=sum(row.cost_nanos for row in counted) / NANOS_PER_DOLLAR,
+        unpriced_calls=sum(row.unpriced for row in counted),
     )
 
 
@@ -169,7 +172,7 @@ def _hour(hour: str, tally: Tally) -> HourStats:
 def _services(aggregates: Aggregates, names: set[str]) -> list[ServiceStats]:
     tallies = _by_key(aggregates.services, names)
     found = [_service(service, _raw(tally)) for service, tally in tallies.items()]
-    return sorted((one for one in found if one.votes), key=lambda one: (-one.votes, one.service))
+    return sorted((stats for stats in found if stats.votes), key=lambda stats: (-stats.votes, stats.service))
 
 
 def _service(service: str, votes: VoteCounts) -> ServiceStats:
@@ -177,7 +180,7 @@ def _service(service: str, votes: VoteCounts) -> ServiceStats:
 
 
 def _by_key(tallies: Mapping[tuple[str, str], Tally], names: set[str]) -> dict[str, Tally]:
-    """What has been counted by something and contributor, by that alone, for these contributors."""
+    """Sum tallies by key and contributor over these contributors, so that only the key remains."""
     found: dict[str, list[Tally]] = {}
     for (key, name), tally in tallies.items():
         if name in names:
@@ -186,7 +189,7 @@ def _by_key(tallies: Mapping[tuple[str, str], Tally], names: set[str]) -> dict[s
 
 
 def _comparisons(aggregates: Aggregates, models: Mapping[str, str]) -> ComparisonCounts:
-    """`models` maps contributors to the ids of their models."""
+    """The counts of comparisons. `models` maps contributors to the ids of their models."""
     votes = _outcomes(aggregates, set(models))
     wins, ties = pairwise(votes)
     return ComparisonCounts(
@@ -195,18 +198,18 @@ def _comparisons(aggregates: Aggregates, models: Mapping[str, str]) -> Compariso
         ties=sum(count for outcome, count in votes.items() if outcome.result == TIE),
         none=sum(count for outcome, count in votes.items() if outcome.result == NONE),
         matrix={
-            models[one]: {
-                models[other]: PairRecord(wins[one, other], wins[other, one], ties[one, other])
-                for other in models
-                if other != one
+            models[name]: {
+                models[rival]: PairRecord(wins[name, rival], wins[rival, name], ties[name, rival])
+                for rival in models
+                if rival != name
             }
-            for one in models
+            for name in models
         },
     )
 
 
 def _outcomes(aggregates: Aggregates, names: set[str]) -> dict[Outcome, int]:
-    """The votes on comparisons with any of these contributors, without those that came in bursts."""
+    """The votes on comparisons with any of these contributors, without those set aside because of bursts."""
     return {
         outcome: max(0, tally.votes - tally.aside)
         for outcome, tally in aggregates.outcomes.items()
@@ -214,33 +217,33 @@ def _outcomes(aggregates: Aggregates, names: set[str]) -> dict[Outcome, int]:
     }
 
 
-def _models(aggregates: Aggregates, counted: Sequence[_Counted]) -> list[ModelStats]:
-    votes = {one.contributor: _filtered(one.tally) for one in counted}
-    verdicts = standings({name: Poll(of.upvotes, of.votes) for name, of in votes.items()})
+def _models(aggregates: Aggregates, counted: Sequence[_ModelCounts]) -> list[ModelStats]:
+    votes = {row.contributor: _filtered(row.tally) for row in counted}
+    verdicts = standings({name: Poll(counts.upvotes, counts.votes) for name, counts in votes.items()})
     fitted = strengths(_outcomes(aggregates, set(votes)))
-    return [_model(one, fitted.get(one.contributor, _UNKNOWN), verdicts[one.contributor]) for one in counted]
+    return [_model(row, fitted.get(row.contributor, _UNKNOWN), verdicts[row.contributor]) for row in counted]
 
 
-def _model(one: _Counted, strength: Interval, standing: Standing) -> ModelStats:
-    votes = _filtered(one.tally)
-    full_cost = one.full_cost_nanos
+def _model(row: _ModelCounts, strength: Interval, standing: Standing) -> ModelStats:
+    votes = _filtered(row.tally)
+    full_cost = row.full_cost_nanos
     per_net_upvote, interval = cost_per_net_upvote(full_cost, votes.upvotes, votes.downvotes)
     return ModelStats(
-        model=one.model.id,
-        source=one.model.display_name,
-        vendor=one.model.vendor,
-        serves=one.tally.serves,
+        model=row.model.id,
+        source=row.model.display_name,
+        vendor=row.model.vendor,
+        serves=row.tally.serves,
         votes=votes.votes,
         upvotes=votes.upvotes,
         downvotes=votes.downvotes,
-        raw=_raw(one.tally),
+        raw=_raw(row.tally),
         approval=approval(votes.upvotes, votes.downvotes),
-        latency=Latencies(single=_latency(one.single), round=_latency(one.round)),
+        latency=Latencies(single=_latency(row.single), round=_latency(row.round)),
         tokens=Tokens(
-            one.single.input_tokens + one.round.input_tokens, one.single.output_tokens + one.round.output_tokens
+            row.single.input_tokens + row.round.input_tokens, row.single.output_tokens + row.round.output_tokens
         ),
-        cost=None if one.calls and one.unpriced == one.calls else one.cost_nanos / NANOS_PER_DOLLAR,
-        cost_per1000=_per_1000(full_cost, one.sayings),
+        cost=None if row.calls and row.unpriced == row.calls else row.cost_nanos / NANOS_PER_DOLLAR,
+        cost_per1000=_per_1000(full_cost, row.sayings),
         cost_per_net_upvote=per_net_upvote,
         cost_per_net_upvote_interval=interval,
         strength=strength,

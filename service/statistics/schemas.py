@@ -1,4 +1,4 @@
-"""The body of GET /stats: money is US dollars, times are milliseconds, moments are ISO 8601 in UTC."""
+"""The body of GET /stats. Money is in US dollars, durations are in milliseconds, times are ISO 8601 in UTC."""
 
 from typing import Literal
 

@@ -1,7 +1,7 @@
 """Bradley-Terry strengths of the models from the votes on comparisons, with intervals from a bootstrap of the votes.
 
-The fit is our own because evalica, the library for it, brings numpy, pandas and scipy: 300 MB, more than a Lambda
-function may unpack. The tests hold it to evalica's.
+We fit them ourselves, because the library for it, evalica, depends on numpy, pandas and scipy: 300 MB, more than a
+Lambda function may unpack. The tests compare our fit with evalica's.
 """
 
 import math
@@ -14,14 +14,14 @@ from itertools import combinations, permutations
 from service.domain import NONE, TIE, Outcome
 from service.statistics.schemas import Interval
 
-# Below it a model has no strength: from here on the intervals hold what they promise. Votes for NONE do not count, they
-# say nothing of the order.
+# A model with fewer votes has no strength, because its interval would not be reliable. Votes for NONE do not count
+# here, because they do not say anything about the order.
 MIN_DECIDED = 100
-RESAMPLES = 399  # with one more, the tails of 2.5 % would not be whole numbers of them
+RESAMPLES = 399  # 2.5 % of one more, 400, is a whole number, so the ends of the interval are resamples
 
-# The share of either tail.
+# The share of the distribution in each tail.
 _TAIL = 0.025
-# The same counts give the same intervals.
+# A fixed seed, so that the same counts give the same intervals.
 _SEED = 1952
 _PRECISION = 1e-9
 _ITERATIONS = 500
@@ -32,16 +32,16 @@ Matrix = Sequence[Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """An outcome: the votes for it, and what each of them adds to the wins: row, column, one or half a win."""
+    """An outcome: its votes, and what each vote adds to the matrix of wins as (row, column, one or half a win)."""
 
     votes: int
     wins: tuple[tuple[int, int, float], ...]
 
 
 def pairwise(votes: Mapping[Outcome, int]) -> tuple[Counter[Pair], Counter[Pair]]:
-    """Wins and ties by ordered pair: how often the first was preferred to the second, and found as good as it.
+    """Wins and ties by ordered pair: how often the first was preferred to the second, and how often they were tied.
 
-    A vote for one of several is a win over each of the others, TIE a tie of every two, NONE says nothing of the order.
+    A vote for one model is a win over each of the others, TIE is a tie of every pair, and NONE counts for no pair.
     """
     wins: Counter[Pair] = Counter()
     ties: Counter[Pair] = Counter()
@@ -55,7 +55,7 @@ def pairwise(votes: Mapping[Outcome, int]) -> tuple[Counter[Pair], Counter[Pair]
 
 
 def strengths(votes: Mapping[Outcome, int], *, resamples: int = RESAMPLES) -> dict[str, Interval]:
-    """The strength of each contributor with its 95 % interval; the strengths have the geometric mean 1.
+    """The strength of each contributor with its 95 % interval. The geometric mean of the strengths is 1.
 
     A model with fewer than MIN_DECIDED votes is left out. Empty when no finite strengths fit the votes: when some
     contributors have never, not even by a tie, won anything from the others (Ford 1957).
@@ -71,11 +71,12 @@ def strengths(votes: Mapping[Outcome, int], *, resamples: int = RESAMPLES) -> di
 
 
 def fit(wins: Matrix, start: Sequence[float]) -> list[float]:
-    """The logarithms of the strengths that make these wins likeliest, with the mean 0.
+    """The logarithms of the strengths that make these wins most likely. Their mean is 0.
 
-    wins[i][j] is how often i won over j, a tie is half a win for each; the matrix must be strongly connected. By
-    Newton's method: the usual iterations (Zermelo, Newman) hardly move where two circles of models have rarely met,
-    as after an outage of one vendor. A step that moves no two apart by more than 1 is always one for the better.
+    wins[i][j] is how often i won against j, where a tie is half a win for each. The matrix must be strongly connected.
+    `start` holds the logarithms to begin with. We use Newton's method, because the usual iterations (Zermelo, Newman)
+    hardly move when two groups of models have rarely met, as after an outage of one vendor. A step that moves no two
+    models apart by more than 1 always improves the fit.
     """
     fitted = list(start)
     for _ in range(_ITERATIONS):
@@ -88,10 +89,10 @@ def fit(wins: Matrix, start: Sequence[float]) -> list[float]:
 
 
 def _newton_step(wins: Matrix, strengths: Sequence[float]) -> list[float]:
-    """The gradient of the log-likelihood, by its curvature."""
+    """The gradient of the log-likelihood, divided by its curvature."""
     size = len(strengths)
     gradient = [0.0] * size
-    # Only differences have curvature: adding ones keeps the mean where it is and the equations solvable.
+    # Only differences have curvature. Adding ones makes the equations solvable and keeps the mean where it is.
     curvature = [[1.0] * size for _ in range(size)]
     for i, j in combinations(range(size), 2):
         ratio = math.exp(strengths[j] - strengths[i])
@@ -108,7 +109,7 @@ def _newton_step(wins: Matrix, strengths: Sequence[float]) -> list[float]:
 
 
 def _solved(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """The solution of the equations, by elimination in place; a positive definite matrix needs no pivoting."""
+    """Solve the linear equations by elimination in place. A positive definite matrix needs no pivoting."""
     size = len(right)
     for k, i in combinations(range(size), 2):
         factor = matrix[i][k] / matrix[k][k]
@@ -122,10 +123,11 @@ def _solved(matrix: list[list[float]], right: list[float]) -> list[float]:
 
 
 def _resampled(cells: Sequence[_Cell], fitted: Sequence[float], resamples: int) -> Iterable[list[float]]:
-    """Fits to the Bayesian bootstrap (Rubin 1981) of the votes.
+    """Fits to resamples of the votes by the Bayesian bootstrap (Rubin 1981).
 
-    Votes are what is drawn, not the pair results, several of which hang on one vote. Each vote weighs Exp(1), so all of
-    an outcome together weigh Gamma(votes): it costs as much for a million votes as for a hundred.
+    It resamples votes and not the results of pairs, because several of these depend on one vote. Each vote has a weight
+    from Exp(1), so all votes for an outcome together have a weight from Gamma(votes). That costs as much for a million
+    votes as for a hundred.
     """
     chance = random.Random(_SEED)
     for _ in range(resamples):
@@ -134,7 +136,7 @@ def _resampled(cells: Sequence[_Cell], fitted: Sequence[float], resamples: int) 
 
 
 def _interval(value: float, draws: Sequence[float]) -> Interval:
-    """The strength whose logarithm was fitted, between those that cut off the tails of what was drawn."""
+    """The strength with the given logarithm, and as its interval the resampled strengths that cut off the two tails."""
     ordered = sorted(draws)
     tail = round(_TAIL * (len(ordered) + 1))
     return Interval(math.exp(value), math.exp(ordered[tail - 1]), math.exp(ordered[-tail]))
@@ -149,7 +151,7 @@ def _contenders(votes: Mapping[Outcome, int]) -> list[str]:
 
 
 def _cells(votes: Mapping[Outcome, int], names: Sequence[str]) -> list[_Cell]:
-    """What of the outcomes is about two of these contributors or more, always in the same order."""
+    """The outcomes that concern at least two of these contributors, always in the same order."""
     index = {name: number for number, name in enumerate(names)}
     cells = []
     for outcome, count in sorted(votes.items()):
@@ -170,13 +172,14 @@ def _matrix(cells: Iterable[_Cell], weights: Iterable[float], size: int) -> Matr
 
 
 def _is_strongly_connected(wins: Matrix) -> bool:
-    """Whether everybody has won over everybody else, if only by way of third ones; False for fewer than two."""
-    everybody = set(range(len(wins)))
-    reversed_ = list(zip(*wins, strict=True))
-    return len(wins) > 1 and _reached(wins) == everybody == _reached(reversed_)
+    """Whether every model has won against every other, directly or by a chain of wins. False for fewer than two."""
+    models = set(range(len(wins)))
+    losses = list(zip(*wins, strict=True))
+    return len(wins) > 1 and _reached(wins) == models == _reached(losses)
 
 
 def _reached(wins: Matrix) -> set[int]:
+    """The models that the first model reaches by a chain of wins, itself included."""
     reached, new = {0}, [0]
     while new:
         row = wins[new.pop()]

@@ -22,13 +22,13 @@ class Poll:
         return self.upvotes / self.votes
 
     def after(self, more: int) -> tuple[float, float]:
-        """The interval after so many more votes, should they be cast as those before."""
+        """The interval after `more` further votes, if the share of upvotes stays the same."""
         return wilson(self.share, self.votes + more)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`votes_needed` would settle what the verdict leaves open: 0 where nothing is, None when no number would."""
+    """A verdict and the number of votes that would settle it: 0 when it is settled, None when no number would do."""
 
     verdict: Verdict
     votes_needed: int | None
@@ -48,9 +48,10 @@ def standings(polls: Mapping[str, Poll]) -> dict[str, Standing]:
 
 
 def votes_needed(leader: Poll, rival: Poll) -> int | None:
-    """After how many more votes on each of the two, at their present shares, their intervals would be apart.
+    """The number of further votes on each of the two after which their intervals no longer overlap.
 
-    0 when they are, None when it would take a million or more. Intervals only shrink with votes: bisection finds it.
+    The shares of upvotes are taken to stay as they are. 0 when the intervals are apart already, None when it would take
+    a million votes or more. Bisection finds the number, because intervals only shrink with more votes.
     """
 
     def are_apart(more: int) -> bool:

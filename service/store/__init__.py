@@ -1,1 +1,1 @@
-"""Where sayings, votes, leases and spend are kept: one protocol, two backends."""
+"""The store for sayings, votes, comparisons, calls, leases and spend: one protocol with two backends."""

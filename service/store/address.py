@@ -1,4 +1,4 @@
-"""Which store an address such as `sqlite:///sayings.db` or `dynamodb://` names, and opening it."""
+"""Opens the store at an address such as `sqlite:///sayings.db` or `dynamodb://`."""
 
 import re
 from contextlib import AsyncExitStack
@@ -25,10 +25,11 @@ async def open_store(
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Store:
-    """Open the store; the stack closes it. An embedded one brings the collection along. Raises ConfigError.
+    """Open the store at `address` and have the stack close it. An embedded store is seeded with the collection.
 
-    `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`. Votes that come
-    from one address within an hour are set aside when they are more than `burst_limit`.
+    The address is `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`.
+    Votes and ballots that come from one client address within an hour are set aside when there are more than
+    `burst_limit` of them. Raises ConfigError when the address is not valid or the store cannot be opened.
     """
     scheme, separator, rest = address.partition("://")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
@@ -42,7 +43,7 @@ async def open_store(
             raise ConfigError("SAYINGS_STORE", f"the collection cannot be stored: {error.__cause__}") from error
         return store
     if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
-        from service.store.dynamodb import DynamoStore  # not needed, so not imported, on one machine
+        from service.store.dynamodb import DynamoStore  # imported only where it is used: SQLite needs no AWS SDK
 
         return DynamoStore(await aws.dynamodb(), rest, burst_limit, listener)
     raise ConfigError("SAYINGS_STORE", f"{address!r} is neither sqlite:///file.db nor dynamodb://")

@@ -1,7 +1,7 @@
-"""The store's contract: what every backend returns and raises. The same tests run on all of them.
+"""The contract of the store: what every backend returns and raises. The same tests run on all backends.
 
-Every method is atomic: it has happened whole or not at all. Failures are StoreError; a write that would not fit on the
-disk is StorageFull. Times are seconds since the epoch, money is in nanodollars.
+Every method is atomic: it takes effect completely or not at all. A method that fails raises StoreError, and StorageFull
+when a write does not fit on the disk. Times are in seconds since the epoch, money is in nanodollars.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,7 +15,7 @@ ROUND_LEASE = "round"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do something alone, until it expires. `token` grows with every holder (fencing)."""
+    """The exclusive right to do something until it expires. `token` grows with every holder and serves as a fence."""
 
     name: str
     holder: str
@@ -25,7 +25,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class SpendWindow:
-    """The day (`2026-11-20`) and the hour (`2026-11-20T13`) in UTC that a call's cost counts for."""
+    """The day (`2026-11-20`) and the hour (`2026-11-20T13`), in UTC, to which the cost of a call is charged."""
 
     day: str
     hour: str
@@ -33,7 +33,7 @@ class SpendWindow:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Nanodollars reserved or spent in a window."""
+    """The nanodollars reserved or spent in the day and in the hour of a window."""
 
     day: int
     hour: int
@@ -41,7 +41,7 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What has been counted for a contributor. `aside_*` is the part of the votes that came in bursts."""
+    """The counts of a contributor. `aside_*` is the part of the votes that is set aside because of bursts."""
 
     serves: int = 0
     upvotes: int = 0
@@ -52,10 +52,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class CallTally:
-    """What has been counted for the calls of one contributor and shape.
+    """The counts of the calls of one contributor and shape.
 
-    `latencies` counts the calls that succeeded by their bucket (see histogram.py), `latency_ms` is their sum; tokens,
-    `cost_nanos` and `sayings` are of every call that was billed, `unpriced` how many of these have no known price.
+    `latencies` maps buckets (see latency_buckets.py) to the number of successful calls in them, and `latency_ms` is the
+    sum of their latencies. `sayings`, the tokens and `cost_nanos` are sums over all billed calls, and `unpriced` is the
+    number of billed calls without a known price.
     """
 
     latencies: Mapping[int, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class CallTally:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTally:
-    """How often comparisons ended so, by the votes on them; `aside` is the part that came in bursts."""
+    """The number of votes on comparisons that had one outcome. `aside` is the part set aside because of bursts."""
 
     votes: int = 0
     aside: int = 0
@@ -78,10 +79,10 @@ class OutcomeTally:
 
 @dataclass(frozen=True, slots=True)
 class Aggregates:
-    """All that the statistics are made of; its size does not depend on the number of votes.
+    """All the counts that the statistics are computed from. Their size does not depend on the number of votes.
 
-    Services and hours (`2026-11-20T13`) are by contributor too, and count every vote: bursts are not set aside there.
-    Hours count votes by when they were first cast.
+    The keys of `services` and `hours` are pairs of a service or an hour (`2026-11-20T13`) and a contributor. These two
+    count every vote, because bursts are not set aside there. A vote counts in the hour in which it was first cast.
     """
 
     contributors: Mapping[str, Tally] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Aggregates:
 
 @dataclass(frozen=True, slots=True)
 class StoredVote:
-    """A vote as it was last cast, with the burst of its first casting, and whom it counts for."""
+    """A vote as it was last cast, but with the burst of its first casting, and the contributor it counts for."""
 
     vote: Vote
     contributor: str
@@ -111,85 +112,93 @@ class StoredSaying:
 
 @dataclass(frozen=True, slots=True)
 class StoredBallot:
-    """A ballot, cast or not, and the comparison it belongs to."""
+    """A ballot, cast or only shown, and the comparison it belongs to."""
 
     ballot: Ballot
     comparison: Comparison
 
 
 class Store(Protocol):
-    """Sayings, votes, comparisons, calls, leases, spend and what is counted of them.
+    """Stores sayings, votes, comparisons, calls, leases and spend, and keeps counts of them.
 
-    A vote is counted by its contributor, each service its saying names and the hour it was first cast in, a ballot by
-    its outcome, all in the transaction that stores it. The votes and ballots of one burst (`Vote.burst`, that of the
-    first casting) are together set aside as soon and as long as there are more of them than the store's `burst_limit`.
+    A vote is counted for its contributor, for each service that its saying names and for the hour in which it was first
+    cast. A ballot is counted for its outcome. The transaction that stores a vote or a ballot also counts it. The votes
+    and ballots of one burst (`Vote.burst`, taken at the first casting) are set aside together while there are more of
+    them than the store's `burst_limit`.
     """
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
-        """Store sayings; the ids that were new. One that is known keeps its attribution and its votes.
+        """Store sayings and return the ids of those that were new.
 
         With a fence, nothing is written and LeaseLost is raised once another process has taken that lease.
         """
 
     async def get_saying(self, saying_id: str) -> Saying | None:
-        """Look a saying up by its id: one key read."""
+        """Look a saying up by its id, with one read by key."""
 
     async def random_saying(self) -> Saying | None:
-        """Any saying, each as likely as the next, in O(1) reads whatever the size. None when there are none."""
+        """A random saying, each equally likely, in O(1) reads however many there are. None when no saying is stored."""
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         """The newest sayings of a model created at or after `since`, newest first."""
 
     async def vote(self, vote: Vote) -> VoteResult | None:
-        """Store a vote, replacing the voter's earlier one, with the counters. None when the saying is unknown."""
+        """Store a vote in place of the voter's earlier one and update the counters. None when the saying is unknown."""
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
-        """Take a vote back; `unchanged` when there was none. None when the saying is unknown."""
+        """Withdraw a vote; `unchanged` when there was no vote. None when the saying is unknown."""
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
-        """Add to the serves of each contributor, in all and in that hour."""
+        """Add to the serves of each contributor, both to the total and to the given hour (`2026-11-20T13`)."""
 
     async def record_call(self, call: Call) -> None:
-        """Keep a call that was billed and count it. Recording one again changes nothing."""
+        """Store a call that was billed and count it. Recording the same call again changes nothing."""
 
     async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:
-        """Store a comparison and that it has been shown to its first voter."""
+        """Store a comparison and the ballot of the voter it has been shown to first."""
 
     async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
-        """A comparison and this voter's ballot, if it has been shown to them. None when it is unknown."""
+        """A comparison and this voter's ballot, or None in place of a ballot when it was not shown to this voter.
+
+        None when the comparison is unknown.
+        """
 
     async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
-        """A stored comparison with two sayings or more that has not been shown to this voter.
+        """A stored comparison with at least two sayings that has not been shown to this voter.
 
-        Drawn from the newest ones, of that service if one is given. None when there is none.
+        It is drawn at random from the newest comparisons, of the given service if there is one. None when no comparison
+        qualifies.
         """
 
     async def show_comparison(self, ballot: Ballot) -> None:
-        """Keep that a comparison has been shown to a voter; nothing changes when that is known."""
+        """Record that a comparison has been shown to a voter. Recording it again changes nothing."""
 
     async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
-        """Store a ballot with a winner, replacing the voter's earlier choice; None when it was never shown to them."""
+        """Store a ballot with a winner in place of the voter's earlier choice.
+
+        None when the comparison was never shown to this voter.
+        """
 
     async def aggregates(self, *, since_hour: str) -> Aggregates:
-        """All that has been counted, the hours from that one on: O(models) reads."""
+        """All counts, with the hours from `since_hour` (`2026-11-20T13`) on, in O(models) reads."""
 
     async def review_bursts(self) -> int:
-        """Set bursts aside, or count them again, by the store's present limit; how many have changed sides."""
+        """Set bursts aside, or count them again, according to the store's present limit. Returns how many it moved."""
 
     def all_votes(self) -> AsyncIterator[StoredVote]:
-        """Every vote, streamed page by page; what is written meanwhile may or may not be in it. So for all of these."""
+        """Stream every vote, page by page. Like the other `all_` methods, it may miss what is written meanwhile."""
 
     def all_sayings(self) -> AsyncIterator[StoredSaying]:
-        """Every saying."""
+        """Stream every saying."""
 
     def all_ballots(self) -> AsyncIterator[StoredBallot]:
         """Every ballot, including those that have not been cast."""
 
     def all_calls(self) -> AsyncIterator[Call]:
-        """Every call."""
+        """Stream every call."""
 
     async def sizes(self) -> dict[str, int]:
-        """About how many `votes`, `sayings`, `comparisons` (ballots, that is) and `calls` are stored."""
+        """The approximate numbers of `votes`, `sayings`, `comparisons` (that is, ballots) and `calls` in the store."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
         """Take the lease if it is free or has expired; None when another process holds it."""
@@ -198,13 +207,16 @@ class Store(Protocol):
         """Move the expiry of a lease one still holds; False when another process has taken it."""
 
     async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
-        """Add an amount to both windows if both stay within their caps: what they hold then; None otherwise."""
+        """Add an amount to the day and the hour if both stay within their caps, and return the new spend.
+
+        Otherwise nothing is added, and the result is None.
+        """
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
-        """Correct a reservation by the difference to what the call cost (usually negative)."""
+        """Correct a reservation by the difference to the actual cost of the call, which is usually negative."""
 
     async def spend(self, window: SpendWindow) -> Spend:
-        """What is reserved or spent in the window."""
+        """The amounts reserved or spent in the window."""
 
     async def mark_gone(self, model: str, *, since: float) -> None:
         """Tell the fleet that a vendor did not know a model at that moment, in seconds since the epoch."""
@@ -213,7 +225,7 @@ class Store(Protocol):
         """The models that vendors did not know, and when they last said so: one read."""
 
     async def ping(self) -> None:
-        """Answer if the store can be read."""
+        """Check that the store can be read. Raises StoreError when it cannot."""
 
     async def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

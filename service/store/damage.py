@@ -1,4 +1,4 @@
-"""What becomes of something stored that cannot be read: it is passed over, and told of."""
+"""Handles rows that cannot be decoded: they are skipped and reported, so that one of them cannot fail a request."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -9,18 +9,18 @@ T = TypeVar("T")
 
 
 class Damage:
-    """Tells the listener of every damaged row by its `kind`, a word such as "saying"."""
+    """Reports every damaged row to the listener by its `kind`, a word such as "saying"."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
 
     def checked(self, kind: str, read: T | None) -> T | None:
-        """What was read from a row, where None stands for one that makes no sense."""
+        """Return what was decoded from a row. None stands for a damaged row, and is reported."""
         if read is None:
             message = f"A stored {kind} makes no sense."
             self._listener.emit(DependencyFailed("store", f"read {kind}", "DamagedRow", message))
         return read
 
-    def whole(self, kind: str, read: Iterable[T | None]) -> list[T]:
-        """Those of the rows that could be read."""
-        return [each for each in (self.checked(kind, one) for one in read) if each is not None]
+    def undamaged(self, kind: str, read: Iterable[T | None]) -> list[T]:
+        """Return what was decoded from the undamaged rows. The damaged ones are reported."""
+        return [value for value in (self.checked(kind, row) for row in read) if value is not None]

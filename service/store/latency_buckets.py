@@ -1,6 +1,7 @@
 """Latencies as counts by bucket: two histograms are merged by adding, whichever process counted them.
 
-Buckets grow by 2**(1/16), so that a percentile read from them is off by 2.2 % at most, well within the 5 % promised.
+Each bucket is 2**(1/16) times as wide as the one before, so that a percentile read from them is off by at most 2.2 %.
+That is well within the promised 5 %.
 """
 
 import math
@@ -11,17 +12,17 @@ RELATIVE_ERROR = 2 ** (0.5 / _PER_OCTAVE) - 1
 
 
 def bucket_of(milliseconds: float) -> int:
-    """The bucket of a latency: index i holds values in (2**((i-1)/16), 2**(i/16)]; nothing is below a microsecond."""
+    """The bucket of a latency: bucket i holds (2**((i-1)/16), 2**(i/16)]. Less than a microsecond counts as one."""
     return math.ceil(math.log2(max(milliseconds, 0.001)) * _PER_OCTAVE)
 
 
 def bounds(index: int) -> tuple[float, float]:
-    """The milliseconds above which and up to which values fall into that bucket."""
+    """The lower bound (exclusive) and the upper bound (inclusive) of a bucket, in milliseconds."""
     return 2 ** ((index - 1) / _PER_OCTAVE), 2 ** (index / _PER_OCTAVE)
 
 
 def percentile(buckets: Mapping[int, int], share: float) -> float | None:
-    """The latency in milliseconds that this share of the calls (0 to 1) does not exceed; None without calls."""
+    """The latency in milliseconds that this share of the calls (0 to 1) does not exceed. None without calls."""
     rank = math.ceil(share * sum(buckets.values()))
     seen = 0
     for index in sorted(buckets):

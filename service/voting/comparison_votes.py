@@ -1,4 +1,4 @@
-"""Votes on comparisons: by whom they were shown to, for what is in them, and then everything is told."""
+"""Votes on comparisons: a voter to whom a comparison was shown votes for one of its slots, and then sees the models."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from telemetry.events import BallotTaken, Listener
 
 
 class ComparisonVotes:
-    """Takes votes on comparisons."""
+    """Checks and stores votes on comparisons."""
 
     def __init__(
         self,
@@ -32,14 +32,15 @@ class ComparisonVotes:
     async def vote(
         self, voter: str, comparison_id: str, winner: str, address: str = ""
     ) -> tuple[Comparison, VoteStatus]:
-        """Store a vote that came from an address for a slot, TIE or NONE; the comparison and what the vote did.
+        """Store a vote for a slot, TIE or NONE; returns the comparison and the effect of the vote.
 
+        `address` is the client's address, by which bursts of votes are counted.
         Raises ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
 
     async def close(self) -> None:
-        """Wait for the votes under way."""
+        """Wait for the votes that are being stored."""
         await self._guard.close()
 
     async def _vote(self, voter: str, comparison_id: str, winner: str, address: str) -> tuple[Comparison, VoteStatus]:

@@ -1,4 +1,4 @@
-"""Comparisons: one service and one prompt for all models at once, whose names are hidden until the vote."""
+"""Comparisons: all models get the same prompt on one service, and their names stay hidden until the vote."""
 
 import asyncio
 import secrets
@@ -29,19 +29,19 @@ from service.sayings.pool import Pool
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
-# With fewer there is nothing to compare.
+# The least number of models, or of sayings, that can be compared.
 LEAST_CANDIDATES = 2
-# A comparison that is under way is over after about that long.
+# A comparison takes about this long, so a client that finds the models busy should retry after it.
 BUSY_SECONDS = 5
 _HOUR = 3600
 
-# A client must not be able to guess which model is in which slot.
+# A client must not be able to predict which model is in which slot.
 _random = secrets.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A comparison begins: its id and its slots, of which an Entry each will follow in any order."""
+    """The first step of a comparison: its id and its slots. One Entry for each slot follows, in any order."""
 
     comparison_id: str
     service: str
@@ -51,7 +51,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A comparison is complete; `votable` when it is stored and has two sayings or more."""
+    """The last step of a comparison. It is `votable` when it is stored and has two sayings or more."""
 
     comparison_id: str
     votable: bool
@@ -62,7 +62,7 @@ Step = Opened | Entry | Closed
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Which models are asked about which service, with which money, for which voter; times are monotonic."""
+    """What a comparison needs: models, service, reserved money and voter; monotonic times of its start and deadline."""
 
     comparison_id: str
     service: str
@@ -75,14 +75,14 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Landed:
-    """What has become of a slot, and the sayings to keep of it."""
+    """The result for a slot, and the sayings from it to store."""
 
     entry: Entry
     sayings: tuple[Saying, ...] = ()
 
 
 class Comparisons:
-    """Makes comparisons. `models` are those that take part: the ones whose vendor has a key."""
+    """Makes comparisons. `models` are the participating models, those whose vendor has a key."""
 
     def __init__(
         self,
@@ -110,11 +110,12 @@ class Comparisons:
         self._drain = Drain(timeouts.drain)
 
     async def run(self, voter: str, wanted: str | None = None) -> AsyncGenerator[Step, None]:
-        """A comparison as it comes about, on the service wanted or on any; where none may be made an older one.
+        """Yield the steps of a comparison on the wanted service, or on a random one.
 
-        Raises InvalidRequest, NothingToCompare or ComparisonUnavailable, all of them before the first step. Whoever
-        cancels it, or closes it before its end, stops the models: what they cost so far is booked, what has landed is
-        kept as sayings, but there is no comparison to vote on.
+        An older comparison is replayed when the budget or the capacity does not allow a new one. Raises InvalidRequest,
+        NothingToCompare or ComparisonUnavailable, always before the first step. When the caller cancels the generator,
+        or closes it early, the model calls are stopped. Their cost so far is booked and the finished sayings are
+        stored, but there is no comparison to vote on.
         """
         started = time.monotonic()
         service, line_up = self._service(wanted), self._line_up()
@@ -122,7 +123,7 @@ class Comparisons:
             advance = await self._gateway.reserve(line_up.values(), [service])
         except ModelsBusy:
             steps = self._replay(voter, wanted, started, retry_after=BUSY_SECONDS)
-        except BudgetExhausted:  # which the next hour may change
+        except BudgetExhausted:  # there may be budget again in the next hour
             steps = self._replay(voter, wanted, started, retry_after=_HOUR - int(self._clock()) % _HOUR)
         except StoreError as error:
             raise ComparisonUnavailable from error
@@ -135,11 +136,11 @@ class Comparisons:
                 yield step
 
     def drain(self) -> None:
-        """End what is under way soon: slots that have not landed by then are given up, the others can be voted on."""
+        """End running comparisons soon. Slots without a result by then fail; the others can still be voted on."""
         self._drain.begin()
 
     async def close(self) -> None:
-        """Wait for what has to be kept of comparisons that are over."""
+        """Wait until the results of ended comparisons are stored."""
         await self._tasks.close()
 
     def _service(self, wanted: str | None) -> str:
@@ -150,7 +151,7 @@ class Comparisons:
         return wanted
 
     def _line_up(self) -> dict[str, Model]:
-        """The models in random order, each in its slot."""
+        """Models drawn at random, by slot."""
         models = tuple(self._models)
         if len(models) < LEAST_CANDIDATES:
             raise NothingToCompare
@@ -158,20 +159,20 @@ class Comparisons:
         return dict(zip(SLOTS, drawn, strict=False))
 
     async def _ask_all(self, plan: _Plan) -> AsyncGenerator[Step, None]:
-        asked = [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
+        calls = [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
         try:
             yield Opened(plan.comparison_id, plan.service, tuple(plan.line_up), replayed=False)
-            for landing in asyncio.as_completed(asked):
-                yield (await landing).entry
+            for call in asyncio.as_completed(calls):
+                yield (await call).entry
         except BaseException:  # the client has gone, or the process is being stopped
-            for task in asked:  # at once: what has not begun costs nothing
-                task.cancel()
-            await self._tasks.finish(self._abandon(asked, plan))
+            for call in calls:  # immediately, because a call that has not begun costs nothing
+                call.cancel()
+            await self._tasks.finish(self._abandon(calls, plan))
             raise
-        yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(asked, plan)))
+        yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(calls, plan)))
 
     async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
-        """What a model makes of it. Raises nothing: its failure is its own."""
+        """Ask one model. Never raises an error: a model's failure becomes the result for its slot."""
         seconds = min(model.timeout_seconds, plan.deadline - self._timeouts.comparison_keeping - time.monotonic())
         try:
             async with self._drain.limit():
@@ -184,7 +185,7 @@ class Comparisons:
             latency = error.api_time_ms if isinstance(error, ModelError) else None
             self._report(model, error, latency)
             return self._failed(slot, model, error.reason.removeprefix("live_"), latency)
-        except Exception as error:  # noqa: BLE001 - a defect met by one model must not spoil the others' answers
+        except Exception as error:  # noqa: BLE001 - a defect with one model must not spoil the others' results
             self._listener.emit(Unexpected("compare", error))
             return self._failed(slot, model, "unexpected")
         if not written.sayings:
@@ -196,7 +197,7 @@ class Comparisons:
         return _Landed(entry, written.sayings)
 
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
-        """Tell of a model that was not called; calls and everything else that fails have been told of."""
+        """Emit the failure of a model that was not called. All other failures have already been emitted."""
         if isinstance(error, ModelError) and latency_ms is None:
             self._listener.emit(DependencyFailed("model", "compare", type(error).__name__, str(error), model=model.id))
 
@@ -211,10 +212,10 @@ class Comparisons:
         source = model_source(model.display_name, simulated=self._simulated)
         return _Landed(Entry(slot, model.id, source, None, word, latency_ms, generation))
 
-    async def _conclude(self, asked: Iterable[asyncio.Task[_Landed]], plan: _Plan) -> bool:
-        """Keep all there is to be kept; whether it can be voted on."""
-        landed = [task.result() for task in asked]
-        entries = tuple(each.entry for each in landed)
+    async def _conclude(self, calls: Iterable[asyncio.Task[_Landed]], plan: _Plan) -> bool:
+        """Store the comparison and its sayings; returns whether the comparison can be voted on."""
+        landed = [call.result() for call in calls]
+        entries = tuple(slot.entry for slot in landed)
         comparison = Comparison(plan.comparison_id, plan.service, self._simulated, self._clock(), entries)
         stored, _, _ = await asyncio.gather(
             self._put(comparison, plan.voter), self._keep(landed), self._gateway.release(plan.advance)
@@ -223,12 +224,12 @@ class Comparisons:
         self._finish(plan.started, answered, len(entries))
         return stored and answered >= LEAST_CANDIDATES
 
-    async def _abandon(self, asked: Sequence[asyncio.Task[_Landed]], plan: _Plan) -> None:
-        """Keep what has landed, once the others have been stopped."""
-        await asyncio.gather(*asked, return_exceptions=True)
-        landed = [task.result() for task in asked if not task.cancelled()]
+    async def _abandon(self, calls: Sequence[asyncio.Task[_Landed]], plan: _Plan) -> None:
+        """Wait until the cancelled calls have stopped, and store the sayings of the finished ones."""
+        await asyncio.gather(*calls, return_exceptions=True)
+        landed = [call.result() for call in calls if not call.cancelled()]
         await asyncio.gather(self._keep(landed), self._gateway.release(plan.advance))
-        self._finish(plan.started, _answered(each.entry for each in landed), len(asked), abandoned=True)
+        self._finish(plan.started, _answered(slot.entry for slot in landed), len(calls), abandoned=True)
 
     async def _put(self, comparison: Comparison, voter: str) -> bool:
         ballot = Ballot(comparison.comparison_id, voter, comparison.created_at)
@@ -240,8 +241,8 @@ class Comparisons:
         return True
 
     async def _keep(self, landed: Iterable[_Landed]) -> None:
-        """Store the sayings and warm the new ones up. They are paid for."""
-        sayings = [saying for each in landed for saying in each.sayings]
+        """Store the sayings, which are already paid for, and add the new ones to the pool."""
+        sayings = [saying for slot in landed for saying in slot.sayings]
         if not sayings:
             return
         try:
@@ -266,7 +267,10 @@ class Comparisons:
         yield Closed(comparison.comparison_id, votable=True)
 
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
-        """A stored comparison that is new to the voter, and from now on has been shown to them; None without one."""
+        """A stored comparison that the voter has not seen, or None. It is recorded as shown to them.
+
+        Raises ComparisonUnavailable when the store fails.
+        """
         try:
             async with self._guard("replay comparison"):
                 comparison = await self._store.unseen_comparison(voter, service=wanted, simulated=self._simulated)

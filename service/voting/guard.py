@@ -1,4 +1,4 @@
-"""What all votes have in common: bounded in time, stored although the voter goes away, 503 when they cannot be."""
+"""What all votes share: a time limit, storage even if the client disconnects, and 503 when storing fails."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class VoteGuard:
-    """Takes the work that a vote is."""
+    """Runs the work of storing a vote to its end, within a time limit."""
 
     def __init__(self, listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self._listener = listener
@@ -21,11 +21,14 @@ class VoteGuard:
         self._tasks = ShieldedTasks()
 
     async def accept(self, work: Coroutine[Any, Any, T], operation: str) -> T:
-        """Do the work. Raises VoteNotStored or StorageFull, and what the work raises besides StoreError."""
+        """Run the work and return its result. Raises VoteNotStored or StorageFull for its StoreErrors.
+
+        Its other errors pass unchanged.
+        """
         return await self._tasks.finish(self._bounded(work, operation))
 
     async def close(self) -> None:
-        """Wait for the votes under way."""
+        """Wait for the votes that are being stored."""
         await self._tasks.close()
 
     async def _bounded(self, work: Coroutine[Any, Any, T], operation: str) -> T:

@@ -1,4 +1,4 @@
-"""Votes: what a client may say about a saying, and what is believed of it."""
+"""Votes on sayings: which claims of a client are checked, and which are only recorded."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,10 @@ from telemetry.events import Listener, VoteTaken
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A vote as the client sends it: text or id names the saying, the claims beside it are kept but not believed."""
+    """A vote as the client sends it.
+
+    The text or the id names the saying. `execution_ms` and `cached` are stored but not trusted.
+    """
 
     text: str | None
     identity: str | None
@@ -26,7 +29,7 @@ class Opinion:
 
 
 class SayingVotes:
-    """Takes votes and takes them back."""
+    """Checks, stores and withdraws votes on sayings."""
 
     def __init__(
         self,
@@ -44,18 +47,19 @@ class SayingVotes:
         self._guard = VoteGuard(listener, timeouts=timeouts)
 
     async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
-        """Store an opinion that came from an address; the saying's id and what the vote did.
+        """Store a vote; returns the saying's id and the effect of the vote.
 
+        `address` is the client's address, by which bursts of votes are counted.
         Raises InvalidRequest, SayingNotFound, SourceMismatch, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, opinion, address), "vote")
 
     async def withdraw(self, voter: str, identity: str) -> VoteResult:
-        """Take one's own vote back; `unchanged` when there was none. Raises SayingNotFound or VoteNotStored."""
+        """Withdraw the voter's vote; the status is `unchanged` without one. Raises SayingNotFound or VoteNotStored."""
         return await self._guard.accept(self._withdraw(voter, identity), "withdraw vote")
 
     async def close(self) -> None:
-        """Wait for the votes under way."""
+        """Wait for the votes that are being stored."""
         await self._guard.close()
 
     async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[str, VoteResult]:
@@ -102,7 +106,7 @@ def _generation_id(saying: Saying) -> str:
 
 
 def _identity(opinion: Opinion) -> str:
-    """The id of the saying meant. Where both id and text are given they must agree."""
+    """The id of the saying. Raises InvalidRequest when both id and text are missing, or when they disagree."""
     if opinion.text is None and opinion.identity is None:
         raise InvalidRequest("The saying or its id is needed.", details=["saying: missing", "sayingId: missing"])
     if opinion.text is None:

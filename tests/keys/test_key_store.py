@@ -235,7 +235,7 @@ async def test_a_source_that_comes_back_ends_the_stale_time(keys: KeyStore, sour
 async def test_while_the_source_hangs_only_the_first_callers_wait_for_it(
     open_store: OpenStore, source: FakeSource, clock: Clock, events: RecordingListener
 ) -> None:
-    keys = open_store(source, Timeouts(key_fetch=0.01))
+    keys = open_store(source, Timeouts(key_fetch=0.25))
     await keys.get("key")
     source.gate.clear()
     clock.forward(TTL)

@@ -1,5 +1,7 @@
 """A model that its vendor no longer knows leaves the line-up in this process and in the fleet."""
 
+from pathlib import Path
+
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import load_catalogue
 from service.llm.gone_models import GONE_SECONDS, GoneModels
@@ -53,10 +55,10 @@ async def test_it_is_asked_again_after_a_day(store: SqliteStore, events: Recordi
     assert GPT in seats
 
 
-async def test_a_store_that_fails_brings_no_model_back(store: SqliteStore, events: RecordingListener) -> None:
-    seats = line_up()
-    gone = GoneModels(seats, store, events)
-    await store.close()
+async def test_a_store_that_fails_brings_no_model_back(tmp_path: Path, events: RecordingListener) -> None:
+    seats, broken = line_up(), await SqliteStore.open(tmp_path / "closed.db")
+    await broken.close()
+    gone = GoneModels(seats, broken, events)
     gone.report(GPT)
     await gone.close()
 

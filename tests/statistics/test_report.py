@@ -15,7 +15,7 @@ from service.statistics.report import first_hour, report
 from service.statistics.schemas import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, VoteCounts
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
 from service.store.latency_buckets import bounds, bucket_of
-from tests.fakes import the_catalogue
+from tests.fakes import the_catalogue, the_models
 
 HAIKU, SONNET, GPT, MINI = "claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"
 ALL = (HAIKU, SONNET, GPT, MINI)
@@ -29,7 +29,7 @@ def the_report(
     return report(
         aggregates or Aggregates(),
         catalogue,
-        catalogue if participants is None else participants,
+        the_models() if participants is None else participants,
         simulated=simulated,
         now=NOW,
         burst_limit=100,

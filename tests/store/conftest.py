@@ -25,7 +25,7 @@ Connect = Callable[[str], "AbstractAsyncContextManager[DynamoDBClient]"]
 def connect() -> Connect:
     """Open a DynamoDB client for an endpoint; nothing of it comes from the environment."""
     session = aioboto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
-    config = AioConfig(connect_timeout=2, read_timeout=20, max_pool_connections=20, retries={"total_max_attempts": 1})
+    config = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=20, retries={"total_max_attempts": 1})
     return lambda url: session.client("dynamodb", endpoint_url=url, config=config)
 
 

@@ -1,9 +1,11 @@
-"""Bursts: the votes and ballots of one address within an hour, set aside together while there are too many of them.
+"""Bursts in DynamoDB: the votes and ballots of one address within an hour, set aside together when they are too many.
 
-A burst is one item: how many votes and ballots it holds, for whom (as `lines.ASIDE` has it), and whether they are set
-aside, which is believed as it is stored, also by a process with another limit. A vote that leaves its burst on its side
-is written on the condition that it does, so that many votes of one address follow each other without being decided
-again. One that moves the burst across the limit moves all that it holds, and needs it exactly as it was read.
+A burst is one item. It holds the number of its votes and ballots, their counts by the names that the `lines.ASIDE` line
+uses, and a flag that tells whether they are set aside. Every process obeys the stored flag, even if its limit differs.
+
+Most votes leave their burst on the same side of the limit. Such a vote is written on the condition that the burst stays
+on that side, so that many votes of one address do not force each other to be decided again. A vote that moves the burst
+across the limit also moves all of its counts, on the condition that the burst is exactly as it was read.
 """
 
 from collections import Counter
@@ -46,7 +48,7 @@ class Burst:
 
 
 class Bursts(Database):
-    """Reads bursts, says what a vote writes to them, and moves them after a change of the limit."""
+    """Reads bursts, builds the writes that a vote makes to them, and moves them after a change of the limit."""
 
     async def review_bursts(self) -> int:
         moved = 0
@@ -79,7 +81,7 @@ class Bursts(Database):
         return to_burst(name, await self._get(self._state, _key(name))) if name else Burst("")
 
     def _burst_writes(self, shard: int, burst: Burst, *, votes: int, counts: Mapping[str, int]) -> "list[Write]":
-        """What it takes to add that many votes, and these counts of them, to a burst."""
+        """The writes that add the votes and their counts to a burst, and move its counts if it crosses the limit."""
         if not burst.name:
             return []
         is_aside = burst.votes + votes > self._burst_limit
@@ -95,7 +97,7 @@ def to_burst(name: str, item: "Item") -> Burst:
 
 
 def moved_aside(burst: Burst, is_aside: bool, counts: Mapping[str, int]) -> dict[str, int]:
-    """By how much the counts set aside change when these are added to the burst, which is then aside or not."""
+    """The differences in the counts set aside when `counts` are added to the burst and its flag becomes `is_aside`."""
     before = Counter(burst.counts) if burst.is_aside else Counter()
     after = Counter(burst.counts) if is_aside else Counter()
     if is_aside:
@@ -107,7 +109,7 @@ def moved_aside(burst: Burst, is_aside: bool, counts: Mapping[str, int]) -> dict
 def update_burst(
     table: str, burst: Burst, is_aside: bool, votes: int, counts: Mapping[str, int], *, limit: int
 ) -> "Write":
-    """Add to a burst, on the condition that this is right for what it holds by then."""
+    """Add to a burst, on the condition that `is_aside` is still right for the votes that it holds by then."""
     expression, names, values = addition({**counts, "votes": votes, "revision": 1})
     condition, bounds = _condition(burst, is_aside, votes, limit)
     return {

@@ -1,4 +1,4 @@
-"""Comparisons: what four models wrote side by side, to whom it has been shown, and what people chose."""
+"""Comparisons in DynamoDB: the sayings of several models side by side, and the ballots on them."""
 
 import asyncio
 import random
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
 
-# Comparisons are drawn from so many; those of one service are looked for among this many.
+# An unseen comparison is drawn from this many of the newest ones.
 _NEWEST = 50
+# Comparisons on one service are searched for among this many of the newest ones.
 _SEARCHED = 1_000
-# Of how many at a time it is asked whether a voter has seen them.
-_ASKED_AT_ONCE = 10
+# The ballots of this many comparisons are read at once, to see whether the voter has seen them.
+_CHECKED_AT_ONCE = 10
 
 
 class DynamoComparisons(Bursts):
@@ -53,14 +54,14 @@ class DynamoComparisons(Bursts):
         keys = [comparison_key(comparison_id), ballot_key(comparison_id, voter)]
         items = {item["part"]["S"]: item for item in await self._get_many(self._comparisons, keys)}
         comparison = self._comparison(items.pop(COMPARISON_PART, {}))
-        ballots = self._damage.whole("ballot", map(to_ballot, items.values()))
+        ballots = self._damage.undamaged("ballot", map(to_ballot, items.values()))
         return None if comparison is None else (comparison, ballots[0] if ballots else None)
 
     async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
         newest = await self._newest(service, simulated=simulated)
         random.shuffle(newest)
-        for start in range(0, len(newest), _ASKED_AT_ONCE):
-            for unseen in await self._unseen(voter, newest[start : start + _ASKED_AT_ONCE]):
+        for start in range(0, len(newest), _CHECKED_AT_ONCE):
+            for unseen in await self._unseen(voter, newest[start : start + _CHECKED_AT_ONCE]):
                 comparison = self._comparison(await self._get(self._comparisons, comparison_key(unseen)))
                 if comparison is not None:
                     return comparison
@@ -72,12 +73,12 @@ class DynamoComparisons(Bursts):
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for page in self._scan({"TableName": self._comparisons}):
             comparisons = await self._comparisons_of(page)
-            for ballot in self._damage.whole("ballot", map(to_ballot, filter(_is_ballot, page))):
+            for ballot in self._damage.undamaged("ballot", map(to_ballot, filter(_is_ballot, page))):
                 if (comparison := comparisons.get(ballot.comparison_id)) is not None:
                     yield StoredBallot(ballot, comparison)
 
     async def _put_new(self, *puts: "Write") -> None:
-        """Nothing changes when it is there already."""
+        """Put new items, all or none. Change nothing when one of them exists already."""
         with suppress(ConditionFailed):
             await self._transact(list(puts))
 
@@ -98,12 +99,13 @@ class DynamoComparisons(Bursts):
         return [item["comparison_id"]["S"] for item in await self._query(query)][:_NEWEST]
 
     async def _unseen(self, voter: str, comparisons: list[str]) -> list[str]:
-        ballots = await self._get_many(self._comparisons, [ballot_key(each, voter) for each in comparisons])
-        seen = {ballot["comparison_id"]["S"] for ballot in ballots}
-        return [each for each in comparisons if each not in seen]
+        """The ids of the comparisons that have not been shown to this voter."""
+        keys = [ballot_key(comparison_id, voter) for comparison_id in comparisons]
+        seen = {ballot["comparison_id"]["S"] for ballot in await self._get_many(self._comparisons, keys)}
+        return [comparison_id for comparison_id in comparisons if comparison_id not in seen]
 
     async def _cast(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
-        """Raises ConditionFailed when the ballot is no longer as it was read."""
+        """Cast the ballot as it was read. Raises ConditionFailed when it or its burst has changed since."""
         item, burst = await asyncio.gather(
             self._get(self._comparisons, ballot_key(ballot.comparison_id, ballot.voter)), self._burst(ballot.burst)
         )
@@ -125,14 +127,14 @@ class DynamoComparisons(Bursts):
         return [*lines, *self._burst_writes(shard, burst, votes=votes, counts=counts)]
 
     async def _comparisons_of(self, page: "list[Item]") -> dict[str, Comparison]:
-        """The comparisons that the items of a page belong to, from another page where they are not on this one."""
+        """The comparisons, by id, that the items of a page belong to. Those that are not on the page are read."""
         here = [item for item in page if not _is_ballot(item)]
         elsewhere = {item["comparison_id"]["S"] for item in page} - {item["comparison_id"]["S"] for item in here}
         items = here + await self._get_many(self._comparisons, map(comparison_key, elsewhere))
         return {found.comparison_id: found for item in items if (found := self._comparison(item)) is not None}
 
     def _comparison(self, item: "Item") -> Comparison | None:
-        """None also for none."""
+        """The comparison of an item; None when the item is empty or damaged."""
         return self._damage.checked("comparison", to_comparison(item)) if item else None
 
 
@@ -141,7 +143,7 @@ def _is_ballot(item: "Item") -> bool:
 
 
 def _counts(comparison: Comparison, before: str | None, after: str) -> dict[str, int]:
-    """By how much the lines of outcomes move."""
+    """The differences to add to the lines of the outcomes before and after."""
     counts = Counter([outcome_line(comparison.outcome(after))])
     if before is not None:
         counts.subtract([outcome_line(comparison.outcome(before))])

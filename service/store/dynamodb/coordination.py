@@ -10,7 +10,8 @@ class DynamoCoordination(Database):
     """The part of the Store protocol that is about leases, spend and models that are gone."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
-        # Should a first attempt have been carried out unheard, the second finds the lease taken: it just expires.
+        # If DynamoDB carried out a first attempt but its response was lost, the retry finds the lease taken. No
+        # process holds it then, and it simply expires.
         taken = await self._update(
             writes.take_lease(self._state, name, holder, now=now, until=now + seconds), repeatable=True
         )
@@ -24,12 +25,13 @@ class DynamoCoordination(Database):
         if min(day_room, hour_room) < 0:
             return None
         reservation = writes.add_spend_within(self._state, window, amount, day_room=day_room, hour_room=hour_room)
-        # Not repeatable: a reservation made unheard stays, which is the safe side, but must not be made twice.
+        # Not repeatable, because a retry could reserve twice. If the response is lost, the reservation stays: that is
+        # the safe side.
         held = await self._update(reservation, repeatable=False)
         return None if held is None else Spend(count(held, "total"), count(held, writes.hour_attribute(window)))
 
     async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
-        # Not repeatable: money given back twice would let the caps be overshot.
+        # Not repeatable, because money that is given back twice would let the spend exceed the caps.
         await self._update(writes.add_spend(self._state, window, difference), repeatable=False)
 
     async def spend(self, window: SpendWindow) -> Spend:

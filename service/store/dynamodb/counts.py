@@ -1,4 +1,4 @@
-"""What is counted beside votes (serves and calls), all that is counted taken together, and how much is stored."""
+"""Counts in DynamoDB: serves and calls, the aggregates of all counts, and the sizes of the tables."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -37,13 +37,13 @@ class DynamoCounts(Database):
         if not serves:
             return
         shard = any_shard()
-        in_all = [add_to_line(self._state, shard, whom, {"serves": n}) for whom, n in serves.items()]
-        by_hour = [add_to_hour(self._state, shard, hour, whom, {"serves": n}) for whom, n in serves.items()]
+        in_all = [add_to_line(self._state, shard, name, {"serves": n}) for name, n in serves.items()]
+        by_hour = [add_to_hour(self._state, shard, hour, name, {"serves": n}) for name, n in serves.items()]
         await self._transact([*in_all, *by_hour])
 
     async def record_call(self, call: Call) -> None:
         line = add_to_line(self._state, any_shard(), calls_line(call.contributor, call.shape), _call_counts(call))
-        with suppress(ConditionFailed):  # known, and so counted, already
+        with suppress(ConditionFailed):  # the call is stored, and so counted, already
             await self._transact([put_new_call(self._calls, call), line])
 
     async def aggregates(self, *, since_hour: str) -> Aggregates:
@@ -57,14 +57,14 @@ class DynamoCounts(Database):
                     yield call
 
     async def sizes(self) -> dict[str, int]:
-        # By DynamoDB's own count, which it renews every few hours.
+        # DynamoDB updates its item counts only every few hours.
         votes, sayings, comparisons, calls = await asyncio.gather(
             *map(self._describe, (self._feedback, self._sayings, self._comparisons, self._calls))
         )
         return {
             "votes": votes["ItemCount"],
             "sayings": sayings["ItemCount"],
-            # What is not in the index is a ballot.
+            # The items that are not in the index are ballots, except for comparisons that cannot be voted on.
             "comparisons": comparisons["ItemCount"] - comparisons["GlobalSecondaryIndexes"][0].get("ItemCount", 0),
             "calls": calls["ItemCount"],
         }
@@ -95,5 +95,5 @@ def _call_counts(call: Call) -> dict[str, float]:
     }
     if call.error_type:
         return counts
-    # DynamoDB adds in 38 digits: rounded, no sum ever needs more.
+    # DynamoDB adds with 38 digits. Sums of rounded numbers never need more.
     return counts | {f"{BUCKET}{bucket_of(made.latency_ms)}": 1, "latency_ms": round(made.latency_ms, 6)}

@@ -1,4 +1,4 @@
-"""The ways to the tables: reads as last written, pages, conditional updates, transactions."""
+"""Access to the tables: consistent reads, queries and scans, conditional updates, transactions."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
 
-# The longest text that is sure to fit a sort key's 1,024 bytes.
+# The most characters that are sure to fit into the 1,024 bytes of a sort key.
 _LONGEST_KEY = 256
-# What DynamoDB takes in one BatchGetItem.
+# The most keys that DynamoDB accepts in one BatchGetItem.
 _KEYS_AT_ONCE = 100
 
-
-# What is sent again without a share of other calls to pay for it: a lost connection is one of a whole pool.
+# The retries that are allowed at once, before other calls have earned any. They cover the loss of a whole connection
+# pool, since connections are rarely lost one at a time.
 RETRIES_IN_STOCK = 20.0
 
 A = TypeVar("A", bound=Mapping[str, object])
@@ -56,16 +56,16 @@ class Database:
         return await send(call, self._retries, repeatable=repeatable)
 
     async def _get(self, table: str, key: "Item") -> "Item":
-        """An item as it was last written; empty when there is none."""
+        """An item, by a consistent read. Empty when there is no such item."""
         if not _can_be_key(key):
             return {}
-        answer = await self._send(
+        response = await self._send(
             lambda: self._client.get_item(TableName=table, Key=key, ConsistentRead=True), repeatable=True
         )
-        return answer.get("Item", {})
+        return response.get("Item", {})
 
     async def _get_many(self, table: str, keys: "Iterable[Item]") -> "list[Item]":
-        """The items there are, as they were last written, in any order. The keys must differ."""
+        """The items that exist for these keys, by consistent reads, in any order. The keys must differ."""
         possible = list(filter(_can_be_key, keys))
         found: list[Item] = []
         for start in range(0, len(possible), _KEYS_AT_ONCE):
@@ -74,48 +74,48 @@ class Database:
 
     async def _get_batch(self, table: str, keys: "Sequence[Item]") -> "list[Item]":
         async def batch() -> "BatchGetItemOutputTypeDef":
-            answer = await self._client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
-            if answer["UnprocessedKeys"]:
+            response = await self._client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+            if response["UnprocessedKeys"]:
                 raise Refused("The database is busy.")
-            return answer
+            return response
 
         return (await self._send(batch, repeatable=True))["Responses"][table]
 
     async def _query(self, query: "QueryInputTypeDef") -> "list[Item]":
-        """The first page, a megabyte: more than a query with a limit asks for."""
-        answer = await self._send(lambda: self._client.query(**query), repeatable=True)
-        return answer["Items"]
+        """The first page of a query. A page holds a megabyte, which is more than any query with a limit asks for."""
+        response = await self._send(lambda: self._client.query(**query), repeatable=True)
+        return response["Items"]
 
     async def _query_all(self, query: "QueryInputTypeDef") -> "list[Item]":
         items: list[Item] = []
         page: QueryInputTypeDef | None = query
         while page is not None:
-            answer = await self._send(partial(self._client.query, **page), repeatable=True)
-            items += answer["Items"]
-            last = answer.get("LastEvaluatedKey")
+            response = await self._send(partial(self._client.query, **page), repeatable=True)
+            items += response["Items"]
+            last = response.get("LastEvaluatedKey")
             page = {**query, "ExclusiveStartKey": last} if last else None
         return items
 
     async def _scan(self, scan: "ScanInputTypeDef") -> "AsyncIterator[list[Item]]":
-        """The items of a whole table, page by page: never more than a megabyte in memory."""
+        """The items of a whole table, page by page, so that there is never more than a megabyte in memory."""
         page: ScanInputTypeDef | None = scan
         while page is not None:
-            answer = await self._send(partial(self._client.scan, **page), repeatable=True)
-            yield answer["Items"]
-            last = answer.get("LastEvaluatedKey")
+            response = await self._send(partial(self._client.scan, **page), repeatable=True)
+            yield response["Items"]
+            last = response.get("LastEvaluatedKey")
             page = {**scan, "ExclusiveStartKey": last} if last else None
 
     async def _update(self, update: "UpdateItemInputTypeDef", *, repeatable: bool) -> "Item | None":
-        """The attributes an update returns; None when its condition did not hold."""
+        """The attributes that an update returns, or None when its condition did not hold."""
         try:
-            answer = await self._send(lambda: self._client.update_item(**update), repeatable=repeatable)
+            response = await self._send(lambda: self._client.update_item(**update), repeatable=repeatable)
         except ConditionFailed:
             return None
-        return answer.get("Attributes", {})
+        return response.get("Attributes", {})
 
     async def _transact(self, all_or_none: "list[Write]") -> None:
         """Carry out all of the writes or none. Raises ConditionFailed."""
-        # By the token DynamoDB knows a transaction it has carried out already: repeating it adds nothing twice.
+        # DynamoDB recognises the token of a transaction that it has carried out already, so a retry adds nothing twice.
         token = uuid.uuid4().hex
         await self._send(
             lambda: self._client.transact_write_items(TransactItems=all_or_none, ClientRequestToken=token),
@@ -124,5 +124,5 @@ class Database:
 
 
 def _can_be_key(key: "Item") -> bool:
-    """What cannot be a key is an error to DynamoDB; to us it is one more key that nothing has."""
+    """Whether DynamoDB accepts the key. A key that it would reject as invalid is treated as one that no item has."""
     return all(0 < len(part["S"]) <= _LONGEST_KEY for part in key.values())

@@ -1,4 +1,4 @@
-"""What an item looks like: sayings, votes, comparisons, ballots and calls as DynamoDB's typed values, and back."""
+"""Encodes sayings, votes, comparisons, ballots and calls as DynamoDB items, and decodes them."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     Value = AttributeValueTypeDef
     Item = dict[str, Value]
 
-# The points of the ring that sayings are drawn from: the shelves are its quarters, so that reads are spread.
+# The number of points on the ring that sayings are drawn from. The quarters of the ring are the shelves, which spread
+# the reads over several partitions.
 RING = 2**48
 
 
@@ -35,7 +36,7 @@ def text(value: str) -> "Value":
 
 
 def number(value: float) -> "Value":
-    # repr keeps every digit of a float; DynamoDB keeps 38.
+    # repr gives every digit of a float, and DynamoDB keeps 38.
     return {"N": repr(value)}
 
 
@@ -48,7 +49,7 @@ def shelf_of(point: int) -> int:
 
 
 def _point(saying_id: str) -> int:
-    """Where on the ring a saying lies: evenly spread, whatever ids look like."""
+    """The saying's point on the ring. It comes from a hash, so that sayings are spread evenly whatever their ids."""
     return int.from_bytes(hashlib.sha256(saying_id.encode()).digest()[:6], "big")
 
 
@@ -64,7 +65,7 @@ def to_vote_item(stored: StoredVote) -> "Item":
         "contributor": text(stored.contributor),
     }
     if vote.claimed_execution_ms is not None:
-        # A client may claim 1e-300; DynamoDB refuses numbers that small.
+        # A client may claim 1e-300, but DynamoDB refuses numbers that small.
         item["claimed_execution_ms"] = number(round(vote.claimed_execution_ms, 6))
     if vote.claimed_cached is not None:
         item["claimed_cached"] = {"BOOL": vote.claimed_cached}
@@ -72,7 +73,7 @@ def to_vote_item(stored: StoredVote) -> "Item":
 
 
 def to_stored_vote(item: "Item", contributor: str) -> StoredVote | None:
-    """The vote of an item; None for a damaged one."""
+    """The vote of an item; None for a damaged item."""
     try:
         first_cast_at, burst = first_casting(item)
         vote = Vote(
@@ -90,12 +91,12 @@ def to_stored_vote(item: "Item", contributor: str) -> StoredVote | None:
 
 
 def is_counted_in_full(vote: "Item") -> bool:
-    """Whether a vote is counted by service and hour: those stored before that was done are not."""
+    """Whether a vote is counted by service and hour. Votes from before the service counted these are not."""
     return "first_cast_at" in vote
 
 
 def first_casting(vote: "Item") -> tuple[float, str]:
-    """When a vote was first cast, and its burst."""
+    """The time of a vote's first casting, in seconds since the epoch, and its burst."""
     if not is_counted_in_full(vote):
         return float(vote["cast_at"]["N"]), ""
     return float(vote["first_cast_at"]["N"]), vote["burst"]["S"]
@@ -136,7 +137,7 @@ def _to_generation_attributes(made: Generation) -> "Item":
 
 
 def to_saying(item: "Item") -> Saying | None:
-    """The saying of an item; None for a damaged one."""
+    """The saying of an item; None for a damaged item."""
     try:
         services = tuple(service["S"] for service in item["services"]["L"])
         generation = _to_generation(item) if "generation_id" in item else None
@@ -169,7 +170,7 @@ def _to_generation(item: "Item") -> Generation:
 
 COMPARISON_PART = "comparison"
 _BALLOT_PART = "ballot#"
-# A comparison needs so many sayings to be voted on.
+# A comparison needs this many sayings to be voted on.
 _LEAST_SAYINGS = 2
 
 
@@ -193,12 +194,12 @@ def to_comparison_item(comparison: Comparison) -> "Item":
         "entries": text(msgspec.json.encode(comparison.entries).decode()),
     }
     sayings = sum(entry.saying is not None for entry in comparison.entries)
-    # With a realm it is in the index of those that can be shown to others.
+    # Only items with a realm are in the index of comparisons that can be shown to other voters.
     return item | {"realm": realm(simulated=comparison.simulated)} if sayings >= _LEAST_SAYINGS else item
 
 
 def to_comparison(item: "Item") -> Comparison | None:
-    """The comparison of an item; None for a damaged one."""
+    """The comparison of an item; None for a damaged item."""
     try:
         entries = msgspec.json.decode(item["entries"]["S"], type=tuple[Entry, ...])
         return Comparison(
@@ -213,12 +214,12 @@ def to_comparison(item: "Item") -> Comparison | None:
 
 
 def to_shown_item(ballot: Ballot) -> "Item":
-    """A ballot that has been shown and not been cast."""
+    """The item of a ballot that has been shown but not cast."""
     return ballot_key(ballot.comparison_id, ballot.voter) | {"shown_at": number(ballot.shown_at)}
 
 
 def to_ballot(item: "Item") -> Ballot | None:
-    """The ballot of an item; None for none or a damaged one."""
+    """The ballot of an item; None for an empty or damaged item."""
     try:
         return Ballot(
             item["comparison_id"]["S"],
@@ -241,7 +242,7 @@ def to_call_item(call: Call) -> "Item":
 
 
 def to_call(item: "Item") -> Call | None:
-    """The call of an item; None for a damaged one."""
+    """The call of an item; None for a damaged item."""
     try:
         return Call(_to_generation(item), count(item, "asked"), count(item, "sayings"), item["error_type"]["S"])
     except (KeyError, ValueError):

@@ -1,15 +1,15 @@
-"""What is counted, line by line: under which sort key, in which attributes, and what it all adds up to.
+"""The lines of counts: their sort keys, their attributes and their sums.
 
 | part                            | attributes                                                            |
 |---------------------------------|-----------------------------------------------------------------------|
 | <contributor>                   | serves, upvotes, downvotes                                            |
 | service#<service>#<contributor> | upvotes, downvotes                                                    |
-| hour#<hour>#<contributor>       | serves, upvotes, downvotes; forgotten after some days                 |
+| hour#<hour>#<contributor>       | serves, upvotes, downvotes; deleted after some days                   |
 | calls#<contributor>#<shape>     | billed, sayings, tokens, …; bucket#<number> for a bucket of latencies |
 | outcome#<contributors, result>  | votes                                                                 |
-| aside#                          | of all this what came in bursts: up#…, down#… and outcome#…           |
+| aside#                          | the part set aside because of bursts: up#…, down#… and outcome#…      |
 
-Every line is kept in each of the shards and adds up over them; on one shard alone a number may be negative.
+Every line is kept in each shard, and its value is the sum over the shards. A number of a single shard may be negative.
 """
 
 import random
@@ -34,14 +34,17 @@ if TYPE_CHECKING:
 ASIDE = "aside#"
 BUCKET = "bucket#"
 _OUTCOME = "outcome#"
-# Hours are shown for a day.
+# The statistics show the hours of one day.
 _HOURS_KEPT = timedelta(days=3)
 
 Sums = Mapping[str, Decimal]
 
 
 def any_shard() -> int:
-    """Any will do, as long as all that one transaction counts goes to the same: it can then meet another only there."""
+    """A random shard.
+
+    A transaction must write all of its counts to one shard, so that it can conflict with other transactions only there.
+    """
     return random.randrange(TALLY_SHARDS)
 
 
@@ -58,9 +61,9 @@ def add_to_line(table: str, shard: int, part: str, counts: Mapping[str, float]) 
 
 
 def add_to_hour(table: str, shard: int, hour: str, contributor: str, counts: Mapping[str, float]) -> "Write":
-    forgotten = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC) + _HOURS_KEPT
+    expiry = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC) + _HOURS_KEPT
     key = line_key(shard, f"hour#{hour}#{contributor}")
-    return add_to(table, key, counts, expires=int(forgotten.timestamp()))
+    return add_to(table, key, counts, expires=int(expiry.timestamp()))
 
 
 def service_line(service: str, contributor: str) -> str:
@@ -84,7 +87,7 @@ def downvotes_aside(contributor: str) -> str:
 
 
 def aggregates(items: "Iterable[Item]", *, since_hour: str) -> Aggregates:
-    """What the lines of all shards add up to."""
+    """The sums of the lines over all shards."""
     sums = _sums(items)
     aside = sums.pop(ASIDE, {})
     contributors, services, hours, calls, outcomes = {}, {}, {}, {}, {}
@@ -106,7 +109,7 @@ def aggregates(items: "Iterable[Item]", *, since_hour: str) -> Aggregates:
 
 
 def _sums(items: "Iterable[Item]") -> dict[str, Sums]:
-    """Every number of the lines, added up over the shards."""
+    """Every number of each line, summed over the shards."""
     sums: dict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for item in items:
         line = sums[item["part"]["S"]]

@@ -1,8 +1,8 @@
-"""Sayings: stored once, looked up by id, drawn at random.
+"""Sayings in DynamoDB: stored once, looked up by id, drawn at random.
 
-A random saying is drawn from a ring: every saying lies at a point given by the hash of its id, a draw takes a random
-point and one of the sayings that follow it. Nothing is counted or renumbered for that, so that writers never wait for
-each other, and a draw reads the same few items however large the table is.
+A random saying is drawn from a ring. Every saying lies at a point that is given by the hash of its id, and a draw takes
+a random point and chooses one of the sayings that follow it. This needs no counter and no renumbering, so that writers
+never wait for each other, and a draw reads the same few items however large the table is.
 """
 
 import random
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from service.store.dynamodb.items import Item
 
-# How many sayings a draw chooses from. Gaps between neighbours differ a lot, sums of sixteen gaps do not: choosing
-# among so many makes every saying about as likely as the next.
+# How many sayings a draw chooses from. The gaps between neighbours on the ring differ a lot, but sums of sixteen gaps
+# do not, so that choosing among this many makes all sayings about equally likely.
 _WINDOW = 16
 _AT_OR_AFTER = "draw_shelf = :shelf AND draw >= :point"
 _BEFORE = "draw_shelf = :shelf AND draw < :point"
-# Twice what a round brings. A transaction may hold a hundred writes, and would take four times as long.
+# Twice the sayings of a round. A transaction may hold a hundred writes, but would then take four times as long.
 _SAYINGS_AT_ONCE = 24
 
 
@@ -35,7 +35,7 @@ class DynamoSayings(Database):
     """The part of the Store protocol that is about sayings."""
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
-        # Atomic up to 24 sayings. Only the collection is larger, and loading it can be repeated.
+        # Atomic for up to 24 sayings. Only the collection is larger, and loading it can be repeated.
         first_of_each = {saying.saying_id: saying for saying in reversed(sayings)}
         wanted = list(first_of_each.values())
         new: set[str] = set()
@@ -49,7 +49,7 @@ class DynamoSayings(Database):
 
     async def random_saying(self) -> Saying | None:
         items = await self._items_after(random.randrange(RING))
-        found = self._damage.whole("saying", map(to_saying, items))
+        found = self._damage.undamaged("saying", map(to_saying, items))
         return random.choice(found) if found else None
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
@@ -66,7 +66,7 @@ class DynamoSayings(Database):
             "ScanIndexForward": False,
             "Limit": limit,
         }
-        return self._damage.whole("saying", map(to_saying, await self._query(query)))
+        return self._damage.undamaged("saying", map(to_saying, await self._query(query)))
 
     async def all_sayings(self) -> AsyncIterator[StoredSaying]:
         async for page in self._scan({"TableName": self._sayings}):
@@ -75,7 +75,10 @@ class DynamoSayings(Database):
                     yield StoredSaying(saying, count(item, "upvotes"), count(item, "downvotes"))
 
     async def _put_unknown(self, sayings: list[Saying], fence: Lease | None) -> set[str]:
-        """Write the sayings that are not known yet, all in one transaction, while the fence stands; their ids."""
+        """Write the sayings that are not stored yet in one transaction, and return their ids.
+
+        Raises LeaseLost when the lease of the fence has been taken by another holder.
+        """
         guards = [] if fence is None else [writes.check_fence(self._state, fence)]
         while guards or sayings:
             try:
@@ -83,7 +86,7 @@ class DynamoSayings(Database):
             except ConditionFailed as changed:
                 if guards and changed.failed[0]:
                     raise LeaseLost("Another worker has taken over the round.") from changed
-                # What failed beside the fence is known already, so that every turn has fewer puts than the last.
+                # A put fails when its saying is stored already, so every attempt has fewer puts than the one before.
                 known = changed.failed[len(guards) :]
                 sayings = [saying for saying, is_known in zip(sayings, known, strict=True) if not is_known]
             else:
@@ -91,7 +94,7 @@ class DynamoSayings(Database):
         return {saying.saying_id for saying in sayings}
 
     async def _items_after(self, point: int) -> "list[Item]":
-        """The items that follow a point of the ring, all the way round to it where there are few."""
+        """The next items after a point of the ring. When there are few, the search goes all the way round."""
         first = shelf_of(point)
         others = [(first + step) % DRAW_SHELVES for step in range(1, DRAW_SHELVES)]
         arcs = [(first, _AT_OR_AFTER, point), *((shelf, _AT_OR_AFTER, 0) for shelf in others), (first, _BEFORE, point)]

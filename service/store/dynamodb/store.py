@@ -1,4 +1,4 @@
-"""The Store protocol on DynamoDB, put together from its parts. What the tables hold is drawn in tables.py."""
+"""The Store protocol on DynamoDB, assembled from its parts. The tables are described in tables.py."""
 
 from service.store.dynamodb.comparisons import DynamoComparisons
 from service.store.dynamodb.coordination import DynamoCoordination
@@ -17,4 +17,4 @@ class DynamoStore(DynamoVotes, DynamoComparisons, DynamoCounts, DynamoCoordinati
         await self._get(self._sayings, {"saying_id": text("ping")})
 
     async def close(self) -> None:
-        """Nothing: the client is its owner's."""
+        """Do nothing, because the client belongs to the caller."""

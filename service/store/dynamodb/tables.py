@@ -1,22 +1,23 @@
-"""The DynamoDB tables, in the words that CreateTable and CloudFormation share, and how to make them without a stack.
+"""The DynamoDB tables, in the terms that CreateTable and CloudFormation share, and their creation without a stack.
 
-| table              | partition key          | sort key       | what an item is                                 |
+| table              | partition key          | sort key       | contents of an item                             |
 |--------------------|------------------------|----------------|-------------------------------------------------|
 | main_humor         | saying_id              |                | a saying, its generation and its counters       |
-|   by_draw          | draw_shelf, a quarter  | draw, a point  | where the saying lies on the ring random draws  |
+|   by_draw          | draw_shelf, a quarter  | draw, a point  | a saying's place on the ring for random draws   |
 |   by_model         | contributor, the model | created_at     | the sayings of one model (simulated ones apart) |
-| saying_feedback    | saying_id              | voter          | a vote as it was last cast, and when first      |
-| saying_comparisons | comparison_id          | comparison     | what the models wrote, and in which slot        |
-|                    |                        | ballot#<voter> | shown to a voter, and what was chosen           |
+| saying_feedback    | saying_id              | voter          | a vote as last cast, and the time of the first  |
+| saying_comparisons | comparison_id          | comparison     | the sayings of the models, by slot              |
+|                    |                        | ballot#<voter> | a ballot: when it was shown, and the choice     |
 |   by_newest        | realm, real or not     | created_at     | a comparison that can be voted on               |
 | model_calls        | generation_id          |                | a call that was billed                          |
 | service_state      | name = lease#<name>    | part = lease   | a lease's holder, its token and its expiry      |
 |                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
 |                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
-|                    | name = tally#<shard>   | part = a line  | something counted (lines.py)                    |
+|                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |
 
-The collection's sayings have no created_at and so no place in by_model; a comparison with fewer than two sayings has no
-realm and so none in by_newest. Counting is spread over `TALLY_SHARDS` partitions. No index holds what a vote changes.
+The collection's sayings have no created_at, so they are not in by_model. A comparison with fewer than two sayings has
+no realm, so it is not in by_newest. The counts are spread over `TALLY_SHARDS` partitions. No index holds an attribute
+that a vote changes.
 """
 
 from contextlib import suppress
@@ -46,10 +47,10 @@ BY_NEWEST = "by_newest"
 DRAW_SHELVES = 4
 TALLY_SHARDS = 8
 
-# Spend and hours are of no use once they are long over: DynamoDB deletes such items by itself.
+# Spend and hours are of no use long after their time, so DynamoDB deletes their items when this time has come.
 EXPIRY_ATTRIBUTE = "expires_at_epoch"
 
-# All a saying is, and nothing that changes.
+# All attributes of a saying that never change.
 _SAYING = (
     "saying", "services", "source", "generation_id", "model", "vendor", "kind", "simulated", "prompt_version",
     "llm_time_ms", "input_tokens", "output_tokens", "cached_tokens", "cost_nanos", "created_at",
@@ -57,7 +58,7 @@ _SAYING = (
 
 
 class Table(TypedDict):
-    """The part of a table's definition that is the same in CreateTable and CloudFormation, but for its name."""
+    """The definition of a table without its name, which is the same for CreateTable and CloudFormation."""
 
     KeySchema: "list[KeySchemaElementTypeDef]"
     AttributeDefinitions: "list[AttributeDefinitionTypeDef]"
@@ -118,7 +119,7 @@ TABLES: dict[str, Table] = {
 
 
 async def create_tables(client: "DynamoDBClient", prefix: str = "") -> None:
-    """Make the tables that are missing and wait for them: for development, tests and seeding. Raises StoreError."""
+    """Create the tables that are missing and wait for them. For development, tests and seeding. Raises StoreError."""
     with translated():
         for name, table in TABLES.items():
             with suppress(client.exceptions.ResourceInUseException):
@@ -129,8 +130,8 @@ async def create_tables(client: "DynamoDBClient", prefix: str = "") -> None:
 
 async def _let_items_expire(client: "DynamoDBClient", table: str) -> None:
     found = await client.describe_time_to_live(TableName=table)
-    # Asking for what is so already is an error to DynamoDB.
+    # DynamoDB responds with an error to enabling what is enabled already.
     if found["TimeToLiveDescription"].get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
         return
-    wish: TimeToLiveSpecificationTypeDef = {"Enabled": True, "AttributeName": EXPIRY_ATTRIBUTE}
-    await client.update_time_to_live(TableName=table, TimeToLiveSpecification=wish)
+    enabled: TimeToLiveSpecificationTypeDef = {"Enabled": True, "AttributeName": EXPIRY_ATTRIBUTE}
+    await client.update_time_to_live(TableName=table, TimeToLiveSpecification=enabled)

@@ -1,8 +1,8 @@
-"""Calls to DynamoDB: its errors in our words, and which of them are worth another attempt.
+"""Sends calls to DynamoDB, translates its errors and retries the calls for which that is safe.
 
-Whether a call may be sent again depends on what is known of the first: one that was refused did nothing, one that was
-not answered may have been carried out. The client must not repeat calls by itself (`total_max_attempts=1`): it would
-not know the difference.
+Whether a call may be sent again depends on how it failed: a call that was refused did nothing, but a call without a
+response may have been carried out. The SDK's client must not retry calls itself (`total_max_attempts=1`), because it
+does not know the difference.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Mapping[str, object])
 T = TypeVar("T")
 
-# The pause before the second attempt is up to this long, and doubles with every further one to eight times as much.
+# The longest pause before the second attempt. It doubles with every further attempt, up to eight times as much.
 PAUSE_SECONDS = 0.05
-# How often something is decided anew because what it rests on has changed under way.
+# How often `decide` runs its work before it gives up.
 _DECISIONS = 10
 
 _THROTTLES = {
@@ -33,9 +33,9 @@ _CONFLICTS = {"TransactionConflict", "TransactionConflictException", "Transactio
 
 
 async def send(call: Callable[[], Awaitable[A]], retries: RetryBudget, *, repeatable: bool) -> A:
-    """The answer to a call, sent again with a jittered pause where that may help and can do no harm.
+    """Send a call and return its response. Retry it after a jittered pause where that may help and can do no harm.
 
-    `repeatable`: to carry it out twice is the same as once. Raises StoreError.
+    `repeatable` is true when carrying out the call twice has the same effect as once. Raises StoreError.
     """
     retries.earn()
     attempt = 0
@@ -43,27 +43,28 @@ async def send(call: Callable[[], Awaitable[A]], retries: RetryBudget, *, repeat
         attempt += 1
         try:
             with translated():
-                answer = await call()
-            _check_sender(answer)
+                response = await call()
+            _check_sender(response)
         except RetryableError as error:
             if not _may_be_repeated(error, attempt, retries, repeatable=repeatable):
                 raise
         else:
-            return answer
+            return response
         await _pause(attempt)
 
 
 def _may_be_repeated(error: RetryableError, attempt: int, retries: RetryBudget, *, repeatable: bool) -> bool:
     if attempt == error.attempts or (isinstance(error, Unanswered) and not repeatable):
         return False
-    # Conflicts are a sign of many votes, not of an outage that attempts could multiply.
+    # Conflicts are a sign of many votes, not of an outage that retries would make worse, so they need no budget.
     return isinstance(error, Conflict) or retries.take()
 
 
 async def decide(work: Callable[[], Awaitable[T]]) -> T:
-    """The result of work that reads, decides and writes where nothing has changed: begun again where something had.
+    """Return the result of `work`, which reads, decides and writes on the condition that nothing has changed meanwhile.
 
-    Raises StoreError.
+    It runs again when something has changed and it raised ConditionFailed. Raises StoreError when the data keep
+    changing.
     """
     for attempt in range(1, _DECISIONS + 1):
         try:
@@ -77,12 +78,12 @@ async def _pause(attempt: int) -> None:
     await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2 ** min(attempt - 1, 3)))
 
 
-def _check_sender(answer: Mapping[str, object]) -> None:
-    """Raise Unanswered for a 200 that is not DynamoDB's, which gives each of its answers an id.
+def _check_sender(response: Mapping[str, object]) -> None:
+    """Raise Unanswered for a response with status 200 that is not from DynamoDB, whose responses all have a request id.
 
-    The SDK takes any 200 for an answer in which nothing was said: a saying would be unknown, a vote lost.
+    The SDK accepts any 200 as an empty response, so that a stored saying would look unknown and a vote would be lost.
     """
-    metadata = answer["ResponseMetadata"]
+    metadata = response["ResponseMetadata"]
     if not (isinstance(metadata, Mapping) and "RequestId" in metadata):
         raise Unanswered("Somebody else answered for the database.")
 
@@ -98,16 +99,16 @@ def translated() -> Iterator[None]:
     except StoreError:
         raise
     except sdk.ClientError as error:
-        raise _from_answer(error) from error
+        raise _from_client_error(error) from error
     except (sdk.HTTPClientError, sdk.ConnectionError, OSError) as error:
         raise Unanswered("The database did not answer.") from error
     except sdk.BotoCoreError as error:
         raise StoreError("The database could not be asked.") from error
-    except Exception as error:  # for an answer that is not what it documents botocore has no error, it trips over it
+    except Exception as error:  # botocore has no error for an undocumented response and fails while parsing it
         raise Unanswered("The database's answer makes no sense.") from error
 
 
-def _from_answer(error: "ClientError") -> StoreError:
+def _from_client_error(error: "ClientError") -> StoreError:
     code = error.response.get("Error", {}).get("Code", "")
     if code == "ConditionalCheckFailedException":
         return ConditionFailed((True,))

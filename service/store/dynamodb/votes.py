@@ -1,4 +1,4 @@
-"""Votes: each one a transaction with everything that is counted of it."""
+"""Votes in DynamoDB: one transaction stores a vote and updates every count of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -46,7 +46,7 @@ class DynamoVotes(DynamoSayings, Bursts):
                     yield stored
 
     async def _replace_vote(self, saying_id: str, voter: str, vote: Vote | None) -> VoteResult | None:
-        """Replace the voter's opinion of the saying by `vote` (None: take it back), and move every counter with it."""
+        """Replace the voter's vote on the saying by `vote`, or withdraw it if that is None, and update the counters."""
         saying, before, burst = await asyncio.gather(
             self._saying_item(saying_id),
             self._get(self._feedback, {"saying_id": text(saying_id), "voter": text(voter)}),
@@ -63,19 +63,19 @@ class DynamoVotes(DynamoSayings, Bursts):
         return VoteResult(status, count(saying, "upvotes") + up, count(saying, "downvotes") + down)
 
     def _vote_writes(self, change: "_Change", burst: Burst, up: int, down: int) -> "list[Write]":
-        shard, whom = any_shard(), change.contributor
+        shard, contributor = any_shard(), change.contributor
         votes = (change.new is not None) - (change.old is not None)
-        by_opinion = {upvotes_aside(whom): up, downvotes_aside(whom): down}
+        by_opinion = {upvotes_aside(contributor): up, downvotes_aside(contributor): down}
         return [
             replace_vote(self._feedback, change.before, change.stored),
             add_to_saying(self._sayings, change.saying["saying_id"]["S"], upvotes=up, downvotes=down),
-            add_to_line(self._state, shard, whom, {"upvotes": up, "downvotes": down}),
+            add_to_line(self._state, shard, contributor, {"upvotes": up, "downvotes": down}),
             *self._breakdown_writes(shard, change),
             *self._burst_writes(shard, burst, votes=votes, counts=by_opinion),
         ]
 
     def _breakdown_writes(self, shard: int, change: "_Change") -> "list[Write]":
-        """The same votes by service and hour."""
+        """The writes that count the same change by service and hour."""
         up, down = vote_delta(change.old if is_counted_in_full(change.before) else None, change.new)
         if up == down == 0:
             return []
@@ -88,16 +88,16 @@ class DynamoVotes(DynamoSayings, Bursts):
         ]
 
     async def _contributors(self, votes: "Iterable[Item]") -> dict[str, str]:
-        """Whom votes count for, by their sayings; the older ones do not say so themselves."""
-        told = {vote["saying_id"]["S"]: vote["contributor"]["S"] for vote in votes if "contributor" in vote}
-        untold = {vote["saying_id"]["S"] for vote in votes} - told.keys()
-        sayings = await self._get_many(self._sayings, [{"saying_id": text(saying)} for saying in untold])
-        return told | {saying["saying_id"]["S"]: saying["contributor"]["S"] for saying in sayings}
+        """The contributor that each vote counts for, by saying id. Older votes do not name it, so it is read."""
+        known = {vote["saying_id"]["S"]: vote["contributor"]["S"] for vote in votes if "contributor" in vote}
+        unknown = {vote["saying_id"]["S"] for vote in votes} - known.keys()
+        sayings = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in unknown])
+        return known | {saying["saying_id"]["S"]: saying["contributor"]["S"] for saying in sayings}
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One opinion of a saying in place of another: the items as they were read, and the vote that comes, if any."""
+    """A change of a voter's vote on a saying: the items as they were read, and the new vote or None to withdraw it."""
 
     saying: "Item"
     before: "Item"
@@ -129,7 +129,7 @@ class _Change:
 
     @property
     def stored(self) -> StoredVote | None:
-        """The vote as it will be stored: with the hour and the burst of its first casting."""
+        """The vote to store, with the time and the burst of its first casting."""
         if self.vote is None:
             return None
         return StoredVote(replace(self.vote, burst=self.burst), self.contributor, self.first_cast_at)

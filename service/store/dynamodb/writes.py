@@ -1,4 +1,4 @@
-"""Every write as a request, decided without sending it. The conditions are what the store's promises rest on."""
+"""Builds the request of every write, without sending it. The guarantees of the store rest on the conditions here."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 IS_NEW = "attribute_not_exists(saying_id)"
 IS_KNOWN = "attribute_exists(saying_id)"
-# Taken back and cast again it may be the same opinion, but it is another vote: of another hour, from another address.
+# A vote that was withdrawn and cast again may be the same opinion, but it is another vote: its hour or its address may
+# differ.
 IS_STILL_THAT_VOTE = "feedback_type = :before AND first_cast_at = :first AND burst = :burst"
 IS_STILL_THAT_OLD_VOTE = "feedback_type = :before AND attribute_not_exists(first_cast_at)"
 IS_NEW_COMPARISON = "attribute_not_exists(comparison_id)"
@@ -46,7 +47,7 @@ GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
 GONE_PREFIX = "model#"
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, #token = if_not_exists(#token, :none) + :one"
-# A day's spend is kept for a while for people who look into a bill.
+# A day's spend is kept for a while, so that the operator can check a bill.
 _SPEND_KEPT = timedelta(days=35)
 
 
@@ -67,7 +68,10 @@ def check_fence(table: str, fence: Lease) -> "Write":
 
 
 def replace_vote(table: str, before: "Item", vote: StoredVote | None) -> "Write":
-    """Put `vote` where the item `before` still is (empty: where there is none); None takes it away."""
+    """Replace the item `before` by `vote` on the condition that the item is unchanged.
+
+    `before` is empty when there must be no vote yet. A `vote` of None deletes the item.
+    """
     if not before and vote is not None:
         return {"Put": {"TableName": table, "Item": to_vote_item(vote), "ConditionExpression": IS_NEW}}
     condition, values = _is_still(before)
@@ -119,7 +123,7 @@ def put_new_ballot(table: str, ballot: Ballot) -> "Write":
 
 
 def cast(table: str, ballot: Ballot, winner: str, *, before: str | None) -> "Write":
-    """Choose a winner where `before` still is what was chosen (None: nothing yet)."""
+    """Choose a winner on the condition that the choice is still `before`, where None means no choice yet."""
     values = {":winner": text(winner), ":cast_at": number(ballot.cast_at or ballot.shown_at)}
     if before is None:
         update, condition = "SET winner = :winner, cast_at = :cast_at, burst = :burst", IS_NOT_CAST_YET
@@ -143,7 +147,7 @@ def put_new_call(table: str, call: Call) -> "Write":
 
 
 def add_to(table: str, key: "Item", counts: Mapping[str, float], *, expires: int | None = None) -> "Write":
-    """Add to the attributes of an item; `expires` is when, in seconds since the epoch, DynamoDB may forget it."""
+    """Add to the attributes of an item. `expires` is when DynamoDB may delete it, in seconds since the epoch."""
     expression, names, values = addition(counts)
     if expires is not None:
         expression += " SET #expiry = :expiry"
@@ -161,7 +165,7 @@ def add_to(table: str, key: "Item", counts: Mapping[str, float], *, expires: int
 
 
 def addition(counts: Mapping[str, float]) -> "tuple[str, dict[str, str], Item]":
-    """An ADD of numbers to attributes of any names, with the names and values its placeholders stand for."""
+    """An ADD expression for attributes of any name, with the names and the values that its placeholders stand for."""
     expression = "ADD " + ", ".join(f"#n{index} :n{index}" for index in range(len(counts)))
     names = {f"#n{index}": name for index, name in enumerate(counts)}
     values = {f":n{index}": number(amount) for index, amount in enumerate(counts.values())}
@@ -211,7 +215,7 @@ def add_spend(table: str, window: SpendWindow, amount: int) -> "UpdateItemInputT
 def add_spend_within(
     table: str, window: SpendWindow, amount: int, *, day_room: int, hour_room: int
 ) -> "UpdateItemInputTypeDef":
-    """Add an amount unless more than this much is spent already; answered with what is spent then."""
+    """Add an amount unless the spend exceeds `day_room` or `hour_room` already. DynamoDB returns the new spend."""
     update = add_spend(table, window, amount)
     update["ReturnValues"] = "UPDATED_NEW"
     rooms = {":day_room": number(day_room), ":hour_room": number(hour_room)}

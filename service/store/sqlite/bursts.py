@@ -1,14 +1,14 @@
-"""Bursts: the votes and ballots of one address within an hour, set aside together when they are too many.
+"""Bursts in SQLite: the votes and ballots of one address within an hour, set aside together when they are too many.
 
-`bursts.set_aside` says whether a burst's lines are part of what the tallies and outcomes call aside. It is that flag,
-never a comparison with the limit, by which a vote is counted, so that a limit may change at any time. A burst called
-"" is none.
+The column `set_aside` of a burst tells whether its counts are part of the aside columns of tallies and outcomes. A vote
+is always counted according to this flag, never by comparing the burst with the limit, so that the limit may change at
+any time. The empty name "" means that a vote belongs to no burst.
 """
 
 import sqlite3
 from functools import partial
 
-from service.store.sqlite.database import Database, one
+from service.store.sqlite.database import Database, fetch_one
 
 _ADD_VOTES = """
 INSERT INTO burst_votes (burst, contributor, upvotes, downvotes) VALUES (?, ?, ?, ?)
@@ -40,12 +40,12 @@ class Bursts(Database):
     async def review_bursts(self) -> int:
         limit = self._burst_limit
         wrong = await self._read("review_bursts", lambda db: db.execute(_ON_THE_WRONG_SIDE, (limit,)).fetchall())
-        # One transaction each: votes are not kept waiting, and what has changed meanwhile is looked at again.
+        # Each burst has its own transaction, so that votes need not wait and `settle` sees what has changed meanwhile.
         return sum([await self._write("review_bursts", partial(settle, burst, limit)) for (burst,) in wrong])
 
 
 def is_set_aside(db: sqlite3.Connection, burst: str) -> bool:
-    row = one(db, "SELECT set_aside FROM bursts WHERE burst = ?", burst)
+    row = fetch_one(db, "SELECT set_aside FROM bursts WHERE burst = ?", burst)
     return row is not None and bool(row[0])
 
 
@@ -60,15 +60,15 @@ def add_outcome(db: sqlite3.Connection, burst: str, outcome: str, votes: int) ->
 
 
 def resize(db: sqlite3.Connection, burst: str, difference: int, limit: int) -> None:
-    """So many votes or ballots have come to the burst or left it, once all of their lines are added."""
+    """Change the burst's number of votes and ballots, and settle it. Call this after all of their counts are added."""
     if burst:
         db.execute(_RESIZE, (burst, difference))
         settle(burst, limit, db)
 
 
 def settle(burst: str, limit: int, db: sqlite3.Connection) -> bool:
-    """Move what the burst has counted if it is on the wrong side of the limit; whether it was."""
-    votes, set_aside = one(db, "SELECT votes, set_aside FROM bursts WHERE burst = ?", burst) or (0, 0)
+    """Move the burst's counts if it is on the wrong side of the limit. Returns whether it was."""
+    votes, set_aside = fetch_one(db, "SELECT votes, set_aside FROM bursts WHERE burst = ?", burst) or (0, 0)
     belongs_aside = votes > limit
     if belongs_aside == bool(set_aside):
         return False

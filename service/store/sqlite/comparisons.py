@@ -1,4 +1,4 @@
-"""Comparisons: what several models wrote side by side, to whom it has been shown, and what people chose."""
+"""Comparisons in SQLite: the sayings of several models side by side, and the ballots on them."""
 
 import random
 import sqlite3
@@ -8,23 +8,23 @@ from service.domain import Ballot, Comparison, Outcome, VoteStatus
 from service.store.base import StoredBallot
 from service.store.sqlite import bursts
 from service.store.sqlite.bursts import Bursts
-from service.store.sqlite.database import Row, one
+from service.store.sqlite.database import Row, fetch_one
 from service.store.sqlite.rows import (
     BALLOT_COLUMNS,
     COMPARISON_COLUMNS,
     ballot_row,
     comparison_row,
-    places,
+    placeholders,
     to_ballot,
     to_comparison,
     to_json,
 )
 
-# Among how many of the newest comparisons one is drawn.
+# An unseen comparison is drawn from this many of the newest ones.
 _NEWEST = 50
 
 _PUT = f"""
-INSERT OR IGNORE INTO comparisons ({COMPARISON_COLUMNS}, sayings) VALUES ({places(COMPARISON_COLUMNS)}, ?)
+INSERT OR IGNORE INTO comparisons ({COMPARISON_COLUMNS}, sayings) VALUES ({placeholders(COMPARISON_COLUMNS)}, ?)
 """
 _BY_ID = f"SELECT {COMPARISON_COLUMNS} FROM comparisons WHERE comparison_id = ?"
 _UNSEEN = f"""
@@ -32,7 +32,7 @@ SELECT {COMPARISON_COLUMNS} FROM comparisons WHERE sayings >= 2 AND simulated = 
     (SELECT 1 FROM ballots WHERE ballots.comparison_id = comparisons.comparison_id AND voter = :voter)
 """
 _NEWEST_FIRST = "ORDER BY created_at DESC LIMIT :newest"
-_SHOW = f"INSERT OR IGNORE INTO ballots ({BALLOT_COLUMNS}) VALUES ({places(BALLOT_COLUMNS)})"
+_SHOW = f"INSERT OR IGNORE INTO ballots ({BALLOT_COLUMNS}) VALUES ({placeholders(BALLOT_COLUMNS)})"
 _BALLOT = f"SELECT {BALLOT_COLUMNS} FROM ballots WHERE comparison_id = ? AND voter = ?"
 _CAST = "UPDATE ballots SET winner = ?, cast_at = ?, burst = ? WHERE comparison_id = ? AND voter = ?"
 _ADD_TO_OUTCOME = """
@@ -62,7 +62,7 @@ class SqliteComparisons(Bursts):
 
     async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
         def work(db: sqlite3.Connection) -> tuple[Row | None, Ballot | None]:
-            return one(db, _BY_ID, comparison_id), _ballot(db, comparison_id, voter)
+            return fetch_one(db, _BY_ID, comparison_id), _ballot(db, comparison_id, voter)
 
         row, ballot = await self._read("get_comparison", work)
         comparison = self._damage.checked("comparison", to_comparison(row)) if row else None
@@ -71,9 +71,9 @@ class SqliteComparisons(Bursts):
     async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
         of_service = "" if service is None else "AND service = :service"
         query = f"{_UNSEEN} {of_service} {_NEWEST_FIRST}"
-        wish = {"voter": voter, "service": service, "simulated": simulated, "newest": _NEWEST}
-        rows = await self._read("unseen_comparison", lambda db: db.execute(query, wish).fetchall())
-        found = self._damage.whole("comparison", map(to_comparison, rows))
+        parameters = {"voter": voter, "service": service, "simulated": simulated, "newest": _NEWEST}
+        rows = await self._read("unseen_comparison", lambda db: db.execute(query, parameters).fetchall())
+        found = self._damage.undamaged("comparison", map(to_comparison, rows))
         return random.choice(found) if found else None
 
     async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
@@ -88,12 +88,12 @@ class SqliteComparisons(Bursts):
 
 
 def _ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> Ballot | None:
-    row = one(db, _BALLOT, comparison_id, voter)
+    row = fetch_one(db, _BALLOT, comparison_id, voter)
     return to_ballot(row) if row else None
 
 
 def _cast(db: sqlite3.Connection, comparison: Comparison, ballot: Ballot, limit: int) -> VoteStatus | None:
-    """Put the ballot in the place of the voter's earlier one, and move what is counted with it."""
+    """Replace the voter's earlier choice by the ballot, and update the counts. None when it was never shown."""
     before = _ballot(db, ballot.comparison_id, ballot.voter)
     if before is None or ballot.winner is None:
         return None

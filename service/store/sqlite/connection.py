@@ -1,7 +1,7 @@
-"""A connection to the file on a thread of its own, and what holds its statements together.
+"""A connection to the file on its own thread, and the transactions that group its statements.
 
-A transaction is a plain function run on that thread, so that no two coroutines can mix their statements and a caller
-that is cancelled leaves a transaction whole.
+A transaction is a plain function that runs on that thread. So two coroutines can never mix their statements, and a
+transaction runs to its end even when its caller is cancelled.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class Connection:
-    """A connection on a thread of its own."""
+    """A connection on its own thread. It is opened at the first use."""
 
     def __init__(self, path: Path, name: str, listener: Listener, *, lock_seconds: float) -> None:
         self._path = path
@@ -31,7 +31,7 @@ class Connection:
         self._is_set_up = False
 
     async def run(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
-        """Run `work` on the connection's thread. Raises StoreError."""
+        """Run `work` on the connection's thread. Raises StoreError, or StorageFull when the disk is full."""
         started = time.perf_counter()
         error_type = ""
         try:
@@ -63,7 +63,7 @@ class Connection:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            # Kept before it is of any use, so that it is closed also when the file turns out to be no database.
+            # Assigned before the set-up, so that it is closed even when the file turns out not to be a database.
             self._connection = sqlite3.connect(self._path, timeout=self._lock_seconds, isolation_level=None)
         if not self._is_set_up:
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -78,18 +78,18 @@ class Connection:
 
 
 def transaction(db: sqlite3.Connection) -> AbstractContextManager[None]:
-    """What is written within is written whole or not at all."""
+    """A write transaction: all that the block writes is kept, or none of it."""
     # IMMEDIATE: a deferred transaction that reads, then writes, fails at once when another connection wrote in between.
-    return _between(db, "BEGIN IMMEDIATE")
+    return _within(db, "BEGIN IMMEDIATE")
 
 
 def snapshot(db: sqlite3.Connection) -> AbstractContextManager[None]:
-    """What is read within is all of one moment."""
-    return _between(db, "BEGIN DEFERRED")
+    """A read transaction: everything that the block reads is from the same moment."""
+    return _within(db, "BEGIN DEFERRED")
 
 
 @contextmanager
-def _between(db: sqlite3.Connection, begin: str) -> Iterator[None]:
+def _within(db: sqlite3.Connection, begin: str) -> Iterator[None]:
     db.execute(begin)
     try:
         yield

@@ -1,9 +1,9 @@
-"""What keeps many processes out of each other's way: leases and the spend that they share."""
+"""Coordination of several processes through SQLite: leases and shared spend."""
 
 import sqlite3
 
 from service.store.base import Lease, Spend, SpendWindow
-from service.store.sqlite.database import Database, one
+from service.store.sqlite.database import Database, fetch_one
 
 _ACQUIRE_LEASE = """
 INSERT INTO leases (name, holder, token, expires_at) VALUES (?, ?, 1, ?)
@@ -20,13 +20,13 @@ class SqliteCoordination(Database):
     """The part of the Store protocol that is about leases, spend and models that are gone."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
-        wish = (name, holder, now + seconds, now)
-        row = await self._write("acquire_lease", lambda db: one(db, _ACQUIRE_LEASE, *wish))
+        parameters = (name, holder, now + seconds, now)
+        row = await self._write("acquire_lease", lambda db: fetch_one(db, _ACQUIRE_LEASE, *parameters))
         return None if row is None else Lease(name, holder, row[0], now + seconds)
 
     async def keep_lease(self, lease: Lease, *, until: float) -> bool:
-        wish = (until, lease.name, lease.token)
-        return await self._write("keep_lease", lambda db: db.execute(_KEEP_LEASE, wish).rowcount == 1)
+        parameters = (until, lease.name, lease.token)
+        return await self._write("keep_lease", lambda db: db.execute(_KEEP_LEASE, parameters).rowcount == 1)
 
     async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
         def work(db: sqlite3.Connection) -> Spend | None:

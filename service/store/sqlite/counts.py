@@ -1,4 +1,4 @@
-"""What is counted: serves, votes by whom, service and hour, calls and outcomes; and all of it read at once."""
+"""Counts in SQLite: serves and votes by contributor, service and hour, calls and outcomes."""
 
 import sqlite3
 from collections import defaultdict
@@ -8,7 +8,7 @@ from service.domain import Call, CallShape, Outcome
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
 from service.store.latency_buckets import bucket_of
 from service.store.sqlite.database import Database
-from service.store.sqlite.rows import CALL_COLUMNS, call_row, from_json, places, to_call
+from service.store.sqlite.rows import CALL_COLUMNS, call_row, from_json, placeholders, to_call
 
 TOTAL, SERVICE, HOUR = "total", "service", "hour"
 
@@ -31,13 +31,13 @@ _ADD_LATENCY = """
 INSERT INTO latencies (contributor, shape, bucket, calls) VALUES (?, ?, ?, 1)
 ON CONFLICT DO UPDATE SET calls = calls + 1
 """
-_KEEP_CALL = f"INSERT OR IGNORE INTO calls ({CALL_COLUMNS}) VALUES ({places(CALL_COLUMNS)})"
+_KEEP_CALL = f"INSERT OR IGNORE INTO calls ({CALL_COLUMNS}) VALUES ({placeholders(CALL_COLUMNS)})"
 _EVERY_CALL = f"SELECT {CALL_COLUMNS} FROM calls WHERE generation_id > ? ORDER BY generation_id LIMIT ?"
 _SIZES = {"votes": "saying_feedback", "sayings": "main_humor", "comparisons": "ballots", "calls": "calls"}
 
 
 class SqliteCounts(Database):
-    """The part of the Store protocol that counts."""
+    """The part of the Store protocol that is about serves, calls and aggregates."""
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
         def work(db: sqlite3.Connection) -> None:
@@ -67,7 +67,7 @@ class SqliteCounts(Database):
 def add_to_tallies(
     db: sqlite3.Connection, contributor: str, lines: Iterable[tuple[str, str]], difference: Tally
 ) -> None:
-    """Add to the contributor's lines, each given by scope and name."""
+    """Add to the contributor's tallies, each of which is given by its scope and name."""
     counts = (
         difference.serves, difference.upvotes, difference.downvotes, difference.aside_upvotes,
         difference.aside_downvotes,
@@ -76,7 +76,7 @@ def add_to_tallies(
 
 
 def keep_call(db: sqlite3.Connection, call: Call) -> None:
-    """Store the call and count it, unless it is known."""
+    """Store the call and count it, unless it is stored already."""
     if not db.execute(_KEEP_CALL, call_row(call)).rowcount:
         return
     made, line, succeeded = call.generation, (call.contributor, call.shape), not call.error_type

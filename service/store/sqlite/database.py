@@ -1,6 +1,6 @@
-"""The ways to the file: reads, transactions, and a whole table page by page.
+"""Access to the file: reads, transactions, and scans of a whole table page by page.
 
-Writes and reads have a connection each: a reader never waits for a writer.
+There is one connection for writes and one for reads, so that a reader never waits for a writer.
 """
 
 import sqlite3
@@ -31,23 +31,27 @@ class Database:
     async def _write(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` as one transaction. Raises StoreError."""
 
-        def whole(db: sqlite3.Connection) -> R:
+        def in_transaction(db: sqlite3.Connection) -> R:
             with transaction(db):
                 return work(db)
 
-        return await self._writer.run(operation, whole)
+        return await self._writer.run(operation, in_transaction)
 
     async def _read(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
-        """Run `work` on one state of the data. Raises StoreError."""
+        """Run `work` on a snapshot of the data. Raises StoreError."""
 
-        def at_one_moment(db: sqlite3.Connection) -> R:
+        def in_snapshot(db: sqlite3.Connection) -> R:
             with snapshot(db):
                 return work(db)
 
-        return await self._reader.run(operation, at_one_moment)
+        return await self._reader.run(operation, in_snapshot)
 
     async def _rows(self, operation: str, query: str, start: Row) -> AsyncIterator[Row]:
-        """The rows of a query by key: it begins with the key's columns and takes the last key seen and a limit."""
+        """Stream the rows of a query in the order of their keys, page by page.
+
+        The query selects the columns of the key first. Its parameters are the key after which the page begins and the
+        number of rows; `start` is a key below all others.
+        """
         page: list[Row] | None = None
         while page is None or len(page) == self._page_rows:
             after = page[-1][: len(start)] if page else start
@@ -60,8 +64,8 @@ class Database:
         await self._writer.close()
 
 
-def one(db: sqlite3.Connection, query: str, *parameters: object) -> Row | None:
-    """The first row of the answer."""
+def fetch_one(db: sqlite3.Connection, query: str, *parameters: object) -> Row | None:
+    """The first row of the result, or None when the result is empty."""
     row: Row | None = db.execute(query, parameters).fetchone()
     return row
 

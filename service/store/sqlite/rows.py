@@ -1,4 +1,4 @@
-"""What the rows of the tables hold, as the words of the project and back. A damaged row is nothing, not an error."""
+"""Encodes the types of the domain as rows of the tables, and decodes them. A damaged row decodes to None."""
 
 from typing import TypeVar
 
@@ -24,8 +24,8 @@ _GENERATION_SIZE = GENERATION_COLUMNS.count(",") + 1
 T = TypeVar("T")
 
 
-def places(columns: str) -> str:
-    """A question mark for each of the columns."""
+def placeholders(columns: str) -> str:
+    """A question mark for each of the columns, for a VALUES clause."""
     return ", ".join("?" * (columns.count(",") + 1))
 
 

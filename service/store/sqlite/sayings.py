@@ -1,4 +1,4 @@
-"""Sayings: putting them, looking them up, drawing one."""
+"""Sayings in SQLite: stored once, looked up by id, drawn at random."""
 
 import random
 import sqlite3
@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from service.domain import Saying
 from service.errors import LeaseLost
 from service.store.base import Lease, StoredSaying
-from service.store.sqlite.database import Database, Row, one
-from service.store.sqlite.rows import SAYING_COLUMNS, places, saying_row, to_saying
+from service.store.sqlite.database import Database, Row, fetch_one
+from service.store.sqlite.rows import SAYING_COLUMNS, placeholders, saying_row, to_saying
 
-# How many damaged rows a random draw passes over before it gives up.
+# A random draw gives up after this many damaged rows.
 _DRAWS = 4
 
-_PUT = f"INSERT OR IGNORE INTO main_humor ({SAYING_COLUMNS}) VALUES ({places(SAYING_COLUMNS)})"
+_PUT = f"INSERT OR IGNORE INTO main_humor ({SAYING_COLUMNS}) VALUES ({placeholders(SAYING_COLUMNS)})"
 _BY_ID = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE saying_id = ?"
 _FROM_POSITION = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE position >= ? ORDER BY position LIMIT 1"
 _RECENT = f"""
@@ -39,7 +39,7 @@ class SqliteSayings(Database):
         return await self._write("put_sayings", work)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
-        row = await self._read("get_saying", lambda db: one(db, _BY_ID, saying_id))
+        row = await self._read("get_saying", lambda db: fetch_one(db, _BY_ID, saying_id))
         return None if row is None else self._damage.checked("saying", to_saying(row))
 
     async def random_saying(self) -> Saying | None:
@@ -52,9 +52,9 @@ class SqliteSayings(Database):
         return None
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
-        wish = (model, simulated, since, limit)
-        rows = await self._read("recent_sayings", lambda db: db.execute(_RECENT, wish).fetchall())
-        return self._damage.whole("saying", map(to_saying, rows))
+        parameters = (model, simulated, since, limit)
+        rows = await self._read("recent_sayings", lambda db: db.execute(_RECENT, parameters).fetchall())
+        return self._damage.undamaged("saying", map(to_saying, rows))
 
     async def all_sayings(self) -> AsyncIterator[StoredSaying]:
         async for _, upvotes, downvotes, *row in self._rows("all_sayings", _EVERY_ONE, (0,)):
@@ -63,11 +63,11 @@ class SqliteSayings(Database):
 
 
 def _check_fence(db: sqlite3.Connection, fence: Lease) -> None:
-    row = one(db, "SELECT token FROM leases WHERE name = ?", fence.name)
+    row = fetch_one(db, "SELECT token FROM leases WHERE name = ?", fence.name)
     if row is None or row[0] != fence.token:
         raise LeaseLost("Another worker has taken over the round.")
 
 
 def _random_row(db: sqlite3.Connection) -> Row | None:
     count = db.execute("SELECT max(position) FROM main_humor").fetchone()[0]
-    return None if count is None else one(db, _FROM_POSITION, random.randint(1, count))
+    return None if count is None else fetch_one(db, _FROM_POSITION, random.randint(1, count))

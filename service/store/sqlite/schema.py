@@ -1,4 +1,4 @@
-"""The tables, and how those of an earlier version become those of today."""
+"""The tables, and the migration of a file of an earlier version."""
 
 import sqlite3
 
@@ -170,12 +170,12 @@ CREATE TABLE IF NOT EXISTS gone_models (
 ) WITHOUT ROWID;
 """
 
-# Version 1 knew neither services nor hours, bursts, comparisons or calls.
-_OUT_OF_THE_WAY = """
+# Version 1 had no services, hours, bursts, comparisons or calls.
+_RENAME_OLD_TABLES = """
 ALTER TABLE saying_feedback RENAME TO old_feedback;
 ALTER TABLE tallies RENAME TO old_tallies;
 """
-_CARRY_OVER = """
+_COPY_OLD_ROWS = """
 INSERT INTO saying_feedback
 SELECT saying_id, voter, feedback_type, cast_at, '', claimed_execution_ms, claimed_cached, contributor, cast_at
 FROM old_feedback JOIN main_humor USING (saying_id);
@@ -195,7 +195,7 @@ FROM saying_feedback GROUP BY hour, contributor;
 DROP TABLE old_feedback;
 DROP TABLE old_tallies
 """
-# Versions 1 and 2 knew neither thinking nor the names under which the vendors answer.
+# Versions 1 and 2 had neither thinking tokens nor the names under which the vendors answer.
 _NEW_OF_SAYINGS = """
 ALTER TABLE main_humor ADD COLUMN cache_write_tokens INTEGER DEFAULT 0;
 ALTER TABLE main_humor ADD COLUMN thinking_tokens INTEGER DEFAULT 0;
@@ -207,7 +207,7 @@ ALTER TABLE calls ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
 CREATE TABLE gone_models (model TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
 """
-# What a generation was asked for was not kept: a round asked for three, everything else for one.
+# Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
 SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), ''
 FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
@@ -215,7 +215,10 @@ FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring a file of any version, or an empty one, to today's. Raises ConfigError for one that is newer."""
+    """Migrate a file of any earlier version, or an empty one, to the present version.
+
+    Raises ConfigError when the file is of a newer version.
+    """
     with transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
@@ -223,7 +226,7 @@ def migrate(db: sqlite3.Connection) -> None:
         if version == 0:
             _run(db, _TABLES)
         if version == 1:
-            _run(db, _NEW_OF_SAYINGS + _OUT_OF_THE_WAY + _TABLES + _CARRY_OVER)
+            _run(db, _NEW_OF_SAYINGS + _RENAME_OLD_TABLES + _TABLES + _COPY_OLD_ROWS)
             _count_old_calls(db)
         if version == 2:
             _run(db, _NEW_OF_SAYINGS + _NEW_OF_CALLS)
@@ -231,7 +234,7 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def _run(db: sqlite3.Connection, script: str) -> None:
-    """Within the transaction; sqlite3's own `executescript` would end it."""
+    """Run the statements within the current transaction, which sqlite3's own `executescript` would commit first."""
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
 

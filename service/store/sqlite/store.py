@@ -1,4 +1,4 @@
-"""The Store protocol on one file, put together from its parts. What the tables hold is drawn in schema.py."""
+"""The Store protocol on one file, assembled from its parts. The tables are defined in schema.py."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteCounts, S
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = DEFAULT_LIMITS,
     ) -> "SqliteStore":
-        """Open or create the file. Raises ConfigError when that is not possible."""
+        """Open the file, or create it. Raises ConfigError when that is not possible."""
         store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits)
         try:
             await store._writer.run("open", migrate)

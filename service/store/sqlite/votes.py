@@ -1,4 +1,4 @@
-"""Votes: one per voter and saying, counted by everything that goes by votes in the transaction that stores it."""
+"""Votes in SQLite: one per voter and saying. The transaction that stores a vote also updates all counts of votes."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
@@ -9,12 +9,12 @@ from service.store.base import StoredVote, Tally
 from service.store.sqlite import bursts
 from service.store.sqlite.bursts import Bursts
 from service.store.sqlite.counts import HOUR, SERVICE, TOTAL, add_to_tallies
-from service.store.sqlite.database import one
-from service.store.sqlite.rows import VOTE_COLUMNS, places, to_services, to_vote, vote_row
+from service.store.sqlite.database import fetch_one
+from service.store.sqlite.rows import VOTE_COLUMNS, placeholders, to_services, to_vote, vote_row
 
 _SAYING = "SELECT contributor, services, upvotes, downvotes FROM main_humor WHERE saying_id = ?"
 _BEFORE = f"SELECT {VOTE_COLUMNS} FROM saying_feedback WHERE saying_id = ? AND voter = ?"
-_PUT = f"INSERT OR REPLACE INTO saying_feedback ({VOTE_COLUMNS}) VALUES ({places(VOTE_COLUMNS)})"
+_PUT = f"INSERT OR REPLACE INTO saying_feedback ({VOTE_COLUMNS}) VALUES ({placeholders(VOTE_COLUMNS)})"
 _DELETE = "DELETE FROM saying_feedback WHERE saying_id = ? AND voter = ?"
 _ADD_TO_SAYING = "UPDATE main_humor SET upvotes = upvotes + ?, downvotes = downvotes + ? WHERE saying_id = ?"
 _EVERY_ONE = f"""
@@ -38,15 +38,15 @@ class SqliteVotes(Bursts):
 
 
 def _replace(db: sqlite3.Connection, saying_id: str, voter: str, vote: Vote | None, limit: int) -> VoteResult | None:
-    """Replace the voter's opinion of the saying by `vote` (None: take it back), and move every counter with it."""
-    saying = one(db, _SAYING, saying_id)
+    """Replace the voter's vote on the saying by `vote`, or withdraw it if that is None, and update the counters."""
+    saying = fetch_one(db, _SAYING, saying_id)
     if saying is None:
         return None
     contributor, services, upvotes, downvotes = saying
-    row = one(db, _BEFORE, saying_id, voter)
+    row = fetch_one(db, _BEFORE, saying_id, voter)
     before = to_vote(row) if row else None
     after = _stored(vote, contributor, before) if vote else None
-    old, new = (each.vote.feedback_type if each else None for each in (before, after))
+    old, new = (stored.vote.feedback_type if stored else None for stored in (before, after))
     status, (up, down) = vote_status(old, new), vote_delta(old, new)
     counted = before or after
     if counted is not None and status is not VoteStatus.UNCHANGED:
@@ -58,7 +58,7 @@ def _replace(db: sqlite3.Connection, saying_id: str, voter: str, vote: Vote | No
 
 
 def _stored(vote: Vote, contributor: str, before: StoredVote | None) -> StoredVote:
-    """The vote as it is kept: a change keeps the burst and the time of the first casting."""
+    """The vote to store: a changed vote keeps the burst and the time of its first casting."""
     if before is None:
         return StoredVote(vote, contributor, vote.cast_at)
     return StoredVote(replace(vote, burst=before.vote.burst), contributor, before.first_cast_at)
@@ -72,7 +72,7 @@ def _write(db: sqlite3.Connection, saying_id: str, voter: str, after: StoredVote
 
 
 def _count(db: sqlite3.Connection, counted: StoredVote, services: Iterable[str], raw: Tally) -> None:
-    """Add to the lines that the vote's first casting belongs to."""
+    """Add to the tallies of the vote's contributor, services and first hour, and to its burst."""
     contributor, burst, hour = counted.contributor, counted.vote.burst, hour_of(counted.first_cast_at)
     total = raw
     if bursts.is_set_aside(db, burst):
