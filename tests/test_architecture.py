@@ -205,7 +205,7 @@ BUILDERS = {
 
 class TestBuilding:
     @pytest.mark.parametrize("what", BUILDERS)
-    def test_things_that_live_as_long_as_the_process_are_built_in_one_place(self, what: str) -> None:
+    def test_long_lived_parts_are_built_in_one_place(self, what: str) -> None:
         builders = {
             module
             for module in sources()

@@ -398,7 +398,7 @@ class TestSeed:
         assert runs[0][1].said == runs[1][1].said
         assert _count(machine.directory / "sayings.db") == len(collection())
 
-    async def test_without_a_setting_it_fills_the_stores_that_the_other_commands_use(self, machine: Machine) -> None:
+    async def test_without_a_setting_it_fills_both_default_stores(self, machine: Machine) -> None:
         code, _ = await machine.run("-m", "service", "seed", SAYINGS_STORE="")
 
         assert code == 0

@@ -66,7 +66,7 @@ def test_without_an_address_nobody_can_tell(peer: str) -> None:
     assert client_address(peer, ["nobody"], trusted_proxies=1) == ""
 
 
-def test_the_neighbours_of_a_network_are_one_and_its_neighbours_are_not() -> None:
+def test_one_network_is_one_client_and_the_next_another() -> None:
     first, second, third = map(client_address, ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"))
 
     assert first == second != third

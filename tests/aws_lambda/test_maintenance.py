@@ -177,9 +177,7 @@ async def test_a_worker_function_that_cannot_be_asked_is_reported(
     assert not events.of(Unexpected)
 
 
-async def test_answers_do_not_wait_for_an_upkeep_that_hangs_and_none_begins_another(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_answers_do_not_wait_for_hanging_maintenance(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given an upkeep that would be due with every request, and asks for a round for ever
     pulled: list[None] = []
 

@@ -39,7 +39,7 @@ async def counted_once(server: Server, load: Load) -> None:
     assert max(answer["upvotes"] for answer in answers.values()) == len(answers)
 
 
-async def test_kill_9_under_load_loses_no_acknowledged_vote_counts_none_twice_and_leaves_reservations_spent(
+async def test_kill_9_under_load_loses_no_acknowledged_vote(
     load: tuple[Server, Load], serve: Serve, place: Place, simulator: Simulator, only_models: OnlyModels
 ) -> None:
     server, visitors = load
@@ -59,9 +59,7 @@ async def test_kill_9_under_load_loses_no_acknowledged_vote_counts_none_twice_an
     assert [await visitors.get("/sayings") for _ in range(4)][3]["degraded"] == "budget"
 
 
-async def test_sigterm_under_load_is_not_ready_drains_and_drops_nothing_it_has_accepted(
-    load: tuple[Server, Load], serve: Serve, place: Place
-) -> None:
+async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Load], serve: Serve, place: Place) -> None:
     server, visitors = load
     visitors.begin(voters=3, readers=3)
     await visitors.until(acknowledged=10)
@@ -96,9 +94,7 @@ async def until_refused(visitors: Load) -> None:
             return
 
 
-async def test_sigterm_while_models_hang_drops_nobody_either_and_what_has_landed_can_be_voted_on(
-    machine: Machine, simulator: Simulator
-) -> None:
+async def test_sigterm_while_models_hang_drops_no_request(machine: Machine, simulator: Simulator) -> None:
     server = await machine.serve("service", SAYINGS_LIVE_EVERY="1")
     async with new_visitor() as visitor:
         await landed(server, visitor, "text/event-stream")  # so that the SDKs are there, and the visitor has a cookie
@@ -140,7 +136,7 @@ async def vote_on(server: Server, visitor: aiohttp.ClientSession, identity: str)
     return str(told["status"])
 
 
-async def test_kill_9_during_a_comparison_loses_no_vote_on_another_and_its_money_stays_spent(
+async def test_kill_9_during_a_comparison_loses_no_ballot(
     serve: Serve, place: Place, simulator: Simulator, only_models: OnlyModels
 ) -> None:
     server = await serve(SAYINGS_CATALOGUE=only_models(MODEL, OTHER))
@@ -161,9 +157,7 @@ async def test_kill_9_during_a_comparison_loses_no_vote_on_another_and_its_money
     assert await place.spent() - before > before  # a whole comparison's, which is less than one model's worst case
 
 
-async def test_frozen_and_thawed_under_load_it_goes_on_and_no_vote_is_lost_or_counted_twice(
-    load: tuple[Server, Load], place: Place
-) -> None:
+async def test_a_frozen_and_thawed_server_loses_no_vote(load: tuple[Server, Load], place: Place) -> None:
     server, visitors = load
     visitors.begin(voters=3, readers=1)
     await visitors.until(acknowledged=10)
