@@ -1,4 +1,4 @@
-"""Which models take part and who answers for them, by the settings and the keys that are there."""
+"""Which models take part, and what answers for them, by the settings and the keys that are there."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack

@@ -384,7 +384,7 @@ def _on_a_terminal(machine: Machine, *command: str) -> tuple[int, str]:
         try:
             while block := screen.read(65_536):
                 drawn += block
-        except OSError:  # how Linux says that nobody is at the other end any more
+        except OSError:  # how Linux says that the other end is closed
             pass
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), drawn.decode()

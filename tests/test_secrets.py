@@ -1,7 +1,7 @@
 """A key is never seen: a canary goes every way a key goes, and must not come out anywhere but at the vendor.
 
-Where a library would give it away, the test first makes sure that it does: a canary that nobody could have seen proves
-nothing.
+Where a library would give it away, the test first makes sure that it does, because a canary that could not have been
+seen proves nothing.
 """
 
 import asyncio

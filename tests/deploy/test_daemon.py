@@ -29,7 +29,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """Opened by whoever is ready; comes to its end when they are gone."""
+    """Opened by the processes that are ready; comes to its end when they are gone."""
     os.mkfifo(tmp_path / "pipe")
     return tmp_path / "pipe"
 

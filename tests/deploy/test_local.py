@@ -128,7 +128,7 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory, built_page: Path)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def first_round(deployment: Deployment) -> Any:
-    """Before anybody else asks for one."""
+    """Before another caller asks for one."""
     return await deployment.round()
 
 

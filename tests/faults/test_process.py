@@ -32,7 +32,7 @@ async def load(serve: Serve, only_models: OnlyModels) -> AsyncIterator[tuple[Ser
 
 
 async def counted_once(server: Server, load: Load) -> None:
-    """When all of them vote again: no acknowledged vote was lost, and nobody is counted twice."""
+    """When all of them vote again: no acknowledged vote was lost, and no voter is counted twice."""
     load.url = server.url
     answers = {voter: await load.vote(voter) for voter in load.sent}
     assert {answers[voter]["status"] for voter in load.acknowledged} == {"unchanged"}
@@ -77,7 +77,7 @@ async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Loa
     refused = [answer["error"]["code"] for answer in answers if "error" in answer]
     assert len(recorded) + refused.count("store_unavailable") == 5  # the latter where the machine was too busy
     assert code == 0
-    assert len(server.said) == 1  # where it listens: no task that nobody waited for
+    assert len(server.said) == 1  # where it listens, and nothing about an unawaited task
     assert "ERROR" not in {line["level"] for line in server.logged}  # as which asyncio tells of a task left behind
     visitors.acknowledged += recorded
     visitors.sent += held
@@ -85,7 +85,7 @@ async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Loa
 
 
 async def until_refused(visitors: Load) -> None:
-    """Until whoever balances the load finds the server not ready: nobody is let in any more."""
+    """Until a load balancer finds the server not ready and no client is let in any more."""
     async with asyncio.timeout(10):
         try:
             while True:
@@ -130,7 +130,7 @@ async def landed(server: Server, visitor: aiohttp.ClientSession, form: str) -> t
 
 
 async def vote_on(server: Server, visitor: aiohttp.ClientSession, identity: str) -> str:
-    """What a vote for nobody does: every comparison with sayings in it takes that."""
+    """A ballot for none, which every comparison with sayings accepts."""
     async with visitor.post(f"{server.url}/compare/{identity}/vote", json={"winner": "none"}) as answer:
         told = await answer.json()
     return str(told["status"])

@@ -22,7 +22,7 @@ INVALID, TOO_LARGE, WRONG_TYPE = (400, "invalid_request"), (413, "body_too_large
 
 @pytest.fixture(autouse=True)
 async def the_server_goes_on(server: Server) -> AsyncIterator[None]:
-    """After every one of these, the next request is answered and nobody has met a defect."""
+    """After every one of these, the next request is answered and no defect was met."""
     await server.known()
     yield
     assert (await server.ask("GET", "/health/live")).status == 200

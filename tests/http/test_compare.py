@@ -36,7 +36,7 @@ HIDDEN = ("claude", "haiku", "sonnet", "gpt", "anthropic", "openai", "latency", 
 
 
 async def compare(server: Server, **headers: str) -> Answer:
-    """A comparison as one JSON document, for the voter if nobody else is named."""
+    """A comparison as one JSON document, for the usual voter unless another is named."""
     return await server.ask("POST", "/compare", json={"service": "Amazon S3"}, headers=JSON | VOTER | headers)
 
 
@@ -363,7 +363,7 @@ async def test_over_budget_a_voter_sees_others_comparisons(
     assert int(none_left.headers["Retry-After"]) > 0
 
 
-# --- those who go away, and the end -----------------------------------------------------------------------------------
+# --- clients that go away, and the end --------------------------------------------------------------------------------
 
 
 async def leave_a_stream(server: Server, others_run: Awaitable[None]) -> None:
@@ -490,7 +490,7 @@ async def test_an_endless_stream_is_cut_when_the_server_stops(server: Server, si
         assert (await anext(events))[0] == "comparison"
         await simulator.until(lambda: simulator.in_flight == 4)
 
-    # Not "soon after": whoever closes the store next must find everything put away.
+    # Not "soon after", because the store is closed next and everything must be stored by then.
     assert [event.abandoned for event in server.events.of(ComparisonFinished)] == [True]
     assert [event.error_code for event in server.events.of(RequestServed)] == ["broken_off"]
     with pytest.raises((aiohttp.ClientError, asyncio.IncompleteReadError)):

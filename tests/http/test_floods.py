@@ -1,4 +1,4 @@
-"""Too many requests, model calls or connections: who has to wait is told so at once, and health is answered."""
+"""Too many requests, model calls or connections: clients that have to wait hear so at once, and health is answered."""
 
 import asyncio
 import socket

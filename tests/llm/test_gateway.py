@@ -321,7 +321,7 @@ async def test_a_model_without_a_price_counts_as_the_dearest(
     assert await spent(store) == 2 * as_reserved
 
 
-# --- places for calls that somebody waits for -------------------------------------------------------------------------
+# --- places for calls that a client waits for -------------------------------------------------------------------------
 
 
 async def test_rounds_need_no_place_and_other_calls_need_one_each(gateway: Gateway, simulator: Simulator) -> None:
@@ -709,7 +709,7 @@ async def test_the_timeout_bounds_what_comes_before_the_call_too(
     with pytest.raises(ModelTimeout) as caught:
         await write(gateway, timeout=0.05)
 
-    assert caught.value.api_time_ms is None  # nobody was called
+    assert caught.value.api_time_ms is None  # no model was called
     assert (list(simulator.calls), await spent(store)) == ([], 0)
 
 

@@ -27,7 +27,7 @@ def sayings(model: str, count: int, *, created_at: float = 1_000_000.0, label: s
 
 
 def taken(pool: Pool, count: int) -> Counter[str]:
-    """Who wrote the next sayings."""
+    """The authors of the next sayings."""
     return Counter(saying.contributor for _ in range(count) if (saying := pool.take()))
 
 

@@ -1,4 +1,4 @@
-"""Every kind of answer protects whoever opens it: what it may load, who may frame it, what is guessed of it."""
+"""Every kind of response protects its reader: what it may load, what may frame it, and how its type is guessed."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The report as it is served: read once for all who ask, kept for two minutes, old rather than none."""
+"""The report as it is served: read once for all callers, kept for two minutes, and old rather than missing."""
 
 import asyncio
 from collections.abc import AsyncIterator

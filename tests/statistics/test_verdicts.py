@@ -1,4 +1,4 @@
-"""Who leads, who trails, what is too close to call and what would settle it."""
+"""Which model leads or trails, what is too close to call, and what would settle it."""
 
 import pytest
 

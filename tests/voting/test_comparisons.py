@@ -321,7 +321,7 @@ async def test_a_store_that_fails_has_nothing_to_replay(parts: Parts) -> None:
     assert [event.operation for event in parts.events.of(DependencyFailed)] == ["replay comparison"]
 
 
-# --- those who go away ------------------------------------------------------------------------------------------------
+# --- clients that go away ---------------------------------------------------------------------------------------------
 
 
 def others() -> set[asyncio.Task[object]]:
@@ -356,7 +356,7 @@ async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
     assert [step.model for step in told if isinstance(step, Entry)] == [MODELS[0].id]
     assert [saying.model for saying in parts.store.kept] == [MODELS[0].id]
     assert parts.store.comparisons == []
-    assert parts.gateway.released == [0]  # nobody knows what the calls that ran have cost
+    assert parts.gateway.released == [0]  # what the calls that ran have cost is unknown
     [finished] = parts.events.of(ComparisonFinished)
     assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
 

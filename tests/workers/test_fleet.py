@@ -1,4 +1,4 @@
-"""One fleet, one round: who makes it, who rests, and what happens when the holder or the store is gone."""
+"""One fleet, one round: which process makes it, which rest, and what happens when the holder or the store is gone."""
 
 import asyncio
 import uuid
