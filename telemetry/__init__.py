@@ -1,1 +1,1 @@
-"""What the service tells about itself: events, and the listeners that turn them into logs, metrics and traces."""
+"""The telemetry of the service: events, and the listeners that turn them into logs, metrics and traces."""

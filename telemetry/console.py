@@ -1,6 +1,6 @@
-"""Each request and round as a tree on the terminal: `make run TRACE=1` shows the story without any backend.
+"""Each request and round as a tree on the terminal: `make run TRACE=1` shows traces without any backend.
 
-Under the calls stand the metrics that the same events would be counted as, by the names that CloudWatch has them by.
+Below its calls a tree lists the metrics counted from the same events, under the names they have in CloudWatch.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from telemetry.notes import Finished
 
 
 class TraceConsole:
-    """Prints what is finished."""
+    """Prints finished traces."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -106,5 +106,5 @@ def _timed(what: str, milliseconds: float, detail: str, error: str) -> Text:
 
 
 def _line_of(text: str, style: str = "") -> Text:
-    """The text without what would steer the terminal."""
+    """Replace unprintable characters, which could control the terminal."""
     return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), style)

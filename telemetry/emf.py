@@ -1,6 +1,6 @@
-"""CloudWatch's Embedded Metric Format: metrics as log lines on stdout, as a Lambda function hands them over.
+"""CloudWatch's Embedded Metric Format: metrics as log lines on stdout, as a Lambda function publishes them.
 
-Lines keep to what CloudWatch publishes of the format: a metric's value is a number or a list of at most a hundred.
+The lines follow CloudWatch's specification: the value of a metric is a number or a list of at most a hundred numbers.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _MOST_VALUES = 100
 
 
 def emf_lines(batch: Batch, service: str) -> Iterator[str]:
-    """Lines for every series that CloudWatch is to have; what has no place in DIMENSIONS is left out."""
+    """Yield the lines of every series that CloudWatch receives; metrics that are not in DIMENSIONS are left out."""
     for (name, attributes), histogram in batch.histograms.items():
         if sets := _dimension_sets(name, attributes):
             for values in _values(histogram):
@@ -27,7 +27,7 @@ def emf_lines(batch: Batch, service: str) -> Iterator[str]:
 
 
 def _dimension_sets(name: str, attributes: Attributes) -> list[list[str]]:
-    """Those of the metric's sets of which this series has every dimension."""
+    """Return the dimension sets of the metric for which this series has every dimension."""
     has = {key for key, _ in attributes}
     return [[SERVICE, *dimensions] for dimensions in DIMENSIONS.get(name, ()) if has.issuperset(dimensions)]
 
@@ -47,7 +47,7 @@ def _line(
 
 
 def _values(histogram: Histogram) -> Iterator[list[float]]:
-    """Each bucket's middle as often as it was hit, a hundred at a time."""
+    """Yield the middle of each bucket, repeated by its count, in lists of at most a hundred values."""
     values = [0.0] * histogram.zeros
     for index, count in sorted(histogram.buckets.items()):
         values += [_middle(index, histogram)] * count
@@ -56,6 +56,6 @@ def _values(histogram: Histogram) -> Iterator[list[float]]:
 
 
 def _middle(index: int, histogram: Histogram) -> float:
-    """The geometric middle of a bucket, never outside what was really measured: a single value stays as it was."""
+    """The geometric middle of a bucket, limited to the range measured, so that a single value stays exact."""
     middle: float = 2.0 ** ((index + 0.5) / 2**SCALE)
     return round(min(max(middle, histogram.low), histogram.high), 6)

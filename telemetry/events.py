@@ -1,6 +1,6 @@
-"""What happens in the service, as frozen records, and the protocol of the listeners.
+"""The events of the service as frozen records, and the protocol of the listeners that receive them.
 
-The core emits these and knows nothing of logs or OpenTelemetry; fields are plain values, times are milliseconds.
+The core emits events and knows nothing of logs or OpenTelemetry. Fields are plain values, times are milliseconds.
 No field ever holds a key, a prompt or the text of a saying.
 """
 
@@ -25,7 +25,7 @@ class RequestServed(Event, frozen=True, gc=False):
 
 
 class SayingServed(Event, frozen=True, gc=False):
-    """GET /sayings had its saying. `degraded` is why it did not come from where the flow wanted it."""
+    """GET /sayings served a saying. `degraded` is why it did not come from the intended origin, None if it did."""
 
     origin: str
     request_number: int
@@ -33,7 +33,10 @@ class SayingServed(Event, frozen=True, gc=False):
 
 
 class DependencyFailed(Event, frozen=True, gc=False):
-    """Something outside failed and was worked around. `cause` is the class of the library's error, never its text."""
+    """A dependency failed and the service worked around it.
+
+    `cause` is the class of the library's error, never its text.
+    """
 
     dependency: str
     operation: str
@@ -44,7 +47,7 @@ class DependencyFailed(Event, frozen=True, gc=False):
 
 
 class PriceMissing(Event, frozen=True, gc=False):
-    """A model of the catalogue has no price: its calls cost null, and are reserved at the dearest one's."""
+    """A model of the catalogue has no price: the cost of its calls is null, and they reserve the highest price."""
 
     model: str
 
@@ -57,7 +60,7 @@ class UsageDoubted(Event, frozen=True, gc=False):
 
 
 class ModelCalled(Event, frozen=True, gc=False):
-    """One attempt at a model, answered or not."""
+    """One attempt to call a model, successful or not."""
 
     model: str
     vendor: str
@@ -76,7 +79,10 @@ class ModelCalled(Event, frozen=True, gc=False):
 
 
 class AwsCalled(Event, frozen=True, gc=False):
-    """One HTTP call to AWS; `status` is None when there was no answer, `error_type` AWS's own code or an exception."""
+    """One HTTP call to AWS.
+
+    `status` is None without a response; `error_type` is the error code of AWS or the class of an exception.
+    """
 
     service: str
     operation: str
@@ -88,7 +94,7 @@ class AwsCalled(Event, frozen=True, gc=False):
 
 
 class SqliteCalled(Event, frozen=True, gc=False):
-    """One transaction or read of the embedded store, waiting for its thread included."""
+    """One transaction or read of the SQLite store; `total_ms` includes the wait for its thread."""
 
     operation: str
     total_ms: float
@@ -96,27 +102,27 @@ class SqliteCalled(Event, frozen=True, gc=False):
 
 
 class PoolMeasured(Event, frozen=True, gc=False):
-    """How many warm sayings of a model this process holds."""
+    """The number of warm sayings of a model that this process holds."""
 
     model: str
     size: int
 
 
 class SpendMeasured(Event, frozen=True, gc=False):
-    """What is reserved or spent today, by all processes together."""
+    """The spend of today, reserved or final, of all processes together."""
 
     today_usd: float
 
 
 class SayingsRejected(Event, frozen=True, gc=False):
-    """What a model wrote and the parser kept out, as the parser's words for it."""
+    """The parser rejected sayings of a model; `problems` are its descriptions of the reasons."""
 
     model: str
     problems: tuple[str, ...]
 
 
 class VoteTaken(Event, frozen=True, gc=False):
-    """A vote was stored, changed, taken back or found unchanged."""
+    """A vote was stored, changed, withdrawn or found unchanged."""
 
     feedback_type: str
     status: str
@@ -127,7 +133,8 @@ class VoteTaken(Event, frozen=True, gc=False):
 class ComparisonFinished(Event, frozen=True, gc=False):
     """Every slot of a comparison has a saying or has failed.
 
-    `replayed` when it is an older one, for want of budget; `abandoned` when the client went away before its end.
+    `replayed` means that an older comparison was shown because the budget was exhausted, `abandoned` that the client
+    disconnected before its end.
     """
 
     answered: int
@@ -145,13 +152,13 @@ class BallotTaken(Event, frozen=True, gc=False):
 
 
 class RoundStarted(Event, frozen=True, gc=False):
-    """A round begins: these models are asked at once."""
+    """A round has started, in which these models are called concurrently."""
 
     models: tuple[str, ...]
 
 
 class ModelReport(Event, frozen=True, gc=False):
-    """What one model brought to a round: the sayings stored, and the time from key to store."""
+    """The result of one model in a round: the sayings stored, and the time from reading its key to storing them."""
 
     model: str
     sayings: int
@@ -161,7 +168,7 @@ class ModelReport(Event, frozen=True, gc=False):
 
 
 class RoundFinished(Event, frozen=True, gc=False):
-    """All models of a round have answered or failed."""
+    """Every model of a round has answered or failed."""
 
     models: tuple[ModelReport, ...]
     total_ms: float
@@ -169,20 +176,20 @@ class RoundFinished(Event, frozen=True, gc=False):
 
 
 class Unexpected(Event, frozen=True):
-    """A defect: an unplanned exception, with its stack."""
+    """A defect: an unexpected exception, with its stack."""
 
     operation: str
     error: BaseException
 
 
 class Listener(Protocol):
-    """Told of every event as it happens; must not block and must not raise."""
+    """Receives every event as it happens. `emit` must not block and must not raise."""
 
     def emit(self, event: Event) -> None: ...
 
 
 class Listeners:
-    """Several listeners as one."""
+    """Passes every event on to several listeners, in order."""
 
     def __init__(self, *listeners: Listener) -> None:
         self._emits = tuple(listener.emit for listener in listeners)
@@ -193,10 +200,10 @@ class Listeners:
 
 
 class Silence:
-    """Listens to nothing."""
+    """A listener that ignores every event."""
 
     def emit(self, event: Event) -> None:
-        """Discard the event."""
+        """Do nothing."""
 
 
 SILENCE = Silence()

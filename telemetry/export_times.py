@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTimes:
-    """How long sending to a collector may take and how long the pauses are, all in seconds."""
+    """The timeouts and pauses of sending to a collector, all in seconds."""
 
-    # A collector that does not answer holds up the sending thread for no longer than this.
+    # A collector that does not respond holds up the sending thread for at most this long.
     export: float = 2.0
-    # The thread pauses between two looks at the queue, so that what comes in meanwhile goes out together.
+    # The thread pauses between two reads of the queue, so that items are sent in batches.
     pause: float = 0.05
     metrics_every: float = 30.0
-    # How long a process that stops waits for the rest to be sent.
+    # A stopping process waits at most this long for the rest to be sent.
     last_flush: float = 2.0
 
 

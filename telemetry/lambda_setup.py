@@ -1,7 +1,7 @@
 """Telemetry of a Lambda function: logs and metrics (EMF) on stdout, traces over UDP to the X-Ray daemon beside it.
 
-While an invocation runs only notes are taken. OpenTelemetry and protobuf are imported when there is a trace to send and
-somebody calls `load`, beside a later request: a cold start pays for neither.
+During an invocation events are only noted. `load` imports OpenTelemetry and protobuf, during a later request and only
+when there is a trace to send, so that they do not slow a cold start.
 """
 
 import asyncio
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from telemetry.spans import SpanMaker
     from telemetry.xray_udp import XRayUdpExporter
 
-# How many traces wait for `load`; the oldest makes room.
+# The most traces that wait for `load`; when one more finishes, the oldest is dropped.
 MOST_TRACES = 64
 
 
 class LambdaTelemetry:
-    """`listener` is what to emit to. `flush` belongs at every invocation's end, `load` into the upkeep."""
+    """The telemetry of a function: emit events to its `listener`.
+
+    Call `flush` at the end of every invocation and `load` in the upkeep.
+    """
 
     def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None) -> None:
         self._service = service_name(environ)
@@ -42,15 +45,15 @@ class LambdaTelemetry:
             self.listener = Listeners(self._logs, self._metrics, *notes)
 
     def flush(self) -> None:
-        """Write what was counted; send the traces too, once `load` has been called for them. Never raises."""
+        """Write the metrics and, once `load` has been called, send the traces. Never raises."""
         try:
             self._send_traces()
             self._write_metrics()
-        except Exception as error:  # noqa: BLE001 - no answer is lost for what is told about it
+        except Exception as error:  # noqa: BLE001 - telemetry must not cost the client its response
             self._logs.emit(Unexpected("telemetry", error))
 
     async def load(self) -> None:
-        """Import what sends traces, when there is one to send: a quarter of a second, and not on the event loop."""
+        """Import the modules that send traces if one is waiting, off the event loop: it takes a quarter of a second."""
         if self._finished and self._sender is None:
             self._sender = await asyncio.to_thread(self._open)
 
@@ -83,11 +86,11 @@ class LambdaTelemetry:
             stdout.flush()
 
     def close(self) -> None:
-        """Let go of the socket; Lambda never asks for it, tests do."""
+        """Close the socket. Tests call this; Lambda never does."""
         if self._sender is not None:
             self._sender[1].shutdown()
 
 
 def open_lambda_telemetry(environ: Mapping[str, str]) -> LambdaTelemetry:
-    """By OTEL_SERVICE_NAME, OTEL_SDK_DISABLED and what Lambda itself says of the X-Ray daemon."""
+    """Set telemetry up by the OTEL_* variables and by AWS_XRAY_DAEMON_ADDRESS, which Lambda sets."""
     return LambdaTelemetry(environ)

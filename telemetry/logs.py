@@ -1,7 +1,7 @@
 """Structured logs: one JSON object a line on stdout, with the fields that saved queries rely on.
 
 Every record has `timestamp`, `level`, `logger`, `message`, `request_id`, `trace_id`, `xray_trace_id`, `error_type`,
-`error_message`, `model` and `api_time_ms` (empty strings and null where there is nothing to say), and `stack` when an
+`error_message`, `model` and `api_time_ms` (empty strings and null where they do not apply), and `stack` when an
 exception is logged.
 """
 
@@ -59,7 +59,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _ids() -> dict[str, str]:
-    """The request's id, which is its trace's, in the forms that logs, OpenTelemetry and X-Ray are searched by."""
+    """The request's id, which is its trace id, in the forms used to search logs, OpenTelemetry and X-Ray."""
     trace = traces.current()
     trace_id = trace.trace_id if trace else ""
     return {
@@ -70,7 +70,7 @@ def _ids() -> dict[str, str]:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The first line, without the text of any exception: asyncio adds the `repr` of the exception in further lines."""
+    """Format the first line without exception texts; asyncio adds the `repr` of an exception in further lines."""
     text = str(_harmless(record.msg))
     args = record.args or ()
     try:
@@ -79,24 +79,24 @@ def _message(record: logging.LogRecord) -> str:
         elif args:
             text %= tuple(map(_harmless, args))
     except (TypeError, ValueError, KeyError):
-        pass  # the template alone says enough
+        pass  # the template alone is informative enough
     return text.partition("\n")[0]
 
 
 def _harmless(value: object) -> object:
-    """Texts and numbers as they are; of anything else, above all of exceptions, only the class."""
+    """Keep texts and numbers; replace anything else, above all exceptions, by the name of its class."""
     return value if isinstance(value, str | int | float | None) else type(value).__name__
 
 
 def _encoded(line: dict[str, Any]) -> str:
     try:
         return msgspec.json.encode(line, enc_hook=_harmless).decode()
-    except (UnicodeEncodeError, TypeError, RecursionError):  # a lone surrogate, a key that is no text, a circle
+    except (UnicodeEncodeError, TypeError, RecursionError):  # a lone surrogate, a key that is not text, a cycle
         return json.dumps({name: _harmless(value) for name, value in line.items()})
 
 
 def _exception_fields(error: BaseException) -> dict[str, Any]:
-    """Types and stacks of the exception and of what led to it, without their texts."""
+    """The types and stacks of the exception and of its causes, without their texts."""
     names = [type(link).__name__ for link in _chain(error)]
     return {
         "error_type": names[0],
@@ -106,7 +106,7 @@ def _exception_fields(error: BaseException) -> dict[str, Any]:
 
 
 def stack_of(error: BaseException) -> str:
-    """The stacks of an exception and of what led to it, without their texts."""
+    """The stacks of an exception and of its causes, without their texts."""
     return "".join(
         f"{type(link).__name__}:\n{''.join(traceback.format_tb(link.__traceback__))}" for link in _chain(error)
     )
@@ -122,7 +122,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send our own records from `level` on, and the warnings and errors of libraries, to `stream` (stdout)."""
+    """Write our own records from `level` on, and warnings and errors of libraries, to `stream` (default: stdout)."""
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(_is_ours_or_warns)
@@ -131,45 +131,45 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
 
 
 def _is_ours_or_warns(record: logging.LogRecord) -> bool:
-    """Whatever level a library's logger was given: ANTHROPIC_LOG=debug and its like print prompts."""
+    """Drop library records below WARNING whatever their logger's level, as ANTHROPIC_LOG=debug would print prompts."""
     return record.name == logger.name or record.levelno >= logging.WARNING
 
 
 class LogListener:
-    """Writes the events worth a line: failures, what changed something, and what was served in distress."""
+    """Logs the important events: failures, changes of stored data, and sayings served degraded."""
 
     def emit(self, event: Event) -> None:
-        # Looked up rather than matched case by case, which every request would wait for.
-        tell = _TELL.get(type(event))
-        if tell is not None:
-            tell(event)
+        # A look-up is faster than matching case by case, and this runs for every request.
+        log = _LOGGERS.get(type(event))
+        if log is not None:
+            log(event)
 
 
-def _tell_saying(event: SayingServed) -> None:
+def _log_saying(event: SayingServed) -> None:
     if event.degraded is not None:
         _log(logging.WARNING, "saying served degraded", event, error_type=event.degraded)
 
 
-def _tell_request(event: RequestServed) -> None:
+def _log_request(event: RequestServed) -> None:
     if event.status >= 500:
         _log(logging.WARNING, "request failed", event, error_type=event.error_code)
 
 
-def _tell_model_call(event: ModelCalled) -> None:
+def _log_model_call(event: ModelCalled) -> None:
     if event.error_type:
         _log(logging.WARNING, "model call failed", event)
     else:
         _log(logging.INFO, "model answered", event)
 
 
-def _tell_report(event: ModelReport) -> None:
+def _log_report(event: ModelReport) -> None:
     if event.error_type:
         _log(logging.WARNING, "model failed in the round", event)
     else:
         _log(logging.INFO, "model took part in the round", event)
 
 
-def _tell_unexpected(event: Unexpected) -> None:
+def _log_unexpected(event: Unexpected) -> None:
     logger.error("unexpected error", exc_info=event.error, extra={"fields": {"operation": event.operation}})
 
 
@@ -181,11 +181,11 @@ def _info(message: str) -> Callable[[Event], None]:
     return lambda event: _log(logging.INFO, message, event)
 
 
-# What has no entry is worth no line.
-_TELL: dict[type[Event], Callable[[Any], None]] = {
-    SayingServed: _tell_saying,
-    RequestServed: _tell_request,
-    ModelCalled: _tell_model_call,
+# Events without an entry are not logged.
+_LOGGERS: dict[type[Event], Callable[[Any], None]] = {
+    SayingServed: _log_saying,
+    RequestServed: _log_request,
+    ModelCalled: _log_model_call,
     PriceMissing: _warning("a model has no price: its cost is unknown", error_type="PriceMissing"),
     UsageDoubted: _warning("a vendor's usage is doubted: the worst case is booked", error_type="UsageDoubted"),
     DependencyFailed: lambda event: _log(logging.WARNING, f"{event.dependency} failed", event),
@@ -193,9 +193,9 @@ _TELL: dict[type[Event], Callable[[Any], None]] = {
     VoteTaken: _info("vote taken"),
     ComparisonFinished: _info("comparison finished"),
     BallotTaken: _info("ballot taken"),
-    ModelReport: _tell_report,
+    ModelReport: _log_report,
     RoundFinished: _info("round finished"),
-    Unexpected: _tell_unexpected,
+    Unexpected: _log_unexpected,
 }
 
 

@@ -1,7 +1,7 @@
-"""Metrics, counted here and handed over in batches: one dictionary look-up a point, where an SDK's takes 20 µs.
+"""Metrics, counted here and exported in batches: a point costs one dictionary look-up, against 20 µs in an SDK.
 
 Histograms are OpenTelemetry's exponential ones at a fixed scale: their buckets grow by 2**(1/8), so that a percentile
-read from them is off by 4.4 % at most. Everything is delta: what has been handed over is forgotten.
+read from them is off by 4.4 % at most. All metrics have delta temporality: each batch starts again from zero.
 """
 
 import math
@@ -30,14 +30,14 @@ SCALE = 3
 _LOG2 = math.log2
 _PER_OCTAVE = 2**SCALE
 
-# So many times are put into a histogram together: on every request's way that would take thrice as long.
+# Times are added to a histogram in groups of this size; adding each one during its request takes three times as long.
 TIMES_AT_ONCE = 256
 
-# The error type of an unplanned exception: there are too many classes of them for a dimension.
+# The error type of every unexpected exception: their classes are too many for a dimension.
 DEFECT = "Unexpected"
 
 Attributes = tuple[tuple[str, str], ...]
-# A metric's name, and its attributes.
+# The name of a metric and its attributes.
 Series = tuple[str, Attributes]
 
 
@@ -68,7 +68,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was counted between two moments (nanoseconds since the epoch), by metric and attributes."""
+    """The counts between two times (nanoseconds since the epoch), by metric and attributes."""
 
     started_at: int
     ended_at: int
@@ -77,8 +77,8 @@ class Batch:
     gauges: Mapping[Series, float]
 
 
-# The dimensions that CloudWatch gets of a metric, beside the service's name: each set is a series, and billed.
-# What is not here is for OpenTelemetry backends only. The collector's file is held to this table by a test.
+# The dimension sets that CloudWatch receives for a metric, beside the service's name. Each set makes a series, which is
+# billed. Other metrics go to OpenTelemetry backends only. A test checks the collector's file against this table.
 DIMENSIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     names.TOTAL_EXECUTION_TIME: ((), (names.OPERATION,)),
     names.API_LATENCY: ((names.PROVIDER, names.REQUEST_MODEL),),
@@ -104,7 +104,7 @@ UNITS = {
 
 
 class Metrics:
-    """A listener that counts."""
+    """A listener that counts events as metrics."""
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
@@ -116,13 +116,13 @@ class Metrics:
         self._times: defaultdict[str, list[float]] = defaultdict(list)
 
     def emit(self, event: Event) -> None:
-        # Looked up rather than matched case by case, which every request would wait for.
+        # A look-up is faster than matching case by case, and this runs for every request.
         count = _COUNT.get(type(event))
         if count is not None:
             count(self, event)
 
     def take(self) -> Batch:
-        """What has been counted since the last time."""
+        """Return the counts since the last call."""
         started_at, self._started_at = self._started_at, self._clock()
         for operation in tuple(self._times):
             self._fold(operation)
@@ -136,7 +136,7 @@ class Metrics:
         return batch
 
     def count_dropped(self, count: int) -> None:
-        """Traces that had no room or were not taken."""
+        """Count traces that did not fit the queue or were not accepted."""
         self._add(names.TELEMETRY_DROPPED, (), count)
 
     def _saying(self, event: SayingServed) -> None:
@@ -152,7 +152,7 @@ class Metrics:
             self._add(names.ERRORS, ((names.OPERATION, event.operation), (names.ERROR_TYPE, event.error_code)))
 
     def _fold(self, operation: str) -> None:
-        """Put the times of an operation into its histogram."""
+        """Add the collected times of an operation to its histogram."""
         record = self._requests[operation].record
         for time_ms in self._times.pop(operation):
             record(time_ms)
@@ -161,7 +161,7 @@ class Metrics:
         model = ((names.PROVIDER, event.vendor), (names.REQUEST_MODEL, event.model))
         chat = ((names.GEN_AI_OPERATION, names.CHAT), *model)
         self._record(names.API_LATENCY, model, event.api_time_ms)
-        # A refusal is billed too: this metric is of what vendors count, TokensUsed and Cost are of what was of use.
+        # Vendors bill refusals too, so that they count here. TokensUsed and Cost cover useful calls only.
         for kind, count in (("input", event.input_tokens), ("output", event.output_tokens)):
             if count is not None:
                 self._record(names.GEN_AI_TOKEN_USAGE, (*chat, (names.TOKEN_TYPE, kind)), count)
@@ -189,7 +189,7 @@ class Metrics:
         self._add(names.ERRORS, ((names.OPERATION, event.dependency), (names.ERROR_TYPE, event.error_type)))
 
     def _defect(self, event: Unexpected) -> None:
-        """Also where no request answers for it."""
+        """Count a defect, also outside of any request."""
         self._add(names.ERRORS, ((names.OPERATION, event.operation), (names.ERROR_TYPE, DEFECT)))
 
     def _pool(self, event: PoolMeasured) -> None:
@@ -206,7 +206,7 @@ class Metrics:
         self._sums[key] = self._sums.get(key, 0) + value
 
 
-# What has no entry is not counted.
+# Events without an entry are not counted.
 _COUNT: dict[type[Event], Callable[[Metrics, Any], None]] = {
     RequestServed: Metrics._request,
     SayingServed: Metrics._saying,

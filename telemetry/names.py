@@ -1,4 +1,4 @@
-"""Every name that leaves this process in metrics and spans; the collector files and the dashboard are held to them."""
+"""The names of all metrics and attributes. Tests check that the collector files and the dashboard use the same ones."""
 
 NAMESPACE = "CloudSayings"
 SCOPE = "cloud-sayings"
@@ -18,7 +18,7 @@ TELEMETRY_DROPPED = "TelemetryDropped"
 GEN_AI_OPERATION_DURATION = "gen_ai.client.operation.duration"
 GEN_AI_TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - of language models
 
-# Attributes of metrics and spans: the only ones, so that the number of series is bounded
+# Attributes of metrics and spans. Metrics have no others, so that the number of series is bounded.
 OPERATION = "operation"
 ORIGIN = "saying.origin"
 PROVIDER = "gen_ai.provider.name"
@@ -55,7 +55,7 @@ EVALUATION_VALUE = "gen_ai.evaluation.score.value"
 CHAT = "chat"
 USER_FEEDBACK = "user_feedback"
 
-# Ours, on spans
+# Attributes of our own, of spans only
 REQUEST_NUMBER = "saying.request_number"
 DEGRADED = "saying.degraded"
 CALL_KIND = "saying.call_kind"

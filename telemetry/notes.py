@@ -1,4 +1,4 @@
-"""Which traces are kept: a listener that notes what happens and hands over what is finished and worth telling."""
+"""The choice of the traces to keep: a listener that notes events and hands over the finished traces worth keeping."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from telemetry import traces
 from telemetry.events import DependencyFailed, Event, ModelCalled, RequestServed, RoundFinished, Unexpected
 from telemetry.traces import Trace
 
-# What makes a trace worth keeping although it was not sampled.
+# A trace with one of these events is kept even if it is not sampled.
 _REMARKABLE = frozenset({ModelCalled, DependencyFailed, Unexpected})
 
 
@@ -19,7 +19,11 @@ class Finished(NamedTuple):
 
 
 class NoteTaker:
-    """Hands over rounds, requests that are sampled (`ratio` of them, or by the caller's wish), and remarkable ones."""
+    """Hands finished traces over to the outlets.
+
+    It keeps all rounds, the requests that are sampled (a share `ratio` of them, unless the caller has decided), and
+    those with a failure, a defect or a call of a model.
+    """
 
     def __init__(self, *outlets: Callable[[Finished], None], ratio: float) -> None:
         self._outlets = outlets
@@ -45,7 +49,7 @@ class NoteTaker:
 
 
 def _is_remarkable(event: RequestServed, trace: Trace) -> bool:
-    for _, note in trace.notes:  # not any(…): every request comes by here
+    for _, note in trace.notes:  # not any(…), which is slower: this runs for every request
         if type(note) in _REMARKABLE:
             return True
     return event.status >= 500

@@ -1,8 +1,8 @@
-"""Metrics and spans over OTLP, by the standard OTEL_* variables, in batches and from a thread of their own.
+"""Metrics and spans over OTLP, set up by the standard OTEL_* variables, sent in batches from a separate thread.
 
-A collector that is dead, slow or talks nonsense costs a request nothing: what does not fit the queue is dropped, the
-oldest first, what the collector does not take is not kept, and both are counted; the thread is a daemon, and stopping
-waits for it only as long as `ExportTimes.last_flush` says.
+A collector that is down, slow or faulty does not slow a request: when the queue is full its oldest item is dropped, an
+item that the collector rejects is not kept, and both are counted. The thread is a daemon, and a stopping process waits
+for it for at most `ExportTimes.last_flush` seconds.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ from telemetry.notes import Finished
 from telemetry.spans import SpanMaker
 
 QUEUE_SIZE = 2048
-# The requests wait while this many are encoded, which a large number prolongs; with few, posting them costs more than
-# encoding them.
+# Requests wait while a batch is encoded, so that a large one would delay them; with a small one, posting would cost
+# more than encoding.
 ITEMS_AT_ONCE = 64
 
 P = TypeVar("P")
@@ -54,7 +54,7 @@ _EXPORTERS_LOG = logging.getLogger("opentelemetry.exporter")
 
 
 class OtlpExport:
-    """Queues what is to be sent; a thread sends it."""
+    """Queues traces and metrics, which a thread sends."""
 
     def __init__(
         self,
@@ -72,17 +72,17 @@ class OtlpExport:
         self._span_exporter = span_exporter
         self._metric_exporter = metric_exporter
         self._queue: queue.Queue[Finished | Batch] = queue.Queue(QUEUE_SIZE)
-        # Traces and batches. The first is written by the caller, the others by the thread.
-        self._dropped = 0  # for want of room
+        # Numbers of traces and batches. The event loop writes the first, the thread writes the others.
+        self._dropped = 0  # because the queue was full
         self._refused = 0  # by the collector
-        self._told = 0  # to the collector, of the two
+        self._reported = 0  # of the two, the part reported to the collector
         self._works = True
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._send_until_closed, name="telemetry", daemon=True)
         self._thread.start()
 
     def hand_over(self, item: Finished | Batch) -> None:
-        """Queue something to send; the oldest makes room. Never blocks."""
+        """Queue an item to send, dropping the oldest if the queue is full. Never blocks."""
         while True:
             try:
                 return self._queue.put_nowait(item)
@@ -90,13 +90,13 @@ class OtlpExport:
                 self._drop_oldest()
 
     async def run(self) -> None:
-        """Hand over the metrics in intervals until cancelled."""
+        """Queue the metrics every `times.metrics_every` seconds until cancelled."""
         while True:
             await asyncio.sleep(self._times.metrics_every)
             self.hand_over(self._metrics.take())
 
     async def close(self) -> None:
-        """Send what is left, and wait for that no longer than `times.last_flush` seconds."""
+        """Send the rest, waiting at most `times.last_flush` seconds."""
         self.hand_over(self._metrics.take())
         self._closing.set()
         await asyncio.to_thread(self._thread.join, self._times.last_flush)
@@ -131,36 +131,36 @@ class OtlpExport:
             self._send_traces(finished)
 
     def _send_metrics(self, batch: Batch) -> None:
-        lost = self._dropped + self._refused - self._told
+        lost = self._dropped + self._refused - self._reported
         if lost:
             batch = replace(batch, sums={**batch.sums, (names.TELEMETRY_DROPPED, ()): lost})
-        if self._is_taken(lambda: self._metric_exporter.export(metrics_data(batch, self._resource))):
-            self._told += lost
+        if self._is_accepted(lambda: self._metric_exporter.export(metrics_data(batch, self._resource))):
+            self._reported += lost
         else:
             self._refused += 1
 
     def _send_traces(self, finished: Sequence[Finished]) -> None:
-        if not self._is_taken(lambda: self._span_exporter.export(self._spans(finished))):
+        if not self._is_accepted(lambda: self._span_exporter.export(self._spans(finished))):
             self._refused += len(finished)
 
     def _spans(self, finished: Sequence[Finished]) -> list[ReadableSpan]:
-        return [span for one in finished for span in self._maker.spans(one)]
+        return [span for trace in finished for span in self._maker.spans(trace)]
 
-    def _is_taken(self, export: Callable[[], Enum]) -> bool:
-        """Whether the collector took it. Never raises: without this thread there would be no telemetry at all."""
+    def _is_accepted(self, export: Callable[[], Enum]) -> bool:
+        """Whether the collector accepted it. Never raises, as that would end the thread and all telemetry with it."""
         try:
             taken = export().name == "SUCCESS"
-        except Exception as error:  # noqa: BLE001 - ours, or the exporters' own, as on some answers that make no sense
+        except Exception as error:  # noqa: BLE001 - our own defect or an exporter's, as on some malformed responses
             LogListener().emit(Unexpected("telemetry", error))
             taken = False
         if taken is not self._works:
             self._works = taken
-            _tell(works=taken)
+            _log_delivery(works=taken)
         return taken
 
 
-def _tell(*, works: bool) -> None:
-    """Say once that nothing gets through. The exporters say why, at every attempt: the first time is enough."""
+def _log_delivery(*, works: bool) -> None:
+    """Log once that delivery fails or works again. The exporters log the reason; only their first message passes."""
     if works:
         logger.warning("telemetry gets through again")
     else:
@@ -170,7 +170,7 @@ def _tell(*, works: bool) -> None:
 
 
 def metrics_data(batch: Batch, resource: Resource) -> MetricsData:
-    """A batch in OpenTelemetry's own form: delta temporality, exponential histograms, names as they are."""
+    """Convert a batch to OpenTelemetry's data model: delta temporality, exponential histograms, unchanged names."""
     histograms = _by_name((key, _histogram_point(batch, key[1], counts)) for key, counts in batch.histograms.items())
     sums = _by_name((key, _number_point(batch, key[1], value)) for key, value in batch.sums.items())
     gauges = _by_name((key, _number_point(batch, key[1], value)) for key, value in batch.gauges.items())

@@ -1,8 +1,8 @@
-"""Which listeners a process has: logs always, by the environment OTLP, on request the terminal's tree.
+"""The listeners of a process: logs always, OTLP if the environment sets it up, the tree on the terminal on request.
 
-OTEL_EXPORTER_OTLP_ENDPOINT switches OTLP on, OTEL_SDK_DISABLED=true off. Beside them OTEL_EXPORTER_OTLP_PROTOCOL
-(grpc or http/protobuf), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG
-are read, and the exporters read those of their own (headers, certificates, compression).
+OTEL_EXPORTER_OTLP_ENDPOINT switches OTLP on, OTEL_SDK_DISABLED=true switches it off. This module also reads
+OTEL_EXPORTER_OTLP_PROTOCOL (grpc or http/protobuf), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER
+and OTEL_TRACES_SAMPLER_ARG; the exporters read their own variables (headers, certificates, compression).
 """
 
 import sys
@@ -27,7 +27,7 @@ DEFAULT_RATIO = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What to emit to, and what has to run beside the requests for it."""
+    """The listener to emit to, and the background jobs by name that must run for it."""
 
     listener: Listener
     jobs: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
@@ -41,9 +41,9 @@ async def open_telemetry(
     logs: Listener | None = None,
     times: ExportTimes = DEFAULT_EXPORT_TIMES,
 ) -> AsyncIterator[Telemetry]:
-    """Telemetry for a server or a worker; the rest is sent when the block ends, within `times.last_flush` seconds.
+    """Open telemetry for a server or a worker; as the block ends the rest is sent, within `times.last_flush` seconds.
 
-    `logs` replaces the log where a person is shown something else.
+    `logs` replaces the JSON log, for commands that show a person something else.
     """
     listeners: list[Listener] = [logs or LogListener()]
     jobs = {}
@@ -62,7 +62,7 @@ async def open_telemetry(
             listeners.append(metrics)
             jobs["telemetry"] = export.run
             outlets.append(export.hand_over)
-        if outlets:  # an operator who wants to see traces wants all of them
+        if outlets:  # for traces on the terminal all are kept
             listeners.append(NoteTaker(*outlets, ratio=1.0 if show_traces else sampling_ratio(environ)))
         yield Telemetry(Listeners(*listeners) if len(listeners) > 1 else listeners[0], jobs)
 
@@ -82,7 +82,7 @@ def service_name(environ: Mapping[str, str]) -> str:
 
 
 def sampling_ratio(environ: Mapping[str, str]) -> float:
-    """The share of traces to keep, by OTEL_TRACES_SAMPLER and its ARG; the usual one when they make no sense."""
+    """The share of traces to keep, by OTEL_TRACES_SAMPLER and its ARG; DEFAULT_RATIO when they are invalid."""
     sampler = environ.get("OTEL_TRACES_SAMPLER", "").removeprefix("parentbased_")
     if sampler in ("always_on", "always_off"):
         return 1.0 if sampler == "always_on" else 0.0
@@ -98,7 +98,7 @@ def _wants_otlp(environ: Mapping[str, str]) -> bool:
 
 
 def _exporters(environ: Mapping[str, str], timeout: float) -> "tuple[SpanExporter, MetricExporter]":
-    """The official exporters, which read the standard variables themselves. `timeout` is in seconds."""
+    """Create the official exporters, which read the standard variables themselves. `timeout` is in seconds."""
     if environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc import metric_exporter, trace_exporter
 

@@ -1,8 +1,8 @@
-"""Spans for X-Ray and any OpenTelemetry backend, made of a trace's notes once its work is over.
+"""Spans for X-Ray and any OpenTelemetry backend, made from the notes of a trace once its work is over.
 
-A request's root is a SERVER span named by its route's template; a round's is LOCAL_ROOT, so that X-Ray gives it the
-service's name. Calls to AWS and to models are CLIENT children with the attributes by which X-Ray draws their nodes and
-tells throttles (429) from faults (5xx).
+The root of a request is a SERVER span named after its route template; the root of a round is a LOCAL_ROOT, so that
+X-Ray gives it the service's name. Calls to AWS and to models are CLIENT children with the attributes by which X-Ray
+draws their nodes and distinguishes throttles (429) from faults (5xx).
 """
 
 import re
@@ -43,18 +43,18 @@ Note = tuple[int, Event]
 
 
 def resource_of(service: str) -> Resource:
-    """The service's name, and what OTEL_RESOURCE_ATTRIBUTES adds."""
+    """Build the resource from the service's name and OTEL_RESOURCE_ATTRIBUTES."""
     return Resource.create({"service.name": service})
 
 
 class SpanMaker:
-    """Makes the spans of finished work for a service described by `resource`."""
+    """Builds the spans of finished traces for the service described by `resource`."""
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
 
     def spans(self, finished: Finished) -> list[ReadableSpan]:
-        """The root first, then a child for every call made."""
+        """Return the root span first, then a child for every call."""
         trace, last = finished
         root = self._request_root(trace, last) if isinstance(last, RequestServed) else self._round_root(trace, last)
         return [root, *(self._child(note, trace.trace_id, root) for note in trace.notes if isinstance(note[1], _CALLS))]
@@ -103,7 +103,7 @@ class SpanMaker:
             context=_context(trace.trace_id, traces.new_span_id()),
             parent=parent,
             resource=self._resource,
-            attributes=_told(attributes),
+            attributes=_without_empty(attributes),
             events=_events(trace.notes),
             links=_links(trace.notes),
             kind=kind,
@@ -123,7 +123,7 @@ class SpanMaker:
             context=_context(trace_id, span_id or traces.new_span_id()),
             parent=root.get_span_context(),
             resource=self._resource,
-            attributes=_told(call.attributes),
+            attributes=_without_empty(call.attributes),
             events=failure,
             kind=SpanKind.CLIENT,
             status=_status(failed=call.failed),
@@ -134,7 +134,7 @@ class SpanMaker:
 
 
 class _Call(NamedTuple):
-    """A call as its span tells of it; `error_type` and `error_message` are of interest when it `failed`."""
+    """What a call's span shows; `error_type` and `error_message` are used only when it `failed`."""
 
     name: str
     total_ms: float
@@ -173,7 +173,7 @@ def _aws_call(event: AwsCalled) -> _Call:
         names.HTTP_STATUS: 429 if event.error_type in _THROTTLES else event.status,
         names.ERROR_TYPE: event.error_type,
     }
-    # A condition that does not hold is an answer, not a failure.
+    # A condition that does not hold is a normal response, not a failure.
     failed = bool(event.error_type) and event.error_type not in _ANSWERS
     return _Call(f"{event.service}.{event.operation}", event.total_ms, attributes, failed, event.error_type)
 
@@ -209,7 +209,7 @@ def _event(at: int, note: Event) -> SpanEvent | None:
         case Unexpected():
             attributes: dict[str, Any] = {
                 names.EXCEPTION_TYPE: type(note.error).__name__,
-                names.EXCEPTION_MESSAGE: "unexpected",  # a library's own text may hold a key
+                names.EXCEPTION_MESSAGE: "unexpected",  # a library's error text may contain a key
                 names.EXCEPTION_STACK: stack_of(note.error),
             }
             return SpanEvent("exception", attributes, at)
@@ -226,12 +226,12 @@ def _event(at: int, note: Event) -> SpanEvent | None:
 
 
 def _exception(at: int, error_type: str, message: str) -> SpanEvent:
-    """X-Ray shows the exceptions of a segment from these events only."""
+    """Build an exception event, the only form from which X-Ray shows the exceptions of a segment."""
     return SpanEvent("exception", {names.EXCEPTION_TYPE: error_type, names.EXCEPTION_MESSAGE: message}, at)
 
 
 def _links(notes: Sequence[Note]) -> list[Link]:
-    """A vote's trace is linked to the call that wrote the saying: a generation's id is its trace's and its span's."""
+    """Link the trace of a vote to the call that wrote the saying: a generation id is its trace id and span id."""
     return [
         Link(_context(note.generation_id[:32], note.generation_id[32:], is_remote=True))
         for _, note in notes
@@ -239,8 +239,8 @@ def _links(notes: Sequence[Note]) -> list[Link]:
     ]
 
 
-def _told(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Those that say something."""
+def _without_empty(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Drop the attributes that are None or empty."""
     return {key: value for key, value in attributes.items() if value not in (None, "", ())}
 
 

@@ -1,8 +1,8 @@
-"""The trace a piece of work belongs to: its ids, whether it is sampled, and what has happened in it so far.
+"""The trace of a request or round: its ids, whether it is sampled, and the events noted in it so far.
 
-Spans are not made while a request runs. What happens is noted, as the events that are emitted anyway, and only when the
-request is over, and sampled or worth keeping (an error, a live call), are spans made of the notes. So a request that
-nobody samples pays for no span, and one that fails is kept although nobody could have known beforehand.
+No spans are made while a request runs. The trace notes the events that are emitted anyway, and spans are made from them
+only when the request is over and is sampled or worth keeping (an error, a live call). So a request that is not sampled
+does not pay for spans, and one that fails is kept although this could not be known when it began.
 """
 
 import random
@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from telemetry.events import Event
 
-# An id of nothing but zeros is no id.
+# An id of only zeros is invalid.
 _XRAY_ROOT = re.compile(r"(?:^|;)\s*Root=1-(?!0{8}-0{24})([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)")
 _XRAY_PARENT = re.compile(r"(?:^|;)\s*Parent=(?!0{16})([0-9a-f]{16})(?:;|$)")
 _XRAY_SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])(?:;|$)")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
-# A trace with more notes than this is a defect or an attack, and no engineer would read it.
+# A trace with more notes comes from a defect or an attack and would not be read.
 MOST_NOTES = 200
 
 
 class Trace:
     """One request or round.
 
-    `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is what the caller
-    wants of sampling, None when it does not say. `notes` are (nanoseconds since the epoch, event). What still happens
-    on its behalf after its end (a key refreshed in the background) is no part of it any more.
+    `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
+    sampling decision, None if it made none. `notes` are (nanoseconds since the epoch, event). Events after the end of
+    the trace (a key refreshed in the background) are not noted.
     """
 
     __slots__ = ("asked", "ended_at", "notes", "parent_id", "trace_id")
@@ -51,19 +51,19 @@ class Trace:
         self.ended_at = time.time_ns()
 
     def is_sampled(self, ratio: float) -> bool:
-        """By the caller's wish, else by the trace id, so that all services which see the trace decide alike."""
+        """Follow the caller's decision, else decide by the trace id, so that all services of a trace decide alike."""
         if self.asked is not None:
             return self.asked
         return int(self.trace_id[16:], 16) < ratio * 2**64
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
-# The trace of the current work, or None outside of any.
+# Returns the trace of the current work, or None outside of any.
 current: Callable[[], Trace | None] = _current.get
 
 
 def begin(headers: Mapping[str, str]) -> Trace:
-    """Begin the trace of a request: the caller's by `X-Amzn-Trace-Id` or `traceparent`, else a new one."""
+    """Begin the trace of a request: it continues that of `X-Amzn-Trace-Id` or `traceparent`, else it is a new one."""
     trace = _callers(headers) or new_trace()
     _current.set(trace)
     return trace
@@ -71,7 +71,7 @@ def begin(headers: Mapping[str, str]) -> Trace:
 
 @contextmanager
 def work() -> Iterator[Trace]:
-    """The trace of work that no request asked for: the invocation's, where Lambda has begun one, else a new one."""
+    """Run work that belongs to no request in the trace that Lambda began for the invocation, else in a new one."""
     trace = _current.get() or new_trace()
     token = _current.set(trace)
     try:
@@ -89,19 +89,22 @@ def new_span_id() -> str:
 
 
 def new_generation_id() -> str:
-    """48 hex digits: the trace a model is called in and the span of the call, so that votes can be linked to it."""
+    """Return 48 hex digits: the id of the current trace and of the call's span, so that votes can be linked to it."""
     trace = _current.get() or new_trace()
     return trace.trace_id + new_span_id()
 
 
 def xray_form(trace_id: str) -> str:
-    """`1-8hex-24hex`: the same 128 bits as X-Ray writes them."""
+    """Return the trace id in X-Ray's notation, `1-` 8 hex digits `-` 24 hex digits."""
     return f"1-{trace_id[:8]}-{trace_id[8:]}"
 
 
 def _callers(headers: Mapping[str, str]) -> Trace | None:
-    """The trace that the caller's headers name. A load balancer puts a root of its own into every request that has no
-    X-Ray header: one without a parent gives way to a caller that speaks W3C."""
+    """Read the trace from the caller's headers, None without a valid one.
+
+    A load balancer adds an X-Ray root of its own to every request without that header, so that an X-Ray header without
+    a parent gives way to a W3C `traceparent`.
+    """
     xray, w3c = headers.get("X-Amzn-Trace-Id"), headers.get("traceparent")
     by_xray = _xray_callers(xray) if xray else None
     by_w3c = _w3c_callers(w3c) if w3c else None

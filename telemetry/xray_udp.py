@@ -1,4 +1,4 @@
-"""Spans to the X-Ray daemon that Lambda runs beside a function: OTLP in a UDP datagram, and no collector in a layer."""
+"""Sends spans to the X-Ray daemon that Lambda runs beside a function: OTLP over UDP, without a collector layer."""
 
 import base64
 import socket
@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from telemetry import names
 
-# What X-Ray indexes. There is no collector to say so here, so that each span says it of itself; a test holds the
-# collector's file to the same names.
+# The attributes that X-Ray indexes. Without a collector to configure them, each span lists its own. A test checks that
+# the collector's file has the same names.
 ANNOTATIONS = (names.PROVIDER, names.REQUEST_MODEL, names.ERROR_TYPE, names.ORIGIN)
 
 _HEADER = b'{"format":"json","version":1}\nT1S'  # T1S: a trace in version 1, sampled
@@ -20,7 +20,10 @@ _MOST_BYTES = 64_000
 
 
 class XRayUdpExporter(SpanExporter):
-    """Sends and forgets; `address` is `AWS_XRAY_DAEMON_ADDRESS`, host:port. Raises ValueError for anything else."""
+    """Sends spans without waiting for a confirmation.
+
+    `address` is the `AWS_XRAY_DAEMON_ADDRESS`, in the form host:port. Raises ValueError if it has another form.
+    """
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")

@@ -95,7 +95,7 @@ class FakeStore:
         return None
 
     async def until_asked(self) -> None:
-        """Until somebody wants something the next time."""
+        """Until something is asked for the next time."""
         self.asked.clear()
         async with asyncio.timeout(10):
             await self.asked.wait()

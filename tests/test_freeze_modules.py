@@ -29,7 +29,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.usefixtures("looking")
-async def test_it_freezes_what_there_is_and_again_only_when_more_modules_have_come(
+async def test_it_freezes_again_only_when_modules_have_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await until(lambda: gc.get_freeze_count() > 0)

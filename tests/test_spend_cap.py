@@ -109,9 +109,7 @@ def false_rejections(bookings: list[Booking]) -> list[Booking]:
     return [booking for booking in bookings if not booking.taken and not could_be_true(booking)]
 
 
-async def test_not_a_nanodollar_goes_over_the_cap_and_none_below_it_is_refused(
-    address: str, simulator: Simulator, simulator_url: str
-) -> None:
+async def test_not_a_nanodollar_goes_over_the_cap(address: str, simulator: Simulator, simulator_url: str) -> None:
     async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_SECONDS):
         victim = await stack.enter_async_context(spending(address, simulator_url, AT_ONCE))
         others = [await stack.enter_async_context(spending(address, simulator_url, CALLS)) for _ in range(PROCESSES)]

@@ -106,7 +106,7 @@ class PairRecord(Message, frozen=True):
 
 
 class ComparisonCounts(Message, frozen=True):
-    """VoteCounts on blind comparisons, bursts left out of all but `raw`; the matrix has a row for each model."""
+    """Votes on blind comparisons, bursts left out of all but `raw`; the matrix has a row for each model."""
 
     count: int
     raw: int

@@ -70,9 +70,7 @@ async def test_there_is_no_round_so_soon_after_another(process: LambdaProcess) -
     assert [result["round"] is None for result in results] == [False, True]
 
 
-async def test_a_model_that_hangs_is_given_up_in_time_for_the_others_to_be_kept(
-    process: LambdaProcess, simulator: Simulator
-) -> None:
+async def test_a_hanging_model_is_given_up_so_others_are_kept(process: LambdaProcess, simulator: Simulator) -> None:
     simulator.inject("gpt-4.1", Fault(FaultKind.HANG, count=None))
 
     result = await invoke(Worker(process), ENDING_SECONDS + 1.5)

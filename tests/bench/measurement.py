@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 K = TypeVar("K")
 T = TypeVar("T")
 
-# Tells whoever waits what is being measured.
+# Says what is being measured to the person who waits.
 Tell = Callable[[str], None]
 
 

@@ -83,7 +83,7 @@ def test_a_million_small_costs_are_the_cost_of_a_million() -> None:
         assert price.cost_nanos(Usage(0, 1)) * 10**6 == price.cost_nanos(Usage(0, 10**6))
 
 
-def test_without_a_price_of_their_own_cached_tokens_cost_what_the_others_do(tmp_path: Path) -> None:
+def test_cached_tokens_cost_as_others_without_a_price_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(models({"prices": [PRICE]}))
 
@@ -152,7 +152,7 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
     ],
     ids=lambda content: repr(content[:70]),
 )
-def test_a_bad_catalogue_ends_the_start_with_a_line_that_names_the_setting(content: bytes, tmp_path: Path) -> None:
+def test_a_bad_catalogue_ends_the_start_with_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(content)
 

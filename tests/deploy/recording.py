@@ -47,7 +47,7 @@ class Call:
 
 
 class Somebody(Caller):
-    """Who comes from an address, so that votes belong to a burst."""
+    """A client with an address, so that votes belong to a burst."""
 
     address = "192.0.2.1"
 

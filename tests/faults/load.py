@@ -36,7 +36,7 @@ class Load:
         await self._client.close()
 
     def begin(self, *, voters: int = 0, readers: int = 0) -> None:
-        """That many visitors at once, until they find nobody at home."""
+        """That many visitors at once, until the server is gone."""
         self._visitors += [asyncio.create_task(self._vote_on()) for _ in range(voters)]
         self._visitors += [asyncio.create_task(self._read_on()) for _ in range(readers)]
 

@@ -19,7 +19,7 @@ from service.simulator import fault_effects
 
 EVERYTHING = "*"
 DRIP_SECONDS = 0.05
-# Of one connection only, or made anew by who sends on.
+# Headers of one connection only, or made anew by the proxy.
 _OWN = {"host", "connection", "content-length", "transfer-encoding", "expect", "date", "server"}
 
 
@@ -97,7 +97,7 @@ class AwsProxy:
         return good
 
     async def _forward(self, request: web.Request, operation: str, body: bytes) -> Answer:
-        """moto's answer. Shielded: what has been sent is carried out, whoever has gone away meanwhile."""
+        """moto's answer. Shielded: what has been sent is carried out, even if the client has gone away meanwhile."""
         return await asyncio.shield(self._forward_once(request, operation, body))
 
     async def _forward_once(self, request: web.Request, operation: str, body: bytes) -> Answer:

@@ -81,7 +81,7 @@ def reported(events: RecordingListener) -> list[str]:
     return [failed.error_type for failed in events.of(DependencyFailed) if failed.dependency == "key store"]
 
 
-async def test_429_one_refresh_per_process_however_many_ask_and_none_for_seconds_after(
+async def test_a_throttled_key_is_refreshed_once_for_all_callers(
     server: Server, proxy: AwsProxy, monotonic: Clock
 ) -> None:
     await origin(server)
@@ -129,7 +129,7 @@ async def test_key_revoked_is_reloaded_once_and_the_call_repeated_once(
     assert "sk-" not in repr(events.events)
 
 
-async def test_key_revoked_for_good_the_model_is_left_alone_and_the_alarm_has_its_metric(
+async def test_a_revoked_key_rests_the_model_and_feeds_the_alarm(
     server: Server, proxy: AwsProxy, simulator: Simulator, events: RecordingListener
 ) -> None:
     simulator.revoke(OLD)
@@ -141,7 +141,7 @@ async def test_key_revoked_for_good_the_model_is_left_alone_and_the_alarm_has_it
     assert [called.error_type for called in events.of(ModelCalled)] == ["ModelKeyRejected"] * 2
 
 
-async def test_every_attempt_is_measured_with_its_fault_and_nothing_of_what_was_said(
+async def test_every_attempt_is_measured_without_its_text(
     server: Server, parameter: Parameter, proxy: AwsProxy, events: RecordingListener
 ) -> None:
     proxy.inject(GET, refuse("ThrottlingException"))

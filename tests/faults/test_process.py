@@ -32,14 +32,14 @@ async def load(serve: Serve, only_models: OnlyModels) -> AsyncIterator[tuple[Ser
 
 
 async def counted_once(server: Server, load: Load) -> None:
-    """When all of them vote again: no acknowledged vote was lost, and nobody is counted twice."""
+    """When all of them vote again: no acknowledged vote was lost, and no voter is counted twice."""
     load.url = server.url
     answers = {voter: await load.vote(voter) for voter in load.sent}
     assert {answers[voter]["status"] for voter in load.acknowledged} == {"unchanged"}
     assert max(answer["upvotes"] for answer in answers.values()) == len(answers)
 
 
-async def test_kill_9_under_load_loses_no_acknowledged_vote_counts_none_twice_and_leaves_reservations_spent(
+async def test_kill_9_under_load_loses_no_acknowledged_vote(
     load: tuple[Server, Load], serve: Serve, place: Place, simulator: Simulator, only_models: OnlyModels
 ) -> None:
     server, visitors = load
@@ -59,9 +59,7 @@ async def test_kill_9_under_load_loses_no_acknowledged_vote_counts_none_twice_an
     assert [await visitors.get("/sayings") for _ in range(4)][3]["degraded"] == "budget"
 
 
-async def test_sigterm_under_load_is_not_ready_drains_and_drops_nothing_it_has_accepted(
-    load: tuple[Server, Load], serve: Serve, place: Place
-) -> None:
+async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Load], serve: Serve, place: Place) -> None:
     server, visitors = load
     visitors.begin(voters=3, readers=3)
     await visitors.until(acknowledged=10)
@@ -79,7 +77,7 @@ async def test_sigterm_under_load_is_not_ready_drains_and_drops_nothing_it_has_a
     refused = [answer["error"]["code"] for answer in answers if "error" in answer]
     assert len(recorded) + refused.count("store_unavailable") == 5  # the latter where the machine was too busy
     assert code == 0
-    assert len(server.said) == 1  # where it listens: no task that nobody waited for
+    assert len(server.said) == 1  # where it listens, and nothing about an unawaited task
     assert "ERROR" not in {line["level"] for line in server.logged}  # as which asyncio tells of a task left behind
     visitors.acknowledged += recorded
     visitors.sent += held
@@ -87,7 +85,7 @@ async def test_sigterm_under_load_is_not_ready_drains_and_drops_nothing_it_has_a
 
 
 async def until_refused(visitors: Load) -> None:
-    """Until whoever balances the load finds the server not ready: nobody is let in any more."""
+    """Until a load balancer finds the server not ready and no client is let in any more."""
     async with asyncio.timeout(10):
         try:
             while True:
@@ -96,9 +94,7 @@ async def until_refused(visitors: Load) -> None:
             return
 
 
-async def test_sigterm_while_models_hang_drops_nobody_either_and_what_has_landed_can_be_voted_on(
-    machine: Machine, simulator: Simulator
-) -> None:
+async def test_sigterm_while_models_hang_drops_no_request(machine: Machine, simulator: Simulator) -> None:
     server = await machine.serve("service", SAYINGS_LIVE_EVERY="1")
     async with new_visitor() as visitor:
         await landed(server, visitor, "text/event-stream")  # so that the SDKs are there, and the visitor has a cookie
@@ -134,13 +130,13 @@ async def landed(server: Server, visitor: aiohttp.ClientSession, form: str) -> t
 
 
 async def vote_on(server: Server, visitor: aiohttp.ClientSession, identity: str) -> str:
-    """What a vote for nobody does: every comparison with sayings in it takes that."""
+    """A ballot for none, which every comparison with sayings accepts."""
     async with visitor.post(f"{server.url}/compare/{identity}/vote", json={"winner": "none"}) as answer:
         told = await answer.json()
     return str(told["status"])
 
 
-async def test_kill_9_during_a_comparison_loses_no_vote_on_another_and_its_money_stays_spent(
+async def test_kill_9_during_a_comparison_loses_no_ballot(
     serve: Serve, place: Place, simulator: Simulator, only_models: OnlyModels
 ) -> None:
     server = await serve(SAYINGS_CATALOGUE=only_models(MODEL, OTHER))
@@ -161,9 +157,7 @@ async def test_kill_9_during_a_comparison_loses_no_vote_on_another_and_its_money
     assert await place.spent() - before > before  # a whole comparison's, which is less than one model's worst case
 
 
-async def test_frozen_and_thawed_under_load_it_goes_on_and_no_vote_is_lost_or_counted_twice(
-    load: tuple[Server, Load], place: Place
-) -> None:
+async def test_a_frozen_and_thawed_server_loses_no_vote(load: tuple[Server, Load], place: Place) -> None:
     server, visitors = load
     visitors.begin(voters=3, readers=1)
     await visitors.until(acknowledged=10)

@@ -15,7 +15,7 @@ from service.domain import COLLECTION_SOURCE, saying_id
 
 @schemathesis.hook
 def before_call(_: schemathesis.HookContext, case: schemathesis.Case[Any], __: dict[str, Any]) -> None:
-    """The id is the hash of the text where both are given, and the source names somebody known.
+    """The id is the hash of the text where both are given, and the source names a known model.
 
     Only what is valid is replaced, and by what is: a body made to be wrong stays wrong.
     """

@@ -1,4 +1,4 @@
-"""Too many requests, model calls or connections: who has to wait is told so at once, and health is answered."""
+"""Too many requests, model calls or connections: clients that have to wait hear so at once, and health is answered."""
 
 import asyncio
 import socket
@@ -56,7 +56,7 @@ class TestWithOneRequestAnHour:
         assert 0 < int(refused.headers["Retry-After"]) <= 3600
         assert 429 not in (taken.status, somebody_elses.status)
 
-    async def test_what_is_limited_is_votes_comparisons_and_reading_each_for_itself(self, server: Server) -> None:
+    async def test_votes_comparisons_and_reads_are_limited_apart(self, server: Server) -> None:
         each = ["POST /feedback", "POST /compare", "GET /sayings"]
 
         answers = [await server.ask(*asked.split(), headers=by("192.0.2.1"), json={}) for asked in each]
@@ -113,9 +113,7 @@ class TestWithPlacesForOneComparison:
         assert (fourth["degraded"], fourth["metrics"]["apiLatency"]) == ("busy", None)
         assert simulator.max_in_flight == 4
 
-    async def test_who_wants_another_comparison_is_shown_one_that_was_made_or_has_to_wait(
-        self, server: Server, simulator: Simulator
-    ) -> None:
+    async def test_without_places_a_stored_comparison_is_shown(self, server: Server, simulator: Simulator) -> None:
         made = await server.ask("POST", "/compare", json={}, headers={"Accept": JSON})
         somebody = {"Accept": JSON, "Cookie": f"sayings_voter={'v' * 32}"}
 

@@ -101,7 +101,7 @@ async def test_a_model_that_the_sdk_warns_of_is_called_without_a_word(adapters: 
     adapter = adapters.of(sonnet)
     await adapter.load()
 
-    with warnings.catch_warnings():  # as somebody might who sets the filters anew after the client was made
+    with warnings.catch_warnings():  # as a program might that sets the filters anew after the client was made
         warnings.simplefilter("error")
         filters = len(warnings.filters)
         await adapter.complete(sonnet, PROMPT, KEY)
@@ -686,7 +686,7 @@ BY_STATUS = {
     401: ModelKeyRejected, 402: ModelSpendLimitReached, 403: ModelForbidden, 429: ModelRateLimited,
     504: ModelEdgeTimeout,
 }  # fmt: skip
-# What is not known by an HTTP status. Whoever meets a new one here decides what it is to us.
+# What is not known by an HTTP status. A new one that fails here needs a decision.
 BY_NAME: dict[str, type[ModelError]] = {
     "APITimeoutError": ModelTimeout,
     "APIConnectionError": ModelConnectionFailed,

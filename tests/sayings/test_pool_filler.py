@@ -30,9 +30,7 @@ def the_filler(
     return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts)
 
 
-async def test_the_newest_fresh_sayings_of_the_models_that_take_part_come_in(
-    store: SqliteStore, events: RecordingListener
-) -> None:
+async def test_the_newest_sayings_of_the_participants_come_in(store: SqliteStore, events: RecordingListener) -> None:
     now = time.time()
     for model in NAMES:
         await store.put_sayings(

@@ -1,6 +1,6 @@
 """An audit of what is shipped, without a network: pinned by hash, free to use, wanted, and known by name.
 
-Whoever adds a dependency adds it here too, and so has looked at it.
+A developer who adds a dependency adds it here too, and so has looked at it.
 """
 
 import importlib.metadata

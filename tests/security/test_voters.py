@@ -1,4 +1,4 @@
-"""Nobody acts as another voter: the cookie is the only proof, is nowhere to be seen, and what is public is none."""
+"""No client acts as another voter: the cookie is the only proof, it is never shown, and nothing public proves it."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The story of a request on the terminal, for who has no backend."""
+"""The story of a request on the terminal, for developers without a backend."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""One fleet, one round: who makes it, who rests, and what happens when the holder or the store is gone."""
+"""One fleet, one round: which process makes it, which rest, and what happens when the holder or the store is gone."""
 
 import asyncio
 import uuid
@@ -65,7 +65,7 @@ class ScriptedRound(Round):
 
 
 class TestOneRound:
-    async def test_fifty_instances_started_at_once_make_one_and_the_others_fill_from_the_store(
+    async def test_fifty_instances_started_at_once_make_one_round(
         self, any_store: Store, new_instance: NewInstance, simulator: Simulator
     ) -> None:
         patient = Timeouts(pool_fill=60.0, round_write=60.0, store_write=60.0)  # moto answers them one by one
@@ -81,7 +81,7 @@ class TestOneRound:
         assert len({instance.pool.ids for instance in fleet}) == 1
         assert len(fleet[0].pool) == 12
 
-    async def test_a_dead_holder_delays_the_others_until_its_lease_expires_and_costs_one_round(
+    async def test_a_dead_holder_delays_the_others_for_its_lease(
         self, instance: Instance, store: SqliteStore, simulator: Simulator
     ) -> None:
         clock = Clock()
@@ -115,7 +115,7 @@ class TestRest:
         assert too_early == [None, None]
         assert await theirs.run() is not None
 
-    async def test_failures_double_it_up_to_a_quarter_of_an_hour_and_a_success_ends_that(
+    async def test_failures_double_the_rest_until_a_success(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
@@ -125,9 +125,7 @@ class TestRest:
 
         assert rests == [120, 240, 480, 900, 900, 900, 60]
 
-    async def test_a_worker_rests_for_its_interval_so_that_more_workers_make_no_more_rounds(
-        self, store: SqliteStore, events: RecordingListener
-    ) -> None:
+    async def test_more_workers_make_no_more_rounds(self, store: SqliteStore, events: RecordingListener) -> None:
         clock = Clock()
         rounds = FleetRounds(ScriptedRound("", "", ""), store, events, rest_seconds=3600, clock=clock)
 
@@ -155,7 +153,7 @@ class TestRest:
         assert await FleetRounds(ScriptedRound(""), store, events, clock=clock).run() is not None
 
     @pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
-    async def test_a_rest_that_cannot_be_stored_is_reported_and_the_round_stands(
+    async def test_a_rest_that_cannot_be_stored_spoils_no_round(
         self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
         monkeypatch.setattr(store, "keep_lease", _hanging if hangs else _broken)

@@ -6,7 +6,7 @@ from tests.bench.measurement import Bar, Measurement, Size, Tell
 from tests.moto_server import serving_moto
 from tests.tools.counting import COLD_INSTANCES, count_everything
 
-# Of one who looks at the pool only.
+# Of a process that looks at the pool only.
 NOTHING_FOR = "warm saying"
 
 
