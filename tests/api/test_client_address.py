@@ -12,7 +12,7 @@ FORGED = "6.6.6.6"
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "expected"),
     [
-        # Nobody is trusted: whatever the header says is the client's own text.
+        # No proxy is trusted: whatever the header says is the client's own text.
         (0, [], PEER),
         (0, [FORGED], PEER),
         (0, [f"{FORGED}, 10.0.0.1", "10.0.0.2"], PEER),
@@ -26,7 +26,7 @@ FORGED = "6.6.6.6"
         (2, [f"{FORGED}, 203.0.113.7, 198.51.100.2"], "203.0.113.7"),
         (2, [f"{FORGED}, 203.0.113.7", "198.51.100.2"], "203.0.113.7"),
         (2, [f"203.0.113.7, {PEER}"], "203.0.113.7"),
-        # Fewer than there should be: somebody has gone around a proxy.
+        # Fewer than there should be: the client has gone around a proxy.
         (1, [], PEER),
         (2, ["203.0.113.7"], "203.0.113.7"),
         (9, ["203.0.113.7, 198.51.100.2"], "203.0.113.7"),
@@ -48,7 +48,7 @@ FORGED = "6.6.6.6"
         (1, ["203.0.113.7:4711"], "203.0.113.7"),
         (1, ["[2001:db8:1:2::7]:4711"], "2001:db8:1:2::/64"),
         (1, ["[2001:db8:1:2::7]"], "2001:db8:1:2::/64"),
-        # IPv6: whoever has one address of a network has all of them; IPv4 in disguise is IPv4.
+        # IPv6: a client with one address of a network has all of them; a mapped IPv4 address is an IPv4 address.
         (1, ["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::/64"),
         (1, ["2001:DB8:1:2::FFFF"], "2001:db8:1:2::/64"),
         (1, ["fe80::1%eth0"], "fe80::/64"),
@@ -61,12 +61,12 @@ def test_the_client_is_counted_from_the_right(proxies: int, forwarded: list[str]
 
 
 @pytest.mark.parametrize("peer", ["", "unix:", "localhost"])
-def test_without_an_address_nobody_can_tell(peer: str) -> None:
+def test_a_peer_without_an_address_gives_an_empty_one(peer: str) -> None:
     assert client_address(peer) == ""
     assert client_address(peer, ["nobody"], trusted_proxies=1) == ""
 
 
-def test_the_neighbours_of_a_network_are_one_and_its_neighbours_are_not() -> None:
+def test_one_ipv6_network_is_one_client() -> None:
     first, second, third = map(client_address, ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"))
 
     assert first == second != third
