@@ -192,8 +192,8 @@ def test_an_address_that_the_server_would_not_take_is_refused(ask: Ask, event: o
     assert ask(event).error == INVALID
 
 
-def test_who_somebody_is_is_nothing_a_header_decides(start: Start, tmp_path: Path) -> None:
-    # Given somebody who claims to come from elsewhere and without TLS
+def test_a_header_does_not_decide_address_or_scheme(start: Start, tmp_path: Path) -> None:
+    # Given a client that claims to come from elsewhere and without TLS
     forged = {"X_Forwarded_For": "127.0.0.1, <script>", "X_Forwarded_Proto": "http", "Forwarded": "proto=http"}
     process = start()
     process.run(process.resources.store.put_sayings([SIMULATED]), Remaining())

@@ -111,7 +111,7 @@ async def test_a_fleet_asks_for_one_round(
         for api in apis:  # what a busy machine did not finish beside them
             await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
 
-    # Then the worker function was invoked once, and nobody waited for it
+    # Then the worker function was invoked once, and no request waited for it
     assert len(heads) == 1
     assert heads[0].startswith("POST /2015-03-31/functions/the-worker/invocations ")
     assert "x-amz-invocation-type: event" in heads[0].lower()
@@ -177,7 +177,7 @@ async def test_a_worker_function_that_cannot_be_asked_is_reported(
     assert not events.of(Unexpected)
 
 
-async def test_answers_do_not_wait_for_an_upkeep_that_hangs_and_none_begins_another(
+async def test_hanging_maintenance_delays_no_request_and_starts_only_once(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an upkeep that would be due with every request, and asks for a round for ever

@@ -96,7 +96,7 @@ async def test_a_worker_without_a_store_fails_in_our_words(environ: dict[str, st
     assert [line["dependency"] for line in worker.records] == ["store"] * 2
 
 
-async def test_a_packaged_function_is_run_with_nothing_that_the_package_lacks(environ: dict[str, str]) -> None:
+async def test_a_packaged_function_sees_only_the_packages_modules(environ: dict[str, str]) -> None:
     async with runtime(API, environ=environ, alone=True) as function:  # our sources are not a whole package
         with pytest.raises(FunctionFailed, match=r"Runtime\.ImportModuleError: .*No module named 'msgspec'"):
             await function.invoke(SAYINGS.v2())
@@ -147,7 +147,7 @@ def modules_after_one_answer(environ: dict[str, Any], event: dict[str, Any]) -> 
     return {line for line in done.stdout.splitlines() if not line.startswith("{")}
 
 
-def test_the_first_answer_imports_neither_model_sdk_nor_anything_else_that_it_can_do_without(
+def test_the_first_response_imports_only_what_it_needs(
     on_dynamodb: dict[str, str],
 ) -> None:
     environ = on_dynamodb | {"SAYINGS_KEYS": "ssm", "SAYINGS_ROUNDS": "lambda:worker"}

@@ -40,7 +40,7 @@ def metrics(function: Function) -> list[str]:
     return [point.metric for line in function.log if '"_aws"' in line for point in points(line)]
 
 
-async def test_the_first_answer_has_its_metrics_and_a_later_one_its_trace_under_lambdas_segment(
+async def test_metrics_come_at_once_and_later_traces_join_lambdas_segment(
     environ: dict[str, str], daemon: Daemon
 ) -> None:
     async with runtime("service.aws_lambda.handler.handler", environ=environ) as function:

@@ -70,7 +70,7 @@ async def test_there_is_no_round_so_soon_after_another(process: LambdaProcess) -
     assert [result["round"] is None for result in results] == [False, True]
 
 
-async def test_a_model_that_hangs_is_given_up_in_time_for_the_others_to_be_kept(
+async def test_a_hanging_model_is_given_up_in_time_to_store_the_others(
     process: LambdaProcess, simulator: Simulator
 ) -> None:
     simulator.inject("gpt-4.1", Fault(FaultKind.HANG, count=None))
