@@ -92,7 +92,7 @@ def test_there_are_enough_sayings_on_enough_services() -> None:
     assert len(services) >= 60
 
 
-def test_every_saying_is_20_to_280_printable_characters_and_lists_the_services_it_names() -> None:
+def test_every_saying_has_a_valid_text_and_lists_its_services() -> None:
     wrong_length = [text for text in SAYINGS if not 20 <= len(text) <= 280]
     unprintable = [text for text in SAYINGS if not text.isprintable()]
     mislabelled = [saying.text for saying in collection() if set(saying.services) != set(TOPICS.named_in(saying.text))]

@@ -28,7 +28,7 @@ def models(*changes: dict[str, Any]) -> bytes:
     return json.dumps({"models": entries}).encode()
 
 
-def test_the_packaged_catalogue_holds_the_four_models_with_dated_prices() -> None:
+def test_the_packaged_catalogue_has_four_models_with_dated_prices() -> None:
     catalogue = load_catalogue(VENDORS)
 
     named = {model.id: (model.vendor, model.display_name) for model in catalogue}
@@ -79,7 +79,7 @@ def test_a_million_small_costs_are_the_cost_of_a_million() -> None:
         assert model.price.cost_nanos(Usage(0, 1)) * 10**6 == model.price.cost_nanos(Usage(0, 10**6))
 
 
-def test_without_a_price_of_their_own_cached_tokens_cost_what_the_others_do(tmp_path: Path) -> None:
+def test_cached_tokens_without_a_price_cost_as_much_as_uncached(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(models({"price": PRICE}))
 
@@ -138,7 +138,7 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
     ],
     ids=lambda content: repr(content[:70]),
 )
-def test_a_bad_catalogue_ends_the_start_with_a_line_that_names_the_setting(content: bytes, tmp_path: Path) -> None:
+def test_a_bad_catalogue_fails_the_start_naming_the_setting(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(content)
 
