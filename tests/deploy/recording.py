@@ -46,8 +46,8 @@ class Call:
     parameters: dict[str, Any]
 
 
-class Somebody(Caller):
-    """Who comes from an address, so that votes belong to a burst."""
+class CallerWithAddress(Caller):
+    """A caller with an address, so that its votes belong to a burst."""
 
     address = "192.0.2.1"
 
@@ -93,7 +93,7 @@ async def _use_api(resources: Resources) -> None:
         assert found is not None, path
         route, parameters = found
         headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={voter}"})
-        request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=Somebody())
+        request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=CallerWithAddress())
         response = await route.handler(request)
         assert response.status == 200, response.body
         visited.add(route.operation)

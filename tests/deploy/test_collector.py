@@ -63,7 +63,7 @@ def emitted_attributes() -> set[str]:
 
 class TestMetrics:
     @pytest.mark.parametrize("metric", DIMENSIONS)
-    def test_a_metric_is_published_under_exactly_the_dimensions_of_the_code(self, metric: str) -> None:
+    def test_the_collector_declares_the_dimensions_of_the_code(self, metric: str) -> None:
         assert declared(metric) == wanted(metric)
 
     def test_what_is_for_other_backends_is_not_published(self) -> None:
@@ -103,7 +103,7 @@ class TestTraces:
 
 class TestAlarms:
     @pytest.mark.parametrize("alarm", ALARMS)
-    def test_an_alarm_on_our_metrics_reads_a_set_of_dimensions_that_is_published(self, alarm: str) -> None:
+    def test_an_alarm_reads_dimensions_that_are_published(self, alarm: str) -> None:
         for metric, dimensions in ours(STACK.properties(alarm)):
             assert dimensions in wanted(metric), (alarm, metric)
 

@@ -29,7 +29,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """Opened by whoever is ready; comes to its end when they are gone."""
+    """A pipe that a daemon opens when it is ready; its reader sees the end when the daemon is gone."""
     os.mkfifo(tmp_path / "pipe")
     return tmp_path / "pipe"
 
@@ -55,7 +55,7 @@ def test_it_is_found_by_the_next_command(daemon: Daemon, pipe: Path, tmp_path: P
     assert Daemon(tmp_path, "another").running() is None
 
 
-def test_what_has_ended_is_not_mistaken_for_whoever_has_its_number_now(daemon: Daemon, pipe: Path) -> None:
+def test_a_reused_process_id_is_not_taken_for_the_daemon(daemon: Daemon, pipe: Path) -> None:
     daemon.start(python("pass", pipe), {}, 4567)
 
     with pipe.open() as until_it_ends:

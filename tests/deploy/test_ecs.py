@@ -150,7 +150,7 @@ class TestNetwork:
         assert redirect["RedirectConfig"]["Protocol"] == "HTTPS"
         assert STACK.properties("HttpsListener")["Protocol"] == "HTTPS"
 
-    def test_a_request_under_way_outlives_its_task_leaving_and_no_connection_is_cut_first_by_the_api(self) -> None:
+    def test_requests_outlast_deregistration_and_the_api_closes_last(self) -> None:
         targets = {each["Key"]: each["Value"] for each in STACK.properties("Targets")["TargetGroupAttributes"]}
         balancer = {each["Key"]: each["Value"] for each in STACK.properties("LoadBalancer")["LoadBalancerAttributes"]}
 
@@ -161,7 +161,7 @@ class TestNetwork:
 
 class TestServices:
     @pytest.mark.parametrize("service", ["ApiService", "WorkerService"])
-    def test_a_deployment_that_fails_is_rolled_back_and_takes_nothing_away_before(self, service: str) -> None:
+    def test_a_failed_deployment_rolls_back_and_keeps_full_capacity(self, service: str) -> None:
         deployment = STACK.properties(service)["DeploymentConfiguration"]
 
         assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}

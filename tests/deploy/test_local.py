@@ -128,7 +128,7 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory, built_page: Path)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def first_round(deployment: Deployment) -> Any:
-    """Before anybody else asks for one."""
+    """The report of the first round, made before any other test asks for one."""
     return await deployment.round()
 
 
@@ -163,7 +163,7 @@ async def test_rounds_are_scheduled_as_the_parameter_says(deployment: Deployment
     assert schedule["Target"]["Arn"].endswith(":function:sayings-worker")
 
 
-async def test_the_first_four_requests_are_three_from_the_database_and_one_live(first_sayings: list[Any]) -> None:
+async def test_the_first_three_sayings_are_stored_and_the_fourth_is_live(first_sayings: list[Any]) -> None:
     second, third, fourth = first_sayings
 
     assert [saying["requestNumber"] for saying in first_sayings] == [2, 3, 4]

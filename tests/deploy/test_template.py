@@ -98,14 +98,14 @@ async def test_every_route_is_reached_through_gateway_and_distribution(tmp_path:
         assert any(fnmatchcase(route.path, pattern) for pattern in patterns), route.path
 
 
-def test_the_distribution_gives_the_page_the_policy_that_the_server_gives_it() -> None:
+def test_the_distribution_and_the_server_send_the_same_policy() -> None:
     headers = STACK.properties("PageHeaders")["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
 
     assert headers["ContentSecurityPolicy"]["ContentSecurityPolicy"] == CONTENT_SECURITY_POLICY
 
 
 @pytest.mark.parametrize("kind", STACK.properties("Api")["GatewayResponses"])
-def test_what_the_gateway_answers_by_itself_has_the_form_of_our_errors(kind: str) -> None:
+def test_the_gateways_own_errors_have_the_form_of_the_apis(kind: str) -> None:
     response = STACK.properties("Api")["GatewayResponses"][kind]
 
     answer = msgspec.json.decode(response["ResponseTemplates"]["application/json"], type=ErrorAnswer)
