@@ -130,7 +130,7 @@ async def limit_pages(server: Server, *, extra: int) -> None:
 
 @pytest.fixture
 def only_models(tmp_path: Path) -> OnlyModels:
-    """Writes a catalogue with these models in it, for tests that have to know who is asked; returns its path."""
+    """Writes a catalogue with these models in it, for tests that must know which one is called; returns its path."""
 
     def write(*models: str, **changes: Any) -> str:
         entries = json.loads(packaged("catalogue.json"))["models"]

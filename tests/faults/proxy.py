@@ -19,13 +19,13 @@ from service.simulator import fault_effects
 
 EVERYTHING = "*"
 DRIP_SECONDS = 0.05
-# Of one connection only, or made anew by who sends on.
+# Headers of one connection only, or set anew by the sender of the forwarded message.
 _OWN = {"host", "connection", "content-length", "transfer-encoding", "expect", "date", "server"}
 
 
 @dataclass(slots=True)
 class Answer:
-    """What moto said, or what is said instead."""
+    """The response of moto, or the one sent in its place."""
 
     status: int
     body: bytes
@@ -97,7 +97,7 @@ class AwsProxy:
         return good
 
     async def _forward(self, request: web.Request, operation: str, body: bytes) -> Answer:
-        """moto's answer. Shielded: what has been sent is carried out, whoever has gone away meanwhile."""
+        """Return moto's response. Shielded: a request that was sent is carried out even if its client disconnects."""
         return await asyncio.shield(self._forward_once(request, operation, body))
 
     async def _forward_once(self, request: web.Request, operation: str, body: bytes) -> Answer:

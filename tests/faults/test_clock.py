@@ -46,7 +46,7 @@ class WallClock:
 
 
 @pytest.mark.slow
-async def test_clock_jump_of_five_minutes_or_a_day_disturbs_neither_sayings_nor_votes(
+async def test_clock_jump_disturbs_neither_sayings_nor_votes(
     machine: Machine, only_models: OnlyModels, tmp_path: Path
 ) -> None:
     clock = WallClock(tmp_path)
@@ -68,7 +68,7 @@ async def test_clock_jump_of_five_minutes_or_a_day_disturbs_neither_sayings_nor_
 
 
 @pytest.mark.slow
-async def test_clock_of_an_instance_off_by_five_minutes_it_fills_its_pool_without_a_round_of_its_own(
+async def test_clock_off_by_five_minutes_starts_no_round_of_its_own(
     machine: Machine, simulator: Simulator, only_models: OnlyModels, tmp_path: Path
 ) -> None:
     catalogue = only_models(MODEL)

@@ -102,7 +102,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-async def test_429_500_reset_or_junk_a_vote_on_a_comparison_is_retried_then_503_and_safe_to_repeat(
+async def test_429_500_reset_or_junk_a_ballot_is_retried_then_refused(
     on_dynamodb: Server, aws: Tables, name: str
 ) -> None:
     fault, when_repeated = PASSING[name]
@@ -120,7 +120,7 @@ async def test_429_500_reset_or_junk_a_vote_on_a_comparison_is_retried_then_503_
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, FAILED, faults.reset], ids=["429", "500", "reset"])
-async def test_without_a_database_no_comparison_is_begun_and_one_under_way_is_shown_without_a_vote(
+async def test_without_a_database_comparisons_are_refused_or_not_votable(
     on_dynamodb: Server, aws: Tables, simulator: Simulator, fault: Fault
 ) -> None:
     aws.proxy.inject(UPDATE, fault, count=None)
@@ -139,7 +139,7 @@ async def test_without_a_database_no_comparison_is_begun_and_one_under_way_is_sh
 # --- votes, on SQLite -------------------------------------------------------------------------------------------------
 
 
-async def test_disk_full_votes_on_comparisons_are_503_storage_full_and_safe_to_repeat(on_sqlite: Server) -> None:
+async def test_disk_full_ballots_are_503_storage_full_and_can_be_repeated(on_sqlite: Server) -> None:
     store, crowd = on_sqlite.resources.store, [str(number) for number in range(100)]
     await limit_pages(on_sqlite, extra=2)
     with suppress(StorageFull):  # the pages are filled with them

@@ -146,7 +146,7 @@ async def test_500_is_tried_three_times_and_then_503(server: Server, aws: Tables
     ("operation", "answers"),
     [(GET, (UNAVAILABLE, 200)), (TRANSACT, (UNAVAILABLE, 200)), (QUERY, ((200, "recorded"), 200))],
 )
-async def test_bad_json_truncated_html_or_empty_is_never_taken_for_an_answer(
+async def test_bad_json_html_or_nothing_is_never_taken_for_a_response(
     server: Server, aws: Tables, events: RecordingListener, operation: str, answers: tuple[object, object]
 ) -> None:
     for voter, fault in zip("abcdefgh", NONSENSE.values(), strict=True):
@@ -161,9 +161,7 @@ async def test_bad_json_truncated_html_or_empty_is_never_taken_for_an_answer(
     assert not events.of(Unexpected)
 
 
-async def test_a_corrupt_comparison_ballot_vote_or_call_is_skipped_and_counted(
-    server: Server, aws: Tables, events: RecordingListener
-) -> None:
+async def test_corrupt_items_are_skipped_and_counted(server: Server, aws: Tables, events: RecordingListener) -> None:
     damaged: list[tuple[str, dict[str, Any]]] = [
         ("saying_comparisons", {"comparison_id": {"S": IDENTITY}, "part": {"S": "comparison"}}),
         ("saying_comparisons", {"comparison_id": {"S": IDENTITY}, "part": {"S": "ballot#v"}}),
@@ -253,7 +251,7 @@ async def test_key_revoked_is_503_and_not_ready_and_not_tried_again(server: Serv
     [faults.reset, refuse("InternalServerError", 500), unheard(refuse("InternalServerError", 500))],
     ids=["reset", "500", "500 after it was done"],
 )
-async def test_money_that_cannot_be_reserved_is_not_spent_and_never_reserved_twice(
+async def test_money_that_cannot_be_reserved_is_neither_spent_nor_retried(
     server: Server, aws: Tables, fault: Fault
 ) -> None:
     for _ in range(3):
@@ -266,7 +264,7 @@ async def test_money_that_cannot_be_reserved_is_not_spent_and_never_reserved_twi
     assert aws.proxy.asked[UPDATE] == 1
 
 
-async def test_every_attempt_is_measured_with_its_fault_and_nothing_of_what_was_said(
+async def test_every_attempt_is_measured_without_the_requests_content(
     server: Server, aws: Tables, events: RecordingListener
 ) -> None:
     aws.proxy.inject(TRANSACT, THROTTLES["throughput"])

@@ -81,9 +81,7 @@ def reported(events: RecordingListener) -> list[str]:
     return [failed.error_type for failed in events.of(DependencyFailed) if failed.dependency == "key store"]
 
 
-async def test_429_one_refresh_per_process_however_many_ask_and_none_for_seconds_after(
-    server: Server, proxy: AwsProxy, monotonic: Clock
-) -> None:
+async def test_429_a_process_refreshes_once_and_then_pauses(server: Server, proxy: AwsProxy, monotonic: Clock) -> None:
     await origin(server)
     proxy.inject(GET, refuse("ThrottlingException"), count=None)
 
@@ -129,7 +127,7 @@ async def test_key_revoked_is_reloaded_once_and_the_call_repeated_once(
     assert "sk-" not in repr(events.events)
 
 
-async def test_key_revoked_for_good_the_model_is_left_alone_and_the_alarm_has_its_metric(
+async def test_key_revoked_for_good_opens_the_breaker_and_is_measured(
     server: Server, proxy: AwsProxy, simulator: Simulator, events: RecordingListener
 ) -> None:
     simulator.revoke(OLD)
@@ -141,7 +139,7 @@ async def test_key_revoked_for_good_the_model_is_left_alone_and_the_alarm_has_it
     assert [called.error_type for called in events.of(ModelCalled)] == ["ModelKeyRejected"] * 2
 
 
-async def test_every_attempt_is_measured_with_its_fault_and_nothing_of_what_was_said(
+async def test_every_attempt_is_measured_without_the_requests_content(
     server: Server, parameter: Parameter, proxy: AwsProxy, events: RecordingListener
 ) -> None:
     proxy.inject(GET, refuse("ThrottlingException"))

@@ -87,7 +87,7 @@ async def test_429_5xx_or_reset_for_good_two_attempts_each_then_the_breaker(
     assert not events.of(Unexpected)
 
 
-async def test_429_with_a_retry_after_that_does_not_fit_cools_down_for_just_that_long(
+async def test_429_with_a_long_retry_after_cools_down_for_just_that_long(
     monotonic: Clock, start: Start, only_models: OnlyModels, simulator: Simulator
 ) -> None:
     server = await start(catalogue=only_models(HAIKU))
@@ -104,7 +104,7 @@ async def test_429_with_a_retry_after_that_does_not_fit_cools_down_for_just_that
     assert len(simulator.calls) == 2
 
 
-async def test_429_of_a_spend_limit_is_not_retried_and_the_model_left_alone_until_it_may_be_reset(
+async def test_429_of_a_spend_limit_is_not_retried_and_cools_down_for_long(
     monotonic: Clock, start: Start, only_models: OnlyModels, simulator: Simulator
 ) -> None:
     server = await start(catalogue=only_models(GPT))

@@ -80,7 +80,7 @@ async def test_hang_of_the_disk_people_get_another_saying(server: Server) -> Non
     assert (await saying(server))["origin"] == "database"
 
 
-async def test_disk_full_votes_are_503_storage_full_reads_work_and_nothing_is_corrupted(
+async def test_disk_full_votes_are_503_storage_full_and_reads_work(
     server: Server, tmp_path: Path, events: RecordingListener
 ) -> None:
     await limit_pages(server, extra=0)
@@ -102,9 +102,7 @@ async def test_disk_full_votes_are_503_storage_full_reads_work_and_nothing_is_co
 
 
 @pytest.mark.slow
-async def test_disk_full_for_the_operating_system_a_process_goes_on_reading_and_loses_nothing(
-    machine: Machine, tmp_path: Path
-) -> None:
+async def test_disk_full_for_the_system_reads_go_on_and_nothing_is_lost(machine: Machine, tmp_path: Path) -> None:
     server = await machine.serve("service")
     async with new_visitor() as visitor:
         one = await server.get("/sayings", visitor)
@@ -160,7 +158,7 @@ async def test_a_corrupt_comparison_vote_or_call_is_skipped_and_counted(
     assert told == {(f"read {kind}", "DamagedRow") for kind in ("comparison", "vote", "call")}
 
 
-async def test_a_file_overwritten_with_junk_ends_votes_with_503_and_sayings_from_the_package(
+async def test_a_file_of_junk_votes_are_503_and_sayings_are_builtin(
     server: Server, tmp_path: Path, events: RecordingListener
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "sayings.db")) as other:
