@@ -22,7 +22,7 @@ INVALID, TOO_LARGE, WRONG_TYPE = (400, "invalid_request"), (413, "body_too_large
 
 @pytest.fixture(autouse=True)
 async def the_server_goes_on(server: Server) -> AsyncIterator[None]:
-    """After every one of these, the next request is answered and nobody has met a defect."""
+    """After every test, the next request is answered and no unexpected error was reported."""
     await server.known()
     yield
     assert (await server.ask("GET", "/health/live")).status == 200
@@ -193,9 +193,7 @@ WRONG_BODIES = [(path, body) for path, wrong in WRONG.items() for body in MALFOR
 @pytest.mark.parametrize(
     ("path", "body"), WRONG_BODIES, ids=lambda value: repr(value[:20] + value[-20:]) if isinstance(value, bytes) else ""
 )
-async def test_a_body_that_asks_for_no_comparison_or_is_no_vote_on_one_is_refused(
-    server: Server, path: str, body: bytes
-) -> None:
+async def test_an_invalid_body_for_a_comparison_or_ballot_is_refused(server: Server, path: str, body: bytes) -> None:
     [answer] = await server.converse(request("POST", path, body, Content_Type=JSON))
 
     assert answer.error == INVALID
@@ -350,7 +348,7 @@ async def test_the_body_of_a_comparison_has_the_same_limit(server: Server, path:
     assert too_large.error == TOO_LARGE
 
 
-async def test_requests_in_a_row_on_one_connection_are_each_answered_after_an_error_too(server: Server) -> None:
+async def test_pipelined_requests_are_all_answered_after_an_error_too(server: Server) -> None:
     wrong = request("POST", "/feedback", b"{", Content_Type=JSON)
     lost = request("GET", "/nowhere")
     unread = request("POST", "/sayings", b"{}" * 100, Content_Type=JSON)

@@ -36,7 +36,7 @@ HIDDEN = ("claude", "haiku", "sonnet", "gpt", "anthropic", "openai", "latency", 
 
 
 async def compare(server: Server, **headers: str) -> Answer:
-    """A comparison as one JSON document, for the voter if nobody else is named."""
+    """A comparison as one JSON document, for `VOTER` unless `headers` name another."""
     return await server.ask("POST", "/compare", json={"service": "Amazon S3"}, headers=JSON | VOTER | headers)
 
 
@@ -80,7 +80,7 @@ async def until_told(events: RecordingListener, kind: type[Event]) -> Any:
 # --- the stream -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_comparison_streams_its_slots_and_tells_nothing_of_who_wrote_them(server: Server) -> None:
+async def test_a_comparison_streams_its_slots_without_naming_the_models(server: Server) -> None:
     answer = await server.ask("POST", "/compare", json={"service": "Amazon S3"})
 
     (first, started), *slots, (last, done) = events_in(answer.body)
@@ -342,7 +342,7 @@ async def test_a_defect_in_between_is_the_streams_last_event(server: Server, mon
 
 
 @pytest.mark.parametrize("form", [JSON, {"Accept": "text/event-stream"}], ids=["document", "stream"])
-async def test_over_budget_one_sees_what_others_have_been_shown_and_then_nothing(
+async def test_over_budget_stored_comparisons_are_replayed_while_they_last(
     server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]
 ) -> None:
     compared = await compare(server)
@@ -363,7 +363,7 @@ async def test_over_budget_one_sees_what_others_have_been_shown_and_then_nothing
     assert int(none_left.headers["Retry-After"]) > 0
 
 
-# --- those who go away, and the end -----------------------------------------------------------------------------------
+# --- disconnects and shutdown -----------------------------------------------------------------------------------------
 
 
 async def leave_a_stream(server: Server, others_run: Awaitable[None]) -> None:
@@ -388,7 +388,7 @@ def asking() -> list[asyncio.Task[Any]]:
 
 
 @pytest.mark.parametrize("leave", [leave_a_stream, leave_a_document])
-async def test_a_client_that_goes_away_stops_the_models_whose_calls_count_as_spent(
+async def test_a_disconnect_cancels_the_model_calls_and_they_stay_spent(
     server: Server, simulator: Simulator, leave: Callable[[Server, Awaitable[None]], Awaitable[None]]
 ) -> None:
     for model in (HAIKU, SONNET, MINI):
@@ -451,7 +451,7 @@ async def test_a_client_that_is_gone_before_the_first_event_costs_nothing(
 
 
 @pytest.mark.usefixtures("built_page")
-async def test_a_client_that_is_gone_before_an_older_comparison_is_shown_is_no_defect(
+async def test_a_disconnect_before_a_replay_is_not_an_internal_error(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await compare(server)
@@ -482,9 +482,7 @@ async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(server:
 
 
 @with_timeouts(shutdown=0.05)
-async def test_a_stream_that_does_not_end_is_cut_when_the_server_stops_and_leaves_nothing_behind(
-    server: Server, simulator: Simulator
-) -> None:
+async def test_an_unfinished_stream_is_cut_and_cleaned_up_at_shutdown(server: Server, simulator: Simulator) -> None:
     simulator.inject("*", Fault(FaultKind.HANG, count=4))
 
     async with listening(server.resources) as url:
@@ -494,7 +492,7 @@ async def test_a_stream_that_does_not_end_is_cut_when_the_server_stops_and_leave
         assert (await anext(events))[0] == "comparison"
         await simulator.until(lambda: simulator.in_flight == 4)
 
-    # Not "soon after": whoever closes the store next must find everything put away.
+    # At once, not "soon after": the store is closed next, and no write may be left by then.
     assert [event.abandoned for event in server.events.of(ComparisonFinished)] == [True]
     assert [event.error_code for event in server.events.of(RequestServed)] == ["broken_off"]
     with pytest.raises((aiohttp.ClientError, asyncio.IncompleteReadError)):

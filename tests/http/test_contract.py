@@ -131,7 +131,7 @@ async def test_a_failed_live_call_has_a_latency_but_neither_tokens_nor_cost(
     assert len(server.events.of(ModelCalled)) == 1
 
 
-async def test_every_answer_belongs_to_a_trace_that_the_caller_may_have_begun(server: Server) -> None:
+async def test_every_response_has_a_trace_id_which_the_caller_may_send(server: Server) -> None:
     root = "1-5759e988-bd862e3fe1be46a994272793"
 
     continued = await server.ask("GET", "/sayings", headers={"X-Amzn-Trace-Id": f"Root={root};Sampled=1"})

@@ -1,4 +1,4 @@
-"""Too many requests, model calls or connections: who has to wait is told so at once, and health is answered."""
+"""With too many requests, model calls or connections, a client is told at once to wait, and health is answered."""
 
 import asyncio
 import socket
@@ -56,7 +56,7 @@ class TestWithOneRequestAnHour:
         assert 0 < int(refused.headers["Retry-After"]) <= 3600
         assert 429 not in (taken.status, somebody_elses.status)
 
-    async def test_what_is_limited_is_votes_comparisons_and_reading_each_for_itself(self, server: Server) -> None:
+    async def test_votes_comparisons_and_reads_have_separate_limits(self, server: Server) -> None:
         each = ["POST /feedback", "POST /compare", "GET /sayings"]
 
         answers = [await server.ask(*asked.split(), headers=by("192.0.2.1"), json={}) for asked in each]
@@ -113,15 +113,13 @@ class TestWithPlacesForOneComparison:
         assert (fourth["degraded"], fourth["metrics"]["apiLatency"]) == ("busy", None)
         assert simulator.max_in_flight == 4
 
-    async def test_who_wants_another_comparison_is_shown_one_that_was_made_or_has_to_wait(
-        self, server: Server, simulator: Simulator
-    ) -> None:
+    async def test_another_comparison_is_a_replay_or_has_to_wait(self, server: Server, simulator: Simulator) -> None:
         made = await server.ask("POST", "/compare", json={}, headers={"Accept": JSON})
-        somebody = {"Accept": JSON, "Cookie": f"sayings_voter={'v' * 32}"}
+        other = {"Accept": JSON, "Cookie": f"sayings_voter={'v' * 32}"}
 
         async with comparing_for_ever(server, simulator):
-            shown = await server.ask("POST", "/compare", json={}, headers=somebody)
-            again = await server.ask("POST", "/compare", json={}, headers=somebody)
+            shown = await server.ask("POST", "/compare", json={}, headers=other)
+            again = await server.ask("POST", "/compare", json={}, headers=other)
 
         assert shown.json == made.json | {"replayed": True}
         assert again.error == (503, "comparison_unavailable")

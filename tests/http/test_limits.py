@@ -236,9 +236,7 @@ async def test_a_store_that_hangs_is_not_ready_either(server: Server, monkeypatc
 
 
 @pytest.mark.parametrize("turns", range(5))
-async def test_whoever_has_asked_when_the_server_stops_is_answered_however_far_the_connection_is(
-    server: Server, turns: int
-) -> None:
+async def test_requests_sent_before_the_stop_are_answered(server: Server, turns: int) -> None:
     with ExitStack() as stack:
         async with listening(server.resources) as url:
             place = ("127.0.0.1", int(url.rpartition(":")[2]))

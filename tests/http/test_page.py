@@ -20,9 +20,7 @@ TYPES = {
 }
 
 
-async def test_every_file_is_served_with_its_type_and_all_that_protects_its_reader(
-    server: Server, built_page: Path
-) -> None:
+async def test_every_file_is_served_with_its_type_and_security_headers(server: Server, built_page: Path) -> None:
     for file in page_files():
         answer = await server.ask("GET", f"/{file.relative_to(built_page)}")
 
@@ -43,9 +41,7 @@ async def test_nothing_runs_or_loads_that_is_not_the_pages_own(server: Server) -
     assert {policy[f"{kind}-src"] for kind in ("script", "style", "img", "font", "connect")} == {"'self'"}
 
 
-async def test_what_has_its_digest_in_its_name_is_kept_forever_and_the_rest_is_asked_for(
-    server: Server, built_page: Path
-) -> None:
+async def test_files_named_by_digest_are_immutable_and_others_revalidated(server: Server, built_page: Path) -> None:
     for file in page_files():
         kept = (await server.ask("GET", f"/{file.relative_to(built_page)}")).headers["Cache-Control"]
 
