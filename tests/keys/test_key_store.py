@@ -147,7 +147,7 @@ async def test_a_refresh_of_one_key_does_not_prolong_another(
     assert calls == [older]
 
 
-async def test_near_the_end_of_its_life_a_key_is_refreshed_while_callers_go_on(
+async def test_a_key_near_its_expiry_is_refreshed_in_the_background(
     keys: KeyStore, source: FakeSource, clock: Clock
 ) -> None:
     await keys.get("key")
@@ -199,7 +199,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_fetch_of_the_others(keys: 
 
 
 @pytest.mark.parametrize("error", ERRORS)
-async def test_when_the_source_fails_a_known_key_is_served_for_an_hour_more_and_every_failure_is_reported(
+async def test_a_failing_source_is_reported_and_keys_last_an_hour_more(
     error: type[KeyStoreError], keys: KeyStore, source: FakeSource, clock: Clock, events: RecordingListener
 ) -> None:
     await keys.get("key")
@@ -312,9 +312,7 @@ async def test_a_rejected_key_is_reloaded_once_for_all_who_ask(
     assert calls == [name, name]
 
 
-async def test_a_late_rejection_does_not_throw_out_the_key_that_has_replaced_it(
-    keys: KeyStore, source: FakeSource
-) -> None:
+async def test_a_late_rejection_keeps_the_newer_key(keys: KeyStore, source: FakeSource) -> None:
     revoked = await keys.get("key")
     source.outcome = "second"
     keys.invalidate("key", revoked)
@@ -465,7 +463,7 @@ async def test_the_environment_has_the_keys_whose_variables_are_set() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ", "sk-pasted\n", " sk", "sk two", "sk-ünicode", "sk-\x1b"])
-def test_a_variable_that_holds_no_usable_key_ends_the_start_with_its_name(value: str) -> None:
+def test_an_unusable_key_fails_the_start_naming_its_variable(value: str) -> None:
     with pytest.raises(ConfigError) as raised:
         EnvironmentKeySource({"OPENAI_API_KEY": value}, {"/openai": "OPENAI_API_KEY"})
 
