@@ -97,7 +97,7 @@ async def test_a_model_that_the_sdk_warns_of_is_called_without_a_word(adapters: 
     adapter = adapters.of(sonnet)
     await adapter.load()
 
-    with warnings.catch_warnings():  # as somebody might who sets the filters anew after the client was made
+    with warnings.catch_warnings():  # as a library does that resets the filters after the client was made
         warnings.simplefilter("error")
         filters = len(warnings.filters)
         await adapter.complete(sonnet, PROMPT, KEY)
@@ -425,7 +425,7 @@ def test_a_retry_after_that_is_a_date_is_in_gmt(zone: str, far_east: None) -> No
 # --- every exception of the SDKs --------------------------------------------------------------------------------------
 
 BY_STATUS = {401: ModelKeyRejected, 402: ModelSpendLimitReached, 403: ModelKeyRejected, 429: ModelRateLimited}
-# What is not known by an HTTP status. Whoever meets a new one here decides what it is to us.
+# Exceptions that no HTTP status identifies. A new one fails the test until its meaning is decided here.
 BY_NAME: dict[str, type[ModelError]] = {
     "APITimeoutError": ModelTimeout,
     "APIConnectionError": ModelConnectionFailed,

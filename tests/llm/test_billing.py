@@ -98,7 +98,7 @@ async def test_several_amounts_are_reserved_together_or_not_at_all(
     assert await store.spend(spend_window(clock())) == Spend(day=400, hour=400)
 
 
-async def test_of_what_was_reserved_together_each_takes_its_own_once_and_the_rest_is_given_back(
+async def test_an_advance_pays_each_model_once_and_releases_the_rest(
     budget: Budget, store: SqliteStore, clock: Clock
 ) -> None:
     advance = await budget.reserve_all({"a": 100, "b": 200, "c": 50})

@@ -79,7 +79,7 @@ def test_an_answer_that_is_no_use_is_an_answer(breaker: Breaker, kind: type[Mode
     succeed(breaker)
 
 
-def test_after_the_cool_down_one_call_tries_while_the_others_are_turned_away(breaker: Breaker, clock: Clock) -> None:
+def test_after_the_cool_down_one_call_probes_and_others_are_refused(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, times=FAILURES_TO_OPEN)
     clock.forward(COOL_DOWN_SECONDS - 0.1)
     assert wait_of(breaker) >= 0.1
@@ -93,7 +93,7 @@ def test_after_the_cool_down_one_call_tries_while_the_others_are_turned_away(bre
     succeed(breaker)
 
 
-def test_a_probe_that_fails_opens_it_again_though_few_calls_failed_before(breaker: Breaker, clock: Clock) -> None:
+def test_a_failed_probe_reopens_it_after_few_failures_too(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, ModelRateLimited("It asked for patience.", retry_after=5.0))
     clock.forward(5)
 

@@ -1,4 +1,4 @@
-"""The gateway with everything real behind it but the vendors, who are simulated: SDKs, wire, store and budget."""
+"""The gateway with real SDKs, wire, store and budget behind it; only the vendors are simulated."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
@@ -302,7 +302,7 @@ async def test_an_answer_that_is_no_use_costs_what_it_costs(
     assert caught.value.api_time_ms == called.api_time_ms > 0
 
 
-async def test_a_model_without_a_price_counts_as_the_dearest_and_is_warned_of(
+async def test_a_model_without_a_price_costs_as_the_dearest_with_a_warning(
     make: Make, simulator: Simulator, store: SqliteStore, events: RecordingListener
 ) -> None:
     unpriced = msgspec.structs.replace(HAIKU, price=None)
@@ -321,7 +321,7 @@ async def test_a_model_without_a_price_counts_as_the_dearest_and_is_warned_of(
     assert await spent(store) == 2 * as_reserved
 
 
-# --- places for calls that somebody waits for -------------------------------------------------------------------------
+# --- places for calls that a client waits for -------------------------------------------------------------------------
 
 
 async def test_rounds_need_no_place_and_other_calls_need_one_each(gateway: Gateway, simulator: Simulator) -> None:
@@ -377,9 +377,7 @@ async def test_no_money_is_tied_up_while_an_sdk_is_imported(
 # --- money for several calls at once ----------------------------------------------------------------------------------
 
 
-async def test_several_calls_are_paid_from_what_was_reserved_for_all_of_them(
-    gateway: Gateway, store: SqliteStore
-) -> None:
+async def test_several_calls_are_paid_from_one_reservation(gateway: Gateway, store: SqliteStore) -> None:
     advance = await gateway.reserve(CATALOGUE, ONE)
     reserved = await spent(store)
 
@@ -465,7 +463,7 @@ async def recorded(store: SqliteStore) -> list[Call]:
     return [call async for call in store.all_calls()]
 
 
-async def test_a_call_is_recorded_with_what_was_asked_for_and_what_may_be_shown(
+async def test_a_call_is_recorded_with_sayings_requested_and_usable(
     gateway: Gateway, simulator: Simulator, store: SqliteStore
 ) -> None:
     simulator.inject(GPT.id, Fault(FaultKind.TEXT_ONLY_ONE))
@@ -711,7 +709,7 @@ async def test_the_timeout_bounds_what_comes_before_the_call_too(
     with pytest.raises(ModelTimeout) as caught:
         await write(gateway, timeout=0.05)
 
-    assert caught.value.api_time_ms is None  # nobody was called
+    assert caught.value.api_time_ms is None  # no vendor was called
     assert (list(simulator.calls), await spent(store)) == ([], 0)
 
 
@@ -728,7 +726,7 @@ async def test_a_model_that_was_never_asked_has_not_failed(make: Make) -> None:
     assert (await write(gateway)).sayings
 
 
-async def test_a_model_that_keeps_failing_is_left_alone_and_the_others_are_not(
+async def test_a_failing_model_opens_its_own_breaker_only(
     make: Make, simulator: Simulator, events: RecordingListener
 ) -> None:
     gateway = make()
