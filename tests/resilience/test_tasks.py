@@ -101,7 +101,7 @@ async def test_leaving_cancels_the_jobs_and_waits_until_they_have_tidied_up(even
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_what_the_block_raises_goes_on_its_way_after_the_jobs_have_ended(events: RecordingListener) -> None:
+async def test_an_exception_of_the_block_propagates_after_the_jobs_end(events: RecordingListener) -> None:
     with pytest.raises(KeyError):
         async with running({"job": forever}, events):
             raise KeyError
