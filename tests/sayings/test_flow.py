@@ -120,7 +120,7 @@ def test_the_wanted_origin_follows_from_the_request_number_alone(live_every: int
         (5, "-", "-", False, BUILTIN, "pool_empty"),
     ],
 )
-async def test_the_chain_goes_on_from_the_wanted_origin_and_the_first_reason_is_told(
+async def test_a_failed_origin_falls_back_and_the_first_reason_is_given(
     events: RecordingListener,
     number: int,
     database: str,
@@ -165,7 +165,7 @@ async def test_the_chain_goes_on_from_the_wanted_origin_and_the_first_reason_is_
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-async def test_every_failure_of_a_live_call_is_answered_from_the_pool_with_its_reason(
+async def test_a_failed_live_call_is_served_from_the_pool_with_its_reason(
     events: RecordingListener, error: DependencyError, reason: str
 ) -> None:
     stage = Stage(events, warm=True)
@@ -236,7 +236,7 @@ async def test_the_last_resort_is_the_packaged_collection(events: RecordingListe
     assert served.saying in collection()
 
 
-async def test_a_live_saying_brings_its_generation_and_is_stored_and_warmed_up(events: RecordingListener) -> None:
+async def test_a_live_saying_has_its_generation_and_is_stored_and_pooled(events: RecordingListener) -> None:
     stage = Stage(events)
 
     served = await stage.live()
@@ -249,7 +249,7 @@ async def test_a_live_saying_brings_its_generation_and_is_stored_and_warmed_up(e
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_a_live_saying_that_cannot_be_stored_is_shown_and_then_forgotten(
+async def test_a_live_saying_that_is_not_stored_is_served_but_not_pooled(
     events: RecordingListener, failure: str
 ) -> None:
     stage = Stage(events, timeouts=Timeouts(saying_read=0.01))

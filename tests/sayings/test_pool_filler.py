@@ -30,7 +30,7 @@ def the_filler(
     return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts)
 
 
-async def test_the_newest_fresh_sayings_of_the_models_that_take_part_come_in(
+async def test_it_adds_the_newest_fresh_sayings_of_participating_models(
     store: SqliteStore, events: RecordingListener
 ) -> None:
     now = time.time()

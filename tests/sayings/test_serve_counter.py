@@ -28,7 +28,7 @@ async def test_a_flush_writes_one_batch_and_the_next_only_what_came_since(events
     assert store.serves == [{"gpt-4.1": 2, "collection": 1}, {"collection": 1}]
 
 
-async def test_serves_count_in_the_hour_they_were_made_in_however_late_they_are_written(
+async def test_serves_written_late_count_in_the_hour_they_were_made_in(
     store: SqliteStore, events: RecordingListener
 ) -> None:
     clock = Clock(1_800_000_000 + 50 * 60)
@@ -62,7 +62,7 @@ async def test_a_store_that_fails_is_not_asked_for_hour_after_hour(events: Recor
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_what_could_not_be_written_is_kept_with_what_was_counted_meanwhile(
+async def test_a_failed_flush_keeps_its_counts_and_those_made_meanwhile(
     events: RecordingListener, failure: str
 ) -> None:
     store = FakeStore()
