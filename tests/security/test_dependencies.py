@@ -1,6 +1,6 @@
 """An audit of what is shipped, without a network: pinned by hash, free to use, wanted, and known by name.
 
-Whoever adds a dependency adds it here too, and so has looked at it.
+A new dependency has to be added here too, so that its author has looked at it.
 """
 
 import importlib.metadata
@@ -46,7 +46,7 @@ IMPORTED_ALL_THE_SAME = {
     "opentelemetry-proto": "opentelemetry-exporter-otlp-proto-http",
 }
 
-# MPL-2.0 asks for something only of those who change its files, which we do not; OFL-1.1 is the font's.
+# MPL-2.0 has conditions only for changes to its files, which we do not make; OFL-1.1 is the font's.
 LICENCES = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "CC0-1.0", "ISC", "MIT", "MPL-2.0",
     "OFL-1.1", "PSF-2.0", "Python-2.0", "Unlicense",

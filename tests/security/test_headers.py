@@ -1,4 +1,4 @@
-"""Every kind of answer protects whoever opens it: what it may load, who may frame it, what is guessed of it."""
+"""Every kind of response protects its reader: headers restrict what it loads, where it is framed, how it is sniffed."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -83,7 +83,7 @@ async def test_only_the_page_is_kept_by_a_cache(server: Server, kind: str) -> No
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_the_page_has_the_same_headers_from_the_server_and_from_the_distribution(server: Server) -> None:
+async def test_server_and_distribution_send_the_same_headers_with_the_page(server: Server) -> None:
     policy = Stack().properties("PageHeaders")["ResponseHeadersPolicyConfig"]
     custom = {item["Header"]: item["Value"] for item in policy["CustomHeadersConfig"]["Items"]}
     security = policy["SecurityHeadersConfig"]

@@ -39,7 +39,7 @@ def inside_of(*told: object) -> list[str]:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-async def test_an_error_tells_its_code_its_sentence_and_nothing_of_its_cause(error: type[HttpError]) -> None:
+async def test_an_error_has_a_code_and_a_message_but_hides_its_cause(error: type[HttpError]) -> None:
     async def fail(_: Request) -> Response:
         try:
             raise RuntimeError(SECRET)

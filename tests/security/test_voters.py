@@ -1,4 +1,4 @@
-"""Nobody acts as another voter: the cookie is the only proof, is nowhere to be seen, and what is public is none."""
+"""No client can act as another voter: the cookie is the only proof, it never leaks, and public ids prove nothing."""
 
 from collections.abc import Iterable
 
