@@ -87,7 +87,7 @@ def test_intervals_of_strength_cover_the_true_ones(
     assert is_calibrated(covered[True] / covered.total())
 
 
-def test_intervals_that_took_pair_results_for_votes_would_be_too_narrow() -> None:
+def test_intervals_over_pairs_instead_of_votes_would_be_too_narrow() -> None:
     shares = whole_choices(CLOSE)
     truth = true_strengths(shares)
     chance = random.Random(5)

@@ -1,4 +1,4 @@
-"""Whoever is compared must have been shown as often: the models' shares of what is served pass a test for equality."""
+"""Models that are compared must be shown equally often: their shares of the serves pass a test for equality."""
 
 import random
 from collections import Counter

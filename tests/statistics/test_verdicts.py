@@ -1,4 +1,4 @@
-"""Who leads, who trails, what is too close to call and what would settle it."""
+"""The verdict names leaders and trailers, or a result too close to call and the votes that would settle it."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_models_that_overlap_are_too_close_to_call() -> None:
 @pytest.mark.parametrize(
     ("leader", "rival"), [(Poll(600, 1_000), Poll(570, 1_000)), (Poll(80, 130), Poll(5_000, 9_000))]
 )
-def test_the_votes_needed_are_the_fewest_that_would_bring_the_intervals_apart(leader: Poll, rival: Poll) -> None:
+def test_votes_needed_is_the_fewest_that_separate_the_intervals(leader: Poll, rival: Poll) -> None:
     needed = votes_needed(leader, rival)
 
     assert needed
