@@ -233,7 +233,7 @@ class TestVotes:
         assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
         assert await totals(store) == {MODEL: Tally(upvotes=1)}
 
-    async def test_one_voter_changing_and_withdrawing_many_times_at_once_counts_once(self, store: Store) -> None:
+    async def test_concurrent_changes_and_withdrawals_of_a_vote_count_once(self, store: Store) -> None:
         saying = generated("a saying")
         await store.put_sayings([saying])
         await store.vote(vote(saying, feedback=POSITIVE))

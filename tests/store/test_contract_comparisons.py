@@ -17,7 +17,7 @@ THREE = tuple(sorted(MODELS[:3]))
 
 
 class TestShowing:
-    async def test_a_comparison_comes_back_as_it_was_put_with_the_ballot_of_who_saw_it(self, store: Store) -> None:
+    async def test_a_comparison_is_read_back_with_the_ballot_of_its_voter(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
         assert await store.get_comparison("comparison", "ann") == (COMPARISON, shown(COMPARISON))
@@ -135,7 +135,7 @@ class TestBallots:
         assert await store.get_comparison("comparison", "ann") == (COMPARISON, replace(last, burst="first"))
         assert await outcomes(store) == {Outcome(THREE, TIE): OutcomeTally(votes=1)}
 
-    async def test_outcomes_of_other_fields_and_of_the_simulator_are_counted_apart(self, store: Store) -> None:
+    async def test_outcomes_are_counted_by_field_and_apart_for_the_simulator(self, store: Store) -> None:
         of_two, simulated = comparison("of two", failed="CD"), comparison("simulated", simulated=True)
         for one in (COMPARISON, of_two, simulated):
             await store.put_comparison(one, shown(one))

@@ -183,7 +183,7 @@ class TestVoteFaults:
 
         assert len(client.requests("transact_write_items")) == 10
 
-    async def test_attempts_at_one_transaction_share_a_token_and_others_have_their_own(self, dynamo: Dynamo) -> None:
+    async def test_attempts_at_one_transaction_share_a_token_of_its_own(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_sayings([SAYING])
         store, client = faulty(dynamo, transact_write_items=[no_answer()])
 
@@ -265,7 +265,7 @@ class TestVoteFaults:
 
 
 OFFERED = comparison("offered")
-FIRST, SECOND, NOBODY = (OFFERED.outcome(winner) for winner in ("A", "B", NONE))
+FIRST, SECOND, NO_WINNER = (OFFERED.outcome(winner) for winner in ("A", "B", NONE))
 
 
 class TestVotesOfTheFirstVersion:
@@ -293,7 +293,7 @@ class TestVotesOfTheFirstVersion:
         assert await old.vote(vote(SAYING)) == VoteResult(VoteStatus.UNCHANGED, 0, 0)
         assert await everything(old) == Aggregates(contributors={MODEL: Tally(upvotes=1)})
 
-    async def test_are_told_with_their_model_and_as_first_cast_when_they_were_cast(self, old: DynamoStore) -> None:
+    async def test_are_read_with_their_model_and_their_time_as_first_cast(self, old: DynamoStore) -> None:
         stored = [each async for each in old.all_votes()]
 
         assert stored == [StoredVote(Vote(SAYING.saying_id, "ann", POSITIVE, CAST_AT), MODEL, first_cast_at=CAST_AT)]
@@ -339,9 +339,7 @@ class TestBursts:
         assert aside == {MODEL: Tally(upvotes=40, aside_upvotes=40)}
         assert await tallies(store) == {MODEL: Tally(upvotes=10)}
 
-    async def test_whatever_the_last_vote_before_the_limit_meets_the_next_one_moves_them_all(
-        self, dynamo: Dynamo
-    ) -> None:
+    async def test_after_a_conflict_at_the_limit_all_votes_are_set_aside(self, dynamo: Dynamo) -> None:
         other = DynamoStore(dynamo.client, dynamo.prefix, 2)
         store, client = faulty(dynamo, limit=2, meanwhile=lambda: other.vote(from_burst("bob", NEGATIVE)))
         await other.vote(from_burst("ann"))
@@ -351,7 +349,7 @@ class TestBursts:
         assert await tallies(store) == {MODEL: Tally(upvotes=2, downvotes=1, aside_upvotes=2, aside_downvotes=1)}
         assert len(client.requests("transact_write_items")) == 2
 
-    async def test_whatever_the_last_vote_above_the_limit_meets_the_others_count_again(self, dynamo: Dynamo) -> None:
+    async def test_after_a_conflict_above_the_limit_votes_count_again(self, dynamo: Dynamo) -> None:
         other = DynamoStore(dynamo.client, dynamo.prefix, 1)
         for voter in ("ann", "bob", "eve"):
             await other.vote(from_burst(voter))
@@ -370,7 +368,7 @@ class TestBursts:
 
         assert await tallies(store) == {MODEL: Tally(upvotes=1, downvotes=1, aside_upvotes=1, aside_downvotes=1)}
 
-    async def test_cast_again_from_elsewhere_meanwhile_a_vote_is_of_another_burst(self, dynamo: Dynamo) -> None:
+    async def test_a_vote_cast_again_meanwhile_leaves_its_new_burst(self, dynamo: Dynamo) -> None:
         async def cast_again() -> None:
             await dynamo.store.withdraw_vote(SAYING.saying_id, "ann")
             await dynamo.store.vote(from_burst("ann", burst="elsewhere"))
@@ -531,7 +529,7 @@ class TestComparisons:
 
         await store.cast_ballot(OFFERED, ballot(OFFERED, winner=NONE, burst=BURST))
 
-        assert (await everything(store)).outcomes == {NOBODY: OutcomeTally(votes=1)}
+        assert (await everything(store)).outcomes == {NO_WINNER: OutcomeTally(votes=1)}
 
     async def test_ballots_are_set_aside_with_the_votes_of_their_burst(self, dynamo: Dynamo) -> None:
         store, _ = faulty(dynamo, limit=2)
@@ -628,7 +626,7 @@ class TestStreams:
         assert {stored.saying async for stored in store.all_sayings()} == {SAYING, COLLECTED}
         assert {stored async for stored in store.all_calls()} == set(recorded)
 
-    async def test_a_ballot_comes_with_its_comparison_though_that_is_on_another_page(self, dynamo: Dynamo) -> None:
+    async def test_a_ballot_finds_its_comparison_on_another_page(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_comparison(OFFERED, shown(OFFERED))
         await dynamo.store.show_comparison(shown(OFFERED, "bob"))
         await dynamo.store.cast_ballot(OFFERED, ballot(OFFERED))
@@ -642,7 +640,7 @@ class TestStreams:
 
 
 class TestPutFaults:
-    async def test_many_sayings_are_written_a_few_at_a_time_each_time_under_the_fence(self, dynamo: Dynamo) -> None:
+    async def test_many_sayings_are_written_in_batches_each_under_the_fence(self, dynamo: Dynamo) -> None:
         store, client = faulty(dynamo)
         lease = await store.acquire_lease(ROUND_LEASE, "holder", now=0.0, seconds=60)
 

@@ -165,9 +165,7 @@ async def test_a_path_that_cannot_be_a_database_names_the_setting(tmp_path: Path
     assert str(tmp_path) not in str(raised.value)
 
 
-async def test_a_database_that_somebody_else_writes_to_for_long_is_said_to_be_locked(
-    sqlite_store: SqliteStore, tmp_path: Path
-) -> None:
+async def test_a_database_locked_by_another_writer_fails_the_start(sqlite_store: SqliteStore, tmp_path: Path) -> None:
     with _write_lock(tmp_path / "sayings.db"), pytest.raises(ConfigError) as raised:
         await SqliteStore.open(tmp_path / "sayings.db", timeouts=Timeouts(sqlite_lock=0.1))
 
