@@ -1,4 +1,4 @@
-"""The story of a request on the terminal, for who has no backend."""
+"""The console shows the story of a request on the terminal where there is no telemetry backend."""
 
 import io
 import re

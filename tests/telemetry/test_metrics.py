@@ -260,7 +260,7 @@ class Crowd:
 
 
 @pytest.mark.slow
-async def test_ten_thousand_mixed_requests_make_no_more_series_than_were_meant(
+async def test_ten_thousand_mixed_requests_make_no_unexpected_series(
     tmp_path: Path, simulator: Simulator, simulator_url: str, events: RecordingListener
 ) -> None:
     settings = Settings(store=f"sqlite:///{tmp_path}/sayings.db", simulator=simulator_url, live_every=500)
@@ -318,7 +318,7 @@ def meant() -> Iterable[tuple[str, ...]]:
 MEANT = set(meant())
 
 
-def test_cloudwatchs_dimensions_are_attributes_that_their_metrics_have() -> None:
+def test_cloudwatch_dimensions_are_attributes_of_their_metrics() -> None:
     batch = counted(
         RequestServed("getSaying", 503, 1.0, "store_unavailable"),
         SayingServed("database", 5, "pool_empty"),

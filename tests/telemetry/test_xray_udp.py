@@ -173,7 +173,7 @@ class TestTraces:
 
         assert len(daemon.spans()) == 1
 
-    async def test_of_too_many_between_two_loads_the_oldest_are_dropped_and_counted(
+    async def test_too_many_traces_before_a_load_drop_and_count_the_oldest(
         self, telemetry: LambdaTelemetry, daemon: Daemon
     ) -> None:
         begun = [
