@@ -108,7 +108,7 @@ async def test_whoever_votes_must_have_had_two_to_choose_from(
             await ballots.vote("ann", compared.comparison_id, winner)
 
 
-async def test_a_comparison_can_be_voted_on_for_a_day_since_it_was_shown_to_the_voter(
+async def test_a_comparison_is_open_for_a_day_after_the_voter_saw_it(
     ballots: ComparisonVotes, store: SqliteStore, clock: Clock
 ) -> None:
     clock.now = SHOWN_AT + DEFAULT_TIMEOUTS.comparison_open

@@ -86,7 +86,7 @@ async def test_a_comparison_opens_tells_of_every_slot_and_closes(parts: Parts) -
     assert (len(identity), comparison.created_at, comparison.simulated) == (32, NOW, False)
 
 
-async def test_all_models_are_asked_once_in_less_than_the_whole_time_and_paid_from_one_reservation(
+async def test_each_model_is_called_once_in_time_and_from_one_reservation(
     parts: Parts,
 ) -> None:
     await parts.steps()
@@ -260,7 +260,7 @@ async def test_what_lands_first_is_told_first(parts: Parts) -> None:
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-async def test_over_budget_a_comparison_that_is_new_to_the_voter_is_shown_once(parts: Parts) -> None:
+async def test_over_budget_a_comparison_new_to_the_voter_is_replayed_once(parts: Parts) -> None:
     first = await parts.steps("ann")
     parts.gateway.unreservable = EXHAUSTED
 
@@ -321,7 +321,7 @@ async def test_a_store_that_fails_has_nothing_to_replay(parts: Parts) -> None:
     assert [event.operation for event in parts.events.of(DependencyFailed)] == ["replay comparison"]
 
 
-# --- those who go away ------------------------------------------------------------------------------------------------
+# --- disconnects ------------------------------------------------------------------------------------------------------
 
 
 def others() -> set[asyncio.Task[object]]:
@@ -356,12 +356,12 @@ async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
     assert [step.model for step in told if isinstance(step, Entry)] == [MODELS[0].id]
     assert [saying.model for saying in parts.store.kept] == [MODELS[0].id]
     assert parts.store.comparisons == []
-    assert parts.gateway.released == [0]  # nobody knows what the calls that ran have cost
+    assert parts.gateway.released == [0]  # the cost of the calls that were running is unknown
     [finished] = parts.events.of(ComparisonFinished)
     assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
 
 
-async def test_when_drained_what_has_landed_is_stored_and_the_others_say_timeout(parts: Parts) -> None:
+async def test_draining_stores_what_has_landed_and_times_out_the_rest(parts: Parts) -> None:
     parts.timeouts = Timeouts(drain=0.0)
     parts.gateway.hanging = {MINI}
     compare = parts.compare
@@ -401,7 +401,7 @@ async def test_what_has_landed_but_was_not_told_is_kept_too(parts: Parts) -> Non
     assert len(parts.store.kept) == 3
 
 
-async def test_what_is_to_be_kept_is_kept_although_the_patience_of_the_caller_ends(parts: Parts) -> None:
+async def test_storing_goes_on_although_the_caller_is_cancelled(parts: Parts) -> None:
     parts.gateway.hanging = {MINI}
     parts.store.hangs = True
     compare = parts.compare

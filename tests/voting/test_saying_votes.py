@@ -55,7 +55,7 @@ async def feedback(store: SqliteStore, events: RecordingListener) -> AsyncIterat
     await feedback.close()
 
 
-async def test_a_vote_is_recorded_then_unchanged_then_changed_then_withdrawn(
+async def test_a_vote_is_recorded_unchanged_changed_and_withdrawn(
     feedback: SayingVotes, events: RecordingListener
 ) -> None:
     results = [(await feedback.vote("ann", opinion(type_)))[1] for type_ in (UP, UP, DOWN)]
@@ -107,7 +107,7 @@ async def test_text_or_id_or_both_name_the_saying(
         "another model", "the collection", "the simulated one",
     ],
 )  # fmt: skip
-async def test_what_the_store_does_not_bear_out_is_refused_and_counts_nothing(
+async def test_a_vote_that_contradicts_the_store_is_refused_uncounted(
     feedback: SayingVotes, store: SqliteStore, wrong: Opinion, error: type[HttpError]
 ) -> None:
     with pytest.raises(error):
@@ -121,7 +121,7 @@ async def test_what_the_store_does_not_bear_out_is_refused_and_counts_nothing(
     [collection()[0], model_saying("A simulated saying on Amazon S3.", simulated=True)],
     ids=["collection", "simulated"],
 )
-async def test_the_collection_and_simulated_models_are_voted_on_under_their_own_names(
+async def test_collection_and_simulated_models_get_votes_of_their_own(
     feedback: SayingVotes, store: SqliteStore, saying: Saying
 ) -> None:
     await store.put_sayings([saying])
