@@ -1,4 +1,4 @@
-"""One fleet, one round: who makes it, who rests, and what happens when the holder or the store is gone."""
+"""A fleet makes one round at a time: one instance runs it, the others rest, and a lost holder or store is survived."""
 
 import asyncio
 import uuid
@@ -65,7 +65,7 @@ class ScriptedRound(Round):
 
 
 class TestOneRound:
-    async def test_fifty_instances_started_at_once_make_one_and_the_others_fill_from_the_store(
+    async def test_fifty_instances_started_at_once_share_one_round(
         self, any_store: Store, new_instance: NewInstance, simulator: Simulator
     ) -> None:
         patient = Timeouts(pool_fill=60.0, round_write=60.0, store_write=60.0)  # moto answers them one by one
@@ -81,7 +81,7 @@ class TestOneRound:
         assert len({instance.pool.ids for instance in fleet}) == 1
         assert len(fleet[0].pool) == 12
 
-    async def test_a_dead_holder_delays_the_others_until_its_lease_expires_and_costs_one_round(
+    async def test_a_dead_holder_delays_the_others_until_its_lease_expires(
         self, instance: Instance, store: SqliteStore, simulator: Simulator
     ) -> None:
         clock = Clock()
@@ -115,7 +115,7 @@ class TestRest:
         assert too_early == [None, None]
         assert await theirs.run() is not None
 
-    async def test_failures_double_it_up_to_a_quarter_of_an_hour_and_a_success_ends_that(
+    async def test_failures_double_it_up_to_15_minutes_until_a_success(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
@@ -125,7 +125,7 @@ class TestRest:
 
         assert rests == [120, 240, 480, 900, 900, 900, 60]
 
-    async def test_a_worker_rests_for_its_interval_so_that_more_workers_make_no_more_rounds(
+    async def test_a_worker_rests_for_its_interval_whatever_the_fleets_size(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
@@ -155,7 +155,7 @@ class TestRest:
         assert await FleetRounds(ScriptedRound(""), store, events, clock=clock).run() is not None
 
     @pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
-    async def test_a_rest_that_cannot_be_stored_is_reported_and_the_round_stands(
+    async def test_a_rest_that_cannot_be_stored_is_reported_without_failing(
         self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
         monkeypatch.setattr(store, "keep_lease", _hanging if hangs else _broken)

@@ -194,7 +194,7 @@ class TestOneModelFails:
         assert failures(finished) == {GPT: "KeyAccessDenied", MINI: "KeyAccessDenied"}
         assert {call.model for call in simulator.calls} == {HAIKU, SONNET}
 
-    async def test_a_defect_met_by_one_is_contained_and_its_text_kept_out_of_the_report(
+    async def test_a_defect_in_one_model_is_contained_and_its_text_hidden(
         self, new_instance: NewInstance, simulator_url: str, events: RecordingListener
     ) -> None:
         instance = new_instance(adapters=Defective(VENDORS, simulator_url))
