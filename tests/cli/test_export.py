@@ -88,7 +88,7 @@ async def compare(store: Store, n: int) -> None:
 
 
 async def exported(store: Store, what: Export) -> list[dict[str, Any]]:
-    """The rows of a kind as somebody reads them from the file."""
+    """The rows of a kind as a reader of the exported file gets them."""
     out = io.StringIO()
     write = writer(out, Format.JSONL)
     async for row in rows(store, what):
