@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 K = TypeVar("K")
 T = TypeVar("T")
 
-# Tells whoever waits what is being measured.
+# Reports progress: called with what is being measured.
 Tell = Callable[[str], None]
 
 
