@@ -89,7 +89,7 @@ class FakeStore:
         return None
 
     async def until_asked(self) -> None:
-        """Until somebody wants something the next time."""
+        """Wait for the next operation on the store; raises TimeoutError after ten seconds."""
         self.asked.clear()
         async with asyncio.timeout(10):
             await self.asked.wait()

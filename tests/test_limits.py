@@ -179,7 +179,7 @@ def test_two_queues_more_than_a_second_apart_are_not_shed() -> None:
 @pytest.mark.parametrize(
     "waits",
     [[], [LATE] * (QUEUE - 1), [IN_TIME] * QUEUE * 10],
-    ids=["nobody waits", "a few are late", "many are in time"],
+    ids=["no request waits", "a few are late", "many are in time"],
 )
 def test_what_is_no_queue_is_never_shed(waits: list[float]) -> None:
     load = LoopLoad()

@@ -109,7 +109,7 @@ def false_rejections(bookings: list[Booking]) -> list[Booking]:
     return [booking for booking in bookings if not booking.taken and not could_be_true(booking)]
 
 
-async def test_not_a_nanodollar_goes_over_the_cap_and_none_below_it_is_refused(
+async def test_the_cap_is_never_exceeded_and_never_refuses_too_early(
     address: str, simulator: Simulator, simulator_url: str
 ) -> None:
     async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_SECONDS):
