@@ -1,4 +1,4 @@
-"""Whose address a request has: told by the trusted proxies, whatever the client says of itself."""
+"""The address of a request comes from the trusted proxies, whatever the client claims."""
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_api_gateway_counts_once(payload: Payload, proxies: int, forwarded: str 
 
 
 @pytest.mark.parametrize("context", [None, 7, {}, {"identity": None}, {"identity": {"sourceIp": 7}}])
-def test_an_event_that_tells_no_address_has_none(context: object) -> None:
+def test_an_event_without_an_address_gives_an_empty_one(context: object) -> None:
     event = {"httpMethod": "GET", "path": "/", "requestContext": context}
 
     assert request_line(event, Payload.V1).caller.address == ""
