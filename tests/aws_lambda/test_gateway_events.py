@@ -170,7 +170,7 @@ def test_a_vote_and_its_voter_are_understood_in_every_form(ask: Ask, event: obje
     ],
     ids=repr,
 )  # fmt: skip
-def test_a_body_that_is_none_is_refused(
+def test_an_event_with_an_invalid_body_is_refused(
     ask: Ask, form: Callable[[Asked], dict[str, Any]], body: dict[str, object]
 ) -> None:
     assert ask(form(VOTE) | body).error == INVALID
@@ -243,7 +243,7 @@ def test_no_junk_in_any_place_of_an_event_is_an_exception(
 
 
 def _places(part: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to everything inside."""
+    """The paths to all nested values."""
     inside = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
     return [place for key, value in inside for place in [(*path, key), *_places(value, (*path, key))]]
 

@@ -80,7 +80,7 @@ async def test_a_bad_setting_fails_the_start_with_its_name(
     assert not any("ResourceWarning" in line for line in function.log)
 
 
-async def test_a_worker_without_a_store_fails_in_our_words(environ: dict[str, str]) -> None:
+async def test_a_worker_without_a_store_fails_with_a_message_of_ours(environ: dict[str, str]) -> None:
     async with runtime(WORKER, environ=environ | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}) as worker:
         failures = []
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""What functions tell through AWS's own runtime client: metrics with every answer, traces beside a later one."""
+"""Functions emit metrics with every response, and traces with a later one, through AWS's own runtime client."""
 
 from collections.abc import Iterator
 
