@@ -64,7 +64,7 @@ def near_duplicates(sayings: Sequence[str]) -> Iterator[Pair]:
 
 
 def same_thing(sayings: Sequence[str]) -> Iterator[Pair]:
-    """Pairs that say "is a microwave" both."""
+    """Pairs of sayings with the same metaphor, as when both say "is a microwave"."""
     likened = {
         saying: {thing for match in _LIKENED_TO.finditer(saying) if (thing := _thing(match[1]))} for saying in sayings
     }

@@ -1,4 +1,4 @@
-"""The packaged catalogue, exact prices, and what is wrong with a catalogue of one's own said at the start."""
+"""The packaged catalogue has exact prices, and errors in a custom catalogue are reported at the start."""
 
 import json
 from pathlib import Path
@@ -147,6 +147,6 @@ def test_a_bad_catalogue_fails_the_start_naming_the_setting(content: bytes, tmp_
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_catalogue_that_cannot_be_read_is_said_so(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_catalogue_is_reported(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\ASAYINGS_CATALOGUE: cannot be read"):
         load_catalogue(VENDORS, str(tmp_path / name))
