@@ -1,4 +1,4 @@
-"""What both functions ask of AWS: their use cases run through the service's own clients, recorded on the wire."""
+"""Records the AWS calls of both functions: their use cases run through the service's own clients."""
 
 import json
 import os
@@ -56,7 +56,7 @@ Needs = dict[str, list[Access]]
 
 
 def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
-    """What each role is needed for: the calls that were recorded, and those that AWS makes in its name."""
+    """The accesses that each role needs: the recorded calls, and those that AWS makes with the role."""
     by_role = {
         role: accesses(calls[function], stack.arn("ParameterKey")) + _on_behalf(stack, function)
         for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))

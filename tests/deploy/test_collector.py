@@ -37,7 +37,7 @@ def wanted(metric: str) -> set[frozenset[str]]:
 
 
 def emitted_metrics() -> set[str]:
-    """The names of all that is counted in a life with everything in it."""
+    """The names of all metrics of a run in which every event occurs."""
     metrics = Metrics()
     for event in EVERYTHING:
         metrics.emit(event)
@@ -47,7 +47,7 @@ def emitted_metrics() -> set[str]:
 
 
 def emitted_attributes() -> set[str]:
-    """The attributes of all spans of such a life."""
+    """The attributes of all spans of such a run."""
     maker = SpanMaker(resource_of("sayings-api"))
     found: set[str] = set()
     notes = NoteTaker(

@@ -100,7 +100,7 @@ def test_two_of_them_never_run_at_once(daemon: Daemon, pipe: Path) -> None:
     assert running.port == 4567
 
 
-def test_what_cannot_start_is_told_with_its_last_words(daemon: Daemon) -> None:
+def test_a_failed_start_is_reported_with_the_end_of_its_log(daemon: Daemon) -> None:
     daemon.start([sys.executable, "-c", "exit('no such luck')"], {}, 4567)
 
     with pytest.raises(DeploymentFailed, match=r"It ended at once; .*it\.log ends in\n  no such luck"):

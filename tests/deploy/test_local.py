@@ -63,7 +63,7 @@ async def local(command: str, folder: Path, *arguments: str, **environ: str) -> 
 
 
 class Deployment:
-    """What stands, and clients for it."""
+    """A running deployment, and clients for it."""
 
     def __init__(self, folder: Path, said: str, simulator: Simulator, stack: AsyncExitStack) -> None:
         self.folder = folder
@@ -312,7 +312,7 @@ async def test_a_second_run_changes_nothing_that_is_up_to_date(deployment: Deplo
     assert deployment.addresses.api in said
 
 
-async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
@@ -321,7 +321,7 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert (code, said) == (1, f"Cannot deploy. Port {port} is taken; choose another one by GATEWAY_PORT.\n")
 
 
-async def test_another_port_than_the_one_it_runs_on_is_said(deployment: Deployment) -> None:
+async def test_a_changed_port_is_reported_while_it_runs(deployment: Deployment) -> None:
     code, said = await local("up", deployment.folder, GATEWAY_PORT="1")
 
     assert code == 1

@@ -120,7 +120,7 @@ def test_the_gateways_own_errors_have_the_form_of_the_apis(kind: str) -> None:
 
 
 @pytest.mark.parametrize("alarm", STACK.of_type("AWS::CloudWatch::Alarm"))
-def test_an_alarm_watches_what_exists_and_tells_of_it(alarm: str) -> None:
+def test_an_alarm_watches_existing_metrics_and_notifies(alarm: str) -> None:
     properties = STACK.properties(alarm)
 
     metrics = list(_metrics(properties))
