@@ -135,12 +135,12 @@ def _respond(answer: Answer) -> web.Response:
 
 
 async def good(_: web.Request, forward: Forward) -> web.StreamResponse:
-    """None at all."""
+    """Pass the call on with no fault at all."""
     return _respond(await forward())
 
 
 async def hang(_: web.Request, forward: Forward) -> web.StreamResponse:
-    """No answer, ever, and nothing carried out."""
+    """Never respond; nothing is carried out."""
     await fault_effects.hang()
 
 
@@ -193,7 +193,7 @@ async def truncated(request: web.Request, forward: Forward) -> web.StreamRespons
 
 
 def unheard(fault: Fault) -> Fault:
-    """Carried out, but the answer meets a fault."""
+    """Carry the call out, but apply a fault to its response."""
 
     async def lost(request: web.Request, forward: Forward) -> web.StreamResponse:
         await forward()
@@ -203,7 +203,7 @@ def unheard(fault: Fault) -> Fault:
 
 
 def held(until: asyncio.Event) -> Fault:
-    """A good answer, once it may come."""
+    """A good response, held back until it is released."""
 
     async def late(_: web.Request, forward: Forward) -> web.StreamResponse:
         await until.wait()

@@ -29,7 +29,7 @@ IDENTITY = "0" * 32
 
 @pytest.fixture
 async def on_dynamodb(aws: Tables, start: Start) -> Server:
-    """With a comparison that all voters have seen."""
+    """A server with a comparison that all voters have seen."""
     server = await start(store=aws.address, aws_region=REGION)
     await show(comparison(IDENTITY), aws.store)
     return server
@@ -37,7 +37,7 @@ async def on_dynamodb(aws: Tables, start: Start) -> Server:
 
 @pytest.fixture
 async def on_sqlite(start: Start) -> Server:
-    """With a comparison that all voters have seen."""
+    """A server with a comparison that all voters have seen."""
     server = await start(vote_rate="off")
     await show(comparison(IDENTITY), server.resources.store)
     return server
@@ -51,7 +51,7 @@ async def show(compared: Comparison, store: Store, voters: Iterable[str] = VOTER
 
 
 async def vote(server: Server, voter: str = "a") -> tuple[int, str]:
-    """Status, and what the vote did or why it did not."""
+    """Vote; returns the HTTP status, and the status of the vote or its error code."""
     cookie = {"Cookie": f"sayings_voter={voter:v>32}"}
     answer = await server.ask("POST", f"/compare/{IDENTITY}/vote", json={"winner": "A"}, headers=cookie)
     if answer.status == 200:
@@ -62,7 +62,7 @@ async def vote(server: Server, voter: str = "a") -> tuple[int, str]:
 
 
 async def counted(store: Store) -> int:
-    """The votes that the statistics know of."""
+    """The number of votes in the statistics."""
     return sum(tally.votes for tally in (await store.aggregates(since_hour="")).outcomes.values())
 
 

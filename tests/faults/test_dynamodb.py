@@ -59,7 +59,7 @@ def vote_on(saying: Saying) -> dict[str, Any]:
 
 
 async def vote(server: Server, voter: str = "v") -> tuple[int, str]:
-    """Status, and what the vote did or why it did not."""
+    """Vote; returns the HTTP status, and the status of the vote or its error code."""
     answer = await server.post_vote(vote_on(SIMULATED), Cookie=f"sayings_voter={voter * 32}")
     if answer.status == 200:
         return 200, answer.json["status"]
@@ -69,7 +69,7 @@ async def vote(server: Server, voter: str = "v") -> tuple[int, str]:
 
 
 async def upvotes(aws: Tables) -> tuple[int, int]:
-    """As counted for the saying, and for its model."""
+    """The upvotes counted for the saying and for its model."""
     answer = await aws.dynamodb.get_item(
         TableName=f"{aws.prefix}main_humor", Key={"saying_id": {"S": SIMULATED.saying_id}}
     )

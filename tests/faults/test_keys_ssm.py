@@ -68,7 +68,7 @@ def start_with_key(proxy: AwsProxy, parameter: Parameter, start: Start, only_mod
 
 @pytest.fixture
 async def server(monotonic: Clock, start_with_key: StartWithKey) -> Server:
-    """One whose clock is moved by hand."""
+    """A server whose clock is moved by hand."""
     return await start_with_key()
 
 

@@ -24,7 +24,7 @@ SLOW = [FaultKind.HANG, FaultKind.SLOW_DRIP]
 
 @pytest.fixture
 async def server(start: Start, only_models: OnlyModels) -> Server:
-    """One whose next saying is asked of the one model that takes part."""
+    """A server whose next saying calls the only model that takes part."""
     server = await start(catalogue=only_models(GPT))
     await up_to_live(server)
     return server
@@ -40,7 +40,7 @@ def written_by(answer: dict[str, Any]) -> tuple[str, str | None]:
 
 
 @pytest.mark.slow
-async def test_hang_or_slow_drip_falls_back_and_nobody_else_waits(
+async def test_hang_or_slow_drip_falls_back_without_delaying_others(
     start: Start, simulator: Simulator, events: RecordingListener
 ) -> None:
     server = await start()
@@ -162,7 +162,7 @@ def _unknown_name(getaddrinfo: Any) -> Any:
 
 
 async def spent(server: Server) -> int:
-    """Nanodollars, today."""
+    """The nanodollars spent today."""
     return (await server.resources.store.spend(spend_window(time.time()))).day
 
 

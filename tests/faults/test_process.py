@@ -124,7 +124,7 @@ async def test_sigterm_while_models_hang_answers_all_with_what_has_landed(
 
 
 async def landed(server: Server, visitor: aiohttp.ClientSession, form: str) -> tuple[str, list[str | None]]:
-    """A comparison's id, and what each of its slots says of an error."""
+    """Request a comparison; returns its id and the error of each slot."""
     async with visitor.post(f"{server.url}/compare", json={}, headers={"Accept": form}) as answer:
         if answer.content_type == "application/json":
             told = await answer.json()

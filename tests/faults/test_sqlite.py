@@ -31,7 +31,7 @@ async def server(start: Start) -> Server:
 
 
 async def vote(server: Server, voter: str = "") -> tuple[int, str]:
-    """Status, and what the vote did or why it did not."""
+    """Vote; returns the HTTP status, and the status of the vote or its error code."""
     answer = await server.post_vote(known(), Cookie=f"sayings_voter={voter:v>32}")
     if answer.status == 200:
         return 200, answer.json["status"]
