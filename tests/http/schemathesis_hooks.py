@@ -1,4 +1,4 @@
-"""What a vote must be beyond what JSON Schema can say; all else Schemathesis makes up from the description alone.
+"""Rules for votes that JSON Schema cannot express; Schemathesis generates all else from the description alone.
 
 Schemathesis loads this file by the environment variable SCHEMATHESIS_HOOKS.
 """

@@ -56,7 +56,7 @@ async def ballots(server: Server) -> list[StoredBallot]:
 
 
 def overdrawn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on there is no money."""
+    """Let every reservation fail from now on, as over the budget."""
     budget = server.resources.gateway._budget
     monkeypatch.setattr(budget, "_caps", type(budget._caps)(day=0, hour=0))
 
@@ -236,7 +236,7 @@ async def test_a_new_voter_may_vote_with_the_cookie_of_the_comparison(server: Se
 
 
 @pytest.mark.parametrize("headers", [OTHER, {"Cookie": ""}], ids=["another voter", "no cookie"])
-async def test_nobody_votes_on_what_others_were_shown(server: Server, headers: dict[str, str]) -> None:
+async def test_a_client_cannot_vote_on_a_comparison_of_others(server: Server, headers: dict[str, str]) -> None:
     voted = await vote(server, await compare(server), "A", **headers)
 
     assert voted.error == (409, "comparison_not_shown")
@@ -248,7 +248,7 @@ class TestBehindAProxy:
     def settings(self) -> dict[str, Any]:
         return {"trusted_proxies": 1}
 
-    async def test_votes_are_counted_by_the_address_that_the_proxy_tells(self, server: Server) -> None:
+    async def test_votes_are_counted_by_the_address_that_the_proxy_reports(self, server: Server) -> None:
         forged, told = ("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "6.6.6.6, 2001:db8:1:2::7")
         identity = (await compare(server)).json["comparisonId"]
         headers = CIMultiDict([*VOTER.items(), forged, told])
@@ -414,7 +414,7 @@ async def test_a_disconnect_cancels_the_model_calls_and_they_stay_spent(
 
 
 class Held:
-    """Holds up what the store is asked for until it is let go."""
+    """Holds an operation of the store until it is released."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
         self.arrived, self.let_go = asyncio.Event(), asyncio.Event()
@@ -429,7 +429,7 @@ class Held:
 
 
 async def leave_during(held: Held, server: Server, **headers: str) -> None:
-    """Ask for a comparison, and be gone before it has begun."""
+    """Request a comparison and disconnect while the operation is held, before the stream begins."""
     async with connected(server.port) as (_, writer):
         writer.write(request("POST", "/compare", b"{}", Content_Type="application/json", **headers))
         await held.arrived.wait()

@@ -1,4 +1,4 @@
-"""What is slow, gone, down or everywhere at once: an answer in time, and no vote lost or counted twice."""
+"""With slow, absent or broken dependencies, or many clients, responses come in time and each vote counts once."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ TIMEOUT = (408, "request_timeout")
 
 
 class HeldStore:
-    """Holds votes up at the store until they are let go."""
+    """Holds votes at the store until they are released."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arrived, self.let_go, self.stored = asyncio.Event(), asyncio.Event(), asyncio.Event()

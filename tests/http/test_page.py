@@ -55,7 +55,7 @@ async def test_files_named_by_digest_are_immutable_and_others_revalidated(server
         ("", None), ("identity", None), ("br", None), ("gzip;q=0", None), ("gzip;q=0.000, br", None), ("xgzip", None),
     ],
 )  # fmt: skip
-def test_a_file_is_compressed_for_who_takes_that(built_page: Path, accepted: str, coding: str | None) -> None:
+def test_a_file_is_compressed_for_clients_that_accept_it(built_page: Path, accepted: str, coding: str | None) -> None:
     response = Page(built_page).find(Request("GET", "/index.html", {"Accept-Encoding": accepted}))
 
     assert response is not None
@@ -74,7 +74,7 @@ def test_what_is_compressed_already_stays_as_it_is(built_page: Path) -> None:
     assert response.body == font.read_bytes()
 
 
-async def test_a_browser_that_has_a_file_is_told_so_until_it_changes(server: Server) -> None:
+async def test_a_known_etag_gets_304_and_any_other_gets_the_file(server: Server) -> None:
     tag = (await server.ask("GET", "/favicon.svg")).headers["ETag"]
 
     async def status(tags: str) -> int:
