@@ -1,4 +1,4 @@
-"""The key store: one fetch however many wait, a life for each key, and what happens when SSM does not do its part."""
+"""The key store makes one fetch for all waiting callers, expires keys, and survives failures of SSM."""
 
 import asyncio
 import itertools
@@ -102,7 +102,7 @@ def name() -> str:
 
 
 async def settle() -> None:
-    """Let everything that can go on go on."""
+    """Let every task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -297,7 +297,7 @@ async def test_a_defect_in_a_background_refresh_is_reported(
     assert [event.error for event in events.of(Unexpected)] == [source.outcome]
 
 
-async def test_a_rejected_key_is_reloaded_once_for_all_who_ask(
+async def test_a_rejected_key_is_reloaded_once_for_all_callers(
     ssm: "SSMClient", calls: list[str], name: str, open_store: OpenStore
 ) -> None:
     await put_key(ssm, name, "sk-revoked")
@@ -433,7 +433,7 @@ async def test_junk_from_ssm_means_that_it_is_unavailable(response: bytes, monke
             await SsmKeySource(client).fetch("/api-key/anthropic")
 
 
-async def test_an_ssm_that_nobody_answers_at_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_ssm_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answering(b"") as url:
         pass
 
