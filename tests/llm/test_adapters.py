@@ -153,7 +153,7 @@ async def _ask(vendor: VendorEndpoint, model: Model) -> Any:
             await adapter.close()
 
 
-async def test_the_schema_is_sent_unless_the_endpoint_takes_none(line: Line, model: Model) -> None:
+async def test_the_schema_is_sent_if_the_endpoint_supports_it(line: Line, model: Model) -> None:
     plain = msgspec.structs.replace(model, structured_output=False)
 
     await line.adapter.complete(model, PROMPT, KEY)
@@ -448,7 +448,7 @@ def exceptions(sdk: ModuleType) -> Iterator[type[Exception]]:
 
 
 def instance(sdk: ModuleType, kind: type[Exception]) -> Exception:
-    """One that looks as if the SDK had raised it."""
+    """An instance of the exception as the SDK would raise it."""
     error: Any = kind.__new__(kind)
     if issubclass(kind, sdk.APIStatusError):
         error.status_code = vars(kind).get("status_code") or getattr(kind, "status_code", 500)

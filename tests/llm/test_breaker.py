@@ -44,7 +44,7 @@ def succeed(breaker: Breaker) -> None:
 
 
 def wait_of(breaker: Breaker) -> float:
-    """For how long the breaker turns calls away, by its own word."""
+    """The seconds for which an open breaker refuses calls, as its error states."""
     with pytest.raises(ModelBreakerOpen) as turned_away, breaker.guard():
         raise AssertionError("an open breaker lets nothing through")
     assert turned_away.value.retry_after is not None

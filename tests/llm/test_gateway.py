@@ -192,7 +192,7 @@ async def test_hostile_text_is_paid_for_but_never_shown(
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-async def test_without_room_under_the_cap_nobody_is_called(
+async def test_without_room_under_the_cap_no_model_is_called(
     make: Make, simulator: Simulator, store: SqliteStore
 ) -> None:
     with pytest.raises(BudgetExhausted):
@@ -201,7 +201,7 @@ async def test_without_room_under_the_cap_nobody_is_called(
     assert (list(simulator.calls), await spent(store)) == ([], 0)
 
 
-async def test_without_a_store_nobody_is_called(make: Make, simulator: Simulator) -> None:
+async def test_without_a_store_no_model_is_called(make: Make, simulator: Simulator) -> None:
     with pytest.raises(StoreError):
         await write(make(counting_in=cast("Store", BadStore())))
 
@@ -412,7 +412,7 @@ async def test_a_retry_is_reserved_anew(gateway: Gateway, simulator: Simulator, 
 
 
 async def _after_failures(gateway: Gateway, simulator: Simulator) -> None:
-    """The breaker is open, and nothing is in the books."""
+    """Open the breaker by failures that cost nothing."""
     simulator.inject(GPT.id, Fault(FaultKind.BAD_REQUEST, count=FAILURES_TO_OPEN))
     for _ in range(FAILURES_TO_OPEN):
         with pytest.raises(ModelError):
@@ -514,7 +514,7 @@ async def test_a_call_that_cannot_be_recorded_has_been_made_all_the_same(
     assert [event.operation for event in events.of(DependencyFailed)] == ["record call"]
 
 
-async def test_the_books_are_completed_although_whoever_asked_has_gone(
+async def test_a_call_is_booked_although_its_caller_has_gone(
     gateway: Gateway, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived, let_go, record = asyncio.Event(), asyncio.Event(), store.record_call

@@ -236,7 +236,7 @@ def test_an_incomplete_item_does_not_spoil_the_others(item: dict[str, str]) -> N
     assert shown(text, S3, LAMBDA) == [GOOD_LAMBDA]
 
 
-def test_a_service_nobody_asked_for_is_turned_away() -> None:
+def test_a_service_that_was_not_requested_is_rejected() -> None:
     assert rejected(output((SQS, "SQS is a queue for buns, patiently."), ("S4", GOOD))) == ("service_not_asked",) * 2
 
 
