@@ -81,7 +81,7 @@ class Stage:
             await self.flow.next_saying()
 
     async def live(self) -> Served:
-        """The fourth request."""
+        """Make the fourth request, which is live."""
         await self.skip(3)
         return await self.flow.next_saying()
 
@@ -293,7 +293,7 @@ async def test_a_call_that_was_never_made_has_no_latency(events: RecordingListen
     assert (served.api_latency_ms, served.generation) == (None, None)
 
 
-async def test_every_serve_counts_for_who_wrote_the_saying(events: RecordingListener) -> None:
+async def test_every_serve_counts_for_the_contributor_of_the_saying(events: RecordingListener) -> None:
     stage = Stage(events, warm=True)
     await stage.skip(3)
     stage.store.saying = None
