@@ -139,7 +139,7 @@ def test_a_licence_is_read_as_it_is_meant(expression: str, allowed: bool) -> Non
 
 @cache
 def owners() -> dict[str, str]:
-    """Which package each module belongs to, be it that of several."""
+    """The package that each module belongs to, one of them where several share it."""
     files = ((name, file) for name in HERE for file in importlib.metadata.files(name) or [])
     return {module(file): name for name, file in files if file.suffix in (".py", ".so")}
 
@@ -163,7 +163,7 @@ def imported() -> set[str | None]:
     return {owner(each.name) for each in found}
 
 
-def test_what_is_asked_for_is_told_of_here() -> None:
+def test_the_projects_dependencies_are_the_direct_ones_listed_here() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert {canonicalize_name(Requirement(line).name) for line in project["dependencies"]} == DIRECT
