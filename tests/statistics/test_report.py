@@ -1,4 +1,4 @@
-"""What GET /stats says of given counts."""
+"""The report of GET /stats for given counts."""
 
 import random
 from collections.abc import Sequence
@@ -147,7 +147,7 @@ def test_services_with_votes_are_sorted_by_votes_and_then_by_name() -> None:
     assert services[0].approval == approval(3, 2)
 
 
-def test_calls_that_wrote_one_saying_and_rounds_are_told_apart() -> None:
+def test_latencies_of_single_calls_and_rounds_are_separate() -> None:
     single = CallTally(latencies={bucket_of(800.0): 1, bucket_of(1_200.0): 3}, latency_ms=4_400.0)
     aggregates = Aggregates(calls={(GPT, CallShape.SINGLE): single})
 

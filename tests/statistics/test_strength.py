@@ -1,4 +1,4 @@
-"""Bradley-Terry strengths: those of the reference implementation, and none where there are none."""
+"""Bradley-Terry strengths equal the reference implementation's, and are absent where no finite ones exist."""
 
 import random
 from collections.abc import Iterator

@@ -38,7 +38,7 @@ def test_what_less_than_a_million_votes_cannot_settle_needs_no_number(other: Pol
     assert set(found.values()) == {Standing("too close to call", None)}
 
 
-def test_too_few_votes_are_no_verdict_and_stand_in_nobodys_way() -> None:
+def test_too_few_votes_give_no_verdict_and_block_no_other() -> None:
     found = standings({"new": Poll(20, 20), "none": Poll(0, 0), "good": Poll(800, 1_000), "bad": Poll(300, 1_000)})
 
     assert found["new"] == Standing("too few votes", MIN_VOTES - 20)
@@ -55,7 +55,7 @@ def test_a_leader_leads_only_where_all_others_trail() -> None:
     assert found["leader"] == found["unsure"] == Standing("too close to call", votes_needed(Poll(6_400, 10_000), wide))
 
 
-def test_alone_with_enough_votes_there_is_nobody_to_lead() -> None:
+def test_the_only_model_with_enough_votes_has_no_verdict() -> None:
     assert standings({"one": Poll(600, 1_000), "other": Poll(5, 20)})["one"] == Standing("too few votes", 100)
     assert standings({"one": Poll(600, 1_000)}) == {"one": Standing("too few votes", None)}
     assert standings({}) == {}
