@@ -44,7 +44,7 @@ class TestShowing:
 
 
 class TestUnseen:
-    async def test_there_is_none_in_an_empty_store(self, store: Store) -> None:
+    async def test_an_empty_store_has_no_unseen_comparison(self, store: Store) -> None:
         assert await store.unseen_comparison("ann", service=None, simulated=False) is None
 
     async def test_what_was_shown_to_a_voter_is_not_drawn_for_them_again(self, store: Store) -> None:

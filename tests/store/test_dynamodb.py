@@ -105,7 +105,7 @@ class FaultyClient:
 
 
 def error(code: str, status: int = 400, *reasons: str) -> ClientError:
-    """What DynamoDB answers, with a table name as it often has one."""
+    """A DynamoDB error whose message holds a table name, as real ones often do."""
     response = {
         "Error": {"Code": code, "Message": "arn:aws:dynamodb:us-east-1:1:table/main_humor"},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -269,7 +269,7 @@ FIRST, SECOND, NO_WINNER = (OFFERED.outcome(winner) for winner in ("A", "B", NON
 
 
 class TestVotesOfTheFirstVersion:
-    """They said neither when they were first cast nor from where, and were counted for their model alone."""
+    """Votes of the first version lack the time and burst of the first cast, and were counted for their model alone."""
 
     @pytest.fixture
     async def old(self, dynamo: Dynamo) -> DynamoStore:
@@ -649,7 +649,7 @@ class TestPutFaults:
         sizes = [len(request["TransactItems"]) for request in client.requests("transact_write_items")]
         assert sizes == [25, 25, 2]
 
-    async def test_a_lease_lost_is_told_from_a_saying_that_is_known(self, dynamo: Dynamo) -> None:
+    async def test_a_lost_lease_is_distinguished_from_a_known_saying(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_sayings([SAYING])
 
         with pytest.raises(LeaseLost):
@@ -707,7 +707,7 @@ class TestErrors:
             OSError("main_humor"),
         ],
     )
-    async def test_are_told_in_our_words(self, dynamo: Dynamo, fault: Exception) -> None:
+    async def test_are_translated_without_the_sdks_text(self, dynamo: Dynamo, fault: Exception) -> None:
         store, _ = faulty(dynamo, get_item=[fault] * 5)
 
         with pytest.raises(StoreError) as raised:
@@ -720,7 +720,7 @@ class TestErrors:
     async def test_every_method_says_so_when_the_tables_are_missing(self, dynamo: Dynamo) -> None:
         await _every_method_fails(DynamoStore(dynamo.client, "no-such-prefix-"))
 
-    async def test_every_method_says_so_when_nobody_answers(self, connect: Connect) -> None:
+    async def test_every_method_raises_store_error_without_a_server(self, connect: Connect) -> None:
         async with connect("http://127.0.0.1:9") as client:
             await _every_method_fails(DynamoStore(client))
 
@@ -798,7 +798,7 @@ class TestTables:
         assert lives["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": EXPIRY_ATTRIBUTE}
         assert [item[EXPIRY_ATTRIBUTE]["N"] for item in await items(dynamo, STATE)] == ["1798156800"]
 
-    async def test_missing_rights_to_make_them_are_told_in_our_words(self, dynamo: Dynamo) -> None:
+    async def test_missing_rights_to_create_them_raise_store_error(self, dynamo: Dynamo) -> None:
         _, client = faulty(dynamo, create_table=[error("AccessDeniedException")])
 
         with pytest.raises(StoreError, match="refused"):

@@ -207,7 +207,7 @@ async def test_once_closed_every_call_is_an_error_of_the_store(tmp_path: Path) -
         await store.vote(vote(generated("a saying")))
 
 
-async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteStore) -> None:
+async def test_a_cancelled_caller_leaves_the_vote_complete(sqlite_store: SqliteStore) -> None:
     saying = generated("a saying")
     await sqlite_store.put_sayings([saying])
 
