@@ -59,7 +59,7 @@ def complaints(log: Log) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_no_answer_changes_and_little_is_said(hasty: Composition, fault: str, protocol: str) -> None:
+async def test_no_response_changes_and_few_lines_are_logged(hasty: Composition, fault: str, protocol: str) -> None:
     with captured_log() as log:
         async with collector(fault) as url:
             hasty.send_to(url, protocol)

@@ -1,4 +1,4 @@
-"""Metrics: what is counted and what not, percentiles that can be relied on, and no more series than were meant."""
+"""Metrics count the right events, give reliable percentiles, and make only the intended series."""
 
 import math
 import os
@@ -220,7 +220,7 @@ HOSTILE = ("\x1b[31m", "<script>", "gpt-9", "x" * 2_000, "'; DROP TABLE", "\u202
 
 
 class Crowd:
-    """People and others, at the dispatcher's door."""
+    """A mix of clients that call the dispatcher."""
 
     def __init__(self, resources: Resources, listener: Listeners) -> None:
         self._dispatcher = Dispatcher(resources.endpoints.routes, listener, allowed_origins=frozenset({"https://a.b"}))

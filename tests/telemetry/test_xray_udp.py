@@ -69,7 +69,7 @@ def annotations(span: Span) -> set[str]:
 
 
 def trace_of(listener: Listener, *events: Event, header: str = SAMPLED) -> Trace:
-    """What a request's events leave behind."""
+    """The trace that a request's events leave behind."""
     trace = traces.begin({"X-Amzn-Trace-Id": header})
     for event in events:
         listener.emit(event)
