@@ -34,7 +34,7 @@ EXHAUSTED = BudgetExhausted("There is no room.")
 
 
 class Parts:
-    """A Comparisons and what it stands on."""
+    """A Comparisons and its dependencies."""
 
     def __init__(self, events: RecordingListener) -> None:
         self.events = events
@@ -63,7 +63,7 @@ class Parts:
         return [step async for step in self.compare.run(voter, wanted)]
 
     async def entries(self) -> dict[str, Entry]:
-        """What has become of each model."""
+        """The entry of each model."""
         return {step.model: step for step in await self.steps() if isinstance(step, Entry)}
 
 
@@ -72,7 +72,7 @@ def parts(events: RecordingListener) -> Parts:
     return Parts(events)
 
 
-async def test_a_comparison_opens_tells_of_every_slot_and_closes(parts: Parts) -> None:
+async def test_a_comparison_opens_yields_every_slot_and_closes(parts: Parts) -> None:
     opened, *entries, closed = await parts.steps()
 
     [comparison], [ballot] = parts.store.comparisons, parts.store.ballots
@@ -144,7 +144,7 @@ async def test_two_models_are_enough(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("service", ["Amazon S4", "S3", "amazon s3", " Amazon S3"])
-async def test_a_service_nobody_knows_is_refused_and_costs_nothing(parts: Parts, service: str) -> None:
+async def test_an_unknown_service_is_refused_and_costs_nothing(parts: Parts, service: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await parts.steps(wanted=service)
 
@@ -248,7 +248,7 @@ async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(parts
     assert len(parts.pool) == 0  # a vote on what is not stored would be refused
 
 
-async def test_what_lands_first_is_told_first(parts: Parts) -> None:
+async def test_slots_are_yielded_as_they_land(parts: Parts) -> None:
     parts.gateway.hanging = {HAIKU}
 
     async with aclosing(parts.compare.run("ann")) as run:
@@ -301,7 +301,7 @@ async def test_with_nothing_left_to_show_one_may_ask_again_in_the_next_hour(
     assert caught.value.retry_after == wait
 
 
-async def test_when_no_money_can_be_counted_nobody_is_asked(parts: Parts) -> None:
+async def test_when_no_money_can_be_reserved_no_model_is_called(parts: Parts) -> None:
     parts.gateway.unreservable = StoreError("It is broken.")
 
     with pytest.raises(ComparisonUnavailable):
@@ -341,7 +341,7 @@ async def cancel_it(run: AsyncGenerator[Step, None]) -> None:
 
 
 @pytest.mark.parametrize("leave", [close_it, cancel_it])
-async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
+async def test_a_caller_that_leaves_stops_the_models_and_leaves_no_task(
     parts: Parts, leave: Callable[[AsyncGenerator[Step, None]], asyncio.Future[None]]
 ) -> None:
     parts.gateway.hanging = {model.id for model in MODELS[1:]}
@@ -390,7 +390,7 @@ async def test_calls_that_had_not_begun_are_given_back(parts: Parts) -> None:
     assert others() == set()
 
 
-async def test_what_has_landed_but_was_not_told_is_kept_too(parts: Parts) -> None:
+async def test_slots_that_landed_but_were_not_yielded_are_stored_too(parts: Parts) -> None:
     parts.gateway.hanging = {MINI}
     run = parts.compare.run("ann")
     await anext(run)

@@ -216,7 +216,7 @@ async def test_a_vote_is_finished_although_its_voter_has_gone(feedback: SayingVo
     assert await upvotes(store) == {"gpt-4.1": 1}
 
 
-async def test_a_failure_after_the_voter_has_gone_disturbs_nobody(
+async def test_a_failure_after_the_voter_has_gone_raises_no_complaint(
     events: RecordingListener,
 ) -> None:
     store = FakeStore()
