@@ -46,7 +46,7 @@ def fleet_rounds(instance: Instance, clock: Clock, *, store: Store | None = None
 
 
 class ScriptedRound(Round):
-    """A round that went as told; `going_on` is set while one that hangs is under way."""
+    """A round with scripted outcomes; `going_on` is set while one that hangs is under way."""
 
     def __init__(self, *outcomes: str) -> None:
         self._outcomes = list(outcomes)
@@ -101,7 +101,7 @@ class TestOneRound:
 
 
 class TestRest:
-    async def test_after_a_round_nobody_makes_another_for_a_minute(
+    async def test_after_a_round_there_is_no_other_for_a_minute(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
@@ -167,7 +167,7 @@ class TestRest:
 
 
 async def _rest(rounds: FleetRounds, clock: Clock) -> int:
-    """Make a round; for how many seconds after it there can be no other. Leaves the clock at their end."""
+    """Make a round and return the seconds for which no other can follow; leaves the clock at their end."""
     assert await rounds.run() is not None
     lease = Lease(ROUND_LEASE, "", 0, 0)
     store = rounds._store
