@@ -1,4 +1,4 @@
-"""A store and a gateway that do as they are told, for the parts that stand on them."""
+"""A fake store and a fake gateway with scripted failures, for tests of the parts that use them."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
