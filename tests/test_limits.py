@@ -86,7 +86,7 @@ def test_a_client_without_an_address_is_not_limited(clock: Clock) -> None:
     assert admitted(limiter, "", 100) == 100
 
 
-def test_a_flood_of_addresses_takes_a_bounded_memory_and_is_forgotten(clock: Clock) -> None:
+def test_a_flood_of_addresses_takes_bounded_memory_for_a_while(clock: Clock) -> None:
     limiter = RateLimiter(Rate(1, 60.0), limits=Limits(remembered_addresses=50), clock=clock)
 
     for number in range(1000):

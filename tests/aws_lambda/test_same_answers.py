@@ -216,14 +216,14 @@ ADDRESSES = [
 ]
 WRONG_METHODS = [
     Asked(method, path)
-    for path, method in cases(bad_input.test_a_wrong_method_is_told_the_right_ones)
+    for path, method in cases(bad_input.test_a_wrong_method_is_refused_with_the_allowed_ones)
     if method in METHODS and path not in ("/", "/favicon.svg")  # the page is CloudFront's
 ]
 WRONG_METHODS.append(Asked("POST", "/sayings", b"{}", VOTED))
 ENCODED = [
     Asked("GET", "/%73ayings"), Asked("GET", "/health%2Flive"), Asked("GET", "/%E2%98%83"),
     Asked("GET", "/say%20ings"), Asked("DELETE", "/feedback/%30" + "0" * 31),
-    *(Asked("GET", f"/models{query}") for query in cases(bad_input.test_parameters_that_nobody_asked_for_are_ignored)),
+    *(Asked("GET", f"/models{query}") for query in cases(bad_input.test_unknown_parameters_are_ignored)),
 ]  # fmt: skip
 BODIES = [
     *(Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)),

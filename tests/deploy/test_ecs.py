@@ -57,7 +57,7 @@ class TestContainers:
         assert "Default" not in STACK.template["Parameters"]["ImageTag"]
         assert [STACK.container(task, name)["Command"] for task, name in OURS] == [["service"], ["workers"]]
 
-    def test_the_health_check_is_that_of_the_image_which_ecs_does_not_see(self) -> None:
+    def test_the_health_check_repeats_the_images_which_ecs_ignores(self) -> None:
         assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *health_check()]
 
     @each_task

@@ -74,7 +74,7 @@ PAID_FOR = [kind for kind in REASONS if kind not in RETRIED]
 
 
 @pytest.mark.parametrize("kind", RETRIED)
-async def test_429_5xx_or_reset_for_good_two_attempts_each_then_the_breaker(
+async def test_429_5xx_or_reset_for_good_two_attempts_then_the_breaker(
     server: Server, simulator: Simulator, events: RecordingListener, kind: FaultKind
 ) -> None:
     simulator.inject("*", Fault(kind, count=None))

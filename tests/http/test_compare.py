@@ -262,7 +262,7 @@ class TestBehindAProxy:
         assert voted.burst == burst_of("2001:db8:1:2::/64", voted.cast_at)
 
 
-async def test_votes_without_a_proxy_are_counted_by_the_connections_address(server: Server) -> None:
+async def test_without_a_proxy_votes_are_counted_by_the_peers_address(server: Server) -> None:
     await server.post_vote(await server.known(), X_Forwarded_For="6.6.6.6")
 
     [voted] = [each.vote async for each in server.resources.store.all_votes()]

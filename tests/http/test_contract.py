@@ -118,7 +118,7 @@ async def test_a_live_saying_tells_what_it_took_and_can_be_voted_on(server: Serv
     ],
     ids=lambda value: "" if isinstance(value, Timeouts) else None,
 )
-async def test_a_failed_live_call_has_a_latency_but_neither_tokens_nor_cost(
+async def test_a_failed_live_call_has_a_latency_but_no_tokens_or_cost(
     server: Server, simulator: Simulator, kind: FaultKind, degraded: str
 ) -> None:
     simulator.inject("*", Fault(kind, count=None))

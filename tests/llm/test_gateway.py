@@ -422,7 +422,7 @@ async def _after_failures(gateway: Gateway, simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("obstacle", "error"), [("breaker", ModelBreakerOpen), ("key", KeyNotFound), ("time", ModelTimeout)]
 )
-async def test_what_was_reserved_for_a_call_that_was_not_made_is_given_back(
+async def test_a_reservation_for_a_call_that_was_not_made_is_released(
     make: Make, simulator: Simulator, store: SqliteStore, obstacle: str, error: type[Exception]
 ) -> None:
     gateway = make(keys=Keys()) if obstacle == "key" else make()

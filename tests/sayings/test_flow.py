@@ -215,7 +215,7 @@ async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingL
     assert DEFAULT_TIMEOUTS.saying_read < DEFAULT_TIMEOUTS.live_saying
 
 
-async def test_without_the_last_resort_there_is_an_error_to_try_again_after(events: RecordingListener) -> None:
+async def test_without_the_last_resort_there_is_an_error_with_retry_after(events: RecordingListener) -> None:
     stage = Stage(events, last_resort=False)
     stage.store.trouble = StoreError("down")
 

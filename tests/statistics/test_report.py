@@ -199,7 +199,7 @@ def test_without_counted_calls_the_cost_per_net_upvote_is_unknown() -> None:
     assert (model.approval.value, model.cost_per_net_upvote) == (0.75, None)
 
 
-def test_comparisons_are_counted_without_bursts_and_told_pair_by_pair() -> None:
+def test_comparisons_are_counted_without_bursts_and_by_pairs() -> None:
     outcomes = {
         Outcome(ALL, GPT): OutcomeTally(votes=150, aside=50),
         Outcome(ALL, HAIKU): OutcomeTally(90),
@@ -264,7 +264,7 @@ def random_aggregates(chance: random.Random) -> Aggregates:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_whatever_is_counted_makes_an_answer_that_holds_its_own_types(seed: int) -> None:
+def test_any_counts_make_a_report_that_fits_its_own_types(seed: int) -> None:
     answer = the_report(random_aggregates(random.Random(seed)))
 
     body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))

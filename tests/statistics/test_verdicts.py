@@ -32,7 +32,7 @@ def test_votes_needed_is_the_fewest_that_separate_the_intervals(leader: Poll, ri
 
 
 @pytest.mark.parametrize("other", [Poll(6_000, 10_000), Poll(59_999, 100_000)])
-def test_what_less_than_a_million_votes_cannot_settle_needs_no_number(other: Poll) -> None:
+def test_beyond_a_million_votes_needed_no_number_is_given(other: Poll) -> None:
     found = standings({"one": Poll(600, 1_000), "other": other})
 
     assert set(found.values()) == {Standing("too close to call", None)}

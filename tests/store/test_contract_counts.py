@@ -354,7 +354,7 @@ class TestBursts:
         assert await totals(strict) == before
 
     @pytest.mark.parametrize(("first_limit", "then"), [(1, 100), (100, 1)])
-    async def test_a_limit_changed_between_votes_leaves_no_trace_after_a_review(
+    async def test_after_a_review_a_changed_limit_leaves_no_trace(
         self, open_store: OpenStore, first_limit: int, then: int
     ) -> None:
         first, saying, compared = await open_store(first_limit), generated("a saying"), comparison()

@@ -221,7 +221,7 @@ class TestVoteFaults:
             }
         ]
 
-    async def test_a_claim_too_small_for_dynamodb_is_no_reason_to_refuse_a_vote(self, dynamo: Dynamo) -> None:
+    async def test_a_claim_too_small_for_dynamodb_does_not_fail_a_vote(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_sayings([SAYING])
 
         await dynamo.store.vote(replace(vote(SAYING), claimed_execution_ms=1e-300))

@@ -121,7 +121,7 @@ async def test_a_stream_reads_page_by_page_and_lets_others_write_between(paging_
     assert rest[-1] == StoredSaying(sayings[4], 1, 0)
 
 
-async def test_the_aggregates_touch_no_table_that_grows_with_votes_or_calls(sqlite_store: SqliteStore) -> None:
+async def test_aggregates_read_no_table_that_grows_with_votes_or_calls(sqlite_store: SqliteStore) -> None:
     statements: list[str] = []
     await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(statements.append))
 

@@ -183,7 +183,7 @@ async def test_a_full_queue_drops_the_oldest_and_counts_them() -> None:
     assert numbers.sums["TelemetryDropped"] == 101
 
 
-async def test_a_trace_of_which_no_spans_can_be_made_does_not_end_telemetry() -> None:
+async def test_a_trace_that_makes_no_spans_does_not_end_telemetry() -> None:
     spans, numbers = Spans(), Numbers()
     spans.may.set()
     with captured_log() as log:

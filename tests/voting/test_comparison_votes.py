@@ -140,7 +140,7 @@ async def test_a_ballot_that_has_gone_meanwhile_counts_as_not_shown(events: Reco
     [(None, VoteNotStored), (StoreError("down"), VoteNotStored), (StorageFull(), StorageFull)],
     ids=["hangs", "fails", "is full"],
 )
-async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
+async def test_a_store_that_cannot_take_a_vote_gives_a_503_in_time(
     events: RecordingListener, trouble: Exception | None, error: type[HttpError]
 ) -> None:
     store = FakeStore()

@@ -289,7 +289,7 @@ async def test_over_budget_only_the_service_that_is_wanted_is_shown(parts: Parts
 
 
 @pytest.mark.parametrize(("past_the_hour", "wait"), [(0.0, 3600), (0.9, 3600), (3599.5, 1)])
-async def test_with_nothing_left_to_show_one_may_ask_again_in_the_next_hour(
+async def test_with_nothing_left_to_replay_retry_after_is_the_next_hour(
     parts: Parts, past_the_hour: float, wait: int
 ) -> None:
     parts.gateway.unreservable = EXHAUSTED

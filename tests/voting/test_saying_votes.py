@@ -170,7 +170,7 @@ async def test_a_vote_on_an_unknown_saying_cannot_be_withdrawn(feedback: SayingV
     ],
     ids=["hangs", "fails", "is full"],
 )
-async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
+async def test_a_store_that_cannot_take_a_vote_gives_a_503_in_time(
     events: RecordingListener, trouble: Exception | None, error: type[HttpError], code: str
 ) -> None:
     store = FakeStore()
