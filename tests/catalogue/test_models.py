@@ -1,4 +1,4 @@
-"""The packaged catalogue, exact prices, and what is wrong with a catalogue of one's own said at the start."""
+"""The packaged catalogue has exact prices, and errors in a custom catalogue are reported at the start."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def models(*changes: dict[str, Any]) -> bytes:
     return json.dumps({"models": entries}).encode()
 
 
-def test_the_packaged_catalogue_has_four_models_with_prices() -> None:
+def test_the_packaged_catalogue_has_four_models_with_dated_prices() -> None:
     catalogue = load_catalogue(VENDORS)
 
     named = {model.id: (model.vendor, model.display_name) for model in catalogue}
@@ -79,7 +79,7 @@ def test_a_million_small_costs_are_the_cost_of_a_million() -> None:
         assert model.price.cost_nanos(Usage(0, 1)) * 10**6 == model.price.cost_nanos(Usage(0, 10**6))
 
 
-def test_cached_tokens_cost_as_others_without_a_price_of_their_own(tmp_path: Path) -> None:
+def test_cached_tokens_without_a_price_cost_as_much_as_uncached(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(models({"price": PRICE}))
 
@@ -138,7 +138,7 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
     ],
     ids=lambda content: repr(content[:70]),
 )
-def test_a_bad_catalogue_ends_the_start_with_one_line(content: bytes, tmp_path: Path) -> None:
+def test_a_bad_catalogue_fails_the_start_naming_the_setting(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(content)
 
@@ -147,6 +147,6 @@ def test_a_bad_catalogue_ends_the_start_with_one_line(content: bytes, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_catalogue_that_cannot_be_read_is_said_so(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_catalogue_is_reported(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\ASAYINGS_CATALOGUE: cannot be read"):
         load_catalogue(VENDORS, str(tmp_path / name))
