@@ -200,3 +200,12 @@ async def test_the_heart_beats_until_watching_ends(monkeypatch: pytest.MonkeyPat
             await beats.get()
 
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "heartbeat"]
+
+
+def test_the_waits_of_a_stop_add_up_to_less_than_ten_seconds() -> None:
+    """Docker kills a container ten seconds after SIGTERM."""
+    timeouts = DEFAULT_TIMEOUTS
+
+    last = max(timeouts.drain + 2 * timeouts.shutdown, timeouts.worker_grace) + DEFAULT_EXPORT_TIMES.last_flush
+
+    assert last < 10
