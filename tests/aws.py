@@ -1,4 +1,4 @@
-"""AWS as the tests see it: clients of our own making, pointed at moto or at a server that answers what it is told."""
+"""AWS for tests: clients of our own, pointed at moto or at a server with scripted responses."""
 
 import asyncio
 from collections.abc import AsyncIterator

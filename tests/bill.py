@@ -30,6 +30,6 @@ class Bill:
     def _add(self, call: SimulatedCall) -> None:
         self.calls += 1
         self.failed += call.fault is not None
-        if call.status in (None, 200):  # also when no client waited for the answer, because it was being written
+        if call.status in (None, 200):  # also when the client had gone: the response was being written
             usage = Usage(call.input_tokens, call.output_tokens)
             self.nanos += self._prices[call.model].cost_nanos(usage)

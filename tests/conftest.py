@@ -1,4 +1,4 @@
-"""What many tests stand on: a moto server, the simulator over the wire, a store in a file, remembered events."""
+"""Fixtures of many tests: a moto server, the simulator over the wire, a store in a file, recorded events."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def day_of_the_original_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    """moto's URL, for what is made once for many tests."""
+    """moto's URL, for fixtures that are shared by many tests."""
     with serving_moto() as url:
         yield url
 

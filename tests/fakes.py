@@ -1,4 +1,4 @@
-"""A store and a gateway that do as they are told, for the parts that stand on them."""
+"""A fake store and a fake gateway with scripted failures, for tests of the parts that use them."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -95,7 +95,7 @@ class FakeStore:
         return None
 
     async def until_asked(self) -> None:
-        """Until something is asked for the next time."""
+        """Wait for the next operation on the store; raises TimeoutError after ten seconds."""
         self.asked.clear()
         async with asyncio.timeout(10):
             await self.asked.wait()

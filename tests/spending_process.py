@@ -1,4 +1,4 @@
-"""Spends on models in every way there is, beside others like it, and prints what it did with the money.
+"""Spends on models by every kind of call, in parallel with other such processes, and prints its ledger.
 
 Run as `python -m tests.spending_process <store> <simulator's URL> <cap in nanodollars> <calls>`. A line is
 `<began> <ended> <nanodollars> <taken>` on the machine's monotonic clock; `taken` is 0 for a reservation refused.
@@ -29,7 +29,7 @@ def tell(line: str) -> None:
 
 
 def keep_a_ledger(store: Store) -> None:
-    """Print whatever is reserved or settled."""
+    """Print every reservation and settlement."""
     reserve, adjust = store.reserve_spend, store.adjust_spend
 
     async def reserve_spend(window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:

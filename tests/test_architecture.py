@@ -1,4 +1,4 @@
-"""The shape of the code: what packages may import, where parts are built, what must not be in the repository."""
+"""The shape of the code: which module may import and build what, and what the repository must not contain."""
 
 import ast
 import json
@@ -171,7 +171,7 @@ class TestImports:
         assert not {module for module in importers("opentelemetry") if not module.startswith("telemetry")}
 
 
-# The modules that may build each part. A part that is not on the list is built where it is needed.
+# The modules that may build each of these. Anything that is not on the list is built where it is needed.
 RESOURCES = {"service.resources"}
 BUILDERS = {
     "AnthropicAdapter": set(),  # by the registry, which holds the classes in a table
@@ -205,7 +205,7 @@ BUILDERS = {
 
 class TestBuilding:
     @pytest.mark.parametrize("what", BUILDERS)
-    def test_long_lived_parts_are_built_in_one_place(self, what: str) -> None:
+    def test_resources_of_the_process_are_built_in_one_place(self, what: str) -> None:
         builders = {
             module
             for module in sources()

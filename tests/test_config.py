@@ -151,7 +151,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD)
-def test_a_bad_setting_is_refused_with_one_line_naming_it(variable: str, value: str) -> None:
+def test_a_bad_setting_is_refused_in_one_line_that_begins_with_it(variable: str, value: str) -> None:
     with pytest.raises(ConfigError) as raised:
         Settings.from_env({variable: value})
 
@@ -223,7 +223,9 @@ async def test_a_service_of_aws_has_one_client() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "sk-pasted\n"])
-async def test_a_bad_key_in_the_environment_ends_the_start(key: str, tmp_path: Path, events: RecordingListener) -> None:
+async def test_a_bad_key_fails_the_start_and_leaves_no_task_behind(
+    key: str, tmp_path: Path, events: RecordingListener
+) -> None:
     environ = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "OPENAI_API_KEY": key}
     tasks = asyncio.all_tasks()
 

@@ -1,4 +1,4 @@
-"""What is there when modules have come is kept from the garbage collector, once for all."""
+"""Objects that exist after modules have been imported are frozen, so that no later garbage collection visits them."""
 
 import asyncio
 import gc
@@ -24,12 +24,12 @@ async def looking() -> AsyncIterator[None]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the collector tells nobody
+        while not condition():  # noqa: ASYNC110 - the collector has no event to wait for
             await asyncio.sleep(0)
 
 
 @pytest.mark.usefixtures("looking")
-async def test_it_freezes_again_only_when_modules_have_come(
+async def test_it_freezes_again_only_after_more_modules_are_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await until(lambda: gc.get_freeze_count() > 0)

@@ -60,7 +60,7 @@ def test_an_address_gets_its_count_at_once_and_then_one_by_one(rate: Rate, clock
 
 
 @pytest.mark.parametrize("rate", [Rate(1, 60.0), Rate(7, 60.0), Rate(10, 1.0)])
-def test_who_comes_again_when_told_to_is_let_in(rate: Rate, clock: Clock) -> None:
+def test_a_client_that_waits_for_retry_after_is_admitted(rate: Rate, clock: Clock) -> None:
     limiter = RateLimiter(rate, clock=clock)
     admitted(limiter, ANN, rate.count)
 
@@ -81,13 +81,13 @@ def test_one_address_does_not_use_up_anothers(clock: Clock) -> None:
     assert admitted(limiter, BEN, 100) == 2
 
 
-def test_who_cannot_be_told_from_others_is_not_limited(clock: Clock) -> None:
+def test_a_client_without_an_address_is_not_limited(clock: Clock) -> None:
     limiter = RateLimiter(Rate(2, 60.0), clock=clock)
 
     assert admitted(limiter, "", 100) == 100
 
 
-def test_a_flood_of_addresses_takes_a_bounded_memory_and_is_forgotten(clock: Clock) -> None:
+def test_a_flood_of_addresses_takes_bounded_memory_for_a_while(clock: Clock) -> None:
     limiter = RateLimiter(Rate(1, 60.0), limits=Limits(remembered_addresses=50), clock=clock)
 
     for number in range(1000):
@@ -112,7 +112,7 @@ def test_a_place_is_free_again_when_its_call_is_over_however_it_ends() -> None:
     live_calls.take(4)
 
 
-def test_what_finds_not_enough_places_takes_none() -> None:
+def test_without_enough_places_none_is_taken() -> None:
     live_calls = LiveCalls(4)
     live_calls.take(1)
 
@@ -180,7 +180,7 @@ def test_two_queues_more_than_a_second_apart_are_not_shed() -> None:
 @pytest.mark.parametrize(
     "waits",
     [[], [LATE] * (QUEUE - 1), [IN_TIME] * QUEUE * 10],
-    ids=["nobody waits", "a few are late", "many are in time"],
+    ids=["no request waits", "a few are late", "many are in time"],
 )
 def test_what_is_no_queue_is_never_shed(waits: list[float]) -> None:
     load = LoopLoad()
@@ -190,16 +190,7 @@ def test_what_is_no_queue_is_never_shed(waits: list[float]) -> None:
     assert not any(shed)
 
 
-def test_what_a_stop_waits_for_adds_up_to_less_than_ten_seconds() -> None:
-    """Ten seconds after SIGTERM Docker kills a container."""
-    timeouts = DEFAULT_TIMEOUTS
-
-    last = max(timeouts.drain + 2 * timeouts.shutdown, timeouts.worker_grace) + DEFAULT_EXPORT_TIMES.last_flush
-
-    assert last < 10
-
-
-async def test_the_heart_beats_until_nobody_watches_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_heart_beats_until_watching_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     beats: asyncio.Queue[None] = asyncio.Queue()
     load = LoopLoad()
     monkeypatch.setattr(load, "beat", lambda: beats.put_nowait(None))
@@ -209,3 +200,12 @@ async def test_the_heart_beats_until_nobody_watches_any_more(monkeypatch: pytest
             await beats.get()
 
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "heartbeat"]
+
+
+def test_the_waits_of_a_stop_add_up_to_less_than_ten_seconds() -> None:
+    """Docker kills a container ten seconds after SIGTERM."""
+    timeouts = DEFAULT_TIMEOUTS
+
+    last = max(timeouts.drain + 2 * timeouts.shutdown, timeouts.worker_grace) + DEFAULT_EXPORT_TIMES.last_flush
+
+    assert last < 10

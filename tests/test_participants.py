@@ -1,4 +1,4 @@
-"""Which models take part, and what answers for them, by the settings and the keys that are there."""
+"""Settings and keys decide which models take part, and whether a vendor or the simulator serves them."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -72,7 +72,7 @@ async def test_the_models_whose_key_is_there_take_part(
     assert not participants.simulated
 
 
-async def test_without_a_key_the_simulator_runs_in_the_process(opened: Opener) -> None:
+async def test_without_any_key_all_models_are_simulated_in_the_process(opened: Opener) -> None:
     participants = await opened({})
 
     assert ids(participants) == ALL
@@ -84,14 +84,14 @@ async def test_without_a_key_the_simulator_runs_in_the_process(opened: Opener) -
         assert answer.status < 500
 
 
-async def test_without_keys_and_simulator_no_model_takes_part(opened: Opener) -> None:
+async def test_without_keys_or_simulator_no_model_takes_part(opened: Opener) -> None:
     participants = await opened({"SAYINGS_SIMULATOR": "off"})
 
     assert ids(participants) == []
     assert not participants.simulated
 
 
-async def test_a_simulator_elsewhere_gets_only_its_own_keys_from_ssm(
+async def test_a_remote_simulator_gets_only_simulated_keys_from_ssm(
     opened: Opener, moto_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ssm_client(moto_url, monkeypatch) as ssm:
@@ -105,7 +105,7 @@ async def test_a_simulator_elsewhere_gets_only_its_own_keys_from_ssm(
         await participants.keys.fetch("/api-key/anthropic")
 
 
-async def test_a_simulator_elsewhere_never_gets_a_real_key(opened: Opener) -> None:
+async def test_a_remote_simulator_serves_all_models_and_gets_no_real_key(opened: Opener) -> None:
     participants = await opened(SIMULATOR | ANTHROPIC_KEY | OPENAI_KEY)
 
     assert ids(participants) == ALL
@@ -114,7 +114,7 @@ async def test_a_simulator_elsewhere_never_gets_a_real_key(opened: Opener) -> No
     assert keys == [SIMULATED_KEY] * 2
 
 
-async def test_with_keys_in_ssm_the_environment_is_not_looked_at(
+async def test_with_keys_in_ssm_all_take_part_and_variables_are_ignored(
     opened: Opener, moto_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ssm_client(moto_url, monkeypatch) as ssm:
@@ -149,7 +149,7 @@ async def test_each_vendors_parameter_has_its_own_variable(opened: Opener) -> No
         (SIMULATOR, ["gpt-4.1", "open", "locked"]),
     ],
 )
-async def test_an_own_endpoint_takes_part_with_its_own_key_or_none(
+async def test_a_custom_endpoint_needs_no_key_or_its_own(
     environ: dict[str, str], taking_part: list[str], opened: Opener
 ) -> None:
     participants = await opened(environ, {"open": None, "locked": "MY_KEY"})
@@ -164,7 +164,7 @@ async def test_the_key_of_an_endpoint_of_ones_own_is_the_one_it_names(opened: Op
     assert (await participants.keys.fetch("/api-key/openai")).reveal() == "sk-real-openai"
 
 
-async def test_an_endpoint_cannot_take_a_vendors_key_by_its_parameter(
+async def test_a_custom_endpoint_can_share_a_vendors_key(
     opened: Opener,
 ) -> None:
     participants = await opened(OPENAI_KEY, {"proxy": "/api-key/openai"})

@@ -386,7 +386,7 @@ def _on_a_terminal(machine: Machine, *command: str) -> tuple[int, str]:
         try:
             while block := screen.read(65_536):
                 drawn += block
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # how Linux reports that the other end has been closed
             pass
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), drawn.decode()
@@ -400,7 +400,7 @@ class TestSeed:
         assert runs[0][1].said == runs[1][1].said
         assert _count(machine.directory / "sayings.db") == len(collection())
 
-    async def test_without_a_setting_it_fills_both_default_stores(self, machine: Machine) -> None:
+    async def test_without_a_setting_it_fills_the_default_stores(self, machine: Machine) -> None:
         code, _ = await machine.run("-m", "service", "seed", SAYINGS_STORE="")
 
         assert code == 0

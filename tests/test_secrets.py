@@ -1,7 +1,7 @@
 """A key is never seen: a canary goes every way a key goes, and must not come out anywhere but at the vendor.
 
-Where a library would give it away, the test first makes sure that it does, because a canary that could not have been
-seen proves nothing.
+Where a library would give it away, the test first makes sure that it does: a canary that could not have been seen
+proves nothing.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ def test_secrets_compare_by_what_they_hold() -> None:
     assert Secret("a") != "a"
 
 
-async def test_a_key_from_ssm_is_in_no_log_even_in_debug_mode(
+async def test_a_key_from_ssm_is_in_no_log_even_if_botocore_debugs(
     moto_url: str, monkeypatch: pytest.MonkeyPatch, log: Log, events: RecordingListener
 ) -> None:
     async with ssm_client(moto_url, monkeypatch) as client:
@@ -105,7 +105,9 @@ async def test_a_key_from_ssm_is_in_no_log_even_in_debug_mode(
     assert CANARY not in repr([vars(keys), events.events])
 
 
-async def test_a_key_in_a_botched_response_reaches_no_event(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+async def test_a_key_in_a_broken_ssm_response_is_in_no_event_or_message(
+    monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
     botched = http_response(b'{"__type": "InternalServerError", "message": "%s"}' % CANARY.encode(), status=500)
     async with answering(botched) as url, ssm_client(url, monkeypatch) as client:
         keys = KeyStore(SsmKeySource(client), LogListener())
@@ -201,7 +203,7 @@ def test_the_text_of_an_exception_that_a_library_logs_is_not_written(say: Any, l
     assert CANARY not in log.getvalue()
 
 
-async def test_an_unawaited_tasks_exception_is_logged_without_its_text(log: Log) -> None:
+async def test_an_unretrieved_task_exception_is_logged_without_its_text(log: Log) -> None:
     async def fail() -> None:
         raise LOUD
 
@@ -217,7 +219,7 @@ async def test_an_unawaited_tasks_exception_is_logged_without_its_text(log: Log)
     assert CANARY not in log.getvalue()
 
 
-async def test_an_exception_in_aiohttp_is_logged_without_its_text(log: Log) -> None:
+async def test_aiohttp_logs_exceptions_with_the_stack_but_not_the_text(log: Log) -> None:
     async def handle(request: web.BaseRequest) -> web.Response:
         try:
             raise LOUD

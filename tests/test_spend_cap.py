@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What a process did to the sum; it happened at some time between `began` and `ended`."""
+    """A change that a process made to the sum, at some time between `began` and `ended`."""
 
     began: float
     ended: float
@@ -42,7 +42,7 @@ class Booking:
 
 @asynccontextmanager
 async def spending(store: str, url: str, calls: int) -> AsyncIterator[Process]:
-    """A process that waits to be let go."""
+    """Start a process that waits to be released."""
     arguments = ("-m", "tests.spending_process", store, url, str(CAP), str(calls))
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdin=PIPE, stdout=PIPE)
     assert process.stdout is not None
@@ -56,13 +56,13 @@ async def spending(store: str, url: str, calls: int) -> AsyncIterator[Process]:
 
 
 async def let_go(process: Process) -> list[Booking]:
-    """What it does with the money until it ends."""
+    """Release the process and return its bookings until it ends."""
     lines, _ = await process.communicate(b"\n")
     return [booking(line) for line in lines.splitlines()]
 
 
 async def let_begin(process: Process, calls: int) -> list[Booking]:
-    """What it does with the money before so many of its calls begin."""
+    """Return the bookings that the process makes before so many of its calls begin."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(b"\n")
@@ -109,7 +109,9 @@ def false_rejections(bookings: list[Booking]) -> list[Booking]:
     return [booking for booking in bookings if not booking.taken and not could_be_true(booking)]
 
 
-async def test_not_a_nanodollar_goes_over_the_cap(address: str, simulator: Simulator, simulator_url: str) -> None:
+async def test_the_cap_is_never_exceeded_and_never_refuses_too_early(
+    address: str, simulator: Simulator, simulator_url: str
+) -> None:
     async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_SECONDS):
         victim = await stack.enter_async_context(spending(address, simulator_url, AT_ONCE))
         others = [await stack.enter_async_context(spending(address, simulator_url, CALLS)) for _ in range(PROCESSES)]

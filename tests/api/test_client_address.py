@@ -1,4 +1,4 @@
-"""Whose address a request has: told by the trusted proxies, whatever the client says of itself."""
+"""The address of a request comes from the trusted proxies, whatever the client claims."""
 
 import pytest
 
@@ -26,7 +26,7 @@ FORGED = "6.6.6.6"
         (2, [f"{FORGED}, 203.0.113.7, 198.51.100.2"], "203.0.113.7"),
         (2, [f"{FORGED}, 203.0.113.7", "198.51.100.2"], "203.0.113.7"),
         (2, [f"203.0.113.7, {PEER}"], "203.0.113.7"),
-        # Fewer than there should be: a client has gone around a proxy.
+        # Fewer than there should be: the client has gone around a proxy.
         (1, [], PEER),
         (2, ["203.0.113.7"], "203.0.113.7"),
         (9, ["203.0.113.7, 198.51.100.2"], "203.0.113.7"),
@@ -48,7 +48,7 @@ FORGED = "6.6.6.6"
         (1, ["203.0.113.7:4711"], "203.0.113.7"),
         (1, ["[2001:db8:1:2::7]:4711"], "2001:db8:1:2::/64"),
         (1, ["[2001:db8:1:2::7]"], "2001:db8:1:2::/64"),
-        # IPv6: a client with one address of a network has all of them; IPv4 in disguise is IPv4.
+        # IPv6: a client with one address of a network has all of them; a mapped IPv4 address is an IPv4 address.
         (1, ["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::/64"),
         (1, ["2001:DB8:1:2::FFFF"], "2001:db8:1:2::/64"),
         (1, ["fe80::1%eth0"], "fe80::/64"),
@@ -61,12 +61,12 @@ def test_the_client_is_counted_from_the_right(proxies: int, forwarded: list[str]
 
 
 @pytest.mark.parametrize("peer", ["", "unix:", "localhost"])
-def test_without_an_address_nobody_can_tell(peer: str) -> None:
+def test_a_peer_without_an_address_gives_an_empty_one(peer: str) -> None:
     assert client_address(peer) == ""
     assert client_address(peer, ["nobody"], trusted_proxies=1) == ""
 
 
-def test_one_network_is_one_client_and_the_next_another() -> None:
+def test_one_ipv6_network_is_one_client() -> None:
     first, second, third = map(client_address, ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"))
 
     assert first == second != third
@@ -99,7 +99,7 @@ def test_api_gateway_counts_once(payload: Payload, proxies: int, forwarded: str 
 
 
 @pytest.mark.parametrize("context", [None, 7, {}, {"identity": None}, {"identity": {"sourceIp": 7}}])
-def test_an_event_that_tells_no_address_has_none(context: object) -> None:
+def test_an_event_without_an_address_gives_an_empty_one(context: object) -> None:
     event = {"httpMethod": "GET", "path": "/", "requestContext": context}
 
     assert request_line(event, Payload.V1).caller.address == ""

@@ -1,4 +1,4 @@
-"""A function's process on an SQLite file and the simulator, with what it tells remembered."""
+"""A function's process on an SQLite file and the simulator, with a listener that records its events."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +19,8 @@ from tests.support import RecordingListener
 Start = Callable[..., LambdaProcess]
 
 
-def told_to(listener: Listener) -> LambdaTelemetry:
-    """Telemetry of which nothing goes out."""
+def telemetry_to(listener: Listener) -> LambdaTelemetry:
+    """Telemetry that sends nothing and passes every event to the listener."""
     telemetry = LambdaTelemetry({"OTEL_SDK_DISABLED": "true"})
     telemetry.listener = listener
     return telemetry
@@ -40,7 +40,7 @@ def start(tmp_path: Path, events: RecordingListener) -> Iterator[Start]:
     def start(*, timeouts: Timeouts = DEFAULT_TIMEOUTS, **environ: str) -> LambdaProcess:
         chosen = usual | environ
         settings = msgspec.structs.replace(Settings.from_env(chosen), timeouts=timeouts)
-        started.append(LambdaProcess(settings, chosen, told_to(events)))
+        started.append(LambdaProcess(settings, chosen, telemetry_to(events)))
         return started[-1]
 
     yield start

@@ -49,7 +49,7 @@ class Function:
         self._code = -1
 
     async def invoke(self, event: object, *, seconds: float = 29.0) -> Any:
-        """The function's result; it is told to have that long. Raises FunctionFailed."""
+        """Invoke the function with a deadline `seconds` from now and return its result. Raises FunctionFailed."""
         request_id = f"request-{len(self._results)}"
         self._results[request_id] = result = asyncio.get_running_loop().create_future()
         self._events.put_nowait((request_id, event, time.time() + seconds))

@@ -170,7 +170,7 @@ def test_a_vote_and_its_voter_are_understood_in_every_form(ask: Ask, event: obje
     ],
     ids=repr,
 )  # fmt: skip
-def test_a_body_that_is_none_is_refused(
+def test_an_event_with_an_invalid_body_is_refused(
     ask: Ask, form: Callable[[Asked], dict[str, Any]], body: dict[str, object]
 ) -> None:
     assert ask(form(VOTE) | body).error == INVALID
@@ -192,7 +192,7 @@ def test_an_address_that_the_server_would_not_take_is_refused(ask: Ask, event: o
     assert ask(event).error == INVALID
 
 
-def test_who_somebody_is_is_nothing_a_header_decides(start: Start, tmp_path: Path) -> None:
+def test_a_header_does_not_decide_address_or_scheme(start: Start, tmp_path: Path) -> None:
     # Given a client that claims to come from elsewhere and without TLS
     forged = {"X_Forwarded_For": "127.0.0.1, <script>", "X_Forwarded_Proto": "http", "Forwarded": "proto=http"}
     process = start()
@@ -243,7 +243,7 @@ def test_no_junk_in_any_place_of_an_event_is_an_exception(
 
 
 def _places(part: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to everything inside."""
+    """The paths to all nested values."""
     inside = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
     return [place for key, value in inside for place in [(*path, key), *_places(value, (*path, key))]]
 

@@ -19,7 +19,7 @@ from service.sayings.round_trigger import TRIGGER_SECONDS
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws import REGION, answering, http_response
-from tests.aws_lambda.conftest import Start, told_to
+from tests.aws_lambda.conftest import Start, telemetry_to
 from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.support import NAMES, Clock, RecordingListener, model_saying
 
@@ -40,7 +40,7 @@ async def started(
 
 
 async def ask(api: Api, times: int = 1, path: str = "/sayings") -> None:
-    """Ask that many times, one after the other."""
+    """Send that many requests, one after the other."""
     for _ in range(times):
         result = await asyncio.to_thread(api.handle, Asked("GET", path).v2(), Remaining())
         assert answer(result).status == 200
@@ -111,7 +111,7 @@ async def test_a_fleet_asks_for_one_round(
         for api in apis:  # what a busy machine did not finish beside them
             await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
 
-    # Then the worker function was invoked once, and no response waited for it
+    # Then the worker function was invoked once, and no request waited for it
     assert len(heads) == 1
     assert heads[0].startswith("POST /2015-03-31/functions/the-worker/invocations ")
     assert "x-amz-invocation-type: event" in heads[0].lower()
@@ -177,7 +177,9 @@ async def test_a_worker_function_that_cannot_be_asked_is_reported(
     assert not events.of(Unexpected)
 
 
-async def test_answers_do_not_wait_for_hanging_maintenance(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_maintenance_delays_no_request_and_starts_only_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Given an upkeep that would be due with every request, and asks for a round for ever
     pulled: list[None] = []
 
@@ -238,7 +240,7 @@ def test_what_is_under_way_ends_before_its_store_is_closed(
     monkeypatch.setattr(PoolFiller, "fill", fill)
     environ = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": DEAD_END}
     settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=Timeouts(warm_up=0.01))
-    process = LambdaProcess(settings, environ, told_to(events))
+    process = LambdaProcess(settings, environ, telemetry_to(events))
     Api(process).handle({"warmup": True}, Remaining())
 
     process.close()

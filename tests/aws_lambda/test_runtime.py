@@ -237,7 +237,7 @@ class Frozen:
         return self._real() + self.seconds
 
 
-async def test_an_hour_in_the_freezer_disturbs_nothing(
+async def test_an_hour_frozen_does_no_harm(
     simulator_url: str, start: Start, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a function that has served from everywhere

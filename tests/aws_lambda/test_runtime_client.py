@@ -80,7 +80,7 @@ async def test_a_bad_setting_fails_the_start_with_its_name(
     assert not any("ResourceWarning" in line for line in function.log)
 
 
-async def test_a_worker_without_a_store_fails_in_our_words(environ: dict[str, str]) -> None:
+async def test_a_worker_without_a_store_fails_with_a_message_of_ours(environ: dict[str, str]) -> None:
     async with runtime(WORKER, environ=environ | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}) as worker:
         failures = []
         for _ in range(2):
@@ -96,7 +96,7 @@ async def test_a_worker_without_a_store_fails_in_our_words(environ: dict[str, st
     assert [line["dependency"] for line in worker.records] == ["store"] * 2
 
 
-async def test_a_packaged_function_runs_with_its_package_alone(environ: dict[str, str]) -> None:
+async def test_a_packaged_function_sees_only_the_packages_modules(environ: dict[str, str]) -> None:
     async with runtime(API, environ=environ, alone=True) as function:  # our sources are not a whole package
         with pytest.raises(FunctionFailed, match=r"Runtime\.ImportModuleError: .*No module named 'msgspec'"):
             await function.invoke(SAYINGS.v2())
@@ -147,7 +147,7 @@ def modules_after_one_answer(environ: dict[str, Any], event: dict[str, Any]) -> 
     return {line for line in done.stdout.splitlines() if not line.startswith("{")}
 
 
-def test_the_first_answer_imports_only_what_it_needs(
+def test_the_first_response_imports_only_what_it_needs(
     on_dynamodb: dict[str, str],
 ) -> None:
     environ = on_dynamodb | {"SAYINGS_KEYS": "ssm", "SAYINGS_ROUNDS": "lambda:worker"}

@@ -22,7 +22,7 @@ from service.resources import Resources, open_resources
 from service.server.app import listening
 from service.simulator import Simulator
 from service.voting import comparisons as compare
-from tests.aws_lambda.conftest import told_to
+from tests.aws_lambda.conftest import telemetry_to
 from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.http import test_bad_input as bad_input
 from tests.http.conftest import SIMULATED
@@ -78,7 +78,7 @@ async def _server(name: str, settings: Settings, environ: dict[str, str], stack:
 
 
 async def _function(name: str, settings: Settings, environ: dict[str, str], stack: AsyncExitStack) -> Ask:
-    process = await asyncio.to_thread(LambdaProcess, settings, environ, told_to(RecordingListener()))
+    process = await asyncio.to_thread(LambdaProcess, settings, environ, telemetry_to(RecordingListener()))
     stack.push_async_callback(asyncio.to_thread, process.close)
     await asyncio.to_thread(process.run, _fill(process.resources), Remaining())
     api = Api(process)
@@ -216,14 +216,14 @@ ADDRESSES = [
 ]
 WRONG_METHODS = [
     Asked(method, path)
-    for path, method in cases(bad_input.test_a_wrong_method_is_told_the_right_ones)
+    for path, method in cases(bad_input.test_a_wrong_method_is_refused_with_the_allowed_ones)
     if method in METHODS and path not in ("/", "/favicon.svg")  # the page is CloudFront's
 ]
 WRONG_METHODS.append(Asked("POST", "/sayings", b"{}", VOTED))
 ENCODED = [
     Asked("GET", "/%73ayings"), Asked("GET", "/health%2Flive"), Asked("GET", "/%E2%98%83"),
     Asked("GET", "/say%20ings"), Asked("DELETE", "/feedback/%30" + "0" * 31),
-    *(Asked("GET", f"/models{query}") for query in cases(bad_input.test_parameters_that_nobody_asked_for_are_ignored)),
+    *(Asked("GET", f"/models{query}") for query in cases(bad_input.test_unknown_parameters_are_ignored)),
 ]  # fmt: skip
 BODIES = [
     *(Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)),
@@ -254,7 +254,7 @@ EVERYTHING_WRONG = {
 
 
 @pytest.mark.parametrize("group", EVERYTHING_WRONG)
-async def test_whatever_is_wrong_or_odd(fronts: dict[str, Ask], group: str) -> None:
+async def test_wrong_and_odd_requests_get_the_same_answers(fronts: dict[str, Ask], group: str) -> None:
     statuses = {str(asked): (await same_answer(fronts, asked)).status for asked in EVERYTHING_WRONG[group]}
 
     assert all(status < 500 for status in statuses.values()), statuses

@@ -1,4 +1,4 @@
-"""What functions tell through AWS's own runtime client: metrics with every answer, traces beside a later one."""
+"""Functions emit metrics with every response, and traces with a later one, through AWS's own runtime client."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,9 @@ def metrics(function: Function) -> list[str]:
     return [point.metric for line in function.log if '"_aws"' in line for point in points(line)]
 
 
-async def test_the_first_answer_has_metrics_and_a_later_one_its_trace(environ: dict[str, str], daemon: Daemon) -> None:
+async def test_metrics_come_at_once_and_later_traces_join_lambdas_segment(
+    environ: dict[str, str], daemon: Daemon
+) -> None:
     async with runtime("service.aws_lambda.handler.handler", environ=environ) as function:
         await function.invoke(SAYINGS.v2())
         metrics_of_one, spans_of_one = metrics(function), daemon.spans()

@@ -42,7 +42,7 @@ async def process(start: Start, simulator_url: str) -> LambdaProcess:
     return await asyncio.to_thread(start, SAYINGS_SIMULATOR=simulator_url, **WORKER)
 
 
-async def test_an_invocation_is_a_round_and_tells_what_it_brought(process: LambdaProcess) -> None:
+async def test_an_invocation_runs_a_round_and_reports_its_sayings(process: LambdaProcess) -> None:
     result = await invoke(Worker(process))
 
     report = result["round"]
@@ -70,7 +70,9 @@ async def test_there_is_no_round_so_soon_after_another(process: LambdaProcess) -
     assert [result["round"] is None for result in results] == [False, True]
 
 
-async def test_a_hanging_model_is_given_up_so_others_are_kept(process: LambdaProcess, simulator: Simulator) -> None:
+async def test_a_hanging_model_is_given_up_in_time_to_store_the_others(
+    process: LambdaProcess, simulator: Simulator
+) -> None:
     simulator.inject("gpt-4.1", Fault(FaultKind.HANG, count=None))
 
     result = await invoke(Worker(process), ENDING_SECONDS + 1.5)
@@ -109,7 +111,7 @@ async def test_with_no_time_left_nothing_begins(process: LambdaProcess, simulato
     assert await take_lease(process) is not None
 
 
-async def test_a_store_that_is_down_is_an_error_in_our_words(
+async def test_a_store_that_is_down_is_reported_without_the_sdks_text(
     start: Start, simulator: Simulator, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")

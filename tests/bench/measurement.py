@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 K = TypeVar("K")
 T = TypeVar("T")
 
-# Says what is being measured to the person who waits.
+# Reports progress: called with what is being measured.
 Tell = Callable[[str], None]
 
 

@@ -96,7 +96,7 @@ def _answer(folder: Path) -> Path:
 
 @asynccontextmanager
 async def collector(folder: Path) -> AsyncIterator[str]:
-    """The URL of a collector that takes everything; on the load generator's core, where it disturbs no server."""
+    """The URL of a collector that takes everything; on the load's core, so that it takes no time from the server."""
     port = free_port()
     command = [sys.executable, VARIANTS / "collector.py", str(port)]
     async with serving(command, port, folder=folder, environ={}, path="/") as server:

@@ -64,7 +64,7 @@ def near_duplicates(sayings: Sequence[str]) -> Iterator[Pair]:
 
 
 def same_thing(sayings: Sequence[str]) -> Iterator[Pair]:
-    """Pairs that say "is a microwave" both."""
+    """Pairs of sayings with the same metaphor, as when both say "is a microwave"."""
     likened = {
         saying: {thing for match in _LIKENED_TO.finditer(saying) if (thing := _thing(match[1]))} for saying in sayings
     }
@@ -92,7 +92,7 @@ def test_there_are_enough_sayings_on_enough_services() -> None:
     assert len(services) >= 60
 
 
-def test_every_saying_is_printable_and_lists_its_services() -> None:
+def test_every_saying_has_a_valid_text_and_lists_its_services() -> None:
     wrong_length = [text for text in SAYINGS if not 20 <= len(text) <= 280]
     unprintable = [text for text in SAYINGS if not text.isprintable()]
     mislabelled = [saying.text for saying in collection() if set(saying.services) != set(TOPICS.named_in(saying.text))]

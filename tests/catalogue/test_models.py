@@ -1,4 +1,4 @@
-"""The packaged catalogue, exact prices, and what is wrong with a catalogue of one's own said at the start."""
+"""The packaged catalogue has exact prices, and errors in a custom catalogue are reported at the start."""
 
 import json
 from datetime import date
@@ -83,7 +83,7 @@ def test_a_million_small_costs_are_the_cost_of_a_million() -> None:
         assert price.cost_nanos(Usage(0, 1)) * 10**6 == price.cost_nanos(Usage(0, 10**6))
 
 
-def test_cached_tokens_cost_as_others_without_a_price_of_their_own(tmp_path: Path) -> None:
+def test_cached_tokens_without_a_price_cost_as_much_as_uncached(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(models({"prices": [PRICE]}))
 
@@ -152,7 +152,7 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
     ],
     ids=lambda content: repr(content[:70]),
 )
-def test_a_bad_catalogue_ends_the_start_with_one_line(content: bytes, tmp_path: Path) -> None:
+def test_a_bad_catalogue_fails_the_start_naming_the_setting(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
     path.write_bytes(content)
 
@@ -161,7 +161,7 @@ def test_a_bad_catalogue_ends_the_start_with_one_line(content: bytes, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_catalogue_that_cannot_be_read_is_said_so(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_catalogue_is_reported(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\ASAYINGS_CATALOGUE: cannot be read"):
         load_catalogue(VENDORS, str(tmp_path / name))
 

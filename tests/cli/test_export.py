@@ -1,4 +1,4 @@
-"""What analysts get: every row, from both stores, and the statistics once more from nothing but these rows."""
+"""An export has every row of both stores, and the statistics can be computed again from these rows alone."""
 
 import csv
 import io
@@ -88,7 +88,7 @@ async def compare(store: Store, n: int) -> None:
 
 
 async def exported(store: Store, what: Export) -> list[dict[str, Any]]:
-    """The rows of a kind as an analyst reads them from the file."""
+    """The rows of a kind as a reader of the exported file gets them."""
     out = io.StringIO()
     write = writer(out, Format.JSONL)
     async for row in rows(store, what):
@@ -243,7 +243,7 @@ class TestCommand:
         assert (done.returncode, done.stdout) == (0, "")
         assert done.stderr == f"{len(lines)} rows of votes from sqlite:///sayings.db\n"
 
-    async def test_whoever_has_read_enough_may_hang_up(self, store: SqliteStore, tmp_path: Path) -> None:
+    async def test_a_reader_may_close_the_pipe_early(self, store: SqliteStore, tmp_path: Path) -> None:
         await store.put_sayings([model_saying(f"saying {n} on Amazon S3") for n in range(5_000)])
 
         done = shell(f"{sys.executable} -m service export sayings | head -n 1", cwd=tmp_path)

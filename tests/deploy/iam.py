@@ -52,7 +52,7 @@ def allowed(access: Access, granted: Sequence[Statement]) -> bool:
 
 
 def in_vain(granted: Sequence[Statement], needed: Sequence[Access]) -> list[Statement]:
-    """Whatever could be left out: statements that are not needed beside the others, and single actions or resources."""
+    """Return what a role does not need: statements that others cover, and single actions or resources."""
     spare = [
         statement
         for statement in granted

@@ -1,4 +1,4 @@
-"""What both functions ask of AWS: their use cases run through the service's own clients, recorded on the wire."""
+"""Records the AWS calls of both functions: their use cases run through the service's own clients."""
 
 import json
 import os
@@ -46,8 +46,8 @@ class Call:
     parameters: dict[str, Any]
 
 
-class Somebody(Caller):
-    """A client with an address, so that votes belong to a burst."""
+class CallerWithAddress(Caller):
+    """A caller with an address, so that its votes belong to a burst."""
 
     address = "192.0.2.1"
 
@@ -56,7 +56,7 @@ Needs = dict[str, list[Access]]
 
 
 def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
-    """What each role is needed for: the calls that were recorded, and those that AWS makes in its name."""
+    """The accesses that each role needs: the recorded calls, and those that AWS makes with the role."""
     by_role = {
         role: accesses(calls[function], stack.arn("ParameterKey")) + _on_behalf(stack, function)
         for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))
@@ -93,7 +93,7 @@ async def _use_api(resources: Resources) -> None:
         assert found is not None, path
         route, parameters = found
         headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={voter}"})
-        request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=Somebody())
+        request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=CallerWithAddress())
         response = await route.handler(request)
         assert response.status == 200, response.body
         visited.add(route.operation)

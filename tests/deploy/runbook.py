@@ -29,12 +29,12 @@ def sections() -> list[Section]:
 
 
 def blocks(language: str, text: str = TEXT) -> list[str]:
-    """What is to be pasted: `insights`, `xray` or `sh`."""
+    """The code blocks of one language: `insights`, `xray` or `sh`."""
     return [body.strip() for name, body in _BLOCK.findall(text) if name == language]
 
 
 def anchors() -> set[str]:
-    """What headings are linked to by."""
+    """The anchors by which links name the headings."""
     return {re.sub(r"[^\w -]", "", section.title).lower().replace(" ", "-") for section in sections()}
 
 
@@ -43,7 +43,7 @@ def links() -> set[str]:
 
 
 def metrics() -> set[tuple[str, frozenset[str]]]:
-    """The metrics it sends its reader to, each with its dimensions."""
+    """The metrics that the runbook names, each with its dimensions."""
     return {
         (name, frozenset(dimensions.split(", ")))
         for name, dimensions in re.findall(r"`CloudSayings/(\w+)\{([^}]+)\}`", TEXT)

@@ -37,7 +37,7 @@ def wanted(metric: str) -> set[frozenset[str]]:
 
 
 def emitted_metrics() -> set[str]:
-    """The names of all that is counted in a life with everything in it."""
+    """The names of all metrics of a run in which every event occurs."""
     metrics = Metrics()
     for event in EVERYTHING:
         metrics.emit(event)
@@ -47,7 +47,7 @@ def emitted_metrics() -> set[str]:
 
 
 def emitted_attributes() -> set[str]:
-    """The attributes of all spans of such a life."""
+    """The attributes of all spans of such a run."""
     maker = SpanMaker(resource_of("sayings-api"))
     found: set[str] = set()
     notes = NoteTaker(
@@ -63,7 +63,7 @@ def emitted_attributes() -> set[str]:
 
 class TestMetrics:
     @pytest.mark.parametrize("metric", DIMENSIONS)
-    def test_a_metric_is_published_under_the_codes_dimensions(self, metric: str) -> None:
+    def test_the_collector_declares_the_dimensions_of_the_code(self, metric: str) -> None:
         assert declared(metric) == wanted(metric)
 
     def test_what_is_for_other_backends_is_not_published(self) -> None:
@@ -103,7 +103,7 @@ class TestTraces:
 
 class TestAlarms:
     @pytest.mark.parametrize("alarm", ALARMS)
-    def test_an_alarm_reads_published_dimensions(self, alarm: str) -> None:
+    def test_an_alarm_reads_dimensions_that_are_published(self, alarm: str) -> None:
         for metric, dimensions in ours(STACK.properties(alarm)):
             assert dimensions in wanted(metric), (alarm, metric)
 

@@ -29,7 +29,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """Opened by the processes that are ready; comes to its end when they are gone."""
+    """A pipe that a daemon opens when it is ready; its reader sees the end when the daemon is gone."""
     os.mkfifo(tmp_path / "pipe")
     return tmp_path / "pipe"
 
@@ -55,7 +55,7 @@ def test_it_is_found_by_the_next_command(daemon: Daemon, pipe: Path, tmp_path: P
     assert Daemon(tmp_path, "another").running() is None
 
 
-def test_an_ended_process_is_not_mistaken_for_its_pids_next_owner(daemon: Daemon, pipe: Path) -> None:
+def test_a_reused_process_id_is_not_taken_for_the_daemon(daemon: Daemon, pipe: Path) -> None:
     daemon.start(python("pass", pipe), {}, 4567)
 
     with pipe.open() as until_it_ends:
@@ -100,7 +100,7 @@ def test_two_of_them_never_run_at_once(daemon: Daemon, pipe: Path) -> None:
     assert running.port == 4567
 
 
-def test_what_cannot_start_is_told_with_its_last_words(daemon: Daemon) -> None:
+def test_a_failed_start_is_reported_with_the_end_of_its_log(daemon: Daemon) -> None:
     daemon.start([sys.executable, "-c", "exit('no such luck')"], {}, 4567)
 
     with pytest.raises(DeploymentFailed, match=r"It ended at once; .*it\.log ends in\n  no such luck"):

@@ -57,7 +57,7 @@ class TestContainers:
         assert "Default" not in STACK.template["Parameters"]["ImageTag"]
         assert [STACK.container(task, name)["Command"] for task, name in OURS] == [["service"], ["workers"]]
 
-    def test_the_health_check_is_that_of_the_image_which_ecs_does_not_see(self) -> None:
+    def test_the_health_check_repeats_the_images_which_ecs_ignores(self) -> None:
         assert STACK.container("ApiTask", "api")["HealthCheck"]["Command"] == ["CMD", *health_check()]
 
     @each_task
@@ -150,7 +150,7 @@ class TestNetwork:
         assert redirect["RedirectConfig"]["Protocol"] == "HTTPS"
         assert STACK.properties("HttpsListener")["Protocol"] == "HTTPS"
 
-    def test_a_request_under_way_outlives_its_tasks_deregistration(self) -> None:
+    def test_requests_outlast_deregistration_and_the_api_closes_last(self) -> None:
         targets = {each["Key"]: each["Value"] for each in STACK.properties("Targets")["TargetGroupAttributes"]}
         balancer = {each["Key"]: each["Value"] for each in STACK.properties("LoadBalancer")["LoadBalancerAttributes"]}
 
@@ -161,7 +161,7 @@ class TestNetwork:
 
 class TestServices:
     @pytest.mark.parametrize("service", ["ApiService", "WorkerService"])
-    def test_a_failed_deployment_is_rolled_back_whole(self, service: str) -> None:
+    def test_a_failed_deployment_rolls_back_and_keeps_full_capacity(self, service: str) -> None:
         deployment = STACK.properties(service)["DeploymentConfiguration"]
 
         assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}

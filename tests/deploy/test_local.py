@@ -63,7 +63,7 @@ async def local(command: str, folder: Path, *arguments: str, **environ: str) -> 
 
 
 class Deployment:
-    """What stands, and clients for it."""
+    """A running deployment, and clients for it."""
 
     def __init__(self, folder: Path, said: str, simulator: Simulator, stack: AsyncExitStack) -> None:
         self.folder = folder
@@ -128,7 +128,7 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory, built_page: Path)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def first_round(deployment: Deployment) -> Any:
-    """Before another caller asks for one."""
+    """The report of the first round, made before any other test asks for one."""
     return await deployment.round()
 
 
@@ -163,7 +163,7 @@ async def test_rounds_are_scheduled_as_the_parameter_says(deployment: Deployment
     assert schedule["Target"]["Arn"].endswith(":function:sayings-worker")
 
 
-async def test_three_requests_are_from_the_database_and_one_live(first_sayings: list[Any]) -> None:
+async def test_the_first_three_sayings_are_stored_and_the_fourth_is_live(first_sayings: list[Any]) -> None:
     second, third, fourth = first_sayings
 
     assert [saying["requestNumber"] for saying in first_sayings] == [2, 3, 4]
@@ -312,7 +312,7 @@ async def test_a_second_run_changes_nothing_that_is_up_to_date(deployment: Deplo
     assert deployment.addresses.api in said
 
 
-async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
@@ -321,7 +321,7 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert (code, said) == (1, f"Cannot deploy. Port {port} is taken; choose another one by GATEWAY_PORT.\n")
 
 
-async def test_another_port_than_the_one_it_runs_on_is_said(deployment: Deployment) -> None:
+async def test_a_changed_port_is_reported_while_it_runs(deployment: Deployment) -> None:
     code, said = await local("up", deployment.folder, GATEWAY_PORT="1")
 
     assert code == 1

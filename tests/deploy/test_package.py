@@ -76,7 +76,7 @@ def tables(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 async def environ(
     tables: dict[str, str], moto_url: str, simulator_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
-    """What a function has around it, as the template gives it."""
+    """The environment variables of a function, as the template sets them; the keys are in SSM."""
     async with ssm_client(moto_url, monkeypatch) as ssm:
         for name in Settings().key_parameters.values():
             await put_key(ssm, name, SIMULATED_KEY)
@@ -115,7 +115,7 @@ async def test_the_worker_needs_nothing_beyond_its_package(
         r"^service/simulator/", r"^bin/", r"(^|/)RECORD$",
     ],
 )  # fmt: skip
-def test_it_has_nothing_in_it_that_nobody_needs(target: Target, useless: str, archives: dict[Target, Path]) -> None:
+def test_the_package_holds_nothing_useless(target: Target, useless: str, archives: dict[Target, Path]) -> None:
     assert [name for name in names(archives[target]) if re.search(useless, name)] == []
 
 

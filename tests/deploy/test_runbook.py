@@ -1,4 +1,4 @@
-"""The runbook against template, code and spans: an SRE at night finds what rings, and what is written there works."""
+"""The runbook matches template, code and spans: every alarm is in it, and its commands and queries work."""
 
 import re
 
@@ -64,7 +64,7 @@ def test_a_filter_expression_asks_for_what_is_emitted_and_indexed(expression: st
     assert set(words) <= KEYWORDS
 
 
-def test_every_annotation_is_of_use_to_somebody() -> None:
+def test_every_annotation_is_used_in_the_runbook() -> None:
     used = {name for expression in XRAY for name in re.findall(r"annotation\[([^]]+)\]", expression)}
 
     assert used >= set(ANNOTATIONS) - {"gen_ai.provider.name"}  # whose nodes one can ask for by name

@@ -98,14 +98,14 @@ async def test_every_route_is_reached_through_gateway_and_distribution(tmp_path:
         assert any(fnmatchcase(route.path, pattern) for pattern in patterns), route.path
 
 
-def test_the_distribution_and_the_server_share_the_pages_policy() -> None:
+def test_the_distribution_and_the_server_send_the_same_policy() -> None:
     headers = STACK.properties("PageHeaders")["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
 
     assert headers["ContentSecurityPolicy"]["ContentSecurityPolicy"] == CONTENT_SECURITY_POLICY
 
 
 @pytest.mark.parametrize("kind", STACK.properties("Api")["GatewayResponses"])
-def test_api_gateways_own_errors_have_the_form_of_ours(kind: str) -> None:
+def test_the_gateways_own_errors_have_the_form_of_the_apis(kind: str) -> None:
     response = STACK.properties("Api")["GatewayResponses"][kind]
 
     answer = msgspec.json.decode(response["ResponseTemplates"]["application/json"], type=ErrorAnswer)
@@ -120,7 +120,7 @@ def test_api_gateways_own_errors_have_the_form_of_ours(kind: str) -> None:
 
 
 @pytest.mark.parametrize("alarm", STACK.of_type("AWS::CloudWatch::Alarm"))
-def test_an_alarm_watches_what_exists_and_tells_of_it(alarm: str) -> None:
+def test_an_alarm_watches_existing_metrics_and_notifies(alarm: str) -> None:
     properties = STACK.properties(alarm)
 
     metrics = list(_metrics(properties))

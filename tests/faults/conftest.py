@@ -1,4 +1,4 @@
-"""The real server with real SDKs and stores, and between it and the world what fails on demand."""
+"""The real server with real SDKs and stores, and proxies that fail on demand between it and its dependencies."""
 
 import json
 import sqlite3
@@ -44,13 +44,13 @@ Serve = Callable[..., Awaitable[ServerProcess]]
 
 @pytest.fixture(scope="session")
 def session() -> aioboto3.Session:
-    """One for all tests: each reads the descriptions of AWS's services anew."""
+    """One AWS session for all tests, because each new one reads the descriptions of AWS's services again."""
     return aioboto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 
 @pytest.fixture
 async def proxy(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AwsProxy]:
-    """What a server in this process takes for AWS."""
+    """The proxy that a server in this process uses as AWS."""
     async with AwsProxy(moto_url).serve() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield proxy
@@ -103,7 +103,7 @@ async def serve(machine: Machine, place: Place) -> Serve:
 
 
 async def saying(server: Server) -> dict[str, Any]:
-    """The next saying, which there always is."""
+    """Request the next saying, which must be served whatever fails."""
     answer = await server.ask("GET", "/sayings")
     assert answer.status == 200
     told: dict[str, Any] = answer.json
@@ -111,13 +111,13 @@ async def saying(server: Server) -> dict[str, Any]:
 
 
 async def up_to_live(server: Server) -> None:
-    """The requests that are answered from the database: the next one calls a model."""
+    """Make the requests that are served from the database, so that the next one calls a model."""
     for _ in range(DATABASE_REQUESTS):
         await saying(server)
 
 
 async def limit_pages(server: Server, *, extra: int) -> None:
-    """Let the file grow by so many pages: SQLite then says what it says of a full disk."""
+    """Let the file grow by so many pages; beyond them SQLite reports a full disk."""
 
     def limit(database: sqlite3.Connection) -> None:
         pages = database.execute("PRAGMA page_count").fetchone()[0]
@@ -130,7 +130,7 @@ async def limit_pages(server: Server, *, extra: int) -> None:
 
 @pytest.fixture
 def only_models(tmp_path: Path) -> OnlyModels:
-    """Writes a catalogue with these models in it, for tests that have to know who is asked; returns its path."""
+    """Writes a catalogue with these models in it, for tests that must know which one is called; returns its path."""
 
     def write(*models: str, **changes: Any) -> str:
         entries = json.loads(packaged("catalogue.json"))["models"]
@@ -143,7 +143,7 @@ def only_models(tmp_path: Path) -> OnlyModels:
 
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries come at once."""
+    """Make retries come at once."""
     monkeypatch.setattr(transport, "PAUSE_SECONDS", 0.0)
     defaults = Gateway.__init__.__kwdefaults__
     assert defaults is not None
@@ -152,7 +152,7 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def monotonic(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock by which keys live and breakers rest, standing still; to be asked for before a server is started."""
+    """The monotonic clock of keys and breakers, moved by hand; request this fixture before a server is started."""
     clock = Clock()
     for user in (KeyStore, Gateway):
         defaults = user.__init__.__kwdefaults__

@@ -1,4 +1,4 @@
-"""Visitors who vote and read without a pause, and a ledger outside of what the server told them."""
+"""A load of visitors that vote and read without a pause, and a ledger, outside the server, of its responses."""
 
 import asyncio
 from collections import Counter
@@ -36,12 +36,12 @@ class Load:
         await self._client.close()
 
     def begin(self, *, voters: int = 0, readers: int = 0) -> None:
-        """That many visitors at once, until the server is gone."""
+        """Start that many visitors at once; each goes on until the server can no longer be reached."""
         self._visitors += [asyncio.create_task(self._vote_on()) for _ in range(voters)]
         self._visitors += [asyncio.create_task(self._read_on()) for _ in range(readers)]
 
     async def until(self, acknowledged: int) -> None:
-        """Until so many votes have been acknowledged."""
+        """Wait until so many votes have been acknowledged."""
         while len(self.acknowledged) < acknowledged:
             self._changed.clear()
             await self._changed.wait()

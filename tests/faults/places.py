@@ -1,4 +1,4 @@
-"""Where processes keep their data, and what can be known of it and done to it from outside of them."""
+"""The stores of processes under test, and what tests read from and do to them from outside."""
 
 import asyncio
 import sqlite3
@@ -30,13 +30,13 @@ class Place(Protocol):
         """Put a saying there, unless the store brings its own."""
 
     async def spent(self) -> int:
-        """Nanodollars, today."""
+        """The nanodollars spent today."""
 
     def hold(self) -> AbstractContextManager[None]:
         """No vote gets through while in the block."""
 
     def lose_connections(self) -> None:
-        """As happens to a process that sleeps."""
+        """Drop connections, as happens to a process that sleeps."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class OneFile:
         return ORIGINAL_LINE_UP | {"SAYINGS_STORE": f"sqlite:///{self.path}"}
 
     async def seed(self) -> None:
-        """It brings its own."""
+        """Do nothing: the collection is there already."""
 
     async def spent(self) -> int:
         day = spend_window(time.time()).day
@@ -64,7 +64,7 @@ class OneFile:
             yield
 
     def lose_connections(self) -> None:
-        """There are none."""
+        """Do nothing: SQLite has no connections to lose."""
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from service.simulator import fault_effects
 
 EVERYTHING = "*"
 DRIP_SECONDS = 0.05
-# Headers of one connection only, or made anew by the proxy.
+# Headers of one connection only, or set anew by the sender of the forwarded message.
 _OWN = {"host", "connection", "content-length", "transfer-encoding", "expect", "date", "server"}
 
 
 @dataclass(slots=True)
 class Answer:
-    """What moto said, or what is said instead."""
+    """The response of moto, or the one sent in its place."""
 
     status: int
     body: bytes
@@ -97,7 +97,7 @@ class AwsProxy:
         return good
 
     async def _forward(self, request: web.Request, operation: str, body: bytes) -> Answer:
-        """moto's answer. Shielded: what has been sent is carried out, even if the client has gone away meanwhile."""
+        """Return moto's response. Shielded: a request that was sent is carried out even if its client disconnects."""
         return await asyncio.shield(self._forward_once(request, operation, body))
 
     async def _forward_once(self, request: web.Request, operation: str, body: bytes) -> Answer:
@@ -135,12 +135,12 @@ def _respond(answer: Answer) -> web.Response:
 
 
 async def good(_: web.Request, forward: Forward) -> web.StreamResponse:
-    """None at all."""
+    """Pass the call on with no fault at all."""
     return _respond(await forward())
 
 
 async def hang(_: web.Request, forward: Forward) -> web.StreamResponse:
-    """No answer, ever, and nothing carried out."""
+    """Never respond; nothing is carried out."""
     await fault_effects.hang()
 
 
@@ -193,7 +193,7 @@ async def truncated(request: web.Request, forward: Forward) -> web.StreamRespons
 
 
 def unheard(fault: Fault) -> Fault:
-    """Carried out, but the answer meets a fault."""
+    """Carry the call out, but apply a fault to its response."""
 
     async def lost(request: web.Request, forward: Forward) -> web.StreamResponse:
         await forward()
@@ -203,7 +203,7 @@ def unheard(fault: Fault) -> Fault:
 
 
 def held(until: asyncio.Event) -> Fault:
-    """A good answer, once it may come."""
+    """A good response, held back until it is released."""
 
     async def late(_: web.Request, forward: Forward) -> web.StreamResponse:
         await until.wait()

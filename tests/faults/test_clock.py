@@ -46,7 +46,7 @@ class WallClock:
 
 
 @pytest.mark.slow
-async def test_a_clock_jump_disturbs_neither_sayings_nor_votes(
+async def test_clock_jump_disturbs_neither_sayings_nor_votes(
     machine: Machine, only_models: OnlyModels, tmp_path: Path
 ) -> None:
     clock = WallClock(tmp_path)
@@ -68,7 +68,7 @@ async def test_a_clock_jump_disturbs_neither_sayings_nor_votes(
 
 
 @pytest.mark.slow
-async def test_a_clock_five_minutes_off_makes_no_round_of_its_own(
+async def test_clock_off_by_five_minutes_starts_no_round_of_its_own(
     machine: Machine, simulator: Simulator, only_models: OnlyModels, tmp_path: Path
 ) -> None:
     catalogue = only_models(MODEL)

@@ -29,7 +29,7 @@ IDENTITY = "0" * 32
 
 @pytest.fixture
 async def on_dynamodb(aws: Tables, start: Start) -> Server:
-    """With a comparison that all voters have seen."""
+    """A server with a comparison that all voters have seen."""
     server = await start(store=aws.address, aws_region=REGION)
     await show(comparison(IDENTITY), aws.store)
     return server
@@ -37,7 +37,7 @@ async def on_dynamodb(aws: Tables, start: Start) -> Server:
 
 @pytest.fixture
 async def on_sqlite(start: Start) -> Server:
-    """With a comparison that all voters have seen."""
+    """A server with a comparison that all voters have seen."""
     server = await start(vote_rate="off")
     await show(comparison(IDENTITY), server.resources.store)
     return server
@@ -51,7 +51,7 @@ async def show(compared: Comparison, store: Store, voters: Iterable[str] = VOTER
 
 
 async def vote(server: Server, voter: str = "a") -> tuple[int, str]:
-    """Status, and what the vote did or why it did not."""
+    """Vote; returns the HTTP status, and the status of the vote or its error code."""
     cookie = {"Cookie": f"sayings_voter={voter:v>32}"}
     answer = await server.ask("POST", f"/compare/{IDENTITY}/vote", json={"winner": "A"}, headers=cookie)
     if answer.status == 200:
@@ -62,7 +62,7 @@ async def vote(server: Server, voter: str = "a") -> tuple[int, str]:
 
 
 async def counted(store: Store) -> int:
-    """The votes that the statistics know of."""
+    """The number of votes in the statistics."""
     return sum(tally.votes for tally in (await store.aggregates(since_hour="")).outcomes.values())
 
 
@@ -102,7 +102,9 @@ PASSING = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-async def test_a_failing_store_makes_a_ballot_503_after_retries(on_dynamodb: Server, aws: Tables, name: str) -> None:
+async def test_429_500_reset_or_junk_a_ballot_is_retried_then_refused(
+    on_dynamodb: Server, aws: Tables, name: str
+) -> None:
     fault, when_repeated = PASSING[name]
     aws.proxy.inject(TRANSACT, fault)
     mended = await vote(on_dynamodb, "a")
@@ -118,7 +120,7 @@ async def test_a_failing_store_makes_a_ballot_503_after_retries(on_dynamodb: Ser
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, FAILED, faults.reset], ids=["429", "500", "reset"])
-async def test_without_a_database_no_comparison_is_begun(
+async def test_without_a_database_comparisons_are_refused_or_not_votable(
     on_dynamodb: Server, aws: Tables, simulator: Simulator, fault: Fault
 ) -> None:
     aws.proxy.inject(UPDATE, fault, count=None)
@@ -137,7 +139,7 @@ async def test_without_a_database_no_comparison_is_begun(
 # --- votes, on SQLite -------------------------------------------------------------------------------------------------
 
 
-async def test_on_a_full_disk_ballots_are_503_and_safe_to_repeat(on_sqlite: Server) -> None:
+async def test_disk_full_ballots_are_503_storage_full_and_can_be_repeated(on_sqlite: Server) -> None:
     store, crowd = on_sqlite.resources.store, [str(number) for number in range(100)]
     await limit_pages(on_sqlite, extra=2)
     with suppress(StorageFull):  # the pages are filled with them

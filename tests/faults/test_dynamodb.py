@@ -59,7 +59,7 @@ def vote_on(saying: Saying) -> dict[str, Any]:
 
 
 async def vote(server: Server, voter: str = "v") -> tuple[int, str]:
-    """Status, and what the vote did or why it did not."""
+    """Vote; returns the HTTP status, and the status of the vote or its error code."""
     answer = await server.post_vote(vote_on(SIMULATED), Cookie=f"sayings_voter={voter * 32}")
     if answer.status == 200:
         return 200, answer.json["status"]
@@ -69,7 +69,7 @@ async def vote(server: Server, voter: str = "v") -> tuple[int, str]:
 
 
 async def upvotes(aws: Tables) -> tuple[int, int]:
-    """As counted for the saying, and for its model."""
+    """The upvotes counted for the saying and for its model."""
     answer = await aws.dynamodb.get_item(
         TableName=f"{aws.prefix}main_humor", Key={"saying_id": {"S": SIMULATED.saying_id}}
     )
@@ -146,7 +146,7 @@ async def test_500_is_tried_three_times_and_then_503(server: Server, aws: Tables
     ("operation", "answers"),
     [(GET, (UNAVAILABLE, 200)), (TRANSACT, (UNAVAILABLE, 200)), (QUERY, ((200, "recorded"), 200))],
 )
-async def test_a_damaged_body_is_never_taken_for_a_response(
+async def test_bad_json_html_or_nothing_is_never_taken_for_a_response(
     server: Server, aws: Tables, events: RecordingListener, operation: str, answers: tuple[object, object]
 ) -> None:
     for voter, fault in zip("abcdefgh", NONSENSE.values(), strict=True):
@@ -161,7 +161,7 @@ async def test_a_damaged_body_is_never_taken_for_a_response(
     assert not events.of(Unexpected)
 
 
-async def test_any_corrupt_item_is_skipped_and_counted(server: Server, aws: Tables, events: RecordingListener) -> None:
+async def test_corrupt_items_are_skipped_and_counted(server: Server, aws: Tables, events: RecordingListener) -> None:
     damaged: list[tuple[str, dict[str, Any]]] = [
         ("saying_comparisons", {"comparison_id": {"S": IDENTITY}, "part": {"S": "comparison"}}),
         ("saying_comparisons", {"comparison_id": {"S": IDENTITY}, "part": {"S": "ballot#v"}}),
@@ -251,7 +251,9 @@ async def test_key_revoked_is_503_and_not_ready_and_not_tried_again(server: Serv
     [faults.reset, refuse("InternalServerError", 500), unheard(refuse("InternalServerError", 500))],
     ids=["reset", "500", "500 after it was done"],
 )
-async def test_money_is_never_reserved_twice_nor_spent_unreserved(server: Server, aws: Tables, fault: Fault) -> None:
+async def test_money_that_cannot_be_reserved_is_neither_spent_nor_retried(
+    server: Server, aws: Tables, fault: Fault
+) -> None:
     for _ in range(3):
         await saying(server)
     aws.proxy.inject(UPDATE, fault, count=None)
@@ -262,7 +264,7 @@ async def test_money_is_never_reserved_twice_nor_spent_unreserved(server: Server
     assert aws.proxy.asked[UPDATE] == 1
 
 
-async def test_every_attempt_is_measured_without_its_text(
+async def test_every_attempt_is_measured_without_the_requests_content(
     server: Server, aws: Tables, events: RecordingListener
 ) -> None:
     aws.proxy.inject(TRANSACT, THROTTLES["throughput"])

@@ -68,7 +68,7 @@ def start_with_key(proxy: AwsProxy, parameter: Parameter, start: Start, only_mod
 
 @pytest.fixture
 async def server(monotonic: Clock, start_with_key: StartWithKey) -> Server:
-    """One whose clock is moved by hand."""
+    """A server whose clock is moved by hand."""
     return await start_with_key()
 
 
@@ -81,9 +81,7 @@ def reported(events: RecordingListener) -> list[str]:
     return [failed.error_type for failed in events.of(DependencyFailed) if failed.dependency == "key store"]
 
 
-async def test_a_throttled_key_is_refreshed_once_for_all_callers(
-    server: Server, proxy: AwsProxy, monotonic: Clock
-) -> None:
+async def test_429_a_process_refreshes_once_and_then_pauses(server: Server, proxy: AwsProxy, monotonic: Clock) -> None:
     await origin(server)
     proxy.inject(GET, refuse("ThrottlingException"), count=None)
 
@@ -129,7 +127,7 @@ async def test_key_revoked_is_reloaded_once_and_the_call_repeated_once(
     assert "sk-" not in repr(events.events)
 
 
-async def test_a_revoked_key_rests_the_model_and_feeds_the_alarm(
+async def test_key_revoked_for_good_opens_the_breaker_and_is_measured(
     server: Server, proxy: AwsProxy, simulator: Simulator, events: RecordingListener
 ) -> None:
     simulator.revoke(OLD)
@@ -141,7 +139,7 @@ async def test_a_revoked_key_rests_the_model_and_feeds_the_alarm(
     assert [called.error_type for called in events.of(ModelCalled)] == ["ModelKeyRejected"] * 2
 
 
-async def test_every_attempt_is_measured_without_its_text(
+async def test_every_attempt_is_measured_without_the_requests_content(
     server: Server, parameter: Parameter, proxy: AwsProxy, events: RecordingListener
 ) -> None:
     proxy.inject(GET, refuse("ThrottlingException"))

@@ -24,7 +24,7 @@ SLOW = [FaultKind.HANG, FaultKind.SLOW_DRIP]
 
 @pytest.fixture
 async def server(start: Start, only_models: OnlyModels) -> Server:
-    """One whose next saying is asked of the one model that takes part."""
+    """A server whose next saying calls the only model that takes part."""
     server = await start(catalogue=only_models(GPT))
     await up_to_live(server)
     return server
@@ -40,7 +40,7 @@ def written_by(answer: dict[str, Any]) -> tuple[str, str | None]:
 
 
 @pytest.mark.slow
-async def test_hang_or_slow_drip_falls_back_and_nobody_else_waits(
+async def test_hang_or_slow_drip_falls_back_without_delaying_others(
     start: Start, simulator: Simulator, events: RecordingListener
 ) -> None:
     server = await start()
@@ -74,7 +74,7 @@ PAID_FOR = [kind for kind in REASONS if kind not in RETRIED]
 
 
 @pytest.mark.parametrize("kind", RETRIED)
-async def test_429_5xx_or_reset_for_good_two_attempts_each_then_the_breaker(
+async def test_429_5xx_or_reset_for_good_two_attempts_then_the_breaker(
     server: Server, simulator: Simulator, events: RecordingListener, kind: FaultKind
 ) -> None:
     simulator.inject("*", Fault(kind, count=None))
@@ -87,7 +87,7 @@ async def test_429_5xx_or_reset_for_good_two_attempts_each_then_the_breaker(
     assert not events.of(Unexpected)
 
 
-async def test_a_retry_after_that_does_not_fit_is_the_cool_down(
+async def test_429_with_a_long_retry_after_cools_down_for_just_that_long(
     monotonic: Clock, start: Start, only_models: OnlyModels, simulator: Simulator
 ) -> None:
     server = await start(catalogue=only_models(HAIKU))
@@ -104,7 +104,7 @@ async def test_a_retry_after_that_does_not_fit_is_the_cool_down(
     assert len(simulator.calls) == 2
 
 
-async def test_a_spend_limit_is_not_retried_until_it_may_be_reset(
+async def test_429_of_a_spend_limit_is_not_retried_and_cools_down_for_long(
     monotonic: Clock, start: Start, only_models: OnlyModels, simulator: Simulator
 ) -> None:
     server = await start(catalogue=only_models(GPT))
@@ -162,7 +162,7 @@ def _unknown_name(getaddrinfo: Any) -> Any:
 
 
 async def spent(server: Server) -> int:
-    """Nanodollars, today."""
+    """The nanodollars spent today."""
     return (await server.resources.store.spend(spend_window(time.time()))).day
 
 

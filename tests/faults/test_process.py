@@ -23,7 +23,7 @@ MODEL, OTHER = "gpt-4.1", "gpt-4.1-mini"  # those whose SDK is imported faster
 
 @pytest.fixture
 async def load(serve: Serve, only_models: OnlyModels) -> AsyncIterator[tuple[Server, Load]]:
-    """A server, and visitors who have not begun yet."""
+    """A server, and a load of visitors that has not begun yet."""
     server = await serve(SAYINGS_CATALOGUE=only_models(MODEL))
     async with new_visitor() as visitor:
         saying = await server.get("/sayings", visitor)
@@ -32,19 +32,19 @@ async def load(serve: Serve, only_models: OnlyModels) -> AsyncIterator[tuple[Ser
 
 
 async def counted_once(server: Server, load: Load) -> None:
-    """When all of them vote again: no acknowledged vote was lost, and no voter is counted twice."""
+    """Let all voters vote again, and check that no acknowledged vote was lost and no voter is counted twice."""
     load.url = server.url
     answers = {voter: await load.vote(voter) for voter in load.sent}
     assert {answers[voter]["status"] for voter in load.acknowledged} == {"unchanged"}
     assert max(answer["upvotes"] for answer in answers.values()) == len(answers)
 
 
-async def test_kill_9_under_load_loses_no_acknowledged_vote(
+async def test_kill_9_loses_or_doubles_no_vote_and_keeps_money_spent(
     load: tuple[Server, Load], serve: Serve, place: Place, simulator: Simulator, only_models: OnlyModels
 ) -> None:
     server, visitors = load
     simulator.inject("*", Fault(FaultKind.HANG))
-    visitors.begin(readers=4)  # who get as far as the live request
+    visitors.begin(readers=4)  # they get as far as the live request
     await simulator.until(lambda: simulator.in_flight == 1)
     visitors.begin(voters=4)
     await visitors.until(acknowledged=20)
@@ -59,7 +59,9 @@ async def test_kill_9_under_load_loses_no_acknowledged_vote(
     assert [await visitors.get("/sayings") for _ in range(4)][3]["degraded"] == "budget"
 
 
-async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Load], serve: Serve, place: Place) -> None:
+async def test_sigterm_under_load_drains_every_accepted_request(
+    load: tuple[Server, Load], serve: Serve, place: Place
+) -> None:
     server, visitors = load
     visitors.begin(voters=3, readers=3)
     await visitors.until(acknowledged=10)
@@ -77,7 +79,7 @@ async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Loa
     refused = [answer["error"]["code"] for answer in answers if "error" in answer]
     assert len(recorded) + refused.count("store_unavailable") == 5  # the latter where the machine was too busy
     assert code == 0
-    assert len(server.said) == 1  # where it listens, and nothing about an unawaited task
+    assert len(server.said) == 1  # where it listens, and no warning of a task left unawaited
     assert "ERROR" not in {line["level"] for line in server.logged}  # as which asyncio tells of a task left behind
     visitors.acknowledged += recorded
     visitors.sent += held
@@ -85,7 +87,7 @@ async def test_sigterm_under_load_drops_nothing_accepted(load: tuple[Server, Loa
 
 
 async def until_refused(visitors: Load) -> None:
-    """Until a load balancer finds the server not ready and no client is let in any more."""
+    """Wait until the server refuses connections, after the load balancer has had time to see that it is not ready."""
     async with asyncio.timeout(10):
         try:
             while True:
@@ -94,7 +96,9 @@ async def until_refused(visitors: Load) -> None:
             return
 
 
-async def test_sigterm_while_models_hang_drops_no_request(machine: Machine, simulator: Simulator) -> None:
+async def test_sigterm_while_models_hang_answers_all_with_what_has_landed(
+    machine: Machine, simulator: Simulator
+) -> None:
     server = await machine.serve("service", SAYINGS_LIVE_EVERY="1")
     async with new_visitor() as visitor:
         await landed(server, visitor, "text/event-stream")  # so that the SDKs are there, and the visitor has a cookie
@@ -120,7 +124,7 @@ async def test_sigterm_while_models_hang_drops_no_request(machine: Machine, simu
 
 
 async def landed(server: Server, visitor: aiohttp.ClientSession, form: str) -> tuple[str, list[str | None]]:
-    """A comparison's id, and what each of its slots says of an error."""
+    """Request a comparison; returns its id and the error of each slot."""
     async with visitor.post(f"{server.url}/compare", json={}, headers={"Accept": form}) as answer:
         if answer.content_type == "application/json":
             told = await answer.json()
@@ -130,13 +134,13 @@ async def landed(server: Server, visitor: aiohttp.ClientSession, form: str) -> t
 
 
 async def vote_on(server: Server, visitor: aiohttp.ClientSession, identity: str) -> str:
-    """A ballot for none, which every comparison with sayings accepts."""
+    """Vote for no slot, which every comparison with sayings accepts, and return the status of the vote."""
     async with visitor.post(f"{server.url}/compare/{identity}/vote", json={"winner": "none"}) as answer:
         told = await answer.json()
     return str(told["status"])
 
 
-async def test_kill_9_during_a_comparison_loses_no_ballot(
+async def test_kill_9_during_a_comparison_keeps_votes_and_money_spent(
     serve: Serve, place: Place, simulator: Simulator, only_models: OnlyModels
 ) -> None:
     server = await serve(SAYINGS_CATALOGUE=only_models(MODEL, OTHER))
@@ -157,7 +161,9 @@ async def test_kill_9_during_a_comparison_loses_no_ballot(
     assert await place.spent() - before > before  # a whole comparison's, which is less than one model's worst case
 
 
-async def test_a_frozen_and_thawed_server_loses_no_vote(load: tuple[Server, Load], place: Place) -> None:
+async def test_freeze_and_thaw_under_load_neither_lose_nor_double_votes(
+    load: tuple[Server, Load], place: Place
+) -> None:
     server, visitors = load
     visitors.begin(voters=3, readers=1)
     await visitors.until(acknowledged=10)

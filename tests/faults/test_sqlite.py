@@ -31,7 +31,7 @@ async def server(start: Start) -> Server:
 
 
 async def vote(server: Server, voter: str = "") -> tuple[int, str]:
-    """Status, and what the vote did or why it did not."""
+    """Vote; returns the HTTP status, and the status of the vote or its error code."""
     answer = await server.post_vote(known(), Cookie=f"sayings_voter={voter:v>32}")
     if answer.status == 200:
         return 200, answer.json["status"]
@@ -80,7 +80,7 @@ async def test_hang_of_the_disk_people_get_another_saying(server: Server) -> Non
     assert (await saying(server))["origin"] == "database"
 
 
-async def test_on_a_full_disk_votes_are_503_and_reads_work(
+async def test_disk_full_votes_are_503_storage_full_and_reads_work(
     server: Server, tmp_path: Path, events: RecordingListener
 ) -> None:
     await limit_pages(server, extra=0)
@@ -102,7 +102,7 @@ async def test_on_a_full_disk_votes_are_503_and_reads_work(
 
 
 @pytest.mark.slow
-async def test_a_full_disk_stops_no_reads_and_loses_nothing(machine: Machine, tmp_path: Path) -> None:
+async def test_disk_full_for_the_system_reads_go_on_and_nothing_is_lost(machine: Machine, tmp_path: Path) -> None:
     server = await machine.serve("service")
     async with new_visitor() as visitor:
         one = await server.get("/sayings", visitor)
@@ -158,7 +158,7 @@ async def test_a_corrupt_comparison_vote_or_call_is_skipped_and_counted(
     assert told == {(f"read {kind}", "DamagedRow") for kind in ("comparison", "vote", "call")}
 
 
-async def test_a_file_overwritten_with_junk_leaves_packaged_sayings(
+async def test_a_file_of_junk_votes_are_503_and_sayings_are_builtin(
     server: Server, tmp_path: Path, events: RecordingListener
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "sayings.db")) as other:

@@ -22,7 +22,7 @@ SIMULATED = model_saying("Amazon S3 is an attic that sends you the bill for its 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server under test; every request without cookies of its own comes from a new voter."""
+    """A server under test; every request without cookies of its own comes from a new visitor."""
 
     resources: Resources
     events: RecordingListener

@@ -1,4 +1,4 @@
-"""What a vote must be beyond what JSON Schema can say; all else Schemathesis makes up from the description alone.
+"""Rules for votes that JSON Schema cannot express; Schemathesis generates all else from the description alone.
 
 Schemathesis loads this file by the environment variable SCHEMATHESIS_HOOKS.
 """
@@ -15,9 +15,9 @@ from service.domain import COLLECTION_SOURCE, saying_id
 
 @schemathesis.hook
 def before_call(_: schemathesis.HookContext, case: schemathesis.Case[Any], __: dict[str, Any]) -> None:
-    """The id is the hash of the text where both are given, and the source names a known model.
+    """Make the id the hash of the text where both are given, and the source a known one.
 
-    Only what is valid is replaced, and by what is: a body made to be wrong stays wrong.
+    Valid values only are replaced, by other valid values: a body made to be wrong stays wrong.
     """
     if case.operation.label == "POST /feedback" and isinstance(case.body, dict):
         case.body.update(_agreeing(case.body))

@@ -22,7 +22,7 @@ INVALID, TOO_LARGE, WRONG_TYPE = (400, "invalid_request"), (413, "body_too_large
 
 @pytest.fixture(autouse=True)
 async def the_server_goes_on(server: Server) -> AsyncIterator[None]:
-    """After every one of these, the next request is answered and no defect was met."""
+    """After every test, the next request is answered and no unexpected error was reported."""
     await server.known()
     yield
     assert (await server.ask("GET", "/health/live")).status == 200
@@ -82,7 +82,7 @@ async def test_a_bad_address_gets_a_documented_error(
 
 
 @pytest.mark.parametrize("query", ["?", "?a=1&a=2", "?unknown=%ff%fe", "?%00", "?=&&==", "?a[b]=1;c"])
-async def test_parameters_that_nobody_asked_for_are_ignored(server: Server, query: str) -> None:
+async def test_unknown_parameters_are_ignored(server: Server, query: str) -> None:
     [answer] = await server.converse(request("GET", f"/sayings{query}"))
 
     assert answer.status == 200
@@ -111,7 +111,7 @@ ALLOWED = {
         if method not in allowed.split(", ")
     ],
 )
-async def test_a_wrong_method_is_told_the_right_ones(server: Server, path: str, method: str) -> None:
+async def test_a_wrong_method_is_refused_with_the_allowed_ones(server: Server, path: str, method: str) -> None:
     [answer] = await server.converse(request(method, path), without_body=method == "HEAD")
 
     assert (answer.status, answer.headers["Allow"]) == (405, ALLOWED[path])
@@ -193,7 +193,7 @@ WRONG_BODIES = [(path, body) for path, wrong in WRONG.items() for body in MALFOR
 @pytest.mark.parametrize(
     ("path", "body"), WRONG_BODIES, ids=lambda value: repr(value[:20] + value[-20:]) if isinstance(value, bytes) else ""
 )
-async def test_a_body_that_is_no_comparison_or_ballot_is_refused(server: Server, path: str, body: bytes) -> None:
+async def test_an_invalid_body_for_a_comparison_or_ballot_is_refused(server: Server, path: str, body: bytes) -> None:
     [answer] = await server.converse(request("POST", path, body, Content_Type=JSON))
 
     assert answer.error == INVALID
@@ -260,7 +260,7 @@ async def test_a_gzip_bomb_is_not_unpacked(server: Server) -> None:
     assert answer.error == WRONG_TYPE
 
 
-async def test_what_nobody_knows_in_a_vote_is_ignored(server: Server) -> None:
+async def test_unknown_fields_of_a_vote_are_ignored(server: Server) -> None:
     [answer] = await server.converse(
         request("POST", "/feedback", with_more(b'"more": {"a": [1, null]}'), Content_Type=JSON)
     )
@@ -276,7 +276,7 @@ async def test_a_vote_that_arrives_byte_by_byte_is_a_vote(server: Server) -> Non
     assert answer.json["status"] == "recorded"
 
 
-async def test_a_body_that_nobody_asked_for_is_no_request_of_its_own(server: Server) -> None:
+async def test_an_unexpected_body_is_not_taken_for_a_request(server: Server) -> None:
     hidden = request("GET", "/nowhere")
 
     answers = await server.converse(request("GET", "/sayings", hidden) + request("GET", "/health/live"), answers=2)
@@ -348,7 +348,7 @@ async def test_the_body_of_a_comparison_has_the_same_limit(server: Server, path:
     assert too_large.error == TOO_LARGE
 
 
-async def test_a_connection_goes_on_after_an_error(server: Server) -> None:
+async def test_pipelined_requests_are_all_answered_after_an_error_too(server: Server) -> None:
     wrong = request("POST", "/feedback", b"{", Content_Type=JSON)
     lost = request("GET", "/nowhere")
     unread = request("POST", "/sayings", b"{}" * 100, Content_Type=JSON)

@@ -36,7 +36,7 @@ HIDDEN = ("claude", "haiku", "sonnet", "gpt", "anthropic", "openai", "latency", 
 
 
 async def compare(server: Server, **headers: str) -> Answer:
-    """A comparison as one JSON document, for the usual voter unless another is named."""
+    """A comparison as one JSON document, for `VOTER` unless `headers` name another."""
     return await server.ask("POST", "/compare", json={"service": "Amazon S3"}, headers=JSON | VOTER | headers)
 
 
@@ -56,7 +56,7 @@ async def ballots(server: Server) -> list[StoredBallot]:
 
 
 def overdrawn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on there is no money."""
+    """Let every reservation fail from now on, as over the budget."""
     budget = server.resources.gateway._budget
     monkeypatch.setattr(budget, "_caps", type(budget._caps)(day=0, hour=0))
 
@@ -80,7 +80,7 @@ async def until_told(events: RecordingListener, kind: type[Event]) -> Any:
 # --- the stream -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_comparison_streams_its_slots_without_their_authors(server: Server) -> None:
+async def test_a_comparison_streams_its_slots_without_naming_the_models(server: Server) -> None:
     answer = await server.ask("POST", "/compare", json={"service": "Amazon S3"})
 
     (first, started), *slots, (last, done) = events_in(answer.body)
@@ -236,7 +236,7 @@ async def test_a_new_voter_may_vote_with_the_cookie_of_the_comparison(server: Se
 
 
 @pytest.mark.parametrize("headers", [OTHER, {"Cookie": ""}], ids=["another voter", "no cookie"])
-async def test_nobody_votes_on_what_others_were_shown(server: Server, headers: dict[str, str]) -> None:
+async def test_a_client_cannot_vote_on_a_comparison_of_others(server: Server, headers: dict[str, str]) -> None:
     voted = await vote(server, await compare(server), "A", **headers)
 
     assert voted.error == (409, "comparison_not_shown")
@@ -248,7 +248,7 @@ class TestBehindAProxy:
     def settings(self) -> dict[str, Any]:
         return {"trusted_proxies": 1}
 
-    async def test_votes_are_counted_by_the_address_that_the_proxy_tells(self, server: Server) -> None:
+    async def test_votes_are_counted_by_the_address_that_the_proxy_reports(self, server: Server) -> None:
         forged, told = ("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "6.6.6.6, 2001:db8:1:2::7")
         identity = (await compare(server)).json["comparisonId"]
         headers = CIMultiDict([*VOTER.items(), forged, told])
@@ -262,7 +262,7 @@ class TestBehindAProxy:
         assert voted.burst == burst_of("2001:db8:1:2::/64", voted.cast_at)
 
 
-async def test_votes_without_a_proxy_are_counted_by_the_connections_address(server: Server) -> None:
+async def test_without_a_proxy_votes_are_counted_by_the_peers_address(server: Server) -> None:
     await server.post_vote(await server.known(), X_Forwarded_For="6.6.6.6")
 
     [voted] = [each.vote async for each in server.resources.store.all_votes()]
@@ -342,7 +342,7 @@ async def test_a_defect_in_between_is_the_streams_last_event(server: Server, mon
 
 
 @pytest.mark.parametrize("form", [JSON, {"Accept": "text/event-stream"}], ids=["document", "stream"])
-async def test_over_budget_a_voter_sees_others_comparisons(
+async def test_over_budget_stored_comparisons_are_replayed_while_they_last(
     server: Server, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]
 ) -> None:
     compared = await compare(server)
@@ -363,7 +363,7 @@ async def test_over_budget_a_voter_sees_others_comparisons(
     assert int(none_left.headers["Retry-After"]) > 0
 
 
-# --- clients that go away, and the end --------------------------------------------------------------------------------
+# --- disconnects and shutdown -----------------------------------------------------------------------------------------
 
 
 async def leave_a_stream(server: Server, others_run: Awaitable[None]) -> None:
@@ -388,7 +388,7 @@ def asking() -> list[asyncio.Task[Any]]:
 
 
 @pytest.mark.parametrize("leave", [leave_a_stream, leave_a_document])
-async def test_calls_of_a_client_that_went_away_count_as_spent(
+async def test_a_disconnect_cancels_the_model_calls_and_they_stay_spent(
     server: Server, simulator: Simulator, leave: Callable[[Server, Awaitable[None]], Awaitable[None]]
 ) -> None:
     for model in (HAIKU, SONNET, MINI):
@@ -414,7 +414,7 @@ async def test_calls_of_a_client_that_went_away_count_as_spent(
 
 
 class Held:
-    """Holds up what the store is asked for until it is let go."""
+    """Holds an operation of the store until it is released."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
         self.arrived, self.let_go = asyncio.Event(), asyncio.Event()
@@ -429,7 +429,7 @@ class Held:
 
 
 async def leave_during(held: Held, server: Server, **headers: str) -> None:
-    """Ask for a comparison, and be gone before it has begun."""
+    """Request a comparison and disconnect while the operation is held, before the stream begins."""
     async with connected(server.port) as (_, writer):
         writer.write(request("POST", "/compare", b"{}", Content_Type="application/json", **headers))
         await held.arrived.wait()
@@ -451,7 +451,9 @@ async def test_a_client_that_is_gone_before_the_first_event_costs_nothing(
 
 
 @pytest.mark.usefixtures("built_page")
-async def test_a_client_gone_before_a_replay_is_no_defect(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disconnect_before_a_replay_is_not_an_internal_error(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await compare(server)
     overdrawn(server, monkeypatch)
     server.events.events.clear()
@@ -480,7 +482,7 @@ async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(server:
 
 
 @with_timeouts(shutdown=0.05)
-async def test_an_endless_stream_is_cut_when_the_server_stops(server: Server, simulator: Simulator) -> None:
+async def test_an_unfinished_stream_is_cut_and_cleaned_up_at_shutdown(server: Server, simulator: Simulator) -> None:
     simulator.inject("*", Fault(FaultKind.HANG, count=4))
 
     async with listening(server.resources) as url:
@@ -490,7 +492,7 @@ async def test_an_endless_stream_is_cut_when_the_server_stops(server: Server, si
         assert (await anext(events))[0] == "comparison"
         await simulator.until(lambda: simulator.in_flight == 4)
 
-    # Not "soon after", because the store is closed next and everything must be stored by then.
+    # At once, not "soon after": the store is closed next, and no write may be left by then.
     assert [event.abandoned for event in server.events.of(ComparisonFinished)] == [True]
     assert [event.error_code for event in server.events.of(RequestServed)] == ["broken_off"]
     with pytest.raises((aiohttp.ClientError, asyncio.IncompleteReadError)):

@@ -118,7 +118,7 @@ async def test_a_live_saying_tells_what_it_took_and_can_be_voted_on(server: Serv
     ],
     ids=lambda value: "" if isinstance(value, Timeouts) else None,
 )
-async def test_a_failed_live_call_has_a_latency_but_neither_tokens_nor_cost(
+async def test_a_failed_live_call_has_a_latency_but_no_tokens_or_cost(
     server: Server, simulator: Simulator, kind: FaultKind, degraded: str
 ) -> None:
     simulator.inject("*", Fault(kind, count=None))
@@ -131,7 +131,7 @@ async def test_a_failed_live_call_has_a_latency_but_neither_tokens_nor_cost(
     assert len(server.events.of(ModelCalled)) == 1
 
 
-async def test_every_answer_belongs_to_the_callers_trace(server: Server) -> None:
+async def test_every_response_has_a_trace_id_which_the_caller_may_send(server: Server) -> None:
     root = "1-5759e988-bd862e3fe1be46a994272793"
 
     continued = await server.ask("GET", "/sayings", headers={"X-Amzn-Trace-Id": f"Root={root};Sampled=1"})
@@ -165,7 +165,7 @@ async def test_a_vote_is_recorded_changed_and_taken_back(server: Server) -> None
     ]
 
 
-async def test_nobody_takes_anothers_vote_back(server: Server) -> None:
+async def test_a_client_cannot_withdraw_the_vote_of_another(server: Server) -> None:
     await server.post_vote(await server.known())
 
     answer = await server.ask("DELETE", f"/feedback/{SIMULATED.saying_id}")
@@ -204,7 +204,7 @@ async def test_a_known_voter_keeps_the_cookie(server: Server) -> None:
     ],
     ids=repr,
 )  # fmt: skip
-async def test_a_cookie_that_is_none_of_ours_is_replaced(server: Server, cookie: str) -> None:
+async def test_an_invalid_cookie_is_replaced(server: Server, cookie: str) -> None:
     vote = await server.known()
     body = b'{"sayingId": "%b", "source": "%b", "feedbackType": "POSITIVE"}' % (
         SIMULATED.saying_id.encode(),
@@ -218,7 +218,7 @@ async def test_a_cookie_that_is_none_of_ours_is_replaced(server: Server, cookie:
 
 
 @pytest.mark.parametrize("forwarded", ["https", "http", "bogus"])
-async def test_nobody_but_a_trusted_proxy_can_say_that_it_was_https(server: Server, forwarded: str) -> None:
+async def test_only_a_trusted_proxy_can_claim_https(server: Server, forwarded: str) -> None:
     answer = await server.post_vote(await server.known(), X_Forwarded_Proto=forwarded)
 
     assert "Secure" not in voter_cookie(answer)

@@ -1,4 +1,4 @@
-"""Too many requests, model calls or connections: clients that have to wait hear so at once, and health is answered."""
+"""With too many requests, model calls or connections, a client is told at once to wait, and health is answered."""
 
 import asyncio
 import socket
@@ -46,17 +46,19 @@ class TestWithOneRequestAnHour:
             ("HEAD /stats", "GET /openapi.json"),
         ],
     )
-    async def test_who_asks_too_often_is_told_when_to_come_again(self, server: Server, first: str, second: str) -> None:
+    async def test_a_client_over_the_rate_is_refused_with_retry_after(
+        self, server: Server, first: str, second: str
+    ) -> None:
         taken = await server.ask(*first.split(), headers=by("192.0.2.1"), json={})
 
         refused = await server.ask(*second.split(), headers=by("192.0.2.1"), json={})
-        somebody_elses = await server.ask(*second.split(), headers=by("192.0.2.2"), json={})
+        elsewhere = await server.ask(*second.split(), headers=by("192.0.2.2"), json={})
 
         assert refused.error == (429, "rate_limited")
         assert 0 < int(refused.headers["Retry-After"]) <= 3600
-        assert 429 not in (taken.status, somebody_elses.status)
+        assert 429 not in (taken.status, elsewhere.status)
 
-    async def test_votes_comparisons_and_reads_are_limited_apart(self, server: Server) -> None:
+    async def test_votes_comparisons_and_reads_have_separate_limits(self, server: Server) -> None:
         each = ["POST /feedback", "POST /compare", "GET /sayings"]
 
         answers = [await server.ask(*asked.split(), headers=by("192.0.2.1"), json={}) for asked in each]
@@ -93,7 +95,7 @@ async def test_by_default_reading_is_not_limited_and_comparing_is(server: Server
 
 @asynccontextmanager
 async def comparing_for_ever(server: Server, simulator: Simulator) -> AsyncIterator[None]:
-    """While there is a client whose comparison all models hang in."""
+    """Keep a client connected whose comparison hangs in all models."""
     simulator.inject("*", Fault(FaultKind.HANG, count=4))
     async with connected(server.port) as (_, writer):
         writer.write(request("POST", "/compare", b"{}", Content_Type=JSON))
@@ -113,20 +115,20 @@ class TestWithPlacesForOneComparison:
         assert (fourth["degraded"], fourth["metrics"]["apiLatency"]) == ("busy", None)
         assert simulator.max_in_flight == 4
 
-    async def test_without_places_a_stored_comparison_is_shown(self, server: Server, simulator: Simulator) -> None:
+    async def test_another_comparison_is_a_replay_or_has_to_wait(self, server: Server, simulator: Simulator) -> None:
         made = await server.ask("POST", "/compare", json={}, headers={"Accept": JSON})
-        somebody = {"Accept": JSON, "Cookie": f"sayings_voter={'v' * 32}"}
+        other = {"Accept": JSON, "Cookie": f"sayings_voter={'v' * 32}"}
 
         async with comparing_for_ever(server, simulator):
-            shown = await server.ask("POST", "/compare", json={}, headers=somebody)
-            again = await server.ask("POST", "/compare", json={}, headers=somebody)
+            shown = await server.ask("POST", "/compare", json={}, headers=other)
+            again = await server.ask("POST", "/compare", json={}, headers=other)
 
         assert shown.json == made.json | {"replayed": True}
         assert again.error == (503, "comparison_unavailable")
         assert again.headers["Retry-After"] == "5"
         assert simulator.max_in_flight == 4
 
-    async def test_the_places_of_who_went_away_are_free_again(self, server: Server, simulator: Simulator) -> None:
+    async def test_a_disconnected_client_frees_its_places(self, server: Server, simulator: Simulator) -> None:
         async with comparing_for_ever(server, simulator):
             pass
         while not server.events.of(ComparisonFinished):
@@ -201,7 +203,7 @@ async def test_while_requests_queue_health_is_answered_first(server: Server, mon
 
 @asynccontextmanager
 async def busy_loop() -> AsyncIterator[None]:
-    """While something other than a request keeps the loop late at every turn."""
+    """Keep the loop late at every turn by something other than a request."""
 
     async def compute() -> None:
         while True:
@@ -266,7 +268,7 @@ class TestWithRoomForTwo:
             yield
 
     @pytest.mark.usefixtures("two_others")
-    async def test_a_third_is_told_so_and_closed_and_health_is_answered(self, server: Server) -> None:
+    async def test_a_third_is_refused_and_closed_while_health_is_answered(self, server: Server) -> None:
         async with connected(server.port) as (third, to_third), connected(server.port) as (fourth, to_fourth):
             to_third.write(SAYING)
             to_fourth.write(HEALTH)
@@ -293,7 +295,7 @@ class TestWithRoomForTwo:
                 writer.write(SAYING)
                 assert (await read_answer(reader)).status == 200
 
-    async def test_who_has_gone_takes_no_room(self, server: Server) -> None:
+    async def test_a_closed_connection_takes_no_room(self, server: Server) -> None:
         for _ in range(10):
             async with connected(server.port):
                 pass
@@ -331,7 +333,9 @@ async def test_the_least_that_is_left_unread_counts_as_that(server: Server, monk
 
 
 @with_timeouts(unread_answer=0.05)
-async def test_who_does_not_read_the_answers_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_responses_is_disconnected(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lost = asyncio.Event()
     original = connections.Connection.connection_lost
 

@@ -1,4 +1,4 @@
-"""What is slow, gone, down or everywhere at once: an answer in time, and no vote lost or counted twice."""
+"""With slow, absent or broken dependencies, or many clients, responses come in time and each vote counts once."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ TIMEOUT = (408, "request_timeout")
 
 
 class HeldStore:
-    """Holds votes up at the store until they are let go."""
+    """Holds votes at the store until they are released."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arrived, self.let_go, self.stored = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -236,7 +236,7 @@ async def test_a_store_that_hangs_is_not_ready_either(server: Server, monkeypatc
 
 
 @pytest.mark.parametrize("turns", range(5))
-async def test_requests_made_before_the_server_stops_are_answered(server: Server, turns: int) -> None:
+async def test_requests_sent_before_the_stop_are_answered(server: Server, turns: int) -> None:
     with ExitStack() as stack:
         async with listening(server.resources) as url:
             place = ("127.0.0.1", int(url.rpartition(":")[2]))

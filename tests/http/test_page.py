@@ -20,7 +20,7 @@ TYPES = {
 }
 
 
-async def test_every_file_has_its_type_and_security_headers(server: Server, built_page: Path) -> None:
+async def test_every_file_is_served_with_its_type_and_security_headers(server: Server, built_page: Path) -> None:
     for file in page_files():
         answer = await server.ask("GET", f"/{file.relative_to(built_page)}")
 
@@ -41,7 +41,7 @@ async def test_nothing_runs_or_loads_that_is_not_the_pages_own(server: Server) -
     assert {policy[f"{kind}-src"] for kind in ("script", "style", "img", "font", "connect")} == {"'self'"}
 
 
-async def test_hashed_files_are_kept_forever_and_others_revalidated(server: Server, built_page: Path) -> None:
+async def test_files_named_by_digest_are_immutable_and_others_revalidated(server: Server, built_page: Path) -> None:
     for file in page_files():
         kept = (await server.ask("GET", f"/{file.relative_to(built_page)}")).headers["Cache-Control"]
 
@@ -55,7 +55,7 @@ async def test_hashed_files_are_kept_forever_and_others_revalidated(server: Serv
         ("", None), ("identity", None), ("br", None), ("gzip;q=0", None), ("gzip;q=0.000, br", None), ("xgzip", None),
     ],
 )  # fmt: skip
-def test_a_file_is_compressed_for_who_takes_that(built_page: Path, accepted: str, coding: str | None) -> None:
+def test_a_file_is_compressed_for_clients_that_accept_it(built_page: Path, accepted: str, coding: str | None) -> None:
     response = Page(built_page).find(Request("GET", "/index.html", {"Accept-Encoding": accepted}))
 
     assert response is not None
@@ -74,7 +74,7 @@ def test_what_is_compressed_already_stays_as_it_is(built_page: Path) -> None:
     assert response.body == font.read_bytes()
 
 
-async def test_a_browser_that_has_a_file_is_told_so_until_it_changes(server: Server) -> None:
+async def test_a_known_etag_gets_304_and_any_other_gets_the_file(server: Server) -> None:
     tag = (await server.ask("GET", "/favicon.svg")).headers["ETag"]
 
     async def status(tags: str) -> int:

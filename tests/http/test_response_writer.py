@@ -1,4 +1,4 @@
-"""An answer as it goes over the wire, which the server writes itself: length, date, what becomes of the connection."""
+"""Responses as the server itself writes them to the wire: length, date, and the fate of the connection."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -63,7 +63,7 @@ async def test_what_has_no_body_has_no_length(server: Server) -> None:
     assert unchanged.headers["ETag"] == page.headers["ETag"]
 
 
-async def test_a_client_that_has_gone_meanwhile_is_nobodys_defect(server: Server) -> None:
+async def test_a_disconnect_is_not_an_internal_error(server: Server) -> None:
     async with connected(server.port) as (_, writer):
         writer.write(LIVE * 50)
         writer.transport.abort()

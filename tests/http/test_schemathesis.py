@@ -52,7 +52,7 @@ async def test_every_answer_is_as_described_whatever_is_asked(
 
 
 async def _run_schemathesis(url: str, folder: Path, accepted: str, seed: str) -> tuple[int | None, str]:
-    """Its exit status and what it has to say."""
+    """Run Schemathesis; returns its exit status and its output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--no-color",
         *("--max-examples", EXAMPLES), *(() if seed == "random" else ("--seed", seed)),

@@ -1,4 +1,4 @@
-"""HTTP by hand, for what no client library would send."""
+"""HTTP written by hand, for requests that no client library would send."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -47,7 +47,7 @@ async def converse(port: int, *pieces: bytes, answers: int = 1, without_body: bo
 
 @asynccontextmanager
 async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which every wait has an end."""
+    """A connection on which no wait lasts for ever; raises TimeoutError when the patience of the test ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""The key store: one fetch however many wait, a life for each key, and what happens when SSM does not do its part."""
+"""The key store makes one fetch for all waiting callers, expires keys, and survives failures of SSM."""
 
 import asyncio
 import itertools
@@ -102,7 +102,7 @@ def name() -> str:
 
 
 async def settle() -> None:
-    """Let everything that can go on go on."""
+    """Let every task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -147,7 +147,7 @@ async def test_a_refresh_of_one_key_does_not_prolong_another(
     assert calls == [older]
 
 
-async def test_a_key_is_refreshed_before_its_end_while_callers_go_on(
+async def test_a_key_near_its_expiry_is_refreshed_in_the_background(
     keys: KeyStore, source: FakeSource, clock: Clock
 ) -> None:
     await keys.get("key")
@@ -199,7 +199,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_fetch_of_the_others(keys: 
 
 
 @pytest.mark.parametrize("error", ERRORS)
-async def test_a_known_key_is_served_for_an_hour_while_the_source_fails(
+async def test_a_failing_source_is_reported_and_keys_last_an_hour_more(
     error: type[KeyStoreError], keys: KeyStore, source: FakeSource, clock: Clock, events: RecordingListener
 ) -> None:
     await keys.get("key")
@@ -297,7 +297,7 @@ async def test_a_defect_in_a_background_refresh_is_reported(
     assert [event.error for event in events.of(Unexpected)] == [source.outcome]
 
 
-async def test_a_rejected_key_is_reloaded_once_for_all_who_ask(
+async def test_a_rejected_key_is_reloaded_once_for_all_callers(
     ssm: "SSMClient", calls: list[str], name: str, open_store: OpenStore
 ) -> None:
     await put_key(ssm, name, "sk-revoked")
@@ -312,7 +312,7 @@ async def test_a_rejected_key_is_reloaded_once_for_all_who_ask(
     assert calls == [name, name]
 
 
-async def test_a_late_rejection_does_not_drop_the_newer_key(keys: KeyStore, source: FakeSource) -> None:
+async def test_a_late_rejection_keeps_the_newer_key(keys: KeyStore, source: FakeSource) -> None:
     revoked = await keys.get("key")
     source.outcome = "second"
     keys.invalidate("key", revoked)
@@ -433,7 +433,7 @@ async def test_junk_from_ssm_means_that_it_is_unavailable(response: bytes, monke
             await SsmKeySource(client).fetch("/api-key/anthropic")
 
 
-async def test_an_ssm_that_nobody_answers_at_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_ssm_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answering(b"") as url:
         pass
 
@@ -463,7 +463,7 @@ async def test_the_environment_has_the_keys_whose_variables_are_set() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ", "sk-pasted\n", " sk", "sk two", "sk-ünicode", "sk-\x1b"])
-def test_a_variable_without_a_usable_key_ends_the_start(value: str) -> None:
+def test_an_unusable_key_fails_the_start_naming_its_variable(value: str) -> None:
     with pytest.raises(ConfigError) as raised:
         EnvironmentKeySource({"OPENAI_API_KEY": value}, {"/openai": "OPENAI_API_KEY"})
 

@@ -101,7 +101,7 @@ async def test_a_model_that_the_sdk_warns_of_is_called_without_a_word(adapters: 
     adapter = adapters.of(sonnet)
     await adapter.load()
 
-    with warnings.catch_warnings():  # as a program might that sets the filters anew after the client was made
+    with warnings.catch_warnings():  # as a library does that resets the filters after the client was made
         warnings.simplefilter("error")
         filters = len(warnings.filters)
         await adapter.complete(sonnet, PROMPT, KEY)
@@ -190,7 +190,7 @@ async def _ask(vendor: VendorEndpoint, model: Model) -> Any:
             await adapter.close()
 
 
-async def test_the_schema_is_sent_unless_the_endpoint_takes_none(line: Line, model: Model) -> None:
+async def test_the_schema_is_sent_if_the_endpoint_supports_it(line: Line, model: Model) -> None:
     plain = msgspec.structs.replace(model, structured_output=False)
 
     await line.adapter.complete(model, PROMPT, KEY)
@@ -686,7 +686,7 @@ BY_STATUS = {
     401: ModelKeyRejected, 402: ModelSpendLimitReached, 403: ModelForbidden, 429: ModelRateLimited,
     504: ModelEdgeTimeout,
 }  # fmt: skip
-# What is not known by an HTTP status. A new one that fails here needs a decision.
+# Exceptions that no HTTP status identifies. A new one fails the test until its meaning is decided here.
 BY_NAME: dict[str, type[ModelError]] = {
     "APITimeoutError": ModelTimeout,
     "APIConnectionError": ModelConnectionFailed,
@@ -709,7 +709,7 @@ def exceptions(sdk: ModuleType) -> Iterator[type[Exception]]:
 
 
 def instance(sdk: ModuleType, kind: type[Exception]) -> Exception:
-    """One that looks as if the SDK had raised it."""
+    """An instance of the exception as the SDK would raise it."""
     error: Any = kind.__new__(kind)
     if issubclass(kind, sdk.APIStatusError):
         error.status_code = vars(kind).get("status_code") or getattr(kind, "status_code", 500)

@@ -98,7 +98,9 @@ async def test_several_amounts_are_reserved_together_or_not_at_all(
     assert await store.spend(spend_window(clock())) == Spend(day=400, hour=400)
 
 
-async def test_each_call_takes_its_part_of_a_reservation_once(budget: Budget, store: SqliteStore, clock: Clock) -> None:
+async def test_an_advance_pays_each_model_once_and_releases_the_rest(
+    budget: Budget, store: SqliteStore, clock: Clock
+) -> None:
     advance = await budget.reserve_all({"a": 100, "b": 200, "c": 50})
 
     taken, again, unknown = advance.take("b"), advance.take("b"), advance.take("d")

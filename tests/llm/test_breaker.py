@@ -44,7 +44,7 @@ def succeed(breaker: Breaker) -> None:
 
 
 def wait_of(breaker: Breaker) -> float:
-    """For how long the breaker turns calls away, by its own word."""
+    """The seconds for which an open breaker refuses calls, as its error states."""
     with pytest.raises(ModelBreakerOpen) as turned_away, breaker.guard():
         raise AssertionError("an open breaker lets nothing through")
     assert turned_away.value.retry_after is not None
@@ -79,7 +79,7 @@ def test_an_answer_that_is_no_use_is_an_answer(breaker: Breaker, kind: type[Mode
     succeed(breaker)
 
 
-def test_after_the_cool_down_one_call_probes(breaker: Breaker, clock: Clock) -> None:
+def test_after_the_cool_down_one_call_probes_and_others_are_refused(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, times=FAILURES_TO_OPEN)
     clock.forward(COOL_DOWN_SECONDS - 0.1)
     assert wait_of(breaker) >= 0.1
@@ -93,7 +93,7 @@ def test_after_the_cool_down_one_call_probes(breaker: Breaker, clock: Clock) -> 
     succeed(breaker)
 
 
-def test_a_failed_probe_opens_the_breaker_again(breaker: Breaker, clock: Clock) -> None:
+def test_a_failed_probe_reopens_it_after_few_failures_too(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, ModelRateLimited("It asked for patience.", retry_after=5.0))
     clock.forward(5)
 

@@ -1,4 +1,4 @@
-"""The gateway with everything real behind it but the vendors, who are simulated: SDKs, wire, store and budget."""
+"""The gateway with real SDKs, wire, store and budget behind it; only the vendors are simulated."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
@@ -195,7 +195,7 @@ async def test_hostile_text_is_paid_for_but_never_shown(
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-async def test_without_room_under_the_cap_nobody_is_called(
+async def test_without_room_under_the_cap_no_model_is_called(
     make: Make, simulator: Simulator, store: SqliteStore
 ) -> None:
     with pytest.raises(BudgetExhausted):
@@ -204,7 +204,7 @@ async def test_without_room_under_the_cap_nobody_is_called(
     assert (list(simulator.calls), await spent(store)) == ([], 0)
 
 
-async def test_without_a_store_nobody_is_called(make: Make, simulator: Simulator) -> None:
+async def test_without_a_store_no_model_is_called(make: Make, simulator: Simulator) -> None:
     with pytest.raises(StoreError):
         await write(make(counting_in=cast("Store", BadStore())))
 
@@ -305,7 +305,7 @@ async def test_an_answer_that_is_no_use_costs_what_it_costs(
     assert caught.value.api_time_ms == called.api_time_ms > 0
 
 
-async def test_a_model_without_a_price_counts_as_the_dearest(
+async def test_a_model_without_a_price_costs_as_the_dearest_with_a_warning(
     make: Make, simulator: Simulator, store: SqliteStore, events: RecordingListener
 ) -> None:
     unpriced = msgspec.structs.replace(HAIKU, prices=[])
@@ -514,7 +514,7 @@ async def test_a_retry_is_reserved_anew(gateway: Gateway, simulator: Simulator, 
 
 
 async def _after_failures(gateway: Gateway, simulator: Simulator) -> None:
-    """The breaker is open, and nothing is in the books."""
+    """Open the breaker by failures that cost nothing."""
     simulator.inject(GPT.id, Fault(FaultKind.BAD_REQUEST, count=FAILURES_TO_OPEN))
     for _ in range(FAILURES_TO_OPEN):
         with pytest.raises(ModelError):
@@ -524,7 +524,7 @@ async def _after_failures(gateway: Gateway, simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("obstacle", "error"), [("breaker", ModelBreakerOpen), ("key", KeyNotFound), ("time", ModelTimeout)]
 )
-async def test_what_was_reserved_for_a_call_that_was_not_made_is_given_back(
+async def test_a_reservation_for_a_call_that_was_not_made_is_released(
     make: Make, simulator: Simulator, store: SqliteStore, obstacle: str, error: type[Exception]
 ) -> None:
     gateway = make(keys=Keys()) if obstacle == "key" else make()
@@ -565,7 +565,7 @@ async def recorded(store: SqliteStore) -> list[Call]:
     return [call async for call in store.all_calls()]
 
 
-async def test_a_call_is_recorded_with_what_it_asked_and_brought(
+async def test_a_call_is_recorded_with_sayings_requested_and_usable(
     gateway: Gateway, simulator: Simulator, store: SqliteStore
 ) -> None:
     simulator.inject(GPT.id, Fault(FaultKind.TEXT_ONLY_ONE))
@@ -616,7 +616,7 @@ async def test_a_call_that_cannot_be_recorded_has_been_made_all_the_same(
     assert [event.operation for event in events.of(DependencyFailed)] == ["record call"]
 
 
-async def test_the_books_are_completed_although_whoever_asked_has_gone(
+async def test_a_call_is_booked_although_its_caller_has_gone(
     gateway: Gateway, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived, let_go, record = asyncio.Event(), asyncio.Event(), store.record_call
@@ -836,7 +836,7 @@ async def test_the_timeout_bounds_what_comes_before_the_call_too(
     with pytest.raises(ModelTimeout) as caught:
         await write(gateway, timeout=0.05)
 
-    assert caught.value.api_time_ms is None  # no model was called
+    assert caught.value.api_time_ms is None  # no vendor was called
     assert (list(simulator.calls), await spent(store)) == ([], 0)
 
 
@@ -853,7 +853,7 @@ async def test_a_model_that_was_never_asked_has_not_failed(make: Make) -> None:
     assert (await write(gateway)).sayings
 
 
-async def test_only_the_model_that_keeps_failing_is_left_alone(
+async def test_a_failing_model_opens_its_own_breaker_only(
     make: Make, simulator: Simulator, events: RecordingListener
 ) -> None:
     gateway = make()

@@ -280,11 +280,11 @@ def test_an_incomplete_item_does_not_spoil_the_others(item: dict[str, str]) -> N
     assert shown(text, S3, LAMBDA) == [GOOD_LAMBDA]
 
 
-def test_a_service_nobody_asked_for_is_turned_away() -> None:
+def test_a_service_that_was_not_requested_is_rejected() -> None:
     assert rejected(output((SQS, "SQS is a queue for buns, patiently."), ("S4", GOOD))) == ("service_not_asked",) * 2
 
 
-def test_each_service_gets_one_saying_and_a_second_try() -> None:
+def test_a_service_gets_one_saying_and_a_second_try_if_rejected() -> None:
     other = "S3 is the drawer that every house has, with lifecycle rules."
 
     text = output((S3, "S3 is short."), (S3, GOOD), (S3, other))

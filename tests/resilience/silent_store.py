@@ -131,7 +131,7 @@ def _budget(listener: Listener) -> Budget:
     return Budget(SILENT, listener, caps=CAPS, timeouts=HASTY)
 
 
-# What waits for the store, by the operation and, where several report the same one, by who does.
+# What waits for the store, by the operation and, where several uses report the same one, by the use.
 USES: dict[str, tuple[str, Use]] = {
     "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
     "flow, keep": ("put saying", lambda listener: _sayings(listener, DATABASE_REQUESTS + 1)),

@@ -82,7 +82,7 @@ async def test_a_job_that_has_done_its_work_is_left_in_peace(events: RecordingLi
     assert events.events == []
 
 
-async def test_leaving_cancels_the_jobs_and_waits_until_they_have_tidied_up(events: RecordingListener) -> None:
+async def test_leaving_cancels_the_jobs_and_waits_for_their_cleanup(events: RecordingListener) -> None:
     started, tidied = asyncio.Event(), False
 
     async def job() -> None:
@@ -101,7 +101,7 @@ async def test_leaving_cancels_the_jobs_and_waits_until_they_have_tidied_up(even
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_the_blocks_exception_passes_after_the_jobs_have_ended(events: RecordingListener) -> None:
+async def test_an_exception_of_the_block_propagates_after_the_jobs_end(events: RecordingListener) -> None:
     with pytest.raises(KeyError):
         async with running({"job": forever}, events):
             raise KeyError

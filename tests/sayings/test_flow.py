@@ -83,7 +83,7 @@ class Stage:
             await self.flow.next_saying()
 
     async def live(self) -> Served:
-        """The fourth request."""
+        """Make the fourth request, which is live."""
         await self.skip(3)
         return await self.flow.next_saying()
 
@@ -122,7 +122,7 @@ def test_the_wanted_origin_follows_from_the_request_number_alone(live_every: int
         (5, "-", "-", False, BUILTIN, "pool_empty"),
     ],
 )
-async def test_the_chain_starts_at_the_wanted_origin(
+async def test_a_failed_origin_falls_back_and_the_first_reason_is_given(
     events: RecordingListener,
     number: int,
     database: str,
@@ -169,7 +169,7 @@ async def test_the_chain_starts_at_the_wanted_origin(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-async def test_every_live_failure_is_answered_from_the_pool(
+async def test_a_failed_live_call_is_served_from_the_pool_with_its_reason(
     events: RecordingListener, error: DependencyError, reason: str
 ) -> None:
     stage = Stage(events, warm=True)
@@ -219,7 +219,7 @@ async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingL
     assert DEFAULT_TIMEOUTS.saying_read < DEFAULT_TIMEOUTS.live_saying
 
 
-async def test_without_the_last_resort_there_is_an_error_to_try_again_after(events: RecordingListener) -> None:
+async def test_without_the_last_resort_there_is_an_error_with_retry_after(events: RecordingListener) -> None:
     stage = Stage(events, last_resort=False)
     stage.store.trouble = StoreError("down")
 
@@ -240,7 +240,7 @@ async def test_the_last_resort_is_the_packaged_collection(events: RecordingListe
     assert served.saying in collection()
 
 
-async def test_a_live_saying_is_stored_and_warmed_up(events: RecordingListener) -> None:
+async def test_a_live_saying_has_its_generation_and_is_stored_and_pooled(events: RecordingListener) -> None:
     stage = Stage(events)
 
     served = await stage.live()
@@ -253,7 +253,9 @@ async def test_a_live_saying_is_stored_and_warmed_up(events: RecordingListener) 
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_a_live_saying_that_cannot_be_stored_is_still_shown(events: RecordingListener, failure: str) -> None:
+async def test_a_live_saying_that_is_not_stored_is_served_but_not_pooled(
+    events: RecordingListener, failure: str
+) -> None:
     stage = Stage(events, timeouts=Timeouts(saying_read=0.01))
     await stage.skip(3)
     stage.store.trouble = StoreError("down") if failure == "fails" else None
@@ -295,7 +297,7 @@ async def test_a_call_that_was_never_made_has_no_latency(events: RecordingListen
     assert (served.api_latency_ms, served.generation) == (None, None)
 
 
-async def test_every_serve_counts_for_who_wrote_the_saying(events: RecordingListener) -> None:
+async def test_every_serve_counts_for_the_contributor_of_the_saying(events: RecordingListener) -> None:
     stage = Stage(events, warm=True)
     await stage.skip(3)
     stage.store.saying = None

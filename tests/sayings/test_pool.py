@@ -27,7 +27,7 @@ def sayings(model: str, count: int, *, created_at: float = 1_000_000.0, label: s
 
 
 def taken(pool: Pool, count: int) -> Counter[str]:
-    """The authors of the next sayings."""
+    """How many of the next `count` sayings each contributor wrote."""
     return Counter(saying.contributor for _ in range(count) if (saying := pool.take()))
 
 
@@ -83,7 +83,7 @@ def test_a_model_that_comes_back_catches_up_but_only_so_far(pool: Pool, clock: C
 
 
 @pytest.mark.parametrize("order", [MODELS, MODELS[::-1]], ids=["the new one last", "the new one first"])
-def test_after_an_empty_pool_a_new_model_catches_up_in_bounds(pool: Pool, clock: Clock, order: list[str]) -> None:
+def test_after_everything_went_stale_catching_up_is_bounded(pool: Pool, clock: Clock, order: list[str]) -> None:
     for model in MODELS[:3]:
         pool.add(sayings(model, 1))
     taken(pool, 3_000)
@@ -129,7 +129,7 @@ def test_beyond_the_bound_the_oldest_leave(pool: Pool, clock: Clock) -> None:
     assert served == {f"number {age}" for age in range(SAYINGS_PER_MODEL)} | {"of another model"}
 
 
-def test_filling_a_full_pool_again_changes_nothing(pool: Pool, clock: Clock) -> None:
+def test_refilling_a_full_pool_from_the_same_store_changes_nothing(pool: Pool, clock: Clock) -> None:
     stored = [model_saying(f"number {age}", created_at=clock.now - age) for age in range(SAYINGS_PER_MODEL + 5)]
     pool.add(stored[:SAYINGS_PER_MODEL])
     taken(pool, SERVES_BEFORE_STALE * SAYINGS_PER_MODEL)

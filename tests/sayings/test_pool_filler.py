@@ -30,7 +30,9 @@ def the_filler(
     return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts)
 
 
-async def test_the_newest_sayings_of_the_participants_come_in(store: SqliteStore, events: RecordingListener) -> None:
+async def test_it_adds_the_newest_fresh_sayings_of_participating_models(
+    store: SqliteStore, events: RecordingListener
+) -> None:
     now = time.time()
     for model in NAMES:
         await store.put_sayings(

@@ -28,7 +28,7 @@ async def test_a_flush_writes_one_batch_and_the_next_only_what_came_since(events
     assert store.serves == [{"gpt-4.1": 2, "collection": 1}, {"collection": 1}]
 
 
-async def test_serves_count_in_their_hour_however_late_they_are_written(
+async def test_serves_written_late_count_in_the_hour_they_were_made_in(
     store: SqliteStore, events: RecordingListener
 ) -> None:
     clock = Clock(1_800_000_000 + 50 * 60)
@@ -62,7 +62,9 @@ async def test_a_store_that_fails_is_not_asked_for_hour_after_hour(events: Recor
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
-async def test_unwritten_serves_are_kept_for_the_next_flush(events: RecordingListener, failure: str) -> None:
+async def test_a_failed_flush_keeps_its_counts_and_those_made_meanwhile(
+    events: RecordingListener, failure: str
+) -> None:
     store = FakeStore()
     store.trouble = StoreError("down") if failure == "fails" else None
     store.hangs = failure == "hangs"

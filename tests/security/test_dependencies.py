@@ -1,6 +1,6 @@
 """An audit of what is shipped, without a network: pinned by hash, free to use, wanted, and known by name.
 
-A developer who adds a dependency adds it here too, and so has looked at it.
+A new dependency has to be added here too, so that its author has looked at it.
 """
 
 import importlib.metadata
@@ -46,7 +46,7 @@ IMPORTED_ALL_THE_SAME = {
     "opentelemetry-proto": "opentelemetry-exporter-otlp-proto-http",
 }
 
-# MPL-2.0 asks for something only of those who change its files, which we do not; OFL-1.1 is the font's.
+# MPL-2.0 has conditions only for changes to its files, which we do not make; OFL-1.1 is the font's.
 LICENCES = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "CC0-1.0", "ISC", "MIT", "MPL-2.0",
     "OFL-1.1", "PSF-2.0", "Python-2.0", "Unlicense",
@@ -139,7 +139,7 @@ def test_a_licence_is_read_as_it_is_meant(expression: str, allowed: bool) -> Non
 
 @cache
 def owners() -> dict[str, str]:
-    """Which package each module belongs to, be it that of several."""
+    """The package that each module belongs to, one of them where several share it."""
     files = ((name, file) for name in HERE for file in importlib.metadata.files(name) or [])
     return {module(file): name for name, file in files if file.suffix in (".py", ".so")}
 
@@ -163,7 +163,7 @@ def imported() -> set[str | None]:
     return {owner(each.name) for each in found}
 
 
-def test_what_is_asked_for_is_told_of_here() -> None:
+def test_the_projects_dependencies_are_the_direct_ones_listed_here() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert {canonicalize_name(Requirement(line).name) for line in project["dependencies"]} == DIRECT

@@ -1,4 +1,4 @@
-"""Every kind of response protects its reader: what it may load, what may frame it, and how its type is guessed."""
+"""Every kind of response protects its reader: headers restrict what it loads, where it is framed, how it is sniffed."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -83,7 +83,7 @@ async def test_only_the_page_is_kept_by_a_cache(server: Server, kind: str) -> No
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_server_and_distribution_send_the_page_the_same_headers(server: Server) -> None:
+async def test_server_and_distribution_send_the_same_headers_with_the_page(server: Server) -> None:
     policy = Stack().properties("PageHeaders")["ResponseHeadersPolicyConfig"]
     custom = {item["Header"]: item["Value"] for item in policy["CustomHeadersConfig"]["Items"]}
     security = policy["SecurityHeadersConfig"]

@@ -1,4 +1,4 @@
-"""No answer tells of the inside: not by any documented error, not when everything behind it fails."""
+"""No response reveals internals, neither a documented error nor one when every dependency fails."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -39,7 +39,7 @@ def inside_of(*told: object) -> list[str]:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-async def test_an_error_shows_nothing_of_its_cause(error: type[HttpError]) -> None:
+async def test_an_error_has_a_code_and_a_message_but_hides_its_cause(error: type[HttpError]) -> None:
     async def fail(_: Request) -> Response:
         try:
             raise RuntimeError(SECRET)
@@ -62,7 +62,7 @@ async def unread() -> bytes:
     raise AssertionError("There is no body.")
 
 
-def test_codes_are_told_apart() -> None:
+def test_every_error_has_a_code_of_its_own() -> None:
     assert len({error.code for error in ERRORS}) == len(ERRORS) > 15
 
 
@@ -113,7 +113,7 @@ class TestWhenEverythingFails:
         assert {route.operation for route in server.resources.endpoints.routes} == set(REQUESTS)
 
     @pytest.mark.parametrize("operation", sorted(REQUESTS.keys() - TELLING))
-    async def test_no_endpoint_tells_of_it(self, broken: Server, operation: str) -> None:
+    async def test_no_endpoint_reveals_it(self, broken: Server, operation: str) -> None:
         method, path, options = REQUESTS[operation]
 
         answer: Answer = await broken.ask(method, path, **options)

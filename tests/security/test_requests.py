@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 class Trap:
-    """A foreign server, and what arrived there."""
+    """A server outside the service, and the requests that arrived there."""
 
     def __init__(self) -> None:
         self.caught: list[str] = []

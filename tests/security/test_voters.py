@@ -1,4 +1,4 @@
-"""No client acts as another voter: the cookie is the only proof, it is never shown, and nothing public proves it."""
+"""No client can act as another voter: the cookie is the only proof, it never leaks, and public ids prove nothing."""
 
 from collections.abc import Iterable
 
@@ -42,13 +42,13 @@ async def test_of_several_cookies_the_first_that_may_be_ours_is_the_voter(
 
 
 @pytest.mark.parametrize("changed", ["A" + FIRST[1:], FIRST[:-1], FIRST + "a", FIRST.upper(), f'"{FIRST}"'])
-async def test_a_cookie_that_was_tampered_with_is_somebody_else(server: Server, changed: str) -> None:
+async def test_a_tampered_cookie_is_another_voter(server: Server, changed: str) -> None:
     await server.post_vote(await server.known(), Cookie=cookies([FIRST]))
 
     assert await withdrawn(server, cookies([changed])) == "unchanged"
 
 
-async def test_nothing_that_is_told_of_a_voter_can_be_used_as_one(server: Server) -> None:
+async def test_no_published_id_of_a_voter_works_as_a_cookie(server: Server) -> None:
     voted = await server.post_vote(await server.known(), Cookie=cookies([FIRST]))
     [exported] = [row async for row in rows(server.resources.store, Export.VOTES)]
 

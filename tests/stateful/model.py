@@ -84,7 +84,7 @@ class Model:
         return VoteStatus.RECORDED if before.winner is None else VoteStatus.CHANGED
 
     def unseen(self, voter: str) -> list[Comparison]:
-        """What may be shown to the voter in the place of a new comparison."""
+        """The comparisons that may be replayed to the voter in place of a new one."""
         return [
             each
             for each in self.comparisons.values()
@@ -131,14 +131,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """All that a store says: what it keeps, each saying's counters, and what it has counted."""
+    """All that a store returns: what it keeps, each saying's counters, and its aggregates."""
 
     model: Model
     counters: dict[str, tuple[int, int]]
     counted: Aggregates
 
     def assert_counted_right(self, burst_limit: int) -> None:
-        """Everything counted is what counting again gives."""
+        """Check that all counters equal a recount."""
         assert self.counters == {saying: self.model.counters(saying) for saying in self.model.sayings}
         assert self.counted == self.model.counted(burst_limit)
 

@@ -142,7 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._open(self._limit)
 
         self._expect(possible, acknowledged)
-        for repeated in possible:  # as clients do that have seen no response
+        for repeated in possible:  # as clients do that got no response
             self._do(self._store.vote(repeated))
 
     def _expect(self, votes: Sequence[Vote], acknowledged: Sequence[Vote]) -> None:

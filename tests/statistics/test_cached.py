@@ -1,4 +1,4 @@
-"""The report as it is served: read once for all callers, kept for two minutes, and old rather than missing."""
+"""The report is read once for all concurrent callers, cached for two minutes and served stale if the store fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -82,7 +82,9 @@ async def test_the_encoded_report_is_the_same_and_is_encoded_once(statistics: St
     assert await statistics.encoded() is encoded
 
 
-async def test_concurrent_callers_share_one_read(statistics: Statistics, counting: CountingStore) -> None:
+async def test_concurrent_callers_share_one_read_even_if_one_is_cancelled(
+    statistics: Statistics, counting: CountingStore
+) -> None:
     counting.gate.clear()
     callers = [asyncio.create_task(statistics.answer()) for _ in range(1_000)]
     await counting.asked.wait()
@@ -98,7 +100,7 @@ async def test_concurrent_callers_share_one_read(statistics: Statistics, countin
 
 
 @pytest.mark.parametrize("trouble", [StoreError("The store is down."), StorageFull()])
-async def test_a_stale_report_is_served_while_the_store_fails(
+async def test_a_stale_report_is_served_and_marked_while_the_store_fails(
     statistics: Statistics, counting: CountingStore, clock: Clock, events: RecordingListener, trouble: Exception
 ) -> None:
     before = await statistics.answer()
@@ -153,7 +155,7 @@ async def test_a_store_that_failed_is_asked_again_only_after_a_while(
     assert counting.reads == 3
 
 
-async def test_a_hanging_store_is_given_up_with_the_requests_time(
+async def test_a_hanging_store_is_given_up_at_the_deadline_of_the_request(
     statistics: Statistics, counting: CountingStore, events: RecordingListener
 ) -> None:
     counting.gate.clear()

@@ -52,7 +52,10 @@ def test_intervals_of_the_cost_of_a_net_upvote_cover_the_true_one(approval: floa
 
 
 def lies_in(truth: float, interval: Interval | Range) -> bool:
-    """No upper bound is none; no lower one goes with votes that say no upvote is left over, at any cost."""
+    """Whether the interval holds the truth.
+
+    Without an upper bound it is open. Without a lower one it holds nothing: such votes leave no net upvote at any cost.
+    """
     return interval.low is not None and interval.low <= truth and (interval.high is None or truth <= interval.high)
 
 
@@ -87,7 +90,7 @@ def test_intervals_of_strength_cover_the_true_ones(
     assert is_calibrated(covered[True] / covered.total())
 
 
-def test_intervals_from_pair_results_would_be_too_narrow() -> None:
+def test_intervals_over_pairs_instead_of_votes_would_be_too_narrow() -> None:
     shares = whole_choices(CLOSE)
     truth = true_strengths(shares)
     chance = random.Random(5)

@@ -1,4 +1,4 @@
-"""Models that are compared are shown equally often: their shares of the serves pass a test for equality."""
+"""Models that are compared must be shown equally often: their shares of the serves pass a test for equality."""
 
 import random
 from collections import Counter

@@ -30,13 +30,13 @@ def test_too_few_votes_name_no_approval_but_an_interval() -> None:
     assert enough.value == 1.0
 
 
-def test_the_widest_shown_interval_is_nine_points_to_either_side() -> None:
+def test_with_the_minimum_of_votes_approval_is_within_nine_points() -> None:
     low, high = wilson(0.5, MIN_VOTES)
 
     assert (high - low) / 2 == pytest.approx(0.09, abs=0.002)
 
 
-def test_a_net_upvote_costs_the_spend_by_the_surplus_of_votes() -> None:
+def test_the_cost_per_net_upvote_divides_by_upvotes_minus_downvotes() -> None:
     value, interval = cost_per_net_upvote(3_000_000_000, 800, 200)
 
     low, high = wilson(0.8, 1_000)

@@ -1,4 +1,4 @@
-"""What GET /stats says of given counts."""
+"""The report of GET /stats for given counts."""
 
 import random
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def of_model(answer: StatsAnswer, model: str = GPT) -> ModelStats:
     return found
 
 
-def test_without_counts_every_model_has_too_few_votes() -> None:
+def test_without_counts_every_model_has_too_few_votes_and_no_values() -> None:
     answer = the_report()
 
     assert [one.model for one in answer.models] == list(ALL)
@@ -102,7 +102,7 @@ def test_real_and_simulated_models_are_never_mixed(simulated: bool) -> None:
         Aggregates(outcomes={Outcome((HAIKU, MINI), TIE): OutcomeTally(1)}),
     ],
 )
-def test_a_model_that_left_stays_in_the_report_with_its_counts(aggregates: Aggregates) -> None:
+def test_a_retired_model_stays_if_anything_is_counted_for_it(aggregates: Aggregates) -> None:
     catalogue = the_catalogue()
 
     answer = the_report(aggregates, participants=[catalogue[GPT], catalogue[HAIKU]])
@@ -129,7 +129,7 @@ def test_hours_are_the_last_twenty_four_with_the_current_one_last() -> None:
     assert {hour.votes for hour in hours[1:-1]} == {0}
 
 
-def test_services_are_ordered_by_votes_then_by_name() -> None:
+def test_services_with_votes_are_sorted_by_votes_and_then_by_name() -> None:
     aggregates = Aggregates(
         services={
             ("AWS Lambda", GPT): Tally(0, 2, 1),
@@ -147,7 +147,7 @@ def test_services_are_ordered_by_votes_then_by_name() -> None:
     assert services[0].approval == approval(3, 2)
 
 
-def test_calls_that_wrote_one_saying_and_rounds_are_told_apart() -> None:
+def test_latencies_of_single_calls_and_rounds_are_separate() -> None:
     single = CallTally(latencies={bucket_of(800.0): 1, bucket_of(1_200.0): 3}, latency_ms=4_400.0)
     aggregates = Aggregates(calls={(GPT, CallShape.SINGLE): single})
 
@@ -162,7 +162,7 @@ def test_calls_that_wrote_one_saying_and_rounds_are_told_apart() -> None:
     assert latency.round.count == 0
 
 
-def test_costs_are_added_up_in_nanodollars() -> None:
+def test_costs_are_summed_in_nanodollars_and_then_converted() -> None:
     single = CallTally(billed=10, sayings=9, input_tokens=5, output_tokens=6, cost_nanos=100_000_001)
     round_ = CallTally(billed=2, sayings=6, input_tokens=70, output_tokens=80, cost_nanos=200_000_002)
     aggregates = Aggregates(
@@ -193,13 +193,13 @@ def test_a_call_without_a_price_costs_nothing_that_could_be_divided(unpriced: in
     assert answer.totals.unpriced_calls == unpriced
 
 
-def test_votes_without_counted_calls_have_no_known_cost() -> None:
+def test_without_counted_calls_the_cost_per_net_upvote_is_unknown() -> None:
     model = of_model(the_report(Aggregates(contributors={GPT: Tally(0, 300, 100)})))
 
     assert (model.approval.value, model.cost_per_net_upvote) == (0.75, None)
 
 
-def test_comparisons_are_counted_without_bursts_and_told_pair_by_pair() -> None:
+def test_comparisons_are_counted_without_bursts_and_by_pairs() -> None:
     outcomes = {
         Outcome(ALL, GPT): OutcomeTally(votes=150, aside=50),
         Outcome(ALL, HAIKU): OutcomeTally(90),
@@ -237,7 +237,7 @@ def test_a_verdict_is_about_votes_that_did_not_come_in_bursts() -> None:
     }
 
 
-def test_counts_read_while_they_change_are_never_negative() -> None:
+def test_counts_that_change_during_the_read_give_no_negative_votes() -> None:
     tallies = {GPT: Tally(0, -1, 900, 0, 0), HAIKU: Tally(0, 500, 500, 501, 500)}
     outcomes = {Outcome(ALL, GPT): OutcomeTally(900, 0), Outcome(ALL, TIE): OutcomeTally(5, 6)}
 
@@ -264,7 +264,7 @@ def random_aggregates(chance: random.Random) -> Aggregates:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_whatever_is_counted_makes_an_answer_that_holds_its_own_types(seed: int) -> None:
+def test_any_counts_make_a_report_that_fits_its_own_types(seed: int) -> None:
     answer = the_report(random_aggregates(random.Random(seed)))
 
     body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))

@@ -1,4 +1,4 @@
-"""Bradley-Terry strengths: those of the reference implementation, and none where there are none."""
+"""Bradley-Terry strengths equal the reference implementation's, and are absent where no finite ones exist."""
 
 import random
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def test_strengths_are_those_of_evalica(seed: int) -> None:
     assert ours == pytest.approx(reference.scores.to_dict(), rel=1e-6)
 
 
-def test_a_pick_wins_over_each_other_and_a_tie_is_for_each_pair() -> None:
+def test_a_choice_beats_every_other_and_a_tie_ties_every_pair() -> None:
     wins, ties = pairwise({Outcome(ALL, "b"): 5, Outcome(("a", "b", "c"), TIE): 3, Outcome(("a", "b"), NONE): 7})
 
     assert wins == {("b", "a"): 5, ("b", "c"): 5, ("b", "d"): 5}
@@ -89,7 +89,7 @@ def test_intervals_shrink_with_the_square_root_of_the_votes() -> None:
         {Outcome(("a", "b"), "a"): 50, Outcome(("a", "b"), "b"): MIN_DECIDED - 51, Outcome(("a", "b"), NONE): 99},
     ],
 )
-def test_there_are_no_strengths_without_a_finite_fit(votes: dict[Outcome, int]) -> None:
+def test_without_a_finite_fit_or_enough_votes_there_are_no_strengths(votes: dict[Outcome, int]) -> None:
     assert strengths(votes) == {}
 
 
@@ -121,7 +121,7 @@ def test_strengths_that_are_worlds_apart_are_found() -> None:
     assert [one.value for one in found.values()] == pytest.approx([1e6, 1.0, 1e-6], rel=1e-5)
 
 
-def test_a_model_with_few_votes_is_left_out_of_the_strengths() -> None:
+def test_only_the_model_with_few_votes_lacks_a_strength() -> None:
     votes = {Outcome(("a", "b"), "a"): 100, Outcome(("a", "b"), "b"): 100, Outcome(("a", "b", "c"), "a"): 99}
 
     found = strengths(votes)

@@ -1,4 +1,4 @@
-"""Which model leads or trails, what is too close to call, and what would settle it."""
+"""The verdict names leaders and trailers, or a result too close to call and the votes that would settle it."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_models_that_overlap_are_too_close_to_call() -> None:
 @pytest.mark.parametrize(
     ("leader", "rival"), [(Poll(600, 1_000), Poll(570, 1_000)), (Poll(80, 130), Poll(5_000, 9_000))]
 )
-def test_the_votes_needed_would_just_bring_the_intervals_apart(leader: Poll, rival: Poll) -> None:
+def test_votes_needed_is_the_fewest_that_separate_the_intervals(leader: Poll, rival: Poll) -> None:
     needed = votes_needed(leader, rival)
 
     assert needed
@@ -32,13 +32,13 @@ def test_the_votes_needed_would_just_bring_the_intervals_apart(leader: Poll, riv
 
 
 @pytest.mark.parametrize("other", [Poll(6_000, 10_000), Poll(59_999, 100_000)])
-def test_what_less_than_a_million_votes_cannot_settle_needs_no_number(other: Poll) -> None:
+def test_beyond_a_million_votes_needed_no_number_is_given(other: Poll) -> None:
     found = standings({"one": Poll(600, 1_000), "other": other})
 
     assert set(found.values()) == {Standing("too close to call", None)}
 
 
-def test_too_few_votes_are_no_verdict_and_stand_in_nobodys_way() -> None:
+def test_too_few_votes_give_no_verdict_and_block_no_other() -> None:
     found = standings({"new": Poll(20, 20), "none": Poll(0, 0), "good": Poll(800, 1_000), "bad": Poll(300, 1_000)})
 
     assert found["new"] == Standing("too few votes", MIN_VOTES - 20)
@@ -55,7 +55,7 @@ def test_a_leader_leads_only_where_all_others_trail() -> None:
     assert found["leader"] == found["unsure"] == Standing("too close to call", votes_needed(Poll(6_400, 10_000), wide))
 
 
-def test_alone_with_enough_votes_there_is_nobody_to_lead() -> None:
+def test_the_only_model_with_enough_votes_has_no_verdict() -> None:
     assert standings({"one": Poll(600, 1_000), "other": Poll(5, 20)})["one"] == Standing("too few votes", 100)
     assert standings({"one": Poll(600, 1_000)}) == {"one": Standing("too few votes", None)}
     assert standings({}) == {}

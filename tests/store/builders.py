@@ -96,7 +96,7 @@ def _entry(name: str, slot: str, model: str, *, failed: bool) -> Entry:
 
 
 def shown(comparison: Comparison, voter: str = "ann") -> Ballot:
-    """The ballot of a voter who has seen a comparison and not voted yet."""
+    """The ballot of a voter that has seen a comparison and not voted yet."""
     return Ballot(comparison.comparison_id, voter, shown_at=1_800_000_300.75)
 
 

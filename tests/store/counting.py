@@ -11,7 +11,7 @@ T = TypeVar("T", Tally, OutcomeTally)
 
 
 async def totals(store: Store) -> dict[str, Tally]:
-    """By contributor."""
+    """The tallies by contributor."""
     return without(Tally(), (await store.aggregates(since_hour="")).contributors)
 
 

@@ -78,7 +78,7 @@ class TestSayings:
         assert await store.get_saying(sayings[0].saying_id) == sayings[0]
         assert await store.get_saying(sayings[-1].saying_id) == sayings[-1]
 
-    async def test_none_may_be_put(self, store: Store) -> None:
+    async def test_an_empty_list_may_be_put(self, store: Store) -> None:
         await store.put_sayings([])
 
         assert await store.random_saying() is None
@@ -92,7 +92,7 @@ class TestSayings:
 
 
 class TestRandomSaying:
-    async def test_an_empty_store_has_none(self, store: Store) -> None:
+    async def test_an_empty_store_has_no_saying(self, store: Store) -> None:
         assert await store.random_saying() is None
 
     async def test_the_only_saying_is_always_found(self, store: Store) -> None:
@@ -136,7 +136,7 @@ class TestRecentSayings:
         assert await store.recent_sayings(MODEL, since=0, limit=10, simulated=True) == [simulated]
         assert await store.recent_sayings("gpt-4.1-mini", since=0, limit=10, simulated=False) == []
 
-    async def test_none_may_be_asked_for(self, store: Store) -> None:
+    async def test_a_limit_of_zero_gives_no_sayings(self, store: Store) -> None:
         await store.put_sayings([generated("real")])
 
         assert await store.recent_sayings(MODEL, since=0, limit=0, simulated=False) == []
@@ -202,7 +202,7 @@ class TestVotes:
         assert await store.withdraw_vote(unknown, "ann") is None
         assert await totals(store) == {}
 
-    async def test_votes_count_for_whoever_wrote_the_saying(self, store: Store) -> None:
+    async def test_votes_count_for_the_contributor_of_the_saying(self, store: Store) -> None:
         sayings = [generated("real"), generated("simulated", simulated=True), collected("of the collection")]
         await store.put_sayings(sayings)
 
@@ -233,7 +233,7 @@ class TestVotes:
         assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
         assert await totals(store) == {MODEL: Tally(upvotes=1)}
 
-    async def test_one_voters_concurrent_changes_count_once(self, store: Store) -> None:
+    async def test_concurrent_changes_and_withdrawals_of_a_vote_count_once(self, store: Store) -> None:
         saying = generated("a saying")
         await store.put_sayings([saying])
         await store.vote(vote(saying, feedback=POSITIVE))
@@ -266,7 +266,7 @@ class TestServes:
 
         assert await totals(store) == {MODEL: Tally(serves=40, upvotes=1), "collection": Tally(serves=20)}
 
-    async def test_there_may_be_none(self, store: Store) -> None:
+    async def test_adding_no_serves_changes_nothing(self, store: Store) -> None:
         await store.add_serves({}, hour=HOUR)
 
         assert await totals(store) == {}
@@ -307,7 +307,7 @@ class TestLeases:
         assert not await store.keep_lease(first, until=900.0)
         assert await store.keep_lease(second, until=900.0)
 
-    async def test_a_lease_nobody_took_cannot_be_kept(self, store: Store) -> None:
+    async def test_a_lease_that_was_never_taken_cannot_be_kept(self, store: Store) -> None:
         assert not await store.keep_lease(Lease(ROUND_LEASE, "nobody", 1, 100.0), until=200.0)
 
     async def test_the_holder_writes(self, store: Store) -> None:

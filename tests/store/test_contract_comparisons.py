@@ -17,7 +17,7 @@ THREE = tuple(sorted(MODELS[:3]))
 
 
 class TestShowing:
-    async def test_a_comparison_comes_back_with_its_viewers_ballot(self, store: Store) -> None:
+    async def test_a_comparison_is_read_back_with_the_ballot_of_its_voter(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
         assert await store.get_comparison("comparison", "ann") == (COMPARISON, shown(COMPARISON))
@@ -44,7 +44,7 @@ class TestShowing:
 
 
 class TestUnseen:
-    async def test_there_is_none_in_an_empty_store(self, store: Store) -> None:
+    async def test_an_empty_store_has_no_unseen_comparison(self, store: Store) -> None:
         assert await store.unseen_comparison("ann", service=None, simulated=False) is None
 
     async def test_what_was_shown_to_a_voter_is_not_drawn_for_them_again(self, store: Store) -> None:
@@ -135,7 +135,7 @@ class TestBallots:
         assert await store.get_comparison("comparison", "ann") == (COMPARISON, replace(last, burst="first"))
         assert await outcomes(store) == {Outcome(THREE, TIE): OutcomeTally(votes=1)}
 
-    async def test_outcomes_of_other_line_ups_are_counted_apart(self, store: Store) -> None:
+    async def test_outcomes_are_counted_by_field_and_apart_for_the_simulator(self, store: Store) -> None:
         of_two, simulated = comparison("of two", failed="CD"), comparison("simulated", simulated=True)
         for one in (COMPARISON, of_two, simulated):
             await store.put_comparison(one, shown(one))

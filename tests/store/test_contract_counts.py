@@ -35,7 +35,7 @@ ONE_UP, ONE_DOWN = Tally(upvotes=1), Tally(downvotes=1)
 
 
 class TestServices:
-    async def test_a_vote_counts_for_each_service_and_the_author(self, store: Store) -> None:
+    async def test_a_vote_counts_for_every_service_named_and_the_contributor(self, store: Store) -> None:
         by_hand, by_model = collected("by hand"), generated("by a model")
         await store.put_sayings([by_hand, by_model])
 
@@ -183,7 +183,7 @@ class TestStreams:
         assert [[row async for row in stream] for stream in streams] == [[], [], [], []]
         assert await store.sizes() == {"votes": 0, "sayings": 0, "comparisons": 0, "calls": 0}
 
-    async def test_votes_come_as_last_cast_with_their_first_burst(self, store: Store) -> None:
+    async def test_votes_are_read_as_last_cast_with_the_first_burst_and_time(self, store: Store) -> None:
         saying = generated("a saying")
         await store.put_sayings([saying])
         await store.vote(vote(saying, burst="first"))
@@ -239,7 +239,7 @@ class TestStreams:
 
 
 class TestBursts:
-    async def test_one_vote_above_the_limit_sets_the_burst_aside(self, open_store: OpenStore) -> None:
+    async def test_one_vote_above_the_limit_sets_the_whole_burst_aside(self, open_store: OpenStore) -> None:
         store, sayings = await open_store(2), [generated("a saying"), collected("another"), collected("a third")]
         await store.put_sayings(sayings)
 
@@ -354,7 +354,7 @@ class TestBursts:
         assert await totals(strict) == before
 
     @pytest.mark.parametrize(("first_limit", "then"), [(1, 100), (100, 1)])
-    async def test_a_limit_changed_between_votes_leaves_no_trace_after_a_review(
+    async def test_after_a_review_a_changed_limit_leaves_no_trace(
         self, open_store: OpenStore, first_limit: int, then: int
     ) -> None:
         first, saying, compared = await open_store(first_limit), generated("a saying"), comparison()

@@ -105,7 +105,7 @@ class FaultyClient:
 
 
 def error(code: str, status: int = 400, *reasons: str) -> ClientError:
-    """What DynamoDB answers, with a table name as it often has one."""
+    """A DynamoDB error whose message holds a table name, as real ones often do."""
     response = {
         "Error": {"Code": code, "Message": "arn:aws:dynamodb:us-east-1:1:table/main_humor"},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -183,7 +183,7 @@ class TestVoteFaults:
 
         assert len(client.requests("transact_write_items")) == 10
 
-    async def test_attempts_at_one_transaction_share_a_token(self, dynamo: Dynamo) -> None:
+    async def test_attempts_at_one_transaction_share_a_token_of_its_own(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_sayings([SAYING])
         store, client = faulty(dynamo, transact_write_items=[no_answer()])
 
@@ -221,7 +221,7 @@ class TestVoteFaults:
             }
         ]
 
-    async def test_a_claim_too_small_for_dynamodb_is_no_reason_to_refuse_a_vote(self, dynamo: Dynamo) -> None:
+    async def test_a_claim_too_small_for_dynamodb_does_not_fail_a_vote(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_sayings([SAYING])
 
         await dynamo.store.vote(replace(vote(SAYING), claimed_execution_ms=1e-300))
@@ -265,11 +265,11 @@ class TestVoteFaults:
 
 
 OFFERED = comparison("offered")
-FIRST, SECOND, NOBODY = (OFFERED.outcome(winner) for winner in ("A", "B", NONE))
+FIRST, SECOND, NO_WINNER = (OFFERED.outcome(winner) for winner in ("A", "B", NONE))
 
 
 class TestVotesOfTheFirstVersion:
-    """They said neither when they were first cast nor from where, and were counted for their model alone."""
+    """Votes of the first version lack the time and burst of the first cast, and were counted for their model alone."""
 
     @pytest.fixture
     async def old(self, dynamo: Dynamo) -> DynamoStore:
@@ -293,7 +293,7 @@ class TestVotesOfTheFirstVersion:
         assert await old.vote(vote(SAYING)) == VoteResult(VoteStatus.UNCHANGED, 0, 0)
         assert await everything(old) == Aggregates(contributors={MODEL: Tally(upvotes=1)})
 
-    async def test_have_their_model_and_were_first_cast_when_cast(self, old: DynamoStore) -> None:
+    async def test_are_read_with_their_model_and_their_time_as_first_cast(self, old: DynamoStore) -> None:
         stored = [each async for each in old.all_votes()]
 
         assert stored == [StoredVote(Vote(SAYING.saying_id, "ann", POSITIVE, CAST_AT), MODEL, first_cast_at=CAST_AT)]
@@ -339,7 +339,7 @@ class TestBursts:
         assert aside == {MODEL: Tally(upvotes=40, aside_upvotes=40)}
         assert await tallies(store) == {MODEL: Tally(upvotes=10)}
 
-    async def test_the_vote_beyond_the_limit_moves_the_whole_burst(self, dynamo: Dynamo) -> None:
+    async def test_after_a_conflict_at_the_limit_all_votes_are_set_aside(self, dynamo: Dynamo) -> None:
         other = DynamoStore(dynamo.client, dynamo.prefix, 2)
         store, client = faulty(dynamo, limit=2, meanwhile=lambda: other.vote(from_burst("bob", NEGATIVE)))
         await other.vote(from_burst("ann"))
@@ -349,7 +349,7 @@ class TestBursts:
         assert await tallies(store) == {MODEL: Tally(upvotes=2, downvotes=1, aside_upvotes=2, aside_downvotes=1)}
         assert len(client.requests("transact_write_items")) == 2
 
-    async def test_below_the_limit_again_the_burst_counts_again(self, dynamo: Dynamo) -> None:
+    async def test_after_a_conflict_above_the_limit_votes_count_again(self, dynamo: Dynamo) -> None:
         other = DynamoStore(dynamo.client, dynamo.prefix, 1)
         for voter in ("ann", "bob", "eve"):
             await other.vote(from_burst(voter))
@@ -368,7 +368,7 @@ class TestBursts:
 
         assert await tallies(store) == {MODEL: Tally(upvotes=1, downvotes=1, aside_upvotes=1, aside_downvotes=1)}
 
-    async def test_a_vote_cast_again_from_elsewhere_is_of_another_burst(self, dynamo: Dynamo) -> None:
+    async def test_a_vote_cast_again_meanwhile_leaves_its_new_burst(self, dynamo: Dynamo) -> None:
         async def cast_again() -> None:
             await dynamo.store.withdraw_vote(SAYING.saying_id, "ann")
             await dynamo.store.vote(from_burst("ann", burst="elsewhere"))
@@ -529,7 +529,7 @@ class TestComparisons:
 
         await store.cast_ballot(OFFERED, ballot(OFFERED, winner=NONE, burst=BURST))
 
-        assert (await everything(store)).outcomes == {NOBODY: OutcomeTally(votes=1)}
+        assert (await everything(store)).outcomes == {NO_WINNER: OutcomeTally(votes=1)}
 
     async def test_ballots_are_set_aside_with_the_votes_of_their_burst(self, dynamo: Dynamo) -> None:
         store, _ = faulty(dynamo, limit=2)
@@ -626,7 +626,7 @@ class TestStreams:
         assert {stored.saying async for stored in store.all_sayings()} == {SAYING, COLLECTED}
         assert {stored async for stored in store.all_calls()} == set(recorded)
 
-    async def test_a_ballot_comes_with_a_comparison_of_another_page(self, dynamo: Dynamo) -> None:
+    async def test_a_ballot_finds_its_comparison_on_another_page(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_comparison(OFFERED, shown(OFFERED))
         await dynamo.store.show_comparison(shown(OFFERED, "bob"))
         await dynamo.store.cast_ballot(OFFERED, ballot(OFFERED))
@@ -640,7 +640,7 @@ class TestStreams:
 
 
 class TestPutFaults:
-    async def test_many_sayings_are_written_in_fenced_batches(self, dynamo: Dynamo) -> None:
+    async def test_many_sayings_are_written_in_batches_each_under_the_fence(self, dynamo: Dynamo) -> None:
         store, client = faulty(dynamo)
         lease = await store.acquire_lease(ROUND_LEASE, "holder", now=0.0, seconds=60)
 
@@ -649,7 +649,7 @@ class TestPutFaults:
         sizes = [len(request["TransactItems"]) for request in client.requests("transact_write_items")]
         assert sizes == [25, 25, 2]
 
-    async def test_a_lease_lost_is_told_from_a_saying_that_is_known(self, dynamo: Dynamo) -> None:
+    async def test_a_lost_lease_is_distinguished_from_a_known_saying(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_sayings([SAYING])
 
         with pytest.raises(LeaseLost):
@@ -707,7 +707,7 @@ class TestErrors:
             OSError("main_humor"),
         ],
     )
-    async def test_are_told_in_our_words(self, dynamo: Dynamo, fault: Exception) -> None:
+    async def test_are_translated_without_the_sdks_text(self, dynamo: Dynamo, fault: Exception) -> None:
         store, _ = faulty(dynamo, get_item=[fault] * 5)
 
         with pytest.raises(StoreError) as raised:
@@ -720,7 +720,7 @@ class TestErrors:
     async def test_every_method_says_so_when_the_tables_are_missing(self, dynamo: Dynamo) -> None:
         await _every_method_fails(DynamoStore(dynamo.client, "no-such-prefix-"))
 
-    async def test_every_method_says_so_when_nobody_answers(self, connect: Connect) -> None:
+    async def test_every_method_raises_store_error_without_a_server(self, connect: Connect) -> None:
         async with connect("http://127.0.0.1:9") as client:
             await _every_method_fails(DynamoStore(client))
 
@@ -798,7 +798,7 @@ class TestTables:
         assert lives["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": EXPIRY_ATTRIBUTE}
         assert [item[EXPIRY_ATTRIBUTE]["N"] for item in await items(dynamo, STATE)] == ["1798156800"]
 
-    async def test_missing_rights_to_make_them_are_told_in_our_words(self, dynamo: Dynamo) -> None:
+    async def test_missing_rights_to_create_them_raise_store_error(self, dynamo: Dynamo) -> None:
         _, client = faulty(dynamo, create_table=[error("AccessDeniedException")])
 
         with pytest.raises(StoreError, match="refused"):

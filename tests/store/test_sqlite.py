@@ -121,7 +121,7 @@ async def test_a_stream_reads_page_by_page_and_lets_others_write_between(paging_
     assert rest[-1] == StoredSaying(sayings[4], 1, 0)
 
 
-async def test_the_aggregates_touch_no_table_that_grows_with_votes_or_calls(sqlite_store: SqliteStore) -> None:
+async def test_aggregates_read_no_table_that_grows_with_votes_or_calls(sqlite_store: SqliteStore) -> None:
     statements: list[str] = []
     await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(statements.append))
 
@@ -165,7 +165,7 @@ async def test_a_path_that_cannot_be_a_database_names_the_setting(tmp_path: Path
     assert str(tmp_path) not in str(raised.value)
 
 
-async def test_a_database_locked_for_long_is_said_to_be_locked(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_database_locked_by_another_writer_fails_the_start(sqlite_store: SqliteStore, tmp_path: Path) -> None:
     with _write_lock(tmp_path / "sayings.db"), pytest.raises(ConfigError) as raised:
         await SqliteStore.open(tmp_path / "sayings.db", timeouts=Timeouts(sqlite_lock=0.1))
 
@@ -207,7 +207,7 @@ async def test_once_closed_every_call_is_an_error_of_the_store(tmp_path: Path) -
         await store.vote(vote(generated("a saying")))
 
 
-async def test_a_caller_who_gives_up_leaves_the_vote_whole(sqlite_store: SqliteStore) -> None:
+async def test_a_cancelled_caller_leaves_the_vote_complete(sqlite_store: SqliteStore) -> None:
     saying = generated("a saying")
     await sqlite_store.put_sayings([saying])
 

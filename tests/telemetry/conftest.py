@@ -15,7 +15,7 @@ __all__ = ["machine"]
 
 @pytest.fixture(autouse=True)
 def no_trace_is_left_behind() -> Iterator[None]:
-    """What is no coroutine has no context of its own."""
+    """Reset the trace after each test, because a test that is no coroutine has no context of its own."""
     yield
     traces._current.set(None)
 
@@ -37,7 +37,7 @@ def nowhere(tmp_path: Path, simulator_url: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def composition(nowhere: Composition, receiver: Receiver) -> Composition:
-    """One that sends to the receiver."""
+    """A service that sends its telemetry to the receiver."""
     nowhere.patient()
     nowhere.send_to(receiver.url)
     return nowhere

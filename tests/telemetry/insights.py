@@ -23,7 +23,7 @@ ITS_OWN = {
 
 
 def fields_of(query: str) -> set[str]:
-    """The fields that a query reads; what it names itself (`as x`) is none."""
+    """The fields that a query reads, without the names that it defines itself (`as x`)."""
     query = _DURATION.sub("bin()", query)
     found = {
         match["quoted"] or match["name"]

@@ -190,7 +190,7 @@ def _value(value: AnyValue) -> Any:
 
 @asynccontextmanager
 async def grpc_receiver(port: int = 0) -> AsyncIterator[Receiver]:
-    """On threads of its own, as a collector beside the process would be."""
+    """Receive OTLP over gRPC on threads of its own, as a collector beside the process would."""
     receiver = Receiver()
     server = grpc.server(ThreadPoolExecutor(4))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(receiver), server)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Events as the core emits them, for tests of what becomes of them."""
+"""Sequences of events as the core emits them, for tests of the telemetry made from them."""
 
 from telemetry.events import (
     BallotTaken,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 CANARY = "canary-5f1c77e0"
 AWS_CANARY = "aws-canary-9be2"
-# A client that knows a voter's id can vote in their name.
+# The id is a secret: a caller with a voter's id can vote in their name.
 VOTER = "voter-canary-0123456789ab"
 # Each model in turn; what a vendor says to a bad key, and answers that hold what was sent, above all.
 FAULTS = [

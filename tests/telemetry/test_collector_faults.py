@@ -59,7 +59,7 @@ def complaints(log: Log) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_no_answer_changes_and_little_is_said(hasty: Composition, fault: str, protocol: str) -> None:
+async def test_no_response_changes_and_few_lines_are_logged(hasty: Composition, fault: str, protocol: str) -> None:
     with captured_log() as log:
         async with collector(fault) as url:
             hasty.send_to(url, protocol)
@@ -183,7 +183,7 @@ async def test_a_full_queue_drops_the_oldest_and_counts_them() -> None:
     assert numbers.sums["TelemetryDropped"] == 101
 
 
-async def test_a_trace_of_which_no_spans_can_be_made_does_not_end_telemetry() -> None:
+async def test_a_trace_that_makes_no_spans_does_not_end_telemetry() -> None:
     spans, numbers = Spans(), Numbers()
     spans.may.set()
     with captured_log() as log:

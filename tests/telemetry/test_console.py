@@ -1,4 +1,4 @@
-"""The story of a request on the terminal, for developers without a backend."""
+"""The console shows the story of a request on the terminal where there is no telemetry backend."""
 
 import io
 import re
@@ -33,7 +33,7 @@ CALLED = ModelCalled("gpt-4.1", "openai", "live", 1, 1204.25, input_tokens=200, 
 
 
 def shown(*events: Event) -> list[str]:
-    """What stands on the terminal of a request in which this happens."""
+    """The lines on the terminal for a request with these events."""
     terminal = io.StringIO()
     notes = NoteTaker(TraceConsole(Console(file=terminal, width=120)).show, ratio=1.0)
     begin(SAMPLED)
@@ -79,7 +79,7 @@ def test_errors_say_what_failed() -> None:
     assert "sk-secret" not in text
 
 
-def test_a_round_and_a_vote_are_told_too() -> None:
+def test_a_round_and_a_vote_are_shown_too() -> None:
     reports = (ModelReport("gpt-4.1", 3, 900.0), ModelReport("gpt-4.1-mini", 0, 80.0, "ModelTimeout"))
 
     with work():

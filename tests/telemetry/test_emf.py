@@ -42,7 +42,7 @@ def test_every_metric_has_exactly_its_sets_of_dimensions() -> None:
     }
 
 
-def test_every_point_is_in_the_namespace_of_the_alarms() -> None:
+def test_every_point_has_the_service_name_and_the_alarms_namespace() -> None:
     metrics = Metrics()
     metrics.emit(SERVED)
 
@@ -77,7 +77,7 @@ def test_a_single_time_arrives_as_it_was_measured() -> None:
     assert [point.values for point in read if point.metric == "APILatency"] == [[1204.2]]
 
 
-def test_no_time_is_lost_or_off_by_more_than_a_bucket() -> None:
+def test_many_times_are_all_kept_to_within_a_bucket() -> None:
     times = [0.0, *(1.07**n for n in range(120)), *[5.0] * 130]
 
     read = points_of(*(RequestServed("getSaying", 200, time, "", "GET", "/sayings") for time in times))
@@ -86,7 +86,7 @@ def test_no_time_is_lost_or_off_by_more_than_a_bucket() -> None:
     assert values == pytest.approx(sorted(times), rel=2 ** (1 / 16) - 1)
 
 
-def test_a_failed_call_has_latency_and_error_but_no_cost() -> None:
+def test_a_failed_call_has_latency_and_error_but_no_tokens_or_cost() -> None:
     read = points_of(LIMITED)
 
     assert {point.metric for point in read} == {"APILatency", "Errors"}

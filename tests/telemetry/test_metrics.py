@@ -1,4 +1,4 @@
-"""Metrics: what is counted and what not, percentiles that can be relied on, and no more series than were meant."""
+"""Metrics count the right events, give reliable percentiles, and make only the intended series."""
 
 import math
 import os
@@ -220,7 +220,7 @@ HOSTILE = ("\x1b[31m", "<script>", "gpt-9", "x" * 2_000, "'; DROP TABLE", "\u202
 
 
 class Crowd:
-    """People and others, at the dispatcher's door."""
+    """A mix of clients that call the dispatcher."""
 
     def __init__(self, resources: Resources, listener: Listeners) -> None:
         self._dispatcher = Dispatcher(resources.endpoints.routes, listener, allowed_origins=frozenset({"https://a.b"}))
@@ -260,7 +260,7 @@ class Crowd:
 
 
 @pytest.mark.slow
-async def test_ten_thousand_requests_make_only_the_intended_series(
+async def test_ten_thousand_mixed_requests_make_no_unexpected_series(
     tmp_path: Path, simulator: Simulator, simulator_url: str, events: RecordingListener
 ) -> None:
     settings = Settings(store=f"sqlite:///{tmp_path}/sayings.db", simulator=simulator_url, live_every=500)
@@ -318,7 +318,7 @@ def meant() -> Iterable[tuple[str, ...]]:
 MEANT = set(meant())
 
 
-def test_cloudwatchs_dimensions_are_attributes_of_their_metrics() -> None:
+def test_cloudwatch_dimensions_are_attributes_of_their_metrics() -> None:
     batch = counted(
         RequestServed("getSaying", 503, 1.0, "store_unavailable"),
         SayingServed("database", 5, "pool_empty"),

@@ -1,4 +1,4 @@
-"""Whose trace a request belongs to, whether it is kept, and that its logs tell so."""
+"""A request belongs to the right trace, the trace is kept when it should be, and its logs carry its id."""
 
 import asyncio
 from collections.abc import Mapping
@@ -130,7 +130,7 @@ LIVE = ModelCalled("gpt-4.1", "openai", "live", 1, 900.0)
 
 
 def kept(*events: Event, ratio: float = 0.0, headers: Mapping[str, str] | None = None) -> list[Finished]:
-    """What of a request in which this happens is handed over."""
+    """The traces handed over for a request with these events."""
     handed_over: list[Finished] = []
     notes = NoteTaker(handed_over.append, ratio=ratio)
     traces.begin(headers or {})
@@ -153,7 +153,7 @@ def kept(*events: Event, ratio: float = 0.0, headers: Mapping[str, str] | None =
         ([RoundFinished((), 1.0, 1)], True),
     ],
 )
-def test_what_nobody_sampled_is_kept_when_it_is_remarkable(events: list[Event], is_kept: bool) -> None:
+def test_unsampled_traces_are_kept_when_they_are_remarkable(events: list[Event], is_kept: bool) -> None:
     assert bool(kept(*events)) is is_kept
     assert bool(kept(*events, headers=header(f"{ROOT};Sampled=0"))) is is_kept
     assert kept(*events, headers=header(f"{ROOT};Sampled=1"))
@@ -195,7 +195,7 @@ def test_a_trace_that_never_ends_is_cut_and_still_told() -> None:
         ([ModelReport("a", 0, 1.0, "ModelTimeout"), ModelReport("b", 0, 1.0, "BudgetExhausted")], True),
     ],
 )
-def test_a_round_has_failed_when_nobody_brought_anything(reports: list[ModelReport], failed: bool) -> None:
+def test_a_round_has_failed_when_no_model_brought_anything(reports: list[ModelReport], failed: bool) -> None:
     (finished,) = kept(*reports, RoundFinished(tuple(reports), 2.0, 7))
 
     (root,) = SpanMaker(resource_of("test")).spans(finished)

@@ -32,7 +32,7 @@ SQLITE = {"db.system.name": "sqlite"}
 
 
 def calls(receiver: Receiver, root: Span) -> list[str]:
-    """The calls made, without the order of what goes on at once."""
+    """The calls made, in no particular order because some run concurrently."""
     return sorted(receiver.tree(root)[1:])
 
 

@@ -69,7 +69,7 @@ def annotations(span: Span) -> set[str]:
 
 
 def trace_of(listener: Listener, *events: Event, header: str = SAMPLED) -> Trace:
-    """What a request's events leave behind."""
+    """The trace that a request's events leave behind."""
     trace = traces.begin({"X-Amzn-Trace-Id": header})
     for event in events:
         listener.emit(event)
@@ -173,7 +173,7 @@ class TestTraces:
 
         assert len(daemon.spans()) == 1
 
-    async def test_of_too_many_traces_the_oldest_are_dropped_and_counted(
+    async def test_too_many_traces_before_a_load_drop_and_count_the_oldest(
         self, telemetry: LambdaTelemetry, daemon: Daemon
     ) -> None:
         begun = [

@@ -60,7 +60,7 @@ async def test_a_vote_is_recorded_then_unchanged_then_changed(
     ]  # fmt: skip
 
 
-async def test_a_vote_tells_when_it_was_cast_and_hides_from_where(
+async def test_a_vote_stores_its_time_and_hides_its_address(
     ballots: ComparisonVotes, store: SqliteStore, clock: Clock
 ) -> None:
     await ballots.vote("ann", IDENTITY, "B", "203.0.113.7")
@@ -95,7 +95,7 @@ async def test_what_cannot_be_voted_on_is_refused_and_counts_nothing(
         ("ABCD", "none", False), ("ABCD", "A", False),
     ],
 )  # fmt: skip
-async def test_whoever_votes_must_have_had_two_to_choose_from(
+async def test_a_vote_needs_two_eligible_slots(
     ballots: ComparisonVotes, store: SqliteStore, failed: str, winner: str, eligible: bool
 ) -> None:
     compared = comparison("b" * 32, failed=failed)
@@ -108,7 +108,7 @@ async def test_whoever_votes_must_have_had_two_to_choose_from(
             await ballots.vote("ann", compared.comparison_id, winner)
 
 
-async def test_a_comparison_can_be_voted_on_for_a_day(
+async def test_a_comparison_is_open_for_a_day_after_the_voter_saw_it(
     ballots: ComparisonVotes, store: SqliteStore, clock: Clock
 ) -> None:
     clock.now = SHOWN_AT + DEFAULT_TIMEOUTS.comparison_open
@@ -122,7 +122,7 @@ async def test_a_comparison_can_be_voted_on_for_a_day(
     assert (await ballots.vote("bob", IDENTITY, "B"))[1] is VoteStatus.RECORDED
 
 
-async def test_a_ballot_that_has_gone_meanwhile_is_none(events: RecordingListener) -> None:
+async def test_a_ballot_that_has_gone_meanwhile_counts_as_not_shown(events: RecordingListener) -> None:
     class Forgetful(FakeStore):
         async def get_comparison(self, comparison_id: str, voter: str) -> tuple[object, Ballot]:  # type: ignore[override]
             return COMPARED, shown(COMPARED)
@@ -140,7 +140,7 @@ async def test_a_ballot_that_has_gone_meanwhile_is_none(events: RecordingListene
     [(None, VoteNotStored), (StoreError("down"), VoteNotStored), (StorageFull(), StorageFull)],
     ids=["hangs", "fails", "is full"],
 )
-async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
+async def test_a_store_that_cannot_take_a_vote_gives_a_503_in_time(
     events: RecordingListener, trouble: Exception | None, error: type[HttpError]
 ) -> None:
     store = FakeStore()

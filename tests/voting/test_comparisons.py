@@ -34,7 +34,7 @@ EXHAUSTED = BudgetExhausted("There is no room.")
 
 
 class Parts:
-    """A Comparisons and what it stands on."""
+    """A Comparisons and its dependencies."""
 
     def __init__(self, events: RecordingListener) -> None:
         self.events = events
@@ -63,7 +63,7 @@ class Parts:
         return [step async for step in self.compare.run(voter, wanted)]
 
     async def entries(self) -> dict[str, Entry]:
-        """What has become of each model."""
+        """The entry of each model."""
         return {step.model: step for step in await self.steps() if isinstance(step, Entry)}
 
 
@@ -72,7 +72,7 @@ def parts(events: RecordingListener) -> Parts:
     return Parts(events)
 
 
-async def test_a_comparison_opens_tells_of_every_slot_and_closes(parts: Parts) -> None:
+async def test_a_comparison_opens_yields_every_slot_and_closes(parts: Parts) -> None:
     opened, *entries, closed = await parts.steps()
 
     [comparison], [ballot] = parts.store.comparisons, parts.store.ballots
@@ -86,7 +86,7 @@ async def test_a_comparison_opens_tells_of_every_slot_and_closes(parts: Parts) -
     assert (len(identity), comparison.created_at, comparison.simulated) == (32, NOW, False)
 
 
-async def test_all_models_are_asked_once_from_one_reservation(
+async def test_each_model_is_called_once_in_time_and_from_one_reservation(
     parts: Parts,
 ) -> None:
     await parts.steps()
@@ -144,7 +144,7 @@ async def test_two_models_are_enough(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("service", ["Amazon S4", "S3", "amazon s3", " Amazon S3"])
-async def test_a_service_nobody_knows_is_refused_and_costs_nothing(parts: Parts, service: str) -> None:
+async def test_an_unknown_service_is_refused_and_costs_nothing(parts: Parts, service: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await parts.steps(wanted=service)
 
@@ -248,7 +248,7 @@ async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(parts
     assert len(parts.pool) == 0  # a vote on what is not stored would be refused
 
 
-async def test_what_lands_first_is_told_first(parts: Parts) -> None:
+async def test_slots_are_yielded_as_they_land(parts: Parts) -> None:
     parts.gateway.hanging = {HAIKU}
 
     async with aclosing(parts.compare.run("ann")) as run:
@@ -260,7 +260,7 @@ async def test_what_lands_first_is_told_first(parts: Parts) -> None:
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-async def test_over_budget_a_comparison_new_to_the_voter_is_shown_once(parts: Parts) -> None:
+async def test_over_budget_a_comparison_new_to_the_voter_is_replayed_once(parts: Parts) -> None:
     first = await parts.steps("ann")
     parts.gateway.unreservable = EXHAUSTED
 
@@ -289,7 +289,7 @@ async def test_over_budget_only_the_service_that_is_wanted_is_shown(parts: Parts
 
 
 @pytest.mark.parametrize(("past_the_hour", "wait"), [(0.0, 3600), (0.9, 3600), (3599.5, 1)])
-async def test_with_nothing_left_to_show_one_may_ask_again_in_the_next_hour(
+async def test_with_nothing_left_to_replay_retry_after_is_the_next_hour(
     parts: Parts, past_the_hour: float, wait: int
 ) -> None:
     parts.gateway.unreservable = EXHAUSTED
@@ -301,7 +301,7 @@ async def test_with_nothing_left_to_show_one_may_ask_again_in_the_next_hour(
     assert caught.value.retry_after == wait
 
 
-async def test_when_no_money_can_be_counted_nobody_is_asked(parts: Parts) -> None:
+async def test_when_no_money_can_be_reserved_no_model_is_called(parts: Parts) -> None:
     parts.gateway.unreservable = StoreError("It is broken.")
 
     with pytest.raises(ComparisonUnavailable):
@@ -321,7 +321,7 @@ async def test_a_store_that_fails_has_nothing_to_replay(parts: Parts) -> None:
     assert [event.operation for event in parts.events.of(DependencyFailed)] == ["replay comparison"]
 
 
-# --- clients that go away ---------------------------------------------------------------------------------------------
+# --- disconnects ------------------------------------------------------------------------------------------------------
 
 
 def others() -> set[asyncio.Task[object]]:
@@ -341,7 +341,7 @@ async def cancel_it(run: AsyncGenerator[Step, None]) -> None:
 
 
 @pytest.mark.parametrize("leave", [close_it, cancel_it])
-async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
+async def test_a_caller_that_leaves_stops_the_models_and_leaves_no_task(
     parts: Parts, leave: Callable[[AsyncGenerator[Step, None]], asyncio.Future[None]]
 ) -> None:
     parts.gateway.hanging = {model.id for model in MODELS[1:]}
@@ -356,12 +356,12 @@ async def test_whoever_leaves_stops_the_models_and_leaves_nothing_behind(
     assert [step.model for step in told if isinstance(step, Entry)] == [MODELS[0].id]
     assert [saying.model for saying in parts.store.kept] == [MODELS[0].id]
     assert parts.store.comparisons == []
-    assert parts.gateway.released == [0]  # what the calls that ran have cost is unknown
+    assert parts.gateway.released == [0]  # the cost of the calls that were running is unknown
     [finished] = parts.events.of(ComparisonFinished)
     assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
 
 
-async def test_a_drained_comparison_stores_what_has_landed(parts: Parts) -> None:
+async def test_draining_stores_what_has_landed_and_times_out_the_rest(parts: Parts) -> None:
     parts.timeouts = Timeouts(drain=0.0)
     parts.gateway.hanging = {MINI}
     compare = parts.compare
@@ -390,7 +390,7 @@ async def test_calls_that_had_not_begun_are_given_back(parts: Parts) -> None:
     assert others() == set()
 
 
-async def test_what_has_landed_but_was_not_told_is_kept_too(parts: Parts) -> None:
+async def test_slots_that_landed_but_were_not_yielded_are_stored_too(parts: Parts) -> None:
     parts.gateway.hanging = {MINI}
     run = parts.compare.run("ann")
     await anext(run)
@@ -401,7 +401,7 @@ async def test_what_has_landed_but_was_not_told_is_kept_too(parts: Parts) -> Non
     assert len(parts.store.kept) == 3
 
 
-async def test_a_paid_call_is_booked_although_its_caller_gives_up(parts: Parts) -> None:
+async def test_storing_goes_on_although_the_caller_is_cancelled(parts: Parts) -> None:
     parts.gateway.hanging = {MINI}
     parts.store.hangs = True
     compare = parts.compare

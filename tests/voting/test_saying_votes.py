@@ -55,7 +55,9 @@ async def feedback(store: SqliteStore, events: RecordingListener) -> AsyncIterat
     await feedback.close()
 
 
-async def test_a_vote_goes_from_recorded_to_withdrawn(feedback: SayingVotes, events: RecordingListener) -> None:
+async def test_a_vote_is_recorded_unchanged_changed_and_withdrawn(
+    feedback: SayingVotes, events: RecordingListener
+) -> None:
     results = [(await feedback.vote("ann", opinion(type_)))[1] for type_ in (UP, UP, DOWN)]
     results += [await feedback.withdraw("ann", SAYING.saying_id) for _ in range(2)]
 
@@ -105,7 +107,7 @@ async def test_text_or_id_or_both_name_the_saying(
         "another model", "the collection", "the simulated one",
     ],
 )  # fmt: skip
-async def test_a_vote_that_contradicts_the_store_is_refused(
+async def test_a_vote_that_contradicts_the_store_is_refused_uncounted(
     feedback: SayingVotes, store: SqliteStore, wrong: Opinion, error: type[HttpError]
 ) -> None:
     with pytest.raises(error):
@@ -119,7 +121,7 @@ async def test_a_vote_that_contradicts_the_store_is_refused(
     [collection()[0], model_saying("A simulated saying on Amazon S3.", simulated=True)],
     ids=["collection", "simulated"],
 )
-async def test_the_collection_and_simulated_models_can_be_voted_on(
+async def test_collection_and_simulated_models_get_votes_of_their_own(
     feedback: SayingVotes, store: SqliteStore, saying: Saying
 ) -> None:
     await store.put_sayings([saying])
@@ -168,7 +170,7 @@ async def test_a_vote_on_an_unknown_saying_cannot_be_withdrawn(feedback: SayingV
     ],
     ids=["hangs", "fails", "is full"],
 )
-async def test_a_store_that_cannot_take_a_vote_is_answered_in_time_with_503(
+async def test_a_store_that_cannot_take_a_vote_gives_a_503_in_time(
     events: RecordingListener, trouble: Exception | None, error: type[HttpError], code: str
 ) -> None:
     store = FakeStore()
@@ -214,7 +216,7 @@ async def test_a_vote_is_finished_although_its_voter_has_gone(feedback: SayingVo
     assert await upvotes(store) == {"gpt-4.1": 1}
 
 
-async def test_a_failure_after_the_voter_has_gone_disturbs_nobody(
+async def test_a_failure_after_the_voter_has_gone_raises_no_complaint(
     events: RecordingListener,
 ) -> None:
     store = FakeStore()

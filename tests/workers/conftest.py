@@ -16,7 +16,7 @@ NewInstance = Callable[..., Instance]
 
 @pytest.fixture
 async def new_instance(store: SqliteStore, simulator_url: str, events: RecordingListener) -> AsyncIterator[NewInstance]:
-    """Makes instances around one store (that of the test unless told otherwise) and closes them."""
+    """Makes instances around one store (that of the test unless one is given) and closes them."""
     async with AsyncExitStack() as stack:
 
         def new(*, store: Store = store, **parts: object) -> Instance:

@@ -94,5 +94,5 @@ def brought(finished: RoundFinished) -> dict[str, int]:
 
 
 def failures(finished: RoundFinished) -> dict[str, str]:
-    """The models that failed, and of what."""
+    """The models that failed, each with the type of its error."""
     return {report.model: report.error_type for report in finished.models if report.error_type}

@@ -1,4 +1,4 @@
-"""One fleet, one round: which process makes it, which rest, and what happens when the holder or the store is gone."""
+"""A fleet makes one round at a time: one instance runs it, the others rest, and a lost holder or store is survived."""
 
 import asyncio
 import uuid
@@ -46,7 +46,7 @@ def fleet_rounds(instance: Instance, clock: Clock, *, store: Store | None = None
 
 
 class ScriptedRound(Round):
-    """A round that went as told; `going_on` is set while one that hangs is under way."""
+    """A round with scripted outcomes; `going_on` is set while one that hangs is under way."""
 
     def __init__(self, *outcomes: str) -> None:
         self._outcomes = list(outcomes)
@@ -65,7 +65,7 @@ class ScriptedRound(Round):
 
 
 class TestOneRound:
-    async def test_fifty_instances_started_at_once_make_one_round(
+    async def test_fifty_instances_started_at_once_share_one_round(
         self, any_store: Store, new_instance: NewInstance, simulator: Simulator
     ) -> None:
         patient = Timeouts(pool_fill=60.0, round_write=60.0, store_write=60.0)  # moto answers them one by one
@@ -81,7 +81,7 @@ class TestOneRound:
         assert len({instance.pool.ids for instance in fleet}) == 1
         assert len(fleet[0].pool) == 12
 
-    async def test_a_dead_holder_delays_the_others_for_its_lease(
+    async def test_a_dead_holder_delays_the_others_until_its_lease_expires(
         self, instance: Instance, store: SqliteStore, simulator: Simulator
     ) -> None:
         clock = Clock()
@@ -101,7 +101,7 @@ class TestOneRound:
 
 
 class TestRest:
-    async def test_after_a_round_nobody_makes_another_for_a_minute(
+    async def test_after_a_round_there_is_no_other_for_a_minute(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
@@ -115,7 +115,7 @@ class TestRest:
         assert too_early == [None, None]
         assert await theirs.run() is not None
 
-    async def test_failures_double_the_rest_until_a_success(
+    async def test_failures_double_it_up_to_15_minutes_until_a_success(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
@@ -125,7 +125,9 @@ class TestRest:
 
         assert rests == [120, 240, 480, 900, 900, 900, 60]
 
-    async def test_more_workers_make_no_more_rounds(self, store: SqliteStore, events: RecordingListener) -> None:
+    async def test_a_worker_rests_for_its_interval_whatever_the_fleets_size(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
         clock = Clock()
         rounds = FleetRounds(ScriptedRound("", "", ""), store, events, rest_seconds=3600, clock=clock)
 
@@ -153,7 +155,7 @@ class TestRest:
         assert await FleetRounds(ScriptedRound(""), store, events, clock=clock).run() is not None
 
     @pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
-    async def test_a_rest_that_cannot_be_stored_spoils_no_round(
+    async def test_a_rest_that_cannot_be_stored_is_reported_without_failing(
         self, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
         monkeypatch.setattr(store, "keep_lease", _hanging if hangs else _broken)
@@ -165,7 +167,7 @@ class TestRest:
 
 
 async def _rest(rounds: FleetRounds, clock: Clock) -> int:
-    """Make a round; for how many seconds after it there can be no other. Leaves the clock at their end."""
+    """Make a round and return the seconds for which no other can follow; leaves the clock at their end."""
     assert await rounds.run() is not None
     lease = Lease(ROUND_LEASE, "", 0, 0)
     store = rounds._store

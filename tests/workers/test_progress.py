@@ -91,7 +91,7 @@ class TestLines:
 
 
 class TestAround:
-    def test_before_the_first_round_it_says_why_there_is_none_perhaps(self) -> None:
+    def test_before_the_first_round_it_shows_what_prevents_it(self) -> None:
         screen = Screen()
 
         screen.after(DependencyFailed("store", "acquire lease", "StoreError", "The database did not do it."))

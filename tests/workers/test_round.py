@@ -89,7 +89,7 @@ class TestAllGoesWell:
         assert brought(finished) == EVERYONE_BROUGHT_THREE
         assert len(instance.pool) == 12
 
-    async def test_it_tells_of_its_start_of_each_model_and_of_its_end(
+    async def test_it_emits_its_start_each_models_report_and_its_end(
         self, instance: Instance, events: RecordingListener
     ) -> None:
         lease = await instance.lease()
@@ -194,7 +194,7 @@ class TestOneModelFails:
         assert failures(finished) == {GPT: "KeyAccessDenied", MINI: "KeyAccessDenied"}
         assert {call.model for call in simulator.calls} == {HAIKU, SONNET}
 
-    async def test_a_defect_of_one_model_is_contained_without_its_text(
+    async def test_a_defect_in_one_model_is_contained_and_its_text_hidden(
         self, new_instance: NewInstance, simulator_url: str, events: RecordingListener
     ) -> None:
         instance = new_instance(adapters=Defective(VENDORS, simulator_url))
@@ -240,7 +240,7 @@ class TestNothingComesOfIt:
         assert failures(finished) == dict.fromkeys(MODELS, "BudgetExhausted")
         assert not simulator.calls
 
-    async def test_somebody_else_has_taken_over_meanwhile(self, instance: Instance) -> None:
+    async def test_a_lost_lease_stores_nothing(self, instance: Instance) -> None:
         stale = await instance.lease()
         await instance.store.acquire_lease("round", "another instance", now=stale.expires_at, seconds=10.0)
 

@@ -6,7 +6,7 @@ from tests.bench.measurement import Bar, Measurement, Size, Tell
 from tests.moto_server import serving_moto
 from tests.tools.counting import COLD_INSTANCES, count_everything
 
-# Of a process that looks at the pool only.
+# A request that is served from the pool alone needs no AWS operation.
 NOTHING_FOR = "warm saying"
 
 

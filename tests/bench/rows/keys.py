@@ -83,7 +83,7 @@ class Ssm:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[tuple["Ssm", dict[str, str]]]:
-        """Itself, and the environment of its callers."""
+        """Serve; yields itself and the environment of the process that is to call it."""
         runner = web.ServerRunner(web.Server(self.get_parameter))  # type: ignore[arg-type]  # gets no more than that
         await runner.setup()
         try:
