@@ -13,7 +13,7 @@ mkdir -p "$3/bin"
 cat > "$3/bin/python" <<'END'
 #!/bin/sh
 touch .venv/half-installed
-test ! -e interrupt || kill -INT $$
+test ! -e interrupt || kill -KILL $$
 mv .venv/half-installed .venv/installed
 END
 chmod +x "$3/bin/python"
