@@ -131,8 +131,7 @@ async def open_resources(
         stack.push_async_callback(comparison_votes.close)
         statistics = Statistics(
             store=store,
-            models=line_up,
-            catalogue=catalogue,
+            line_up=line_up,
             simulated=participants.simulated,
             burst_limit=settings.burst_votes,
             listener=listener,

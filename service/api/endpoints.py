@@ -46,10 +46,10 @@ from service.api.schemas import (
     ModelsAnswer,
     ReadyAnswer,
     SayingAnswer,
+    SeatEntry,
     SlotAnswer,
 )
-from service.catalogue import line_up as seats
-from service.catalogue.line_up import LineUp
+from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Entry, model_source
@@ -224,7 +224,8 @@ class Endpoints:
         return Response(200, await self._statistics.encoded(), JSON_HEADERS)
 
     async def get_models(self, _: Request) -> Response:
-        return json_response(ModelsAnswer([self._model_entry(model) for model in self._catalogue]))
+        models = [self._model_entry(model) for model in self._catalogue]
+        return json_response(ModelsAnswer([self._seat_entry(seat) for seat in self._line_up.seats], models))
 
     async def get_live(self, _: Request) -> Response:
         return json_response(LiveAnswer())
@@ -241,17 +242,26 @@ class Endpoints:
         return Response(200, self._openapi, JSON_HEADERS)
 
     def _model_entry(self, model: Model) -> ModelEntry:
-        price = model.price_on(seats.today())
+        price, left_on = model.price_on(self._line_up.day), self._line_up.left_on(model)
         return ModelEntry(
             model=model.id,
             vendor=model.vendor,
             name=model.display_name,
             source=model_source(model.display_name, simulated=self._simulated),
-            participates=model in self._line_up.models,
+            participates=model in self._line_up,
             simulated=self._simulated,
+            seat=model.seat,
+            state=self._line_up.state_of(model),
+            arrives=None if model.arrives is None else model.arrives.isoformat(),
             retires=None if model.retires is None else model.retires.isoformat(),
+            left_on=None if left_on is None else left_on.isoformat(),
+            successor=model.successor,
             price=None if price is None else price_entry(price),
         )
+
+    def _seat_entry(self, seat: Seat) -> SeatEntry:
+        holder = self._line_up.holder_of(seat)
+        return SeatEntry(seat.name, None if holder is None else holder.id)
 
 
 def _path_id(request: Request, name: str) -> str:

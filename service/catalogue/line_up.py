@@ -1,7 +1,7 @@
 """Which models hold the seats: by the date, and by what the vendors say of each model."""
 
 import datetime
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import overload
@@ -17,6 +17,11 @@ class SeatState(StrEnum):
     RETIRED = "retired"  # its day has come
     GONE = "gone"  # its vendor says that there is no such model
     LEFT_OUT = "left out"  # there is no key for it, or the operator's line-up does not name it
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the model takes no part any more, so that it is history."""
+        return self in (SeatState.RETIRED, SeatState.GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,18 @@ class LineUp(Sequence[Model]):
         day: Callable[[], datetime.date] | None = None,
     ) -> None:
         self.seats = seats_of(catalogue)
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._keyed = frozenset(keyed)
         self._chosen = tuple(chosen)
         self._day = day or today
-        self._gone: frozenset[str] = frozenset()
-        self._known_for: tuple[datetime.date, frozenset[str]] | None = None
+        self._gone: Mapping[str, datetime.date] = {}
+        self._known_for: tuple[datetime.date, Mapping[str, datetime.date]] | None = None
         self._models: tuple[Model, ...] = ()
+
+    @property
+    def day(self) -> datetime.date:
+        """Today, by which the seats are held and prices hold."""
+        return self._day()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -66,29 +76,43 @@ class LineUp(Sequence[Model]):
         return self._models
 
     @property
-    def gone(self) -> frozenset[str]:
-        """The ids of the models that their vendors no longer know."""
+    def gone(self) -> Mapping[str, datetime.date]:
+        """The ids of the models that their vendors no longer know, with the day on which the vendor said so."""
         return self._gone
 
-    def set_gone(self, models: Collection[str]) -> None:
-        """Say which models their vendors no longer know; their seats go to their successors at once."""
-        self._gone = frozenset(models)
+    def set_gone(self, models: Mapping[str, datetime.date]) -> None:
+        """Say which models their vendors no longer know, and since when; their seats go to their successors at once."""
+        self._gone = dict(models)
+
+    def holder_of(self, seat: Seat) -> Model | None:
+        """The model that holds the seat today; None while it is empty."""
+        return next((model for model in self.models if model in seat.chain), None)
+
+    def left_on(self, model: Model) -> datetime.date | None:
+        """The day on which the model retired, or on which its vendor said that it is gone. None for any other."""
+        match self.state_of(model):
+            case SeatState.RETIRED:
+                return model.retires
+            case SeatState.GONE:
+                return self._gone[model.id]
+            case _:
+                return None
 
     def state_of(self, model: Model) -> SeatState:
         """What has become of a model of the catalogue by today."""
         if model in self.models:
             return SeatState.SEATED
-        if model.id in self._gone:
-            return SeatState.GONE
         if model.retires is not None and model.retires <= self._day():
             return SeatState.RETIRED
+        if model.id in self._gone:
+            return SeatState.GONE
         if self._chosen or model.id not in self._keyed:
             return SeatState.LEFT_OUT
         return SeatState.WAITING
 
     def _seated(self) -> Iterator[Model]:
         if self._chosen:
-            wanted = (self._catalogue[model_id] for model_id in self._chosen)
+            wanted = (self.catalogue[model_id] for model_id in self._chosen)
             yield from (model for model in wanted if model.id in self._keyed and model.id not in self._gone)
             return
         day = self._day()

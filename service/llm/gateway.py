@@ -247,7 +247,7 @@ class Gateway:
         name = self._key_name(model)
         if name and isinstance(error, ModelKeyRejected):
             self._keys.invalidate(name, key)
-        if isinstance(error, ModelGone):
+        if isinstance(error, ModelGone) and not model.base_url:  # an endpoint of one's own may just not have loaded it
             self._on_gone(model)
 
     def _key_name(self, model: Model) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Any
 
 from service.catalogue.line_up import LineUp
@@ -47,7 +48,7 @@ class GoneModels:
         if model.id in self._line_up.gone:
             return
         self._heard[model.id] = self._clock()
-        self._line_up.set_gone(self._line_up.gone | {model.id})
+        self._line_up.set_gone({**self._line_up.gone, model.id: _day_of(self._clock())})
         message = f"The vendor no longer knows {model.id}. Its seat goes to {model.successor or 'nobody'}."
         self._listener.emit(DependencyFailed("model", "line-up", "ModelGone", message, model=model.id))
         self._begin(self._mark(model.id))
@@ -58,7 +59,8 @@ class GoneModels:
             async with store_guard("gone models", self._timeouts.saying_read, self._listener):
                 said = await self._store.gone_models()
             heard = {**said, **self._heard}
-            self._line_up.set_gone({model for model, since in heard.items() if self._clock() - since < GONE_SECONDS})
+            still = {model: since for model, since in heard.items() if self._clock() - since < GONE_SECONDS}
+            self._line_up.set_gone({model: _day_of(since) for model, since in still.items()})
 
     async def run(self) -> None:
         """Refresh at intervals until cancelled."""
@@ -79,3 +81,7 @@ class GoneModels:
         with suppress(StoreError):
             async with store_guard("mark gone model", self._timeouts.store_write, self._listener):
                 await self._store.mark_gone(model, since=self._clock())
+
+
+def _day_of(moment: float) -> date:
+    return datetime.fromtimestamp(moment, UTC).date()

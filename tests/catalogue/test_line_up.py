@@ -67,7 +67,7 @@ def test_it_changes_in_a_running_process() -> None:
 def test_a_model_that_is_gone_leaves_its_seat_at_once() -> None:
     seated = line_up()
 
-    seated.set_gone({"gpt-4.1"})
+    seated.set_gone({"gpt-4.1": TODAY})
 
     assert ids(seated) == ["claude-haiku-4-5", "claude-sonnet-4-5", "gpt-6.1-terra", "gpt-4.1-mini"]
     assert seated.state_of(CATALOGUE["gpt-4.1"]) is SeatState.GONE
@@ -76,7 +76,7 @@ def test_a_model_that_is_gone_leaves_its_seat_at_once() -> None:
 def test_a_seat_stays_empty_when_nobody_follows() -> None:
     seated = line_up(date(2027, 1, 14))
 
-    seated.set_gone({"gpt-6-luna"})
+    seated.set_gone({"gpt-6-luna": TODAY})
 
     assert ids(seated) == ["claude-haiku-4-5", "claude-sonnet-5-5", "gpt-6.1-terra"]
 
