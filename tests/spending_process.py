@@ -15,8 +15,10 @@ from service.catalogue.models import NANOS_PER_DOLLAR, Model
 from service.config import Settings
 from service.domain import CallKind
 from service.errors import DependencyError
+from service.limits import Timeouts
 from service.resources import Resources, open_resources
 from service.store.base import Spend, SpendWindow, Store
+from tests.aws import REGION
 from tests.support import RecordingListener
 
 SERVICES = ("Amazon S3", "AWS Lambda", "Amazon SQS")
@@ -72,7 +74,12 @@ async def spend(resources: Resources, models: list[Model]) -> None:
 async def main(store: str, simulator: str, cap: str, calls: str) -> None:
     dollars = int(cap) / NANOS_PER_DOLLAR
     settings = Settings(
-        store=store, simulator=simulator, daily_cap_usd=dollars, hourly_cap_usd=dollars, aws_region="us-east-1"
+        store=store,
+        simulator=simulator,
+        daily_cap_usd=dollars,
+        hourly_cap_usd=dollars,
+        aws_region=REGION,
+        timeouts=Timeouts(store_write=60.0, aws_connect=60.0, aws_read=60.0),  # moto answers them one by one
     )
     async with open_resources(settings, os.environ, RecordingListener()) as resources:
         models = [model for model in resources.line_up if model.vendor == "openai"]  # one SDK to import

@@ -19,6 +19,7 @@ from service.simulator import Fault, FaultKind, Simulator
 from service.store.address import open_store
 from service.store.base import Store
 from service.store.dynamodb import create_tables
+from tests.aws import PATIENT, REGION
 from tests.bill import Bill
 from tests.spending_process import AT_ONCE
 from tests.support import RecordingListener
@@ -84,14 +85,16 @@ async def address(
     monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("moto_url"))
     prefix = f"cap-{os.getpid()}-"
     async with AsyncExitStack() as stack:
-        await create_tables(await AwsClients("us-east-1", stack).dynamodb(), prefix)
+        await create_tables(await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb(), prefix)
     yield f"dynamodb://{prefix}"
 
 
 @asynccontextmanager
 async def opened(address: str) -> AsyncIterator[Store]:
     async with AsyncExitStack() as stack:
-        yield await open_store(address, AwsClients("us-east-1", stack), stack, RecordingListener(), burst_limit=100)
+        yield await open_store(
+            address, AwsClients(REGION, stack, timeouts=PATIENT), stack, RecordingListener(), burst_limit=100
+        )
 
 
 def false_rejections(bookings: list[Booking]) -> list[Booking]:
