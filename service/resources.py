@@ -17,6 +17,7 @@ from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
 from service.llm.gone_models import GoneModels
+from service.llm.model_watch import ModelWatch
 from service.llm.parse import Parser
 from service.llm.vendors import VENDORS, Adapters, Vendors
 from service.participants import Participants, open_participants
@@ -57,6 +58,7 @@ class Resources:
     serves: ServeCounter
     gauge: PoolGauge
     gone_models: GoneModels
+    model_watch: ModelWatch
     endpoints: Endpoints
 
 
@@ -167,6 +169,9 @@ async def open_resources(
             serves=serves,
             gauge=gauge,
             gone_models=gone,
+            model_watch=ModelWatch(
+                line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts
+            ),
             endpoints=endpoints,
         )
 

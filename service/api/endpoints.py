@@ -224,8 +224,12 @@ class Endpoints:
         return Response(200, await self._statistics.encoded(), JSON_HEADERS)
 
     async def get_models(self, _: Request) -> Response:
+        return json_response(self.models())
+
+    def models(self) -> ModelsAnswer:
+        """The seats and models of today."""
         models = [self._model_entry(model) for model in self._catalogue]
-        return json_response(ModelsAnswer([self._seat_entry(seat) for seat in self._line_up.seats], models))
+        return ModelsAnswer([self._seat_entry(seat) for seat in self._line_up.seats], models)
 
     async def get_live(self, _: Request) -> Response:
         return json_response(LiveAnswer())

@@ -84,6 +84,21 @@ class LineUp(Sequence[Model]):
         """Say which models their vendors no longer know, and since when; their seats go to their successors at once."""
         self._gone = dict(models)
 
+    @property
+    def keyed(self) -> tuple[Model, ...]:
+        """All models of the catalogue for which there is a key, whether they hold a seat or not."""
+        return tuple(model for model in self.catalogue if model.id in self._keyed)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the operator has chosen the models, whatever the dates say."""
+        return bool(self._chosen)
+
+    def could_follow(self, model: Model, day: datetime.date) -> bool:
+        """Whether the model will be there on that day to take its seat."""
+        has_arrived = model.arrives is None or model.arrives <= day
+        return has_arrived and model.id in self._keyed and model.id not in self._gone
+
     def holder_of(self, seat: Seat) -> Model | None:
         """The model that holds the seat today; None while it is empty."""
         return next((model for model in self.models if model in seat.chain), None)

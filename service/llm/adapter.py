@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum, auto
 from typing import Annotated, Generic, Protocol, Self, TypeVar
 
 from msgspec import Meta
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.keys.secret import Secret
@@ -61,6 +63,12 @@ class ModelAdapter(Protocol):
 
     async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
         """Send one request, without retries and without a deadline. Raises ModelError."""
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        """What the vendor says of the model's life, and the day on which it retires. Free of charge.
+
+        Raises ModelError, which is ModelGone where the vendor has no such model.
+        """
 
     async def close(self) -> None: ...
 

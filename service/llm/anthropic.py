@@ -3,10 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.errors import (
@@ -53,6 +55,11 @@ class _Message(msgspec.Struct):
     usage: _Usage
     stop_reason: str | None = None
     model: str | None = None
+
+
+class _ModelInfo(msgspec.Struct):
+    lifecycle: LifeStage
+    retires_at: datetime | None = None
 
 
 # The tier without a surcharge: how it is asked for, and what the answer calls it.
@@ -104,6 +111,14 @@ class AnthropicAdapter:
             snapshot=message.model or "",
             tier=unasked_tier(model, message.usage.service_tier, _ANSWERED_TIER),
         )
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        client = await self._client.with_key(key)
+        _hush_deprecations()
+        with _translated_errors():
+            async with client.models.with_streaming_response.retrieve(model.vendors_name) as response:
+                info = decoded(await response.read(), _ModelInfo)
+        return info.lifecycle, info.retires_at and info.retires_at.date()
 
     async def close(self) -> None:
         await self._client.close()

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Call, CallKind, Generation, Saying, model_source
@@ -161,6 +162,21 @@ class Gateway:
         order = _Order(model, build_prompt(self._topics, services), kind, known, self._clock() + timeout, advance)
         with self._live_calls.holding(places), self._breakers[model.id].guard():
             return await self._call(order)
+
+    async def lifecycle(self, model: Model, *, timeout: float) -> Lifecycle:
+        """What the vendor says of the model's life, within `timeout` seconds. It costs nothing.
+
+        Raises DependencyError.
+        """
+        adapter = self._adapters.of(model)
+        try:
+            async with asyncio.timeout(timeout):
+                stage, retires = await adapter.lifecycle(model, await self._key(model))
+        except TimeoutError:
+            raise ModelTimeout("The vendor did not answer in time.") from None
+        except ModelGone:
+            stage, retires = LifeStage.UNKNOWN, None
+        return Lifecycle(model.id, stage, retires, time.time())
 
     async def close(self) -> None:
         """Wait until the costs of all calls have been recorded."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.errors import (
@@ -67,6 +69,11 @@ class _ChatCompletion(msgspec.Struct):
     service_tier: str | None = None
 
 
+class _ModelInfo(msgspec.Struct):
+    id: str
+    shutdown_date: date | None = None
+
+
 # Without it the account's settings choose a tier, and with it the price.
 _TIER: Literal["default"] = "default"
 
@@ -110,6 +117,13 @@ class OpenAiAdapter:
             snapshot=answer.model or "",
             tier=unasked_tier(model, answer.service_tier, _TIER),
         )
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        client = await self._client.with_key(key)
+        with _translated_errors():
+            async with client.models.with_streaming_response.retrieve(model.vendors_name) as response:
+                ends = decoded(await response.read(), _ModelInfo).shutdown_date
+        return LifeStage.DEPRECATED if ends else LifeStage.ACTIVE, ends
 
     async def close(self) -> None:
         await self._client.close()

@@ -1,7 +1,10 @@
 """The adapter of a third vendor, a made-up one: all the code of a vendor that speaks by a client of its own."""
 
+from datetime import date
+
 import aiohttp
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.keys.secret import Secret
@@ -28,6 +31,9 @@ class BorealisAdapter:
             answer = await response.json()
         usage = Usage(answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
         return Completion(answer["id"], answer["choices"][0]["message"]["content"], Finish.DONE, usage)
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        return LifeStage.ACTIVE, None  # it has nowhere to ask
 
     async def close(self) -> None:
         await self._opened().close()

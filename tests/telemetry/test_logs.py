@@ -18,6 +18,8 @@ from telemetry.events import (
     DependencyFailed,
     Event,
     ModelCalled,
+    ModelConcerning,
+    ModelLifeMeasured,
     ModelReport,
     PoolMeasured,
     PriceMissing,
@@ -70,6 +72,16 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "model": "gpt-4.1",
             "reason": "no_usage",
             "error_type": "UsageDoubted",
+        },
+    ),
+    (
+        ModelConcerning("openai mid", "The seat is empty."),
+        {
+            "level": "WARNING",
+            "message": "a model needs a person",
+            "model": "openai mid",
+            "error_type": "ModelConcern",
+            "error_message": "The seat is empty.",
         },
     ),
     (
@@ -199,6 +211,7 @@ UNLOGGED = [
     SqliteCalled("vote", 0.7),
     PoolMeasured("gpt-4.1", 12),
     SpendMeasured(0.42),
+    ModelLifeMeasured("gpt-4.1", 47),
 ]
 
 

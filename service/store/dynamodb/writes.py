@@ -1,9 +1,12 @@
 """Builds the request of every write, without sending it. The guarantees of the store rest on the conditions here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from service.catalogue.lifecycle import Lifecycle
 from service.domain import Ballot, Call, Comparison, Saying
 from service.store.base import Lease, SpendWindow, StoredVote
 from service.store.dynamodb.items import (
@@ -42,9 +45,10 @@ FITS_THE_CAPS = (
     "(attribute_not_exists(#day) OR #day <= :day_room) AND (attribute_not_exists(#hour) OR #hour <= :hour_room)"
 )
 
-# All models that are gone are attributes of one item, because they are few and are read together.
+# What concerns all models are attributes of one item, because models are few and are read together.
 GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
-GONE_PREFIX = "model#"
+LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
+MODEL_PREFIX = "model#"
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, #token = if_not_exists(#token, :none) + :one"
 # A day's spend is kept for a while, so that the operator can check a bill.
@@ -229,8 +233,21 @@ def mark_gone(table: str, model: str, *, since: float) -> "UpdateItemInputTypeDe
         "TableName": table,
         "Key": GONE_KEY,
         "UpdateExpression": "SET #model = :since",
-        "ExpressionAttributeNames": {"#model": GONE_PREFIX + model},
+        "ExpressionAttributeNames": {"#model": MODEL_PREFIX + model},
         "ExpressionAttributeValues": {":since": number(since)},
+    }
+
+
+def put_lifecycles(table: str, lifecycles: Sequence[Lifecycle]) -> "UpdateItemInputTypeDef":
+    numbered = list(enumerate(lifecycles))
+    return {
+        "TableName": table,
+        "Key": LIFECYCLES_KEY,
+        "UpdateExpression": "SET " + ", ".join(f"#m{number} = :m{number}" for number, _ in numbered),
+        "ExpressionAttributeNames": {f"#m{number}": MODEL_PREFIX + each.model for number, each in numbered},
+        "ExpressionAttributeValues": {
+            f":m{number}": text(msgspec.json.encode(each).decode()) for number, each in numbered
+        },
     }
 
 

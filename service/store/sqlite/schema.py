@@ -168,6 +168,11 @@ CREATE TABLE IF NOT EXISTS gone_models (
     model TEXT PRIMARY KEY,              -- which its vendor no longer knows
     since REAL NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lifecycles (
+    model TEXT PRIMARY KEY,
+    said  BLOB NOT NULL                  -- by its vendor, in JSON
+) WITHOUT ROWID;
 """
 
 # Version 1 had no services, hours, bursts, comparisons or calls.
@@ -206,6 +211,7 @@ ALTER TABLE calls ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE calls ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
 CREATE TABLE gone_models (model TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE lifecycles (model TEXT PRIMARY KEY, said BLOB NOT NULL) WITHOUT ROWID;
 """
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
