@@ -22,10 +22,10 @@ const feed = new Feed();
 
 export default function Dashboard() {
   const state = useStore(feed.state);
-  const retired = stats ? legend(stats.models) : '';
   useEffect(() => feed.start(), []);
   const { trouble } = state;
   const stats = useMemo(() => state.stats && withRetiredNamed(state.stats), [state.stats]);
+  const retired = stats ? legend(stats.models) : '';
   return (
     <div class="dashboard">
       <div class="intro">
