@@ -168,7 +168,7 @@ class UnavailableError(HttpError):
 
 
 class Overloaded(UnavailableError):
-    status, code, message = 503, "overloaded", "There is more to do than can be done right now; please try again."
+    status, code, message = 503, "overloaded", "The server is overloaded; please try again."
 
 
 class NoSayingAvailable(UnavailableError):
@@ -226,7 +226,7 @@ class StoreError(DependencyError):
 
 class StorageFull(UnavailableError, StoreError):
     status, code, reason = 503, "storage_full", "database_error"
-    message = "The store is full: nothing was written. It is safe to send it again."
+    message = "The store is full and nothing was written; it is safe to send the request again."
 
 
 class LeaseLost(StoreError):

@@ -152,8 +152,8 @@ class Endpoints:
                 FeedbackAnswer, errors=(*votes, *limited), limit=RateClass.VOTE,
             ),
             Route(
-                "POST", "/compare", "postCompare", "Ask all models the same, blindly", self.post_compare, CompareAnswer,
-                body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited),
+                "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
+                CompareAnswer, body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited),
                 limit=RateClass.COMPARE,
                 events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
             ),
@@ -172,16 +172,16 @@ class Endpoints:
                 errors=(StatisticsUnavailable, *limited), limit=RateClass.READ,
             ),
             Route(
-                "GET", "/models", "getModels", "The catalogue with prices", self.get_models, ModelsAnswer,
+                "GET", "/models", "getModels", "The models with their prices", self.get_models, ModelsAnswer,
                 errors=limited, limit=RateClass.READ,
             ),
             Route("GET", "/health/live", "getLive", "Whether the process answers", self.get_live, LiveAnswer),
             Route(
-                "GET", "/health/ready", "getReady", "Whether traffic is welcome", self.get_ready, ReadyAnswer,
+                "GET", "/health/ready", "getReady", "Whether it should receive requests", self.get_ready, ReadyAnswer,
                 failure=(503, ReadyAnswer),
             ),
             Route(
-                "GET", "/openapi.json", "getOpenApi", "This description", self.get_openapi, dict,
+                "GET", "/openapi.json", "getOpenApi", "This document", self.get_openapi, dict,
                 errors=limited, limit=RateClass.READ,
             ),
         )  # fmt: skip
@@ -271,7 +271,9 @@ class Endpoints:
 def _path_id(request: Request, name: str) -> str:
     identity = request.parameters[name]
     if not _ID.fullmatch(identity):
-        raise InvalidRequest("The id in the address is not one.", details=[f"{name}: expected 32 hex digits"])
+        raise InvalidRequest(
+            "The id in the address does not have the form of an id.", details=[f"{name}: expected 32 hex digits"]
+        )
     return identity
 
 

@@ -29,7 +29,7 @@ class TokensUsed(Message, frozen=True):
 
 
 class Metrics(Message, frozen=True):
-    """What this request took: milliseconds and, if it called a model that answered, tokens and US dollars."""
+    """What this request took, in milliseconds. Tokens and cost are set if it called a model and the model answered."""
 
     total_execution_time: float
     api_latency: float | None = None
@@ -38,7 +38,10 @@ class Metrics(Message, frozen=True):
 
 
 class SayingAnswer(Message, frozen=True):
-    """A saying and where it came from; `degraded` says why it is not from where the flow wanted it."""
+    """A saying and where it came from.
+
+    `degraded` is the reason why it did not come from the origin that was intended, or null if it did.
+    """
 
     saying_id: str
     saying: str
@@ -57,7 +60,7 @@ class SayingAnswer(Message, frozen=True):
 
 
 class FeedbackRequest(Message, frozen=True):
-    """A vote. `saying` or `sayingId` is needed."""
+    """A vote. Either `saying` or `sayingId` is required."""
 
     source: Annotated[str, Meta(min_length=1, max_length=200)]
     feedback_type: FeedbackType
@@ -69,7 +72,7 @@ class FeedbackRequest(Message, frozen=True):
 
 
 class FeedbackAnswer(Message, frozen=True):
-    """What the vote did, and the saying's counters; `feedbackType` is null once the vote is taken back."""
+    """What became of the vote, and the saying's counters. `feedbackType` is null after a vote was taken back."""
 
     feedback_id: str
     saying_id: str
@@ -80,13 +83,13 @@ class FeedbackAnswer(Message, frozen=True):
 
 
 class CompareRequest(Message, frozen=True):
-    """What to compare the models on: a service by its full name, or any."""
+    """The AWS service to compare the models on, by its full name. Without one it is drawn at random."""
 
     service: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
 class SlotAnswer(Message, frozen=True):
-    """What one model wrote, without its name, or the word for why it wrote nothing."""
+    """What one model wrote, without its name, or the reason why there is nothing from it."""
 
     slot: Slot
     saying: str | None
@@ -94,9 +97,10 @@ class SlotAnswer(Message, frozen=True):
 
 
 class CompareAnswer(Message, frozen=True):
-    """A comparison; `replayed` when the spend cap left no room for a new one and this is an older one.
+    """A comparison.
 
-    `votable` when at least two slots have a saying, and it could be stored.
+    `replayed` is true for an older comparison, which is shown when the spend cap leaves no room for a new one.
+    `votable` is true if at least two slots have a saying and the comparison could be stored.
     """
 
     comparison_id: str
@@ -107,7 +111,7 @@ class CompareAnswer(Message, frozen=True):
 
 
 class ComparisonStarted(Message, frozen=True):
-    """The stream's first event, `comparison`: as CompareAnswer, the slots that will follow by their names."""
+    """The first event of the stream, `comparison`, which names the slots that will follow."""
 
     comparison_id: str
     service: str
@@ -116,20 +120,20 @@ class ComparisonStarted(Message, frozen=True):
 
 
 class ComparisonDone(Message, frozen=True):
-    """The stream's last event, `done`: `votable` when at least two slots have a saying, and it could be stored."""
+    """The last event of the stream, `done`. `votable` has the same meaning as in CompareAnswer."""
 
     comparison_id: str
     votable: bool
 
 
 class CompareVoteRequest(Message, frozen=True):
-    """The best slot, `tie` when they are equally good, `none` when none is any good."""
+    """The best slot, `tie` if several are equally good, or `none` if none is good."""
 
     winner: Winner
 
 
 class RevealedSlot(Message, frozen=True):
-    """A slot with all that was hidden: milliseconds, tokens, US dollars."""
+    """A slot with what was hidden before the vote. Times are in milliseconds, costs in US dollars."""
 
     slot: Slot
     model: str
@@ -203,14 +207,14 @@ class LiveAnswer(Message, frozen=True):
 
 
 class ReadyAnswer(Message, frozen=True):
-    """Whether traffic is welcome; `dependencies` says how each is: `ok` or what is wrong with it."""
+    """Whether the process should receive requests. Each dependency is `ok`, or named with what is wrong with it."""
 
     status: Literal["ready", "not_ready"]
     dependencies: dict[str, str]
 
 
 class ErrorBody(Message, frozen=True):
-    """A documented code, one clear sentence, and what in particular."""
+    """A stable code, a sentence for people, and details such as the fields that are wrong."""
 
     code: str
     message: str
@@ -218,7 +222,7 @@ class ErrorBody(Message, frozen=True):
 
 
 class ErrorAnswer(Message, frozen=True):
-    """Every answer that is not a success."""
+    """The body of every response other than a success."""
 
     error: ErrorBody
     request_id: str

@@ -13,7 +13,7 @@ Verdict = Literal["too few votes", "too close to call", "leads", "trails"]
 
 
 class Interval(Message, frozen=True):
-    """An estimate with its 95 % interval; a `value` of null says that there is too little to tell."""
+    """An estimate with its 95 % interval. `value` is null if there are too few data for an estimate."""
 
     value: float | None
     low: float | None
@@ -21,7 +21,7 @@ class Interval(Message, frozen=True):
 
 
 class Range(Message, frozen=True):
-    """A 95 % interval on its own; null is unbounded, or unknown on both sides."""
+    """A 95 % interval without an estimate. An end that is null has no bound; if both are null, nothing is known."""
 
     low: float | None
     high: float | None
@@ -34,9 +34,9 @@ class VoteCounts(Message, frozen=True):
 
 
 class Totals(Message, frozen=True):
-    """Over all models and the collection; calls, sayings and cost are the models' alone.
+    """Sums over all models and the collection. Calls, sayings and cost are those of the models only.
 
-    `raw` counts every vote, `filtered` leaves out what came in bursts from one address: more than `burstVotes` in an
+    `raw` counts every vote. `filtered` leaves out bursts, which are more than `burstVotes` votes from one address in an
     hour.
     """
 
@@ -51,7 +51,7 @@ class Totals(Message, frozen=True):
 
 
 class HourStats(Message, frozen=True):
-    """One hour (its start): every serve, and every vote first cast in it."""
+    """The sayings served and the votes first cast in an hour, which is given by its start."""
 
     hour: str
     serves: int
@@ -59,7 +59,7 @@ class HourStats(Message, frozen=True):
 
 
 class ServiceStats(Message, frozen=True):
-    """The votes on the models' sayings about one service; bursts are not filtered here."""
+    """The votes on the models' sayings about one AWS service, including bursts."""
 
     service: str
     votes: int
@@ -67,7 +67,7 @@ class ServiceStats(Message, frozen=True):
 
 
 class Latency(Message, frozen=True):
-    """Of calls that succeeded, off by `relativeError` at most: milliseconds. `histogram` is by bucket."""
+    """The latency of successful calls in milliseconds. Percentiles are exact to within `relativeError`."""
 
     count: int
     mean: float | None
@@ -86,7 +86,7 @@ class LatencyBucket(Message, frozen=True):
 
 
 class Latencies(Message, frozen=True):
-    """Calls that wrote one saying and calls that wrote more, apart: like is compared with like."""
+    """The latency of calls for one saying and of calls for several, kept apart because the latter take longer."""
 
     single: Latency
     round: Latency
@@ -98,7 +98,7 @@ class Tokens(Message, frozen=True):
 
 
 class PairRecord(Message, frozen=True):
-    """How one model fared against another where both had something to show."""
+    """How often one model was preferred to another, in comparisons in which both had a saying."""
 
     wins: int
     losses: int
@@ -106,7 +106,7 @@ class PairRecord(Message, frozen=True):
 
 
 class ComparisonCounts(Message, frozen=True):
-    """Votes on blind comparisons, bursts left out of all but `raw`; the matrix has a row for each model."""
+    """The votes on blind comparisons. Only `raw` includes bursts. The matrix has a row for each model."""
 
     count: int
     raw: int
@@ -150,7 +150,7 @@ class ModelStats(Message, frozen=True):
 
 
 class CollectionStats(Message, frozen=True):
-    """The hand-written sayings, for reference: they take no part in the comparison."""
+    """The hand-written sayings. They are shown for reference and take no part in the comparison."""
 
     serves: int
     votes: int
@@ -160,7 +160,7 @@ class CollectionStats(Message, frozen=True):
 
 
 class StatsAnswer(Message, frozen=True):
-    """The comparison of the models. `stale` when the store could not be read and this is from before."""
+    """The comparison of the models. `stale` is true if the store could not be read and these are earlier figures."""
 
     generated_at: str
     stale: bool

@@ -147,7 +147,7 @@ class Comparisons:
         if wanted is None:
             return _random.choice(self._topics.names)
         if wanted not in self._topics.names:
-            raise InvalidRequest("The service is none that is known.", details=["service: unknown"])
+            raise InvalidRequest("No AWS service of that name is known.", details=["service: unknown"])
         return wanted
 
     def _line_up(self) -> dict[str, Model]:

@@ -97,7 +97,9 @@ class SayingVotes:
         if source == saying.source:
             return
         if not self._catalogue.knows_source(source):
-            raise InvalidRequest("The source names nobody known.", details=["source: unknown"])
+            raise InvalidRequest(
+                "The source names neither a known model nor the collection.", details=["source: unknown"]
+            )
         raise SourceMismatch
 
 
@@ -108,7 +110,9 @@ def _generation_id(saying: Saying) -> str:
 def _identity(opinion: Opinion) -> str:
     """The id of the saying. Raises InvalidRequest when both id and text are missing, or when they disagree."""
     if opinion.text is None and opinion.identity is None:
-        raise InvalidRequest("The saying or its id is needed.", details=["saying: missing", "sayingId: missing"])
+        raise InvalidRequest(
+            "The body must contain the saying or its id.", details=["saying: missing", "sayingId: missing"]
+        )
     if opinion.text is None:
         return opinion.identity or ""
     identity = saying_id(opinion.text)
