@@ -153,8 +153,8 @@ class Endpoints:
             ),
             Route(
                 "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
-                CompareAnswer, body=CompareRequest, errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited),
-                limit=RateClass.COMPARE,
+                CompareAnswer, body=CompareRequest,
+                errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited), limit=RateClass.COMPARE,
                 events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
             ),
             Route(
