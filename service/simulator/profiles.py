@@ -13,7 +13,7 @@ from service.catalogue.models import Model
 FIXED_SHARE = 0.75
 
 _CLAUDE_EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
-_GPT_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh"})
+_GPT_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 
 
 @dataclass(frozen=True, slots=True)

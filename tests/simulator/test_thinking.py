@@ -33,7 +33,7 @@ def turn() -> dict[str, str]:
         (HAIKU, {"service_tier": "priority"}),
         (GPT, {"reasoning_effort": "low"}),
         (TERRA, {"max_tokens": 500}),
-        (TERRA, {"reasoning_effort": "max"}),
+        (TERRA, {"reasoning_effort": "utmost"}),
     ],
 )
 async def test_what_a_model_does_not_do_is_refused(world: World, model: str, changes: dict[str, Any]) -> None:
