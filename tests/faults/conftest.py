@@ -18,6 +18,7 @@ from aiobotocore.config import AioConfig
 from service.catalogue.models import packaged
 from service.config import Settings
 from service.keys.key_store import KeyStore
+from service.limits import Timeouts
 from service.llm.gateway import Gateway
 from service.resources import open_resources
 from service.sayings.flow import DATABASE_REQUESTS
@@ -34,7 +35,8 @@ from tests.test_processes import Server as ServerProcess
 
 __all__ = ["machine"]
 
-# moto's first answer takes seconds.
+# moto's first answer takes seconds, and any answer may where other processes compute without end.
+LONG = Timeouts(vote=60.0, saying_read=60.0, store_write=60.0, readiness=60.0, aws_connect=60.0, aws_read=60.0)
 PATIENT = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=50)
 
 Start = Callable[..., Awaitable[Server]]

@@ -13,7 +13,7 @@ from service.simulator import Simulator
 from service.store.base import Store
 from tests.aws import REGION
 from tests.faults import proxy as faults
-from tests.faults.conftest import Start, limit_pages
+from tests.faults.conftest import LONG, Start, limit_pages
 from tests.faults.places import Tables
 from tests.faults.proxy import Fault, refuse, unheard
 from tests.http.conftest import Server
@@ -29,8 +29,8 @@ IDENTITY = "0" * 32
 
 @pytest.fixture
 async def on_dynamodb(aws: Tables, start: Start) -> Server:
-    """A server with a comparison that all voters have seen."""
-    server = await start(store=aws.address, aws_region=REGION)
+    """A server with a comparison that all voters have seen, which waits for DynamoDB, however long it takes."""
+    server = await start(store=aws.address, aws_region=REGION, timeouts=LONG)
     await show(comparison(IDENTITY), aws.store)
     return server
 
@@ -74,12 +74,13 @@ async def compare(server: Server) -> Answer:
 
 
 @pytest.mark.slow
-async def test_hang_or_drip_a_vote_is_503_and_safe_to_repeat(on_dynamodb: Server, aws: Tables) -> None:
+async def test_hang_or_drip_a_vote_is_503_and_safe_to_repeat(on_dynamodb: Server, aws: Tables, start: Start) -> None:
+    hasty = await start(store=aws.address, aws_region=REGION)
     aws.proxy.inject(GET, faults.hang)
     for fault in (faults.hang, unheard(faults.hang), faults.drip):
         aws.proxy.inject(TRANSACT, fault)
 
-    first = await asyncio.gather(*(vote(on_dynamodb, voter) for voter in VOTERS))
+    first = await asyncio.gather(*(vote(hasty, voter) for voter in VOTERS))
     second = [await vote(on_dynamodb, voter) for voter in VOTERS]
 
     assert first == [UNAVAILABLE] * 4

@@ -14,7 +14,7 @@ from service.store.dynamodb.database import RETRIES_IN_STOCK
 from telemetry.events import AwsCalled, DependencyFailed, Unexpected
 from tests.aws import REGION
 from tests.faults import proxy as faults
-from tests.faults.conftest import Start, saying
+from tests.faults.conftest import LONG, Start, saying
 from tests.faults.places import Tables
 from tests.faults.proxy import Fault, refuse, unheard
 from tests.http.conftest import SIMULATED, Server
@@ -49,6 +49,15 @@ NONSENSE = {
 
 @pytest.fixture
 async def server(aws: Tables, start: Start) -> Server:
+    """A server that waits for DynamoDB, however long it takes."""
+    server = await start(store=aws.address, aws_region=REGION, timeouts=LONG)
+    await aws.seed()
+    return server
+
+
+@pytest.fixture
+async def hasty(aws: Tables, start: Start) -> Server:
+    """A server that waits no longer than usual."""
     server = await start(store=aws.address, aws_region=REGION)
     await aws.seed()
     return server
@@ -78,12 +87,12 @@ async def upvotes(aws: Tables) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-async def test_hang_or_drip_a_vote_is_503_and_safe_to_repeat(server: Server, aws: Tables) -> None:
+async def test_hang_or_drip_a_vote_is_503_and_safe_to_repeat(hasty: Server, server: Server, aws: Tables) -> None:
     aws.proxy.inject(GET, faults.hang)
     for fault in (faults.hang, unheard(faults.hang), faults.drip):
         aws.proxy.inject(TRANSACT, fault)
 
-    first = await asyncio.gather(*(vote(server, voter) for voter in "abcd"))
+    first = await asyncio.gather(*(vote(hasty, voter) for voter in "abcd"))
     second = [await vote(server, voter) for voter in "abcd"]
     third = [await vote(server, voter) for voter in "abcd"]
 
@@ -95,12 +104,12 @@ async def test_hang_or_drip_a_vote_is_503_and_safe_to_repeat(server: Server, aws
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [faults.hang, faults.drip], ids=["hang", "slow drip"])
-async def test_hang_people_get_another_saying(server: Server, aws: Tables, fault: Fault) -> None:
+async def test_hang_people_get_another_saying(hasty: Server, aws: Tables, fault: Fault) -> None:
     aws.proxy.inject(QUERY, fault, count=2)
 
-    cold = await saying(server)
-    server.resources.pool.add([model_saying("A warm saying on Amazon S3.", created_at=time.time())])
-    warm = await saying(server)
+    cold = await saying(hasty)
+    hasty.resources.pool.add([model_saying("A warm saying on Amazon S3.", created_at=time.time())])
+    warm = await saying(hasty)
 
     assert (cold["origin"], cold["degraded"]) == ("builtin", "database_timeout")
     assert (warm["origin"], warm["degraded"]) == ("cache", "database_timeout")
