@@ -265,7 +265,8 @@ class Endpoints:
 
     def _seat_entry(self, seat: Seat) -> SeatEntry:
         holder = self._line_up.holder_of(seat)
-        return SeatEntry(seat.name, None if holder is None else holder.id)
+        follower = None if holder is None else self._line_up.follower_of(holder)
+        return SeatEntry(seat.name, holder.id if holder else None, follower.id if follower else None)
 
 
 def _path_id(request: Request, name: str) -> str:

@@ -187,10 +187,14 @@ class ModelEntry(Message, frozen=True):
 
 
 class SeatEntry(Message, frozen=True):
-    """A place in the line-up and the model that holds it today. `model` is null while the seat is empty."""
+    """A place in the line-up, the model that holds it today, and the one that takes it when this one retires.
+
+    `model` is null while the seat is empty, and `next` when no model can follow or the operator has chosen the models.
+    """
 
     seat: str
     model: str | None
+    next: str | None
 
 
 class ModelsAnswer(Message, frozen=True):

@@ -77,10 +77,8 @@ def _of_the_end(model: Model, line_up: LineUp, lifecycles: Mapping[str, Lifecycl
         return
     if line_up.is_chosen:
         yield Concern(model.id, f"It retires on {end}, and SAYINGS_LINE_UP names it.")
-    elif model.successor is None:
-        yield Concern(model.id, f"It retires on {end}, and nobody follows.")
-    elif not line_up.could_follow(line_up.catalogue[model.successor], end):
-        yield Concern(model.id, f"It retires on {end}, and {model.successor} cannot follow: it is gone, or has no key.")
+    elif line_up.follower_of(model) is None:
+        yield Concern(model.id, f"It retires on {end}, and no model can follow: there is none, or no key for it.")
 
 
 def _of_the_price(model: Model, day: datetime.date) -> Iterator[Concern]:

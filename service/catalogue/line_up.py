@@ -94,10 +94,14 @@ class LineUp(Sequence[Model]):
         """Whether the operator has chosen the models, whatever the dates say."""
         return bool(self._chosen)
 
-    def could_follow(self, model: Model, day: datetime.date) -> bool:
-        """Whether the model will be there on that day to take its seat."""
-        has_arrived = model.arrives is None or model.arrives <= day
-        return has_arrived and model.id in self._keyed and model.id not in self._gone
+    def follower_of(self, model: Model) -> Model | None:
+        """The model that takes the seat when this one leaves. None if none can, or if the operator has chosen."""
+        if self._chosen or model.successor is None:
+            return None
+        successor, day = self.catalogue[model.successor], model.retires or self.day
+        has_arrived = successor.arrives is None or successor.arrives <= day
+        can = has_arrived and successor.id in self._keyed and successor.id not in self._gone
+        return successor if can else None
 
     def holder_of(self, seat: Seat) -> Model | None:
         """The model that holds the seat today; None while it is empty."""

@@ -15,8 +15,9 @@ from service.resilience.timeouts import store_guard, within
 from service.store.base import Store
 from telemetry.events import DependencyFailed, Listener, ModelConcerning, ModelLifeMeasured
 
-# A vendor is asked about a model once in this time, by the whole fleet and by the command line together.
-ASK_EVERY_SECONDS = 24 * 3600.0
+# A vendor is asked about a model once in this time, by the whole fleet and by the command line together. It is shorter
+# than the day between two looks, so that each of them asks.
+ASK_EVERY_SECONDS = 20 * 3600.0
 
 
 class ModelWatch:

@@ -268,10 +268,12 @@ async def test_the_seats_say_who_holds_them_and_which_are_empty(server: Server) 
 
     answer = (await server.ask("GET", "/models")).json
 
-    assert {seat["seat"]: seat["model"] for seat in answer["seats"]} == {
-        "anthropic small": "claude-haiku-4-5", "anthropic mid": "claude-sonnet-4-5",
-        "openai mid": None, "openai small": "gpt-6-luna",
-    }  # fmt: skip
+    assert {seat["seat"]: (seat["model"], seat["next"]) for seat in answer["seats"]} == {
+        "anthropic small": ("claude-haiku-4-5", "claude-haiku-5-5"),
+        "anthropic mid": ("claude-sonnet-4-5", "claude-sonnet-5-5"),
+        "openai mid": (None, None),
+        "openai small": ("gpt-6-luna", None),
+    }
     (gone,) = (entry for entry in answer["models"] if entry["model"] == "gpt-4.1")
     assert (gone["state"], gone["leftOn"], gone["participates"]) == ("gone", ORIGINAL_DAY.isoformat(), False)
 

@@ -19,12 +19,15 @@ it('names no vendor when no model is simulated', () => {
 const NOON = Date.parse('2026-11-28T12:00:00Z');
 
 /** One seat, held by a model that retires on that day. */
-function seat(retires: string | null, successor: string | null = 'new'): ModelsAnswer {
-  const models = [
-    { model: 'old', name: 'Old 1', retires, successor } as Model,
-    { model: 'new', name: 'New 2' } as Model,
-  ];
-  return { seats: [{ seat: 'small', model: 'old' }], models };
+function seat(retires: string | null, next: string | null = 'new'): ModelsAnswer {
+  const models = [{ model: 'old', name: 'Old 1', retires } as Model, { model: 'new', name: 'New 2' } as Model];
+  return { seats: [{ seat: 'small', model: 'old', next }], models };
+}
+
+/** An empty seat, whose model is in that state. */
+function emptySeat(state: Model['state']): ModelsAnswer {
+  const models = [{ model: 'old', name: 'Old 1', seat: 'small', state } as Model];
+  return { seats: [{ seat: 'small', model: null, next: null }], models };
 }
 
 it.each([
@@ -32,7 +35,9 @@ it.each([
   [seat('2026-11-29', null), ['Old 1 retires in 1 day, on 29 November 2026; nobody follows yet.']],
   [seat('2026-12-29'), []],
   [seat(null), []],
-  [{ seats: [{ seat: 'small', model: null }], models: [] }, ['No model holds the seat “small” now.']],
+  [seat('2026-11-01'), []],
+  [emptySeat('gone'), ['A seat is empty: its vendor no longer has Old 1.']],
+  [emptySeat('left out'), []],
 ])('says who leaves a seat soon and who follows (%#)', (answer, sentences) => {
   expect(changes(answer, NOON)).toEqual(sentences);
 });

@@ -3,7 +3,7 @@
 import { fetchJson } from '../api/client';
 import type { ModelsAnswer } from '../api/types';
 import { Store } from './store';
-import { count, day } from './words';
+import { count, day, list } from './words';
 
 type Models = ModelsAnswer['models'];
 
@@ -29,15 +29,17 @@ export function vendorsOfSimulated(models: Models): string[] {
 /** Who retires soon and who follows, and which seats are empty: a sentence for each seat, as of `now`. */
 export function changes({ seats, models }: ModelsAnswer, now = Date.now()): string[] {
   const byId = new Map(models.map((model) => [model.model, model]));
-  return seats.flatMap(({ seat, model }) => {
-    if (model === null) return [`No model holds the seat “${seat}” now.`];
+  return seats.flatMap(({ seat, model, next }) => {
+    if (model === null) {
+      const gone = models.filter((each) => each.seat === seat && each.state === 'gone').map(({ name }) => name);
+      return gone.length ? [`A seat is empty: its vendor no longer has ${list(gone)}.`] : [];
+    }
     const holder = byId.get(model);
     if (!holder?.retires) return [];
     const days = Math.ceil((Date.parse(holder.retires) - now) / DAY_MS);
-    if (days > NOTICE_DAYS) return [];
-    const successor = byId.get(holder.successor ?? '');
-    const follows = successor ? `${successor.name} takes its seat` : 'nobody follows yet';
-    const left = days > 0 ? `in ${count(days, 'day')}, on` : 'on';
-    return [`${holder.name} retires ${left} ${day(holder.retires)}; ${follows}.`];
+    if (days > NOTICE_DAYS || days <= 0) return [];
+    const follower = byId.get(next ?? '');
+    const follows = follower ? `${follower.name} takes its seat` : 'nobody follows yet';
+    return [`${holder.name} retires in ${count(days, 'day')}, on ${day(holder.retires)}; ${follows}.`];
   });
 }
