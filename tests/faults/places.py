@@ -14,7 +14,6 @@ from service.store.dynamodb import DynamoStore
 from tests.aws import REGION
 from tests.faults.proxy import AwsProxy, held, reset
 from tests.http.conftest import SIMULATED
-from tests.support import ORIGINAL_LINE_UP
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -47,7 +46,7 @@ class OneFile:
 
     @property
     def environ(self) -> dict[str, str]:
-        return ORIGINAL_LINE_UP | {"SAYINGS_STORE": f"sqlite:///{self.path}"}
+        return {"SAYINGS_STORE": f"sqlite:///{self.path}"}
 
     async def seed(self) -> None:
         """Do nothing: the collection is there already."""
@@ -87,7 +86,6 @@ class Tables:
     def environ(self) -> dict[str, str]:
         return {
             "SAYINGS_STORE": self.address,
-            **ORIGINAL_LINE_UP,
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": self.proxy.url,
             "AWS_ACCESS_KEY_ID": "testing",
