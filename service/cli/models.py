@@ -27,12 +27,12 @@ async def models(arguments: argparse.Namespace, settings: Settings) -> int:
         await resources.gone_models.refresh()
         lifecycles = await resources.model_watch.lifecycles()
         answer, found = resources.endpoints.models(), concerns(resources.line_up, lifecycles)
-        day, simulated = resources.line_up.day, resources.simulated
+        day = resources.line_up.day
     if arguments.json:
-        said = {"day": day, "simulated": simulated, "lifecycles": lifecycles, "concerns": found}
+        said = {"day": day, "lifecycles": lifecycles, "concerns": found}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(answer) | said)).decode() + "\n")
     else:
-        _print(_table(answer, lifecycles, day, simulated=simulated), found)
+        _print(_table(answer, lifecycles, day), found)
     for line in failures.lines:
         say(line)
     return 1 if found else 0
@@ -60,16 +60,13 @@ def _print(table: "Table", found: Sequence[Concern]) -> None:
         console.print("Nothing needs a person.")
 
 
-def _table(
-    answer: ModelsAnswer, lifecycles: Mapping[str, Lifecycle], day: datetime.date, *, simulated: bool
-) -> "Table":
+def _table(answer: ModelsAnswer, lifecycles: Mapping[str, Lifecycle], day: datetime.date) -> "Table":
     from rich import box
     from rich.table import Table
 
     prices = "Input, cached, written and output tokens, in US dollars per million"
     table = Table(title=f"Models on {day}", caption=prices, box=box.SIMPLE_HEAD)
-    vendor = "The simulator says" if simulated else "The vendor says"
-    for heading in ("Seat", "Model", "State", "From", "Until", vendor, "Price", "Read"):
+    for heading in ("Seat", "Model", "State", "From", "Until", "The vendor says", "Price", "Read"):
         table.add_column(heading, overflow="fold")
     for seat in answer.seats:
         name = seat.seat if seat.model else f"{seat.seat} (empty)"

@@ -43,16 +43,18 @@ class ModelWatch:
         self._clock = clock
 
     async def lifecycles(self) -> dict[str, Lifecycle]:
-        """What the vendors say of their models: what they said within a day, or say now.
+        """What the vendors say of their models: what they said within a day, or say now. A simulator is not asked.
 
         A vendor that does not answer, or answers junk, is reported and changes nothing.
         """
-        known = {} if self._simulated else await self._stored()
+        if self._simulated:
+            return {}
+        known = await self._stored()
         recent = {name for name, said in known.items() if self._clock() - said.asked_at < ASK_EVERY_SECONDS}
         asked = [model for model in self._line_up.keyed if not model.base_url and model.id not in recent]
         answers = await asyncio.gather(*map(self._ask, asked))
         said = [answer for answer in answers if answer is not None]
-        if said and not self._simulated:  # what a simulator says must not pass for a vendor's word later
+        if said:
             await self._keep(said)
         return {**known, **{each.model: each for each in said}}
 

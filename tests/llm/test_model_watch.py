@@ -87,10 +87,11 @@ async def test_what_is_left_is_measured_and_what_needs_a_person_reported(
     assert concerning == {SONNET, "anthropic small", "openai small"}
 
 
-async def test_what_a_simulator_says_is_not_kept(store: SqliteStore, events: RecordingListener) -> None:
-    await Office(store, events, simulated=True).watch.lifecycles()
+async def test_a_simulator_is_not_asked(store: SqliteStore, events: RecordingListener) -> None:
+    office = Office(store, events, simulated=True)
 
-    assert await store.lifecycles() == {}
+    assert await office.watch.lifecycles() == {}
+    assert office.vendors.asked == []
 
 
 async def test_a_store_that_fails_does_not_keep_the_vendors_from_being_asked(
