@@ -32,7 +32,7 @@ function emptySeat(state: Model['state']): ModelsAnswer {
 
 it.each([
   [seat('2026-11-30'), ['Old 1 retires in 2 days, on 30 November 2026; New 2 takes its seat.']],
-  [seat('2026-11-29', null), ['Old 1 retires in 1 day, on 29 November 2026; nobody follows yet.']],
+  [seat('2026-11-29', null), ['Old 1 retires in 1 day, on 29 November 2026.']],
   [seat('2026-12-29'), []],
   [seat(null), []],
   [seat('2026-11-01'), []],

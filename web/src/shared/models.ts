@@ -39,7 +39,7 @@ export function changes({ seats, models }: ModelsAnswer, now = Date.now()): stri
     const days = Math.ceil((Date.parse(holder.retires) - now) / DAY_MS);
     if (days > NOTICE_DAYS || days <= 0) return [];
     const follower = byId.get(next ?? '');
-    const follows = follower ? `${follower.name} takes its seat` : 'nobody follows yet';
-    return [`${holder.name} retires in ${count(days, 'day')}, on ${day(holder.retires)}; ${follows}.`];
+    const follows = follower ? `; ${follower.name} takes its seat` : '';
+    return [`${holder.name} retires in ${count(days, 'day')}, on ${day(holder.retires)}${follows}.`];
   });
 }
