@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Literal["environment", "ssm"] = "environment"
     simulator: str = "auto"
     catalogue: str = ""
+    line_up: str = ""
     rounds: str = "in-process"
     round_interval_seconds: Seconds = 900
     last_resort: Switch = "on"
@@ -82,6 +83,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def origins(self) -> frozenset[str]:
         return frozenset(filter(None, map(str.strip, self.allowed_origins.split(","))))
+
+    @property
+    def chosen_models(self) -> tuple[str, ...]:
+        """The ids of the models that the operator wants in the line-up; empty where the dates decide."""
+        return tuple(filter(None, map(str.strip, self.line_up.split(","))))
 
     @property
     def rates(self) -> dict[RateClass, Rate]:

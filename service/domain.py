@@ -58,11 +58,16 @@ class VoteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one model call, as the vendor counts them; `input_tokens` includes the cached tokens."""
+    """Tokens of one model call, by the vendor's own count.
+
+    `input_tokens` includes the cached ones and those written to the cache, `output_tokens` includes the thinking.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Generation:
     """One model call that succeeded.
 
     `latency_ms` is the duration of the successful attempt in milliseconds. `cost_nanos` is in billionths of a US
-    dollar, or None when the model has no price. `created_at` is in seconds since the epoch.
+    dollar, or None when the model has no price. `created_at` is in seconds since the epoch. `snapshot` is the name
+    under which the vendor answered, often a dated one, or "" where that is unknown.
     """
 
     generation_id: str
@@ -83,6 +89,7 @@ class Generation:
     usage: Usage
     cost_nanos: int | None
     created_at: float
+    snapshot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,10 @@ CloudSayingsError
         ├── ModelRateLimited
         ├── ModelSpendLimitReached
         ├── ModelOverloaded
+        │   └── ModelEdgeTimeout
         ├── ModelKeyRejected
+        ├── ModelForbidden
+        ├── ModelGone
         ├── ModelRequestRejected
         ├── ModelBreakerOpen
         ├── ModelBadResponse
@@ -325,7 +328,7 @@ class ModelError(DependencyError):
     """
 
     reason = "live_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False  # of the class, unless the vendor says otherwise of one
     may_be_billed: ClassVar[bool] = False
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -360,7 +363,7 @@ class ModelRateLimited(ModelError):
 
 
 class ModelSpendLimitReached(ModelError):
-    """The account has reached its limit at the vendor. No retry helps until the operator raises the limit."""
+    """The account has reached its limit at the vendor or used up its credit. No retry helps until the operator acts."""
 
     reason = "live_spend_limit"
 
@@ -371,10 +374,28 @@ class ModelOverloaded(ModelError):
     reason, retryable = "live_overloaded", True
 
 
+class ModelEdgeTimeout(ModelOverloaded):
+    """504, 520 and 524: the vendor's edge gave up waiting for a model that may have written all the same."""
+
+    may_be_billed = True
+
+
 class ModelKeyRejected(ModelError):
-    """The vendor responded with 401 or 403."""
+    """The vendor responded with 401, or with a 403 that is about the key."""
 
     reason = "live_key_rejected"
+
+
+class ModelForbidden(ModelError):
+    """Any other 403: the key is good, but must not be used for this model, or from here."""
+
+    reason = "live_forbidden"
+
+
+class ModelGone(ModelError):
+    """The vendor does not have the model, or not any more."""
+
+    reason = "live_model_gone"
 
 
 class ModelRequestRejected(ModelError):

@@ -71,6 +71,8 @@ class Timeouts:
     maintenance_every: float = 10.0
     round_check_every: float = 2.0
     worker_check_every: float = 15.0
+    line_up_check_every: float = 60.0
+    model_lifecycle: float = 5.0
     job_restart_after: float = 5.0
     module_check_every: float = 10.0
 

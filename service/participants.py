@@ -15,7 +15,7 @@ SIMULATED_KEY = "sk-simulated"
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """The models that take part, the source of their keys, and the simulator's URL if it stands in for the vendors."""
+    """The models that have a key, the source of their keys, and the simulator's URL if it stands in for the vendors."""
 
     models: Sequence[Model]
     keys: KeySource

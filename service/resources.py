@@ -1,19 +1,23 @@
 """The composition root: the server, the Lambda handlers and the workers all build their parts here."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from service.api.endpoints import Endpoints
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
+from service.catalogue.line_up import LineUp
 from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model, load_catalogue
 from service.catalogue.topics import Topics, load_topics
 from service.config import Settings
+from service.errors import ConfigError
 from service.keys.key_store import KeyStore
 from service.llm.billing import Budget, CallRecorder
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import Gateway
+from service.llm.gone_models import GoneModels
+from service.llm.model_watch import ModelWatch
 from service.llm.parse import Parser
 from service.llm.vendors import VENDORS, Adapters, Vendors
 from service.participants import Participants, open_participants
@@ -37,14 +41,14 @@ DEFAULT_SIMULATED_STORE = "sqlite:///sayings-simulated.db"
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything that a process works with. `models` are those that take part in live calls and rounds."""
+    """Everything that a process works with. `line_up` has the models that take part in live calls and rounds."""
 
     settings: Settings
     listener: Listener
     vendors: Vendors
     catalogue: Catalogue
     topics: Topics
-    models: Sequence[Model]
+    line_up: LineUp
     simulated: bool
     store: Store
     pool: Pool
@@ -53,6 +57,8 @@ class Resources:
     round_trigger: RoundTrigger | None
     serves: ServeCounter
     gauge: PoolGauge
+    gone_models: GoneModels
+    model_watch: ModelWatch
     endpoints: Endpoints
 
 
@@ -70,23 +76,26 @@ async def open_resources(
         topics = load_topics()
         aws = AwsClients(settings.aws_region, stack, listener, timeouts=timeouts)
         participants = await open_participants(settings, environ, catalogue, vendors, aws, stack)
+        line_up = _line_up(settings, catalogue, participants)
         address = _store_address(settings, simulated=participants.simulated)
         store = await open_store(
             address, aws, stack, listener, burst_limit=settings.burst_votes, timeouts=timeouts, limits=settings.limits
         )
 
-        gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, listener, stack)
+        gone = GoneModels(line_up, store, listener, timeouts=timeouts)
+        stack.push_async_callback(gone.close)
+        gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, gone.report, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
         filler = PoolFiller(
             pool,
             store,
-            participants.models,
+            line_up,
             listener,
             ttl=settings.pool_ttl_seconds,
             simulated=participants.simulated,
             timeouts=timeouts,
         )
-        gauge = PoolGauge(pool, participants.models, listener, simulated=participants.simulated, timeouts=timeouts)
+        gauge = PoolGauge(pool, line_up, listener, simulated=participants.simulated, timeouts=timeouts)
         serves = ServeCounter(store, listener, timeouts=timeouts)
         stack.push_async_callback(serves.flush)
         flow = Flow(
@@ -96,7 +105,7 @@ async def open_resources(
             serves=serves,
             listener=listener,
             topics=topics,
-            models=participants.models,
+            models=line_up,
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
             timeouts=timeouts,
@@ -115,7 +124,7 @@ async def open_resources(
             pool=pool,
             listener=listener,
             topics=topics,
-            models=participants.models,
+            models=line_up,
             simulated=participants.simulated,
             timeouts=timeouts,
         )
@@ -124,8 +133,7 @@ async def open_resources(
         stack.push_async_callback(comparison_votes.close)
         statistics = Statistics(
             store=store,
-            models=participants.models,
-            catalogue=catalogue,
+            line_up=line_up,
             simulated=participants.simulated,
             burst_limit=settings.burst_votes,
             listener=listener,
@@ -140,7 +148,7 @@ async def open_resources(
             statistics=statistics,
             catalogue=catalogue,
             topics=topics,
-            participants=participants.models,
+            line_up=line_up,
             simulated=participants.simulated,
             checks={"store": store.ping},
             timeouts=timeouts,
@@ -151,7 +159,7 @@ async def open_resources(
             vendors=vendors,
             catalogue=catalogue,
             topics=topics,
-            models=participants.models,
+            line_up=line_up,
             simulated=participants.simulated,
             store=store,
             pool=pool,
@@ -160,6 +168,10 @@ async def open_resources(
             round_trigger=round_trigger,
             serves=serves,
             gauge=gauge,
+            gone_models=gone,
+            model_watch=ModelWatch(
+                line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts
+            ),
             endpoints=endpoints,
         )
 
@@ -171,6 +183,7 @@ def _open_gateway(
     topics: Topics,
     participants: Participants,
     store: Store,
+    on_gone: Callable[[Model], None],
     listener: Listener,
     stack: AsyncExitStack,
 ) -> Gateway:
@@ -191,9 +204,19 @@ def _open_gateway(
         parser=Parser(topics, [vendor.telltale for vendor in vendors.values()]),
         key_parameters=settings.key_parameters,
         simulated=participants.simulated,
+        on_gone=on_gone,
     )
     stack.push_async_callback(gateway.close)
     return gateway
+
+
+def _line_up(settings: Settings, catalogue: Catalogue, participants: Participants) -> LineUp:
+    chosen = settings.chosen_models
+    if unknown := next((model for model in chosen if model not in catalogue), None):
+        raise ConfigError("SAYINGS_LINE_UP", f"{unknown!r} is no model of the catalogue")
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError("SAYINGS_LINE_UP", "names a model twice")
+    return LineUp(catalogue, {model.id for model in participants.models}, chosen=chosen)
 
 
 def _caps(settings: Settings) -> Spend:

@@ -52,6 +52,27 @@ class PriceMissing(Event, frozen=True, gc=False):
     model: str
 
 
+class UsageDoubted(Event, frozen=True, gc=False):
+    """A vendor's count of its tokens cannot be true, for this reason: the worst case was booked instead."""
+
+    model: str
+    reason: str
+
+
+class ModelLifeMeasured(Event, frozen=True, gc=False):
+    """The days until a model of the line-up retires."""
+
+    model: str
+    days_left: int
+
+
+class ModelConcerning(Event, frozen=True, gc=False):
+    """Something about a model, or about an empty seat, needs a person; `error_message` says what."""
+
+    model: str
+    error_message: str
+
+
 class ModelCalled(Event, frozen=True, gc=False):
     """One attempt to call a model, successful or not."""
 

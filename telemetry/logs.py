@@ -22,6 +22,7 @@ from telemetry.events import (
     DependencyFailed,
     Event,
     ModelCalled,
+    ModelConcerning,
     ModelReport,
     PriceMissing,
     RequestServed,
@@ -29,6 +30,7 @@ from telemetry.events import (
     SayingServed,
     SayingsRejected,
     Unexpected,
+    UsageDoubted,
     VoteTaken,
 )
 
@@ -186,6 +188,8 @@ _LOGGERS: dict[type[Event], Callable[[Any], None]] = {
     RequestServed: _log_request,
     ModelCalled: _log_model_call,
     PriceMissing: _warning("a model has no price: its cost is unknown", error_type="PriceMissing"),
+    UsageDoubted: _warning("a vendor's usage is doubted: the worst case is booked", error_type="UsageDoubted"),
+    ModelConcerning: _warning("a model needs a person", error_type="ModelConcern"),
     DependencyFailed: lambda event: _log(logging.WARNING, f"{event.dependency} failed", event),
     SayingsRejected: _warning("model output rejected", error_type="OutputRejected"),
     VoteTaken: _info("vote taken"),

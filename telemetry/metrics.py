@@ -17,6 +17,8 @@ from telemetry.events import (
     DependencyFailed,
     Event,
     ModelCalled,
+    ModelConcerning,
+    ModelLifeMeasured,
     PoolMeasured,
     RequestServed,
     RoundFinished,
@@ -35,6 +37,8 @@ TIMES_AT_ONCE = 256
 
 # The error type of every unexpected exception: their classes are too many for a dimension.
 DEFECT = "Unexpected"
+# The error type of whatever needs a person about the models.
+CONCERN = "ModelConcern"
 
 Attributes = tuple[tuple[str, str], ...]
 # The name of a metric and its attributes.
@@ -90,6 +94,7 @@ DIMENSIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     names.POOL_SIZE: ((),),
     names.ROUND_SAYINGS: ((),),
     names.SPEND_RESERVED: ((),),
+    names.MODEL_DAYS_LEFT: ((),),
     names.TELEMETRY_DROPPED: ((),),
 }
 
@@ -100,6 +105,7 @@ UNITS = {
     names.GEN_AI_TOKEN_USAGE: "{token}",
     names.COST: "USD",
     names.SPEND_RESERVED: "USD",
+    names.MODEL_DAYS_LEFT: "d",
 }
 
 
@@ -198,6 +204,12 @@ class Metrics:
     def _spend(self, event: SpendMeasured) -> None:
         self._gauges[names.SPEND_RESERVED, ()] = event.today_usd
 
+    def _life(self, event: ModelLifeMeasured) -> None:
+        self._gauges[names.MODEL_DAYS_LEFT, ((names.REQUEST_MODEL, event.model),)] = event.days_left
+
+    def _concern(self, event: ModelConcerning) -> None:
+        self._add(names.ERRORS, ((names.OPERATION, "models"), (names.ERROR_TYPE, CONCERN)))
+
     def _record(self, name: str, attributes: Attributes, value: float) -> None:
         self._histograms.setdefault((name, attributes), Histogram()).record(value)
 
@@ -218,4 +230,6 @@ _COUNT: dict[type[Event], Callable[[Metrics, Any], None]] = {
     Unexpected: Metrics._defect,
     PoolMeasured: Metrics._pool,
     SpendMeasured: Metrics._spend,
+    ModelLifeMeasured: Metrics._life,
+    ModelConcerning: Metrics._concern,
 }

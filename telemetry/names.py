@@ -14,6 +14,7 @@ ERRORS = "Errors"
 POOL_SIZE = "PoolSize"
 ROUND_SAYINGS = "RoundSayings"
 SPEND_RESERVED = "SpendReserved"
+MODEL_DAYS_LEFT = "ModelDaysLeft"
 TELEMETRY_DROPPED = "TelemetryDropped"
 GEN_AI_OPERATION_DURATION = "gen_ai.client.operation.duration"
 GEN_AI_TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - of language models

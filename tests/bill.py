@@ -10,7 +10,7 @@ from tests.fakes import the_catalogue
 
 
 def _price_list() -> dict[str, Price]:
-    return {model.id: model.price for model in the_catalogue() if model.price}
+    return {model.id: model.prices[-1] for model in the_catalogue() if model.prices}
 
 
 @dataclass

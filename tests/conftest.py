@@ -6,13 +6,14 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from service.catalogue import line_up
 from service.llm.vendors import VENDORS
 from service.server.static_files import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
 from tests.moto_server import serving_moto
 from tests.npm import npm
-from tests.support import RecordingListener
+from tests.support import ORIGINAL_DAY, RecordingListener
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture(autouse=True)
+def day_of_the_original_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day on which the four original models hold the seats, whenever the tests are run."""
+    monkeypatch.setattr(line_up, "today", lambda: ORIGINAL_DAY)
 
 
 @pytest.fixture(scope="session")

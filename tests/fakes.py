@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import cast
 
+from service.catalogue.line_up import LineUp
 from service.catalogue.models import Catalogue, Model, load_catalogue
 from service.domain import Ballot, CallKind, Comparison, Saying, Vote, VoteResult, VoteStatus
 from service.errors import DependencyError
@@ -11,11 +13,23 @@ from service.llm.billing import Advance
 from service.llm.gateway import Gateway, Written
 from service.llm.vendors import VENDORS
 from service.store.base import SpendWindow, Store
-from tests.support import model_saying
+from tests.support import NAMES, ORIGINAL_DAY, model_saying
 
 
 def the_catalogue() -> Catalogue:
     return load_catalogue(VENDORS)
+
+
+def the_models() -> list[Model]:
+    """The four original models, which hold the seats in the tests."""
+    catalogue = the_catalogue()
+    return [catalogue[model_id] for model_id in NAMES]
+
+
+def the_line_up(day: date = ORIGINAL_DAY, *, keyed: Collection[str] | None = None) -> LineUp:
+    """The line-up of a day, with a key for every model or for those with the ids in `keyed`."""
+    catalogue = the_catalogue()
+    return LineUp(catalogue, [model.id for model in catalogue] if keyed is None else keyed, day=lambda: day)
 
 
 class FakeStore:

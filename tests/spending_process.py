@@ -82,7 +82,7 @@ async def main(store: str, simulator: str, cap: str, calls: str) -> None:
         timeouts=Timeouts(store_write=60.0, aws_connect=60.0, aws_read=60.0),  # moto answers them one by one
     )
     async with open_resources(settings, os.environ, RecordingListener()) as resources:
-        models = [model for model in resources.models if model.vendor == "openai"]  # one SDK to import
+        models = [model for model in resources.line_up if model.vendor == "openai"]  # one SDK to import
         await asyncio.gather(*(resources.gateway._load([model]) for model in models))
         keep_a_ledger(resources.store)
         tell("ready")

@@ -1,9 +1,12 @@
 """Small things that many tests need."""
 
-from typing import TypeVar
+import datetime
+import json
+from typing import Any, TypeVar
 
 import pytest
 
+from service.catalogue.models import packaged
 from service.catalogue.topics import load_topics
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
 from service.limits import Timeouts
@@ -12,6 +15,16 @@ from telemetry.events import Event
 E = TypeVar("E", bound=Event)
 
 TOPICS = load_topics()
+# A day on which the four original models hold the seats, and a setting that keeps them there in other processes.
+ORIGINAL_DAY = datetime.date(2026, 11, 28)
+ORIGINAL_LINE_UP = {"SAYINGS_LINE_UP": "claude-haiku-4-5,claude-sonnet-4-5,gpt-4.1,gpt-4.1-mini"}
+
+
+def timeless_entries() -> list[dict[str, Any]]:
+    """The catalogue's entries for the four original models, which always take part, because they have no seats."""
+    entries = json.loads(packaged("catalogue.json"))["models"]
+    original = (entry for entry in entries if entry["id"] in NAMES)
+    return [entry | {"seat": None, "successor": None, "retires": None} for entry in original]
 
 
 class RecordingListener:

@@ -40,6 +40,7 @@ def test_every_setting_has_its_default() -> None:
         "keys": "environment",
         "simulator": "auto",
         "catalogue": "",
+        "line_up": "",
         "rounds": "in-process",
         "round_interval_seconds": 900,
         "last_resort": "on",

@@ -16,8 +16,9 @@ from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY, Participants, open_participants
 from tests.aws import PATIENT, REGION, put_key, ssm_client
 
-CLAUDE = ["claude-haiku-4-5", "claude-sonnet-4-5"]
-GPT = ["gpt-4.1", "gpt-4.1-mini"]
+ALL = [model.id for model in load_catalogue(VENDORS)]
+CLAUDE = [model_id for model_id in ALL if model_id.startswith("claude")]
+GPT = [model_id for model_id in ALL if model_id.startswith("gpt")]
 ANTHROPIC_KEY = {"ANTHROPIC_API_KEY": "sk-real-anthropic"}
 OPENAI_KEY = {"OPENAI_API_KEY": "sk-real-openai"}
 SIMULATOR = {"SAYINGS_SIMULATOR": "http://simulator.test:8081"}
@@ -59,7 +60,7 @@ def ids(participants: Participants) -> list[str]:
 
 @pytest.mark.parametrize(
     ("keys", "taking_part"),
-    [(ANTHROPIC_KEY, CLAUDE), (OPENAI_KEY, GPT), (ANTHROPIC_KEY | OPENAI_KEY, CLAUDE + GPT)],
+    [(ANTHROPIC_KEY, CLAUDE), (OPENAI_KEY, GPT), (ANTHROPIC_KEY | OPENAI_KEY, ALL)],
 )
 @pytest.mark.parametrize("simulator", [{}, {"SAYINGS_SIMULATOR": "off"}])
 async def test_the_models_whose_key_is_there_take_part(
@@ -74,7 +75,7 @@ async def test_the_models_whose_key_is_there_take_part(
 async def test_without_any_key_all_models_are_simulated_in_the_process(opened: Opener) -> None:
     participants = await opened({})
 
-    assert ids(participants) == CLAUDE + GPT
+    assert ids(participants) == ALL
     assert participants.simulated
     async with (
         aiohttp.ClientSession() as session,
@@ -107,7 +108,7 @@ async def test_a_remote_simulator_gets_only_simulated_keys_from_ssm(
 async def test_a_remote_simulator_serves_all_models_and_gets_no_real_key(opened: Opener) -> None:
     participants = await opened(SIMULATOR | ANTHROPIC_KEY | OPENAI_KEY)
 
-    assert ids(participants) == CLAUDE + GPT
+    assert ids(participants) == ALL
     assert participants.simulator_url == SIMULATOR["SAYINGS_SIMULATOR"]
     keys = [(await participants.keys.fetch(name)).reveal() for name in ("/api-key/anthropic", "/api-key/openai")]
     assert keys == [SIMULATED_KEY] * 2
@@ -122,7 +123,7 @@ async def test_with_keys_in_ssm_all_take_part_and_variables_are_ignored(
 
     participants = await opened(environ | OPENAI_KEY)
 
-    assert ids(participants) == CLAUDE + GPT
+    assert ids(participants) == ALL
     assert not participants.simulated
     assert (await participants.keys.fetch("/test/claude")).reveal() == "sk-in-ssm"
     with pytest.raises(KeyNotFound):

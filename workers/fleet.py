@@ -4,15 +4,15 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from service.errors import StoreError
+from service.errors import ModelGone, StoreError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import store_guard, within
 from service.resources import Resources
 from service.sayings.pool_filler import PoolFiller
-from service.store.base import ROUND_LEASE, Lease, Store
+from service.store.base import DAILY_LEASE, ROUND_LEASE, Lease, Store
 from telemetry.events import Listener, RoundFinished
 from workers.round import Round
 
@@ -21,21 +21,30 @@ LEASE_SECONDS = 90.0
 # After a round no worker starts another for a minute. The rest doubles after every round in which a model failed.
 REST_SECONDS = 60.0
 LONGEST_REST_SECONDS = 900.0
+DAY_SECONDS = 24 * 3600.0
 
 
 def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
     """Build the rounds of a process from its resources. `rest_seconds` is the usual rest after a round."""
     store, listener, timeouts = resources.store, resources.listener, resources.settings.timeouts
     round_ = Round(
-        resources.gateway, store, resources.pool, resources.topics, resources.models, listener, timeouts=timeouts
+        resources.gateway, store, resources.pool, resources.topics, resources.line_up, listener, timeouts=timeouts
     )
-    return FleetRounds(round_, store, listener, rest_seconds=rest_seconds, timeouts=timeouts)
+    return FleetRounds(
+        round_,
+        store,
+        listener,
+        rest_seconds=rest_seconds,
+        once_a_day=resources.model_watch.report,
+        timeouts=timeouts,
+    )
 
 
 class FleetRounds:
     """Runs rounds for a whole fleet of processes. After each round comes a rest, in which no process starts another.
 
-    `clock` returns seconds since the epoch.
+    `once_a_day` is what one process of the fleet does after a round, once a day. `clock` returns seconds since the
+    epoch.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class FleetRounds:
         listener: Listener,
         *,
         rest_seconds: float = REST_SECONDS,
+        once_a_day: Callable[[], Awaitable[object]] | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -54,6 +64,7 @@ class FleetRounds:
         self._timeouts = timeouts
         self._clock = clock
         self._holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._once_a_day = once_a_day
         self._usual_rest = rest_seconds
         self._rest = rest_seconds
 
@@ -73,6 +84,7 @@ class FleetRounds:
             raise
         self._rest = self._rest_after(finished)
         await self._keep(lease, self._rest)
+        await self._do_once_a_day()
         return finished
 
     async def keep_warm(self, filler: PoolFiller) -> None:
@@ -99,8 +111,19 @@ class FleetRounds:
         with suppress(StoreError):
             await self.run()
 
+    async def _do_once_a_day(self) -> None:
+        if self._once_a_day is None:
+            return
+        with suppress(StoreError):
+            async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
+                daily = await self._store.acquire_lease(
+                    DAILY_LEASE, self._holder, now=self._clock(), seconds=DAY_SECONDS
+                )
+            if daily is not None:
+                await self._once_a_day()
+
     def _rest_after(self, finished: RoundFinished) -> float:
-        if not any(report.error_type for report in finished.models):
+        if all(report.error_type in ("", ModelGone.__name__) for report in finished.models):  # its seat is given on
             return self._usual_rest
         return min(self._rest * 2, max(self._usual_rest, LONGEST_REST_SECONDS))
 

@@ -41,6 +41,7 @@ class Worker:
             # The models must end early enough for their sayings to be stored and reported.
             with deadline(seconds - self._timeouts.round_write):
                 async with asyncio.timeout(seconds):
+                    await self._process.resources.gone_models.refresh()
                     finished = await self._rounds.run()
         except TimeoutError:
             raise InvocationFailed("The round did not end in time.") from None

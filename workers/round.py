@@ -49,8 +49,9 @@ class Round:
 
     async def _run(self, lease: Lease) -> RoundFinished:
         started = time.perf_counter()
-        self._listener.emit(RoundStarted(tuple(model.id for model in self._models)))
-        reports = await asyncio.gather(*(self._take_part(model, lease) for model in self._models))
+        models = tuple(self._models)
+        self._listener.emit(RoundStarted(tuple(model.id for model in models)))
+        reports = await asyncio.gather(*(self._take_part(model, lease) for model in models))
         finished = RoundFinished(tuple(reports), _milliseconds_since(started), lease.token)
         self._listener.emit(finished)
         return finished

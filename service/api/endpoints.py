@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import cached_property
 from typing import cast
@@ -46,8 +46,10 @@ from service.api.schemas import (
     ModelsAnswer,
     ReadyAnswer,
     SayingAnswer,
+    SeatEntry,
     SlotAnswer,
 )
+from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
 from service.domain import Entry, model_source
@@ -101,7 +103,7 @@ class Endpoints:
         statistics: Statistics,
         catalogue: Catalogue,
         topics: Topics,
-        participants: Iterable[Model],
+        line_up: LineUp,
         simulated: bool,
         checks: dict[str, Callable[[], Awaitable[None]]],
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
@@ -113,7 +115,7 @@ class Endpoints:
         self._statistics = statistics
         self._catalogue = catalogue
         self._topics = topics
-        self._participants = {model.id for model in participants}
+        self._line_up = line_up
         self._simulated = simulated
         self._checks = checks
         self._ready_seconds = timeouts.readiness
@@ -222,7 +224,12 @@ class Endpoints:
         return Response(200, await self._statistics.encoded(), JSON_HEADERS)
 
     async def get_models(self, _: Request) -> Response:
-        return json_response(ModelsAnswer([self._model_entry(model) for model in self._catalogue]))
+        return json_response(self.models())
+
+    def models(self) -> ModelsAnswer:
+        """The seats and models of today."""
+        models = [self._model_entry(model) for model in self._catalogue]
+        return ModelsAnswer([self._seat_entry(seat) for seat in self._line_up.seats], models)
 
     async def get_live(self, _: Request) -> Response:
         return json_response(LiveAnswer())
@@ -239,16 +246,27 @@ class Endpoints:
         return Response(200, self._openapi, JSON_HEADERS)
 
     def _model_entry(self, model: Model) -> ModelEntry:
+        price, left_on = model.price_on(self._line_up.day), self._line_up.left_on(model)
         return ModelEntry(
             model=model.id,
             vendor=model.vendor,
             name=model.display_name,
             source=model_source(model.display_name, simulated=self._simulated),
-            participates=model.id in self._participants,
+            participates=model in self._line_up,
             simulated=self._simulated,
+            seat=model.seat,
+            state=self._line_up.state_of(model),
+            arrives=None if model.arrives is None else model.arrives.isoformat(),
             retires=None if model.retires is None else model.retires.isoformat(),
-            price=None if model.price is None else price_entry(model.price),
+            left_on=None if left_on is None else left_on.isoformat(),
+            successor=model.successor,
+            price=None if price is None else price_entry(price),
         )
+
+    def _seat_entry(self, seat: Seat) -> SeatEntry:
+        holder = self._line_up.holder_of(seat)
+        follower = None if holder is None else self._line_up.follower_of(holder)
+        return SeatEntry(seat.name, holder.id if holder else None, follower.id if follower else None)
 
 
 def _path_id(request: Request, name: str) -> str:

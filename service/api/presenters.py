@@ -58,7 +58,14 @@ def feedback_answer(
 
 
 def price_entry(price: Price) -> PriceEntry:
-    return PriceEntry(price.input, price.cached_input, price.output, price.as_of.isoformat())
+    return PriceEntry(
+        price.input,
+        price.cached_input,
+        price.cache_write,
+        price.output,
+        price.since.isoformat(),
+        price.as_of.isoformat(),
+    )
 
 
 def event_of(step: Step) -> tuple[str, msgspec.Struct]:

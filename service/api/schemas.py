@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from service.catalogue.line_up import SeatState
 from service.domain import FeedbackType, Origin, VoteStatus
 
 SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
@@ -152,16 +153,23 @@ class CompareVoteAnswer(Message, frozen=True):
 
 
 class PriceEntry(Message, frozen=True):
-    """US dollars per million tokens, with the date of the price list."""
+    """US dollars per million tokens since a day, as they stood in the vendor's price list of the day `asOf`."""
 
     input: float
     cached_input: float | None
+    cache_write: float | None
     output: float
+    since: str
     as_of: str
 
 
 class ModelEntry(Message, frozen=True):
-    """A model of the catalogue: `participates` when its vendor's key is there, `retires` on the vendor's own date."""
+    """A model of the catalogue. `participates` while it holds a seat, which is its `state` then.
+
+    It is `waiting` while another model holds its seat, `retired` from the day `retires` on, which its vendor has
+    announced, `gone` when the vendor no longer knows it, and `left out` when there is no key for it or the operator
+    has chosen others. `leftOn` is the day on which it retired or was found to be gone. `successor` has its seat then.
+    """
 
     model: str
     vendor: str
@@ -169,11 +177,30 @@ class ModelEntry(Message, frozen=True):
     source: str
     participates: bool
     simulated: bool
+    seat: str | None
+    state: SeatState
+    arrives: str | None
     retires: str | None
+    left_on: str | None
+    successor: str | None
     price: PriceEntry | None
 
 
+class SeatEntry(Message, frozen=True):
+    """A place in the line-up, the model that holds it today, and the one that takes it when this one retires.
+
+    `model` is null while the seat is empty, and `next` when no model can follow or the operator has chosen the models.
+    """
+
+    seat: str
+    model: str | None
+    next: str | None
+
+
 class ModelsAnswer(Message, frozen=True):
+    """The seats of the line-up, and every model of the catalogue with its price of today."""
+
+    seats: list[SeatEntry]
     models: list[ModelEntry]
 
 

@@ -22,6 +22,7 @@ class Maintenance:
         self._filler = resources.filler
         self._gauge = resources.gauge
         self._serves = resources.serves
+        self._gone_models = resources.gone_models
         self._trigger = resources.round_trigger
         self._listener = resources.listener
         self._task: asyncio.Task[bool] | None = None
@@ -54,6 +55,7 @@ class Maintenance:
 
     async def _do(self) -> None:
         await self._serves.flush()
+        await self._gone_models.refresh()
         await self._keep_filled()
         self._gauge.measure()
         await self._telemetry.load()

@@ -29,19 +29,32 @@ class Topics:
         self.plural = plural
         self.audience = audience
         self._by_form = {form: service.name for service in services for form in (service.name, *service.aliases)}
+        self._by_folded = {form.casefold(): name for form, name in self._by_form.items()}
+
+    def mentions(self, text: str, service: str) -> bool:
+        """Whether the text names this service, in whatever case: "aws lambda" does, where it was asked for."""
+        found = self._pattern_of_any_case.finditer(text)
+        return any(self._by_folded.get(match.group().casefold()) == service for match in found)
 
     def named_in(self, text: str) -> tuple[str, ...]:
         """The official names of the services that the text mentions, each once and in the order of appearance.
 
-        The search is case-sensitive, respects word boundaries and prefers the longest name.
+        The search is case-sensitive (an aurora is no database), respects word boundaries and prefers the longest name.
         """
         return tuple(dict.fromkeys(self._by_form[match.group()] for match in self._pattern.finditer(text)))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         """Any name of any service. Compiling it takes milliseconds, which a cold start saves by deferring it."""
+        return self._compiled()
+
+    @cached_property
+    def _pattern_of_any_case(self) -> re.Pattern[str]:
+        return self._compiled(re.IGNORECASE)
+
+    def _compiled(self, flags: int = 0) -> re.Pattern[str]:
         forms = sorted(self._by_form, key=len, reverse=True)
-        return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])")
+        return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])", flags)
 
 
 def load_topics() -> Topics:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from service.cli import describing, exporting, maintaining
+from service.cli import models as models_command
 from service.cli.rows import Export, Format
 from service.config import Settings
 from service.errors import StoreError
@@ -31,6 +32,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     export.add_argument("--output", type=Path, help="the file to write instead of the standard output")
     review = "set bursts of votes aside, or count them again, by the present SAYINGS_BURST_VOTES"
     _add(commands, "review-bursts", maintaining.review_bursts, review)
+    models = _add(commands, "models", models_command.models, "show seats, models, prices, and what needs a person")
+    models.add_argument("--json", action="store_true", help="write JSON instead of a table")
     _add(commands, "openapi", describing.openapi, "write the OpenAPI document to the standard output")
     return parser.parse_args(arguments)
 

@@ -171,7 +171,10 @@ def _generation_columns(made: Generation | None) -> Row:
         "input_tokens": usage and usage.input_tokens,
         "output_tokens": usage and usage.output_tokens,
         "cached_input_tokens": usage and usage.cached_input_tokens,
+        "cache_write_tokens": usage and usage.cache_write_tokens,
+        "thinking_tokens": usage and usage.thinking_tokens,
         "cost_nanos": made and made.cost_nanos,
+        "snapshot": made and made.snapshot,
     }
 
 

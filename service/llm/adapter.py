@@ -1,31 +1,19 @@
-"""The protocol of a vendor's adapter, and what all adapters share: completions, SDK clients and errors by status."""
+"""The protocol of a vendor's adapter, and what all adapters share: completions and SDK clients."""
 
 import asyncio
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date
 from enum import Enum, auto
 from typing import Annotated, Generic, Protocol, Self, TypeVar
 
 from msgspec import Meta
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
-from service.errors import (
-    ModelError,
-    ModelKeyRejected,
-    ModelOverloaded,
-    ModelRateLimited,
-    ModelRequestRejected,
-    ModelSpendLimitReached,
-)
 from service.keys.secret import Secret
 from service.llm.prompt import Prompt
-
-# A vendor may ask for any delay. After an hour we try again nevertheless; the vendor can ask for more then.
-MAX_RETRY_AFTER_SECONDS = 3600.0
 
 # A vendor's count of tokens. An impossible count must not get into the sums of money.
 Tokens = Annotated[int, Meta(ge=0, le=100_000_000)]
@@ -41,12 +29,25 @@ class Finish(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A vendor's successful response: the text, why it ended, and the tokens that the vendor will bill."""
+    """A vendor's successful response: the text, why it ended, and its count of the tokens, or None without one.
+
+    `snapshot` is the name under which the model answered, or "" if the response has none. `tier` is the service tier
+    that the vendor bills, if it is not the one that was asked for, else "". A response that is not `billed` costs
+    nothing, whatever the usage says.
+    """
 
     response_id: str
     text: str
     finish: Finish
-    usage: Usage
+    usage: Usage | None
+    snapshot: str = ""
+    tier: str = ""
+    billed: bool = True
+
+
+def unasked_tier(model: Model, answered: str | None, asked_for: str) -> str:
+    """The tier of an answer if it is not the one that was asked for. Endpoints of one's own are not asked for any."""
+    return "" if model.base_url or answered in (None, asked_for) else answered
 
 
 class ModelAdapter(Protocol):
@@ -62,6 +63,12 @@ class ModelAdapter(Protocol):
 
     async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
         """Send one request, without retries and without a deadline. Raises ModelError."""
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        """What the vendor says of the model's life, and the day on which it retires. Free of charge.
+
+        Raises ModelError, which is ModelGone where the vendor has no such model.
+        """
 
     async def close(self) -> None: ...
 
@@ -106,43 +113,3 @@ class LazyClient(Generic[C]):
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
-
-
-def status_error(status: int, *, spend_limit: bool, retry_after: str | None) -> ModelError:
-    """The error for a vendor's HTTP status other than 2xx. `retry_after` is the text of the header."""
-    wait = retry_after_seconds(retry_after)
-    if spend_limit or status == 402:
-        return ModelSpendLimitReached("The vendor's spend limit is reached.", status=status)
-    if status == 429:
-        return ModelRateLimited("The vendor asks for fewer calls.", status=status, retry_after=wait)
-    if status in (401, 403):
-        return ModelKeyRejected("The vendor does not accept the key.", status=status)
-    if status >= 500:
-        return ModelOverloaded("The vendor failed.", status=status, retry_after=wait)
-    return ModelRequestRejected("The vendor did not accept the request.", status=status)
-
-
-def retry_after_seconds(header: str | None) -> float | None:
-    """The delay in seconds that a Retry-After header asks for, at most an hour.
-
-    None when there is no such header or it is not valid.
-    """
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        seconds = _seconds_until(header)
-    if not math.isfinite(seconds):
-        return MAX_RETRY_AFTER_SECONDS if seconds == math.inf else None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _seconds_until(http_date: str) -> float:
-    try:
-        moment = parsedate_to_datetime(http_date)
-        # Every HTTP date is in GMT, even when it does not say so.
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # a year of five digits raises the latter
-        return math.nan
-    return (moment - datetime.now(UTC)).total_seconds()

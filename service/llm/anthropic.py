@@ -3,10 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.errors import (
@@ -16,12 +18,15 @@ from service.errors import (
     ModelUnreachable,
 )
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error
+from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
+from service.llm.failures import decoded, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import OutputConfigParam
+    from anthropic.types import OutputConfigParam, ThinkingConfigParam
+
+_Effort = Literal["low", "medium", "high", "xhigh", "max"]
 
 
 class _Block(msgspec.Struct):
@@ -29,11 +34,17 @@ class _Block(msgspec.Struct):
     text: str | None = None
 
 
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: Tokens | None = None
+
+
 class _Usage(msgspec.Struct):
     input_tokens: Tokens
     output_tokens: Tokens
     cache_read_input_tokens: Tokens | None = None
     cache_creation_input_tokens: Tokens | None = None
+    output_tokens_details: _OutputDetails | None = None
+    service_tier: str | None = None
 
 
 class _Message(msgspec.Struct):
@@ -43,7 +54,17 @@ class _Message(msgspec.Struct):
     content: list[_Block]
     usage: _Usage
     stop_reason: str | None = None
+    model: str | None = None
 
+
+class _ModelInfo(msgspec.Struct):
+    lifecycle: LifeStage
+    retires_at: datetime | None = None
+
+
+# The tier without a surcharge: how it is asked for, and what the answer calls it.
+_ASKED_TIER: Literal["standard_only"] = "standard_only"
+_ANSWERED_TIER = "standard"
 
 _FINISHES = {
     "end_turn": Finish.DONE,
@@ -71,25 +92,49 @@ class AnthropicAdapter:
             # faulty 200 without an error. We read it ourselves to distinguish a connection that breaks in the middle
             # of a 200 from one that breaks before it.
             async with client.messages.with_streaming_response.create(
-                model=model.id,
+                model=model.vendors_name,
                 max_tokens=model.max_tokens,
                 system=prompt.system,
                 messages=[{"role": "user", "content": prompt.user}],
-                output_config=_OUTPUT_CONFIG if model.structured_output else omit,
+                output_config=_output_config(model) or omit,
+                thinking=_thinking(model) or omit,
+                service_tier=omit if model.base_url else _ASKED_TIER,
             ) as response:
-                message = msgspec.json.decode(await response.read(), type=_Message)
+                message = decoded(await response.read(), _Message)
+        text = "".join(block.text or "" for block in message.content if block.type == "text")
         return Completion(
             response_id=message.id,
-            text="".join(block.text or "" for block in message.content if block.type == "text"),
+            text=text,
             finish=_FINISHES.get(message.stop_reason or "", Finish.TRUNCATED),
             usage=_usage(message.usage),
+            billed=bool(text) or message.stop_reason != "refusal",  # refused before any output, it is free
+            snapshot=message.model or "",
+            tier=unasked_tier(model, message.usage.service_tier, _ANSWERED_TIER),
         )
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        client = await self._client.with_key(key)
+        _hush_deprecations()
+        with _translated_errors():
+            async with client.models.with_streaming_response.retrieve(model.vendors_name) as response:
+                info = decoded(await response.read(), _ModelInfo)
+        return info.lifecycle, info.retires_at and info.retires_at.date()
 
     async def close(self) -> None:
         await self._client.close()
 
 
-_OUTPUT_CONFIG: "OutputConfigParam" = {"format": {"type": "json_schema", "schema": OUTPUT_SCHEMA}}
+def _output_config(model: Model) -> "OutputConfigParam":
+    config: OutputConfigParam = {}
+    if model.structured_output:
+        config["format"] = {"type": "json_schema", "schema": OUTPUT_SCHEMA}
+    if model.effort:
+        config["effort"] = cast("_Effort", model.effort)  # what a model cannot do is the vendor's to refuse
+    return config
+
+
+def _thinking(model: Model) -> "ThinkingConfigParam | None":
+    return cast("ThinkingConfigParam", {"type": model.thinking}) if model.thinking else None
 
 
 def _new_client(base_url: str) -> "AsyncAnthropic":
@@ -121,7 +166,8 @@ def _hush_deprecations() -> None:
 def _usage(usage: _Usage) -> Usage:
     """The usage with the cached tokens among the input tokens; Anthropic counts them separately."""
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    return Usage(usage.input_tokens + read + written, usage.output_tokens, read)
+    thinking = usage.output_tokens_details and usage.output_tokens_details.thinking_tokens
+    return Usage(usage.input_tokens + read + written, usage.output_tokens, read, written, thinking or 0)
 
 
 @contextmanager
@@ -138,8 +184,9 @@ def _translated_errors() -> Iterator[None]:
     except anthropic.APIStatusError as error:
         raise status_error(
             error.status_code,
-            spend_limit=(error.error_code or "").endswith("spend_limit_reached"),
-            retry_after=error.response.headers.get("retry-after"),
+            words=(error.type, error.error_code),
+            message=error.api_message,
+            headers=error.response.headers,
         ) from error
     except anthropic.APITimeoutError as error:
         raise ModelTimeout("The vendor did not answer in time.") from error

@@ -92,13 +92,13 @@ class Budget:
             await self.settle(rest, 0)
 
     async def settle(self, reservation: Reservation, cost: int) -> None:
-        """Replace the reservation by what the call really cost.
+        """Replace the reservation by what the call really cost, which is never less than nothing.
 
         If the store fails, the failure is reported and the reservation goes on counting as spent.
         """
         with suppress(StoreError):
             async with store_guard("settle spend", self._seconds, self._listener):
-                await self._store.adjust_spend(reservation.window, cost - reservation.amount)
+                await self._store.adjust_spend(reservation.window, max(cost, 0) - reservation.amount)
 
 
 def spend_window(now: float) -> SpendWindow:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from service.errors import (
     ModelBreakerOpen,
     ModelError,
+    ModelForbidden,
+    ModelGone,
     ModelKeyRejected,
     ModelNotAsked,
     ModelRefused,
@@ -19,6 +21,7 @@ FAILURES_TO_OPEN = 3
 COOL_DOWN_SECONDS = 30.0
 # The cool-down after failures that only the operator can fix.
 LONG_COOL_DOWN_SECONDS = 300.0
+_FOR_A_PERSON = (ModelSpendLimitReached, ModelKeyRejected, ModelForbidden, ModelGone)
 
 
 class Breaker:
@@ -66,7 +69,7 @@ class Breaker:
     def _count(self, error: ModelError, *, probe: bool) -> None:
         self._failures += 1
         cool_down = error.retry_after or 0.0  # a delay that the vendor asks for applies at the first failure
-        if isinstance(error, ModelSpendLimitReached | ModelKeyRejected):
+        if isinstance(error, _FOR_A_PERSON):
             cool_down = max(cool_down, LONG_COOL_DOWN_SECONDS)
         elif probe or self._failures >= FAILURES_TO_OPEN:
             cool_down = max(cool_down, COOL_DOWN_SECONDS)

@@ -10,34 +10,41 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
+from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import Call, CallKind, Generation, Saying, Usage, model_source
-from service.errors import ModelError, ModelKeyRejected, ModelNotAsked, ModelRefused, ModelTimeout, ModelTruncated
+from service.domain import Call, CallKind, Generation, Saying, model_source
+from service.errors import (
+    ModelBadResponse,
+    ModelError,
+    ModelGone,
+    ModelKeyRejected,
+    ModelNotAsked,
+    ModelRefused,
+    ModelTimeout,
+    ModelTruncated,
+)
 from service.keys.key_store import KeyStore
 from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish
 from service.llm.billing import Advance, Budget, CallRecorder, Reservation
 from service.llm.breaker import Breaker
 from service.llm.concurrency import LiveCalls
-from service.llm.parse import Parser
-from service.llm.prompt import OUTPUT_SCHEMA, PROMPT_VERSION, Prompt, build_prompt
+from service.llm.costs import Costs, is_name_of
+from service.llm.parse import Parser, clean
+from service.llm.prompt import PROMPT_VERSION, Prompt, build_prompt
 from service.llm.vendors import Adapters
 from service.resilience.retry_budget import RetryBudget
 from service.resilience.tasks import ShieldedTasks
 from telemetry import traces
-from telemetry.events import Listener, ModelCalled, PriceMissing, SayingsRejected
+from telemetry.events import Listener, ModelCalled, SayingsRejected
 
 MAX_ATTEMPTS = 2
 # A retry needs at least this much of the deadline to have a chance.
 LEAST_USEFUL_SECONDS = 0.5
 RETRIES_IN_STOCK = 5.0
-# Tokens that a vendor may count beyond one for each byte that we send: for roles, framing and the instructions that the
-# vendor adds for a schema.
-OVERHEAD_TOKENS = 512
-_SCHEMA_BYTES = len(msgspec.json.encode(OUTPUT_SCHEMA))
+# The longest name of a model that is kept of a vendor's response.
+MAX_SNAPSHOT_LENGTH = 100
 
 # The key for a custom endpoint that needs none, because the SDKs insist on sending a key.
 NO_KEY = Secret("none")
@@ -71,6 +78,7 @@ class Gateway:
     """Calls models. `key_parameters` maps a vendor's name to the name of the parameter that holds its key.
 
     `clock` is a monotonic clock in seconds, and `jitter` returns the seconds to add to the delay before a retry.
+    `on_gone` is called, on the event loop, with a model whose vendor says that it does not have it.
     """
 
     def __init__(
@@ -87,6 +95,7 @@ class Gateway:
         parser: Parser,
         key_parameters: Mapping[str, str],
         simulated: bool,
+        on_gone: Callable[[Model], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = lambda: random.uniform(0.1, 0.5),
     ) -> None:
@@ -100,15 +109,13 @@ class Gateway:
         self._key_parameters = key_parameters
         self._live_calls = live_calls
         self._simulated = simulated
+        self._on_gone = on_gone
         self._clock = clock
         self._jitter = jitter
         self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(clock))
         self._retries = RetryBudget(RETRIES_IN_STOCK)
         self._books = ShieldedTasks()
-        self._prices = [model.price for model in catalogue if model.price]
-        for model in catalogue:
-            if model.price is None:
-                listener.emit(PriceMissing(model.id))
+        self._costs = Costs(catalogue, listener)
 
     async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
         """Reserve one call to each model: a place among the live calls and what the call may cost at most.
@@ -117,7 +124,7 @@ class Gateway:
         Raises ModelsBusy, BudgetExhausted or StoreError.
         """
         models, prompt = tuple(models), build_prompt(self._topics, services)
-        amounts = {model.id: self._worst_case(model, prompt) for model in models}
+        amounts = {model.id: self._costs.worst_case(model, prompt) for model in models}
         self._live_calls.take(len(amounts))
         try:
             await self._load(models)
@@ -155,6 +162,21 @@ class Gateway:
         order = _Order(model, build_prompt(self._topics, services), kind, known, self._clock() + timeout, advance)
         with self._live_calls.holding(places), self._breakers[model.id].guard():
             return await self._call(order)
+
+    async def lifecycle(self, model: Model, *, timeout: float) -> Lifecycle:
+        """What the vendor says of the model's life, within `timeout` seconds. It costs nothing.
+
+        Raises DependencyError.
+        """
+        adapter = self._adapters.of(model)
+        try:
+            async with asyncio.timeout(timeout):
+                stage, retires = await adapter.lifecycle(model, await self._key(model))
+        except TimeoutError:
+            raise ModelTimeout("The vendor did not answer in time.") from None
+        except ModelGone:
+            stage, retires = LifeStage.UNKNOWN, None
+        return Lifecycle(model.id, stage, retires, time.time())
 
     async def close(self) -> None:
         """Wait until the costs of all calls have been recorded."""
@@ -207,11 +229,10 @@ class Gateway:
             self._report_failure(model, order.kind, attempt, error)
             if not error.may_be_billed:
                 await self._budget.settle(reservation, 0)
-            if isinstance(error, ModelKeyRejected):
-                self._invalidate(model, key)
+            self._draw_conclusions(model, key, error)
             raise
-        generation = self._generation(model, order.kind, api_time_ms, completion.usage)
-        failure = _unfinished(completion.finish, api_time_ms)
+        generation = self._generation(order, api_time_ms, completion)
+        failure = _unusable(model, completion, api_time_ms)
         self._report_answer(generation, completion.response_id, attempt, failure)
         nothing = Written(generation, (), order.prompt.services)
         written = nothing if failure else self._read(completion.text, order, generation)
@@ -227,7 +248,7 @@ class Gateway:
         The call must follow at once: if anything in between failed, the reservation would count as spent.
         """
         in_advance = order.advance.take(order.model.id) if order.advance else None
-        return in_advance or await self._budget.reserve(self._worst_case(order.model, order.prompt))
+        return in_advance or await self._budget.reserve(self._costs.worst_case(order.model, order.prompt))
 
     async def _book(self, reservation: Reservation, call: Call) -> None:
         cost = call.generation.cost_nanos  # for a model without a price, the whole reservation counts as spent
@@ -238,36 +259,31 @@ class Gateway:
         name = self._key_name(model)
         return await self._keys.get(name) if name else NO_KEY
 
-    def _invalidate(self, model: Model, key: Secret) -> None:
-        if name := self._key_name(model):
+    def _draw_conclusions(self, model: Model, key: Secret, error: ModelError) -> None:
+        name = self._key_name(model)
+        if name and isinstance(error, ModelKeyRejected):
             self._keys.invalidate(name, key)
+        if isinstance(error, ModelGone) and not model.base_url:  # an endpoint of one's own may just not have loaded it
+            self._on_gone(model)
 
     def _key_name(self, model: Model) -> str | None:
         """The name of the model's key parameter. A model with a custom endpoint never gets the vendor's key."""
         return model.key_parameter if model.base_url else self._key_parameters[model.vendor]
 
-    def _worst_case(self, model: Model, prompt: Prompt) -> int:
-        """The most that a call can cost, in nanodollars.
-
-        A model without a price is assumed to cost as much as the most expensive model of the catalogue.
-        """
-        sent_bytes = len(prompt.system.encode()) + len(prompt.user.encode()) + _SCHEMA_BYTES
-        worst = Usage(sent_bytes + OVERHEAD_TOKENS, model.max_tokens)
-        prices = [model.price] if model.price else self._prices
-        return max((price.cost_nanos(worst) for price in prices), default=0)
-
-    def _generation(self, model: Model, kind: CallKind, api_time_ms: float, usage: Usage) -> Generation:
+    def _generation(self, order: _Order, api_time_ms: float, completion: Completion) -> Generation:
+        usage, cost = self._costs.of(order.model, order.prompt, completion)
         return Generation(
             generation_id=traces.new_generation_id(),
-            model=model.id,
-            vendor=model.vendor,
-            kind=kind,
+            model=order.model.id,
+            vendor=order.model.vendor,
+            kind=order.kind,
             simulated=self._simulated,
             prompt_version=PROMPT_VERSION,
             latency_ms=api_time_ms,
             usage=usage,
-            cost_nanos=model.price.cost_nanos(usage) if model.price else None,
+            cost_nanos=cost,
             created_at=time.time(),
+            snapshot=clean(completion.snapshot)[:MAX_SNAPSHOT_LENGTH],
         )
 
     def _read(self, text: str, order: _Order, generation: Generation) -> Written:
@@ -340,14 +356,19 @@ def _milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-def _unfinished(finish: Finish, api_time_ms: float) -> ModelError | None:
-    """The error for a response that is billed although the model did not finish it; None if the model did."""
-    if finish is Finish.DONE:
-        return None
-    failure: ModelError
-    if finish is Finish.REFUSED:
-        failure = ModelRefused("The model declined to write.")
-    else:
-        failure = ModelTruncated("The model was cut off before it had finished.")
-    failure.api_time_ms = api_time_ms
+def _unusable(model: Model, completion: Completion, api_time_ms: float) -> ModelError | None:
+    """The error for a response that is billed and of no use; None if it can be used."""
+    failure = _failure_of(model, completion)
+    if failure:
+        failure.api_time_ms = api_time_ms
     return failure
+
+
+def _failure_of(model: Model, completion: Completion) -> ModelError | None:
+    if not is_name_of(model, completion.snapshot):
+        return ModelBadResponse("Another model has answered.")
+    if completion.finish is Finish.REFUSED:
+        return ModelRefused("The model declined to write.")
+    if completion.finish is Finish.TRUNCATED:
+        return ModelTruncated("The model was cut off before it had finished.")
+    return None

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.errors import (
@@ -16,7 +18,8 @@ from service.errors import (
     ModelUnreachable,
 )
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, LazyClient, Tokens, status_error
+from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
+from service.llm.failures import decoded, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
 
 if TYPE_CHECKING:
@@ -41,26 +44,42 @@ class _Choice(msgspec.Struct):
 
 class _PromptDetails(msgspec.Struct):
     cached_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: Tokens | None = None
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: Tokens
     completion_tokens: Tokens
     prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _ChatCompletion(msgspec.Struct):
     """The part of the response that is used here; any other fields are ignored."""
 
-    id: str
     choices: Annotated[list[_Choice], Meta(min_length=1)]
-    usage: _Usage
+    # What some compatible endpoints leave out.
+    id: str | None = None
+    usage: _Usage | None = None
+    model: str | None = None
+    service_tier: str | None = None
 
+
+class _ModelInfo(msgspec.Struct):
+    id: str
+    shutdown_date: date | None = None
+
+
+# Without it the account's settings choose a tier, and with it the price.
+_TIER: Literal["default"] = "default"
 
 _FINISHES = {"stop": Finish.DONE, "content_filter": Finish.REFUSED}
-# With these codes the account lacks money, so no retry helps until the operator pays. Their status is 429, like that of
-# the rate limit.
-_SPEND_LIMIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+# Compatible endpoints' words for having finished, which count if there is a text.
+_OTHER_ENDS = frozenset({None, "eos", "STOP", "end_turn"})
 
 
 class OpenAiAdapter:
@@ -79,20 +98,32 @@ class OpenAiAdapter:
             # faulty 200 without an error. We read it ourselves to distinguish a connection that breaks in the middle
             # of a 200 from one that breaks before it.
             async with client.chat.completions.with_streaming_response.create(
-                model=model.id,
-                max_tokens=model.max_tokens,  # the name that every compatible endpoint accepts
+                model=model.vendors_name,
+                max_tokens=model.max_tokens if model.output_limit == "max_tokens" else omit,
+                max_completion_tokens=model.max_tokens if model.output_limit == "max_completion_tokens" else omit,
+                reasoning_effort=model.effort or omit,
+                service_tier=omit if model.base_url else _TIER,
                 messages=[{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
                 response_format=_RESPONSE_FORMAT if model.structured_output else omit,
             ) as response:
-                answer = msgspec.json.decode(await response.read(), type=_ChatCompletion)
+                answer = decoded(await response.read(), _ChatCompletion)
         choice = answer.choices[0]
-        finish = _FINISHES.get(choice.finish_reason or "", Finish.TRUNCATED)
+        text = _text(choice.message.content)
         return Completion(
-            response_id=answer.id,
-            text=_text(choice.message.content),
-            finish=Finish.REFUSED if choice.message.refusal else finish,
-            usage=_usage(answer.usage),
+            response_id=answer.id or "",
+            text=text,
+            finish=_finish(choice, text),
+            usage=_usage(answer.usage) if answer.usage else None,
+            snapshot=answer.model or "",
+            tier=unasked_tier(model, answer.service_tier, _TIER),
         )
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        client = await self._client.with_key(key)
+        with _translated_errors():
+            async with client.models.with_streaming_response.retrieve(model.vendors_name) as response:
+                ends = decoded(await response.read(), _ModelInfo).shutdown_date
+        return LifeStage.DEPRECATED if ends else LifeStage.ACTIVE, ends
 
     async def close(self) -> None:
         await self._client.close()
@@ -122,9 +153,24 @@ def _text(content: str | list[_Part] | None) -> str:
     return content or ""
 
 
+def _finish(choice: _Choice, text: str) -> Finish:
+    if choice.message.refusal:
+        return Finish.REFUSED
+    if text and choice.finish_reason in _OTHER_ENDS:
+        return Finish.DONE
+    return _FINISHES.get(choice.finish_reason or "", Finish.TRUNCATED)
+
+
 def _usage(usage: _Usage) -> Usage:
-    details = usage.prompt_tokens_details
-    return Usage(usage.prompt_tokens, usage.completion_tokens, (details and details.cached_tokens) or 0)
+    read = usage.prompt_tokens_details or _PromptDetails()
+    written = usage.completion_tokens_details or _CompletionDetails()
+    return Usage(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        read.cached_tokens or 0,
+        read.cache_write_tokens or 0,
+        written.reasoning_tokens or 0,
+    )
 
 
 @contextmanager
@@ -139,11 +185,7 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise status_error(
-            error.status_code,
-            spend_limit=error.code in _SPEND_LIMIT_CODES,
-            retry_after=error.response.headers.get("retry-after"),
-        ) from error
+        raise status_error(error.status_code, words=(error.type, error.code), headers=error.response.headers) from error
     except openai.APITimeoutError as error:
         raise ModelTimeout("The vendor did not answer in time.") from error
     except openai.APIConnectionError as error:

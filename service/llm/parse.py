@@ -35,11 +35,19 @@ _REFUSAL = re.compile(
 _ECHO_WORDS = 6
 
 
-# At most this many places are tried, so that hostile text cannot keep the event loop busy.
-_MAX_STARTS = 3
-# The beginning of the JSON when a model puts it into a code fence or between sentences.
-_START = re.compile(r'\{\s*"sayings"')
-# A quotation mark inside a text. Between two letters it is an apostrophe, which is not matched.
+# No more places are tried, so that hostile text cannot keep the event loop busy.
+_MAX_STARTS = 4
+# Where the JSON may begin that a model put into a code fence or between sentences.
+_START = re.compile(r'\{\s*"sayings"|\[\s*\{\s*"(?:service|saying)"')
+# A comma before a closing bracket; strings are matched whole, so that none inside of them is found.
+_STRING_OR_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
+# Markdown's emphasis around whole words, and its code. "2*3*4" has none.
+_EMPHASIS = [
+    re.compile(r"(?<![A-Za-z0-9])(\*{1,3})(?=\S)([^*]+)(?<=\S)\1(?![A-Za-z0-9])"),
+    re.compile(r"(?<![A-Za-z0-9])(_{1,3})(?=\S)([^_]+)(?<=\S)\1(?![A-Za-z0-9])"),
+    re.compile(r"(`{1,3})([^`]+)`{1,3}"),
+]
+# A quote inside a text; between two letters it is an apostrophe.
 _QUOTES = {pair: re.compile(rf"(?<!\w)[{pair}]|[{pair}](?!\w)") for pair in ('""', "“”", "''", "‘’", "«»")}
 
 
@@ -53,6 +61,7 @@ class _Output(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(_Output)
+_TOLERANT = json.JSONDecoder(strict=False)  # which takes raw line breaks in strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +107,11 @@ class Parser:
         seen = set(known)
         open_services = list(prompt.services)
         for item in items:
-            asked = self._asked(clean(item.service), open_services)
+            asked = self._asked(plain(item.service), open_services)
             if asked is None:
                 rejected.append("service_not_asked")
                 continue
-            text = clean(item.saying)
+            text = plain(item.saying)
             problem = self._problem(text, asked, prompt)
             identity = saying_id(text)
             if problem or identity in seen:
@@ -110,7 +119,7 @@ class Parser:
                 continue
             seen.add(identity)
             open_services.remove(asked)
-            drafts.append(Draft(identity, text, asked, self._topics.named_in(text)))
+            drafts.append(Draft(identity, text, asked, self._services(text, asked)))
         return Parsed(tuple(drafts), tuple(rejected))
 
     def _asked(self, name: str, open_services: list[str]) -> str | None:
@@ -119,7 +128,13 @@ class Parser:
         Some models write "S3" when they were asked for "Amazon S3".
         """
         candidates = (name, *self._topics.named_in(name))
-        return next((service for service in candidates if service in open_services), None)
+        exact = next((service for service in candidates if service in open_services), None)
+        return exact or next((service for service in open_services if self._topics.mentions(name, service)), None)
+
+    def _services(self, text: str, asked: str) -> tuple[str, ...]:
+        """What the text names, and first what it was asked for if it names that in another case."""
+        named = self._topics.named_in(text)
+        return named if asked in named else (asked, *named)
 
     def _problem(self, text: str, service: str, prompt: Prompt) -> str | None:
         """The reason (a single word) why this text must not be shown, or None."""
@@ -129,7 +144,7 @@ class Parser:
             ("markup", _MARKUP_OR_LINK.search(text) is not None or html.unescape(text) != text),
             ("refusal", _REFUSAL.search(text) is not None),
             ("self_identification", self._self_identification.search(text) is not None),
-            ("service_not_named", service not in self._topics.named_in(text)),
+            ("service_not_named", not self._topics.mentions(text, service)),
             ("prompt_echo", _echoes(text, prompt)),
         )
         return next((problem for problem, found in checks if found), None)
@@ -143,6 +158,14 @@ def clean(text: str) -> str:
     text = _INVISIBLE.sub("", _ANSI.sub("", text))
     text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
     return _unquoted(" ".join(unicodedata.normalize("NFC", text).split()))
+
+
+def plain(text: str) -> str:
+    """Clean text without Markdown's emphasis and code, which a page would show literally."""
+    text = clean(text)
+    for emphasis in _EMPHASIS:
+        text = emphasis.sub(r"\2", text)
+    return clean(text)
 
 
 def _unquoted(text: str) -> str:
@@ -175,9 +198,10 @@ def _items_inside(output: str) -> list[_Item] | None:
     """
     starts = [match.start() for match in _START.finditer(output)]
     for start in reversed(starts[-_MAX_STARTS:]):
+        text = _STRING_OR_LAST_COMMA.sub(lambda match: match[1] or "", output[start:])
         try:
-            found, _ = json.JSONDecoder().raw_decode(output, start)
-            return msgspec.convert(found, _Output).sayings
+            found, _ = _TOLERANT.raw_decode(text)
+            return msgspec.convert(found["sayings"] if isinstance(found, dict) else found, list[_Item])
         except (ValueError, RecursionError):
             continue
     return None

@@ -146,13 +146,14 @@ class Flow:
             return None, "database_timeout" if error.timed_out else error.reason
 
     async def _from_model(self, search: _Search) -> tuple[Saying | None, str]:
-        if not self._models:
+        models = tuple(self._models)
+        if not models:
             return None, "no_model"
         seconds = within(self._timeouts.live_saying)
         deadline = time.monotonic() + seconds
         try:
             async with self._drain.limit(seconds):
-                saying = await self._write_live(self._choose_model(self._models), search, self._model_seconds(seconds))
+                saying = await self._write_live(self._choose_model(models), search, self._model_seconds(seconds))
         except TimeoutError:
             return None, "live_timeout"
         except DependencyError as error:

@@ -28,6 +28,7 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             "serves": resources.serves.run,
             "pool": resources.filler.run if pool_job is None else pool_job(resources),
             "gauges": resources.gauge.run,
+            "line-up": resources.gone_models.run,
             "garbage": partial(freeze_modules, timeouts=settings.timeouts),
             **telemetry.jobs,
         }
@@ -47,4 +48,4 @@ def _authors(resources: Resources) -> str:
         simulator = resources.settings.simulator
         no_key = f"no {key_variables(resources.vendors)} is set"
         return f"simulated models: {no_key if simulator == 'auto' else f'SAYINGS_SIMULATOR is {simulator}'}"
-    return ", ".join(model.display_name for model in resources.models) or "no model: there is no key for any"
+    return ", ".join(model.display_name for model in resources.line_up) or "no model: there is no key for any"

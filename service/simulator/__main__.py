@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from datetime import date
 
 from service.catalogue.models import load_catalogue
 from service.errors import ConfigError
@@ -26,7 +27,8 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         models = load_catalogue(VENDORS, options.catalogue)
-        simulator = Simulator(models=models, seed=options.seed, speed=options.speed)
+        day = options.day and (lambda: options.day)
+        simulator = Simulator(models=models, seed=options.seed, speed=options.speed, day=day)
         asyncio.run(serve(simulator, options.host, options.port))
     except (ConfigError, OSError, ValueError) as error:
         sys.exit(f"simulator: {error}")
@@ -39,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--catalogue", default="", metavar="PATH", help="the models it knows; without it, the packaged")
     parser.add_argument("--seed", type=int, help="makes texts, ids and random faults repeatable")
     parser.add_argument("--speed", type=float, default=1.0, help="multiplies every latency; 0 answers at once")
+    parser.add_argument("--day", type=date.fromisoformat, help="plays that day, which decides who has retired")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,12 +22,14 @@ from service.simulator.protocol import (
     json_object,
 )
 
+EPOCH = date(1970, 1, 1)
+# How long before its end a model is called deprecated.
+NOTICE = timedelta(days=60)
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 # Fields that the vendor allows and that make no difference here.
 _IGNORED = """
-    cache_control container diagnostics inference_geo metadata service_tier speed stop_sequences thinking tool_choice
-    tools top_k
+    cache_control container diagnostics inference_geo metadata speed stop_sequences tool_choice tools
 """
 _TYPES = {
     400: "invalid_request_error",
@@ -55,6 +58,12 @@ class _Format(msgspec.Struct, forbid_unknown_fields=True):
     schema: Schema
 
 
+class _Thinking(msgspec.Struct, forbid_unknown_fields=True):
+    type: Literal["adaptive", "between_tools", "disabled", "enabled"]
+    budget_tokens: int | None = None
+    display: Literal["summarized", "omitted"] | None = None
+
+
 class _OutputConfig(msgspec.Struct, forbid_unknown_fields=True):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: _Format | None = None
@@ -67,12 +76,16 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     system: str | list[_Block] = ""
     temperature: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    top_k: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    service_tier: Literal["auto", "standard_only"] = "auto"
+    thinking: _Thinking | None = None
     output_config: _OutputConfig = msgspec.field(default_factory=_OutputConfig)
     stream: bool = False
 
 
 class Messages:
     path = "/v1/messages"
+    models_path = "/v1/models"
     serial_header = "request-id"
     problems: Mapping[FaultKind, Problem] = {
         FaultKind.BAD_REQUEST: Problem(400, "messages: the request could not be processed"),
@@ -110,6 +123,7 @@ class Messages:
         asked = convert(json_object(body), _Body, _IGNORED)
         model = self._model(asked.model)
         _check_support(asked)
+        effort = _effort(asked, model)
         schema = asked.output_config.format.schema if asked.output_config.format else None
         return Ask(
             model=model,
@@ -117,6 +131,7 @@ class Messages:
             characters=_characters(asked) + (len(msgspec.json.encode(schema)) if schema else 0),
             max_tokens=check_max_tokens(asked.max_tokens, model, "max_tokens"),
             schema=schema,
+            effort=effort,
         )
 
     def answer(self, ask: Ask, answer: Answer) -> object:
@@ -136,8 +151,25 @@ class Messages:
                 "cache_read_input_tokens": 0,
                 "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
                 "output_tokens": answer.output_tokens,
+                "output_tokens_details": {"thinking_tokens": answer.thinking_tokens},
                 "service_tier": "standard",
             },
+        }
+
+    def describe(self, name: str) -> object:
+        profile, day = self._profiles.find(name), self._profiles.day
+        if profile is None or not (profile.is_served(day) or profile.is_retired(day)):
+            raise RefusedError(Problem(404, name, param="model"))
+        arrives, retires = profile.model.arrives, profile.model.retires
+        return {
+            "type": "model",
+            "id": name,
+            "display_name": profile.model.display_name,
+            "created_at": f"{arrives or EPOCH}T00:00:00Z",
+            "lifecycle": "retired" if profile.is_retired(day) else "deprecated" if retires else "active",
+            "deprecated_at": f"{retires - NOTICE}T00:00:00Z" if retires else None,
+            "retires_at": f"{retires}T00:00:00Z" if retires else None,
+            "max_tokens": profile.max_output,
         }
 
     def problem(self, problem: Problem, serial: str) -> object:
@@ -153,8 +185,8 @@ class Messages:
         }
 
     def _model(self, name: str) -> Profile:
-        model = self._profiles.find(name)
-        if model is None or model.vendor != self.vendor:
+        model = self._profiles.served(name, self.vendor)
+        if model is None:
             raise RefusedError(Problem(404, name, param="model"))
         return model
 
@@ -182,6 +214,27 @@ def _check_support(asked: _Body) -> None:
             raise RefusedError(Problem(400, str(error), param="output_config.format.schema")) from error
 
 
+def _effort(asked: _Body, model: Profile) -> str | None:
+    """The effort with which the model will think, None if it will not. Refuses what the model does not do."""
+    manners, wanted = model.thinking, asked.output_config.effort
+    if manners is None:
+        return None
+    if manners.usual and any(value is not None for value in (asked.temperature, asked.top_p, asked.top_k)):
+        raise RefusedError(Problem(400, "Sampling parameters are not supported for this model."))
+    if manners.usual and asked.messages[-1].role == "assistant":
+        raise RefusedError(Problem(400, "This model does not support assistant message prefill.", param="messages"))
+    if wanted and wanted not in manners.efforts:
+        raise RefusedError(Problem(400, "This model does not support the effort parameter.", param="output_config"))
+    kind = asked.thinking.type if asked.thinking else None
+    if kind and kind not in manners.types:
+        raise RefusedError(Problem(400, f'"{kind}" is not supported for this model.', param="thinking.type"))
+    if kind == manners.off and wanted in ("xhigh", "max"):
+        raise RefusedError(Problem(400, f'"{kind}" needs an effort of at most "high".', param="thinking.type"))
+    if kind == manners.off:
+        return None
+    return "medium" if kind == "enabled" else manners.usual and (wanted or manners.usual)
+
+
 def _text(content: str | list[_Block]) -> str:
     return content if isinstance(content, str) else "\n".join(block.text for block in content)
 
@@ -195,7 +248,9 @@ def _content(answer: Answer) -> list[object]:
         return [{"type": "hologram", "projection": answer.text}]
     if answer.ending in (Ending.REFUSAL, Ending.CONTENT_FILTER):
         return []
-    return [{"type": "text", "text": answer.text, "citations": None}]
+    hidden = [{"type": "thinking", "thinking": "", "signature": "EqQBCkYIBxgC"}] if answer.thinking_tokens else []
+    said = [{"type": "text", "text": answer.text, "citations": None}] if answer.text else []
+    return [*hidden, *said]
 
 
 def _dotted(place: str | None) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from datetime import date
 from math import isfinite
 from random import Random
 
@@ -37,7 +38,8 @@ class _Name(msgspec.Struct):
 class Simulator:
     """All vendors on one port, with the models of a catalogue, or of the packaged one if none is given.
 
-    `speed` multiplies every latency; a `seed` makes texts, ids and random faults repeatable.
+    `speed` multiplies every latency; a `seed` makes texts, ids and random faults repeatable. The vendors have the
+    models of the `day`, which is today unless another is given.
     """
 
     def __init__(
@@ -47,13 +49,14 @@ class Simulator:
         *,
         seed: int | None = None,
         speed: float = 1.0,
+        day: Callable[[], date] | None = None,
     ) -> None:
         if not (isfinite(speed) and speed >= 0):
             raise ValueError("speed must be a number from 0 on")
         seed = Random().getrandbits(64) if seed is None else seed
         self.speed = speed
         self._vendors = vendors
-        self._profiles = Profiles(load_catalogue(vendors) if models is None else models)
+        self._profiles = Profiles(load_catalogue(vendors) if models is None else models, day)
         self._dealer = Dealer([profile.id for profile in self._profiles], seed)
         self._serials = Random(f"{seed}/serials")
         self._latency = {profile.id: Random(f"{seed}/latency/{profile.id}") for profile in self._profiles}
@@ -116,6 +119,7 @@ class Simulator:
         for vendor in self._vendors.values():
             dialect = DIALECTS[vendor.dialect](vendor.name, self._profiles)
             app.router.add_post(vendor.simulator_path + dialect.path, self._endpoint(dialect))
+            app.router.add_get(vendor.simulator_path + dialect.models_path + "/{name}", self._description(dialect))
             app.router.add_route("*", f"/{vendor.name}/{{rest:.*}}", self._nowhere(dialect))
         return app
 
@@ -132,6 +136,18 @@ class Simulator:
                 except RefusedError as refused:
                     call.status = refused.problem.status
                     return _error(dialect, refused, serial)
+
+        return handle
+
+    def _description(self, dialect: Dialect) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                key = dialect.key(request.headers)
+                if key in self._revoked:
+                    raise RefusedError(dialect.wrong_key(key))
+                return _json(dialect.describe(request.match_info["name"]))
+            except RefusedError as refused:
+                return _error(dialect, refused, self._serial())
 
         return handle
 

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -28,7 +29,7 @@ REFUSAL = "I'm sorry, but I can't help with that."
 _IGNORED = """
     audio frequency_penalty function_call functions logit_bias logprobs metadata modalities moderation
     parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options prompt_cache_retention
-    reasoning_effort safety_identifier seed service_tier stop store stream_options tool_choice tools top_logprobs user
+    safety_identifier seed stop store stream_options tool_choice tools top_logprobs user
     verbosity web_search_options
 """
 _SCHEMA_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -72,10 +73,13 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     stream: bool | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    service_tier: Literal["auto", "default", "flex", "priority"] | None = None
 
 
 class ChatCompletions:
     path = "/chat/completions"
+    models_path = "/models"
     serial_header = "x-request-id"
     problems: Mapping[FaultKind, Problem] = {
         FaultKind.BAD_REQUEST: Problem(400, "The request could not be processed."),
@@ -124,13 +128,14 @@ class ChatCompletions:
         if asked.stream:
             raise RefusedError(Problem(400, "Streaming is not supported.", param="stream", code="unsupported_value"))
         model = self._model(asked.model)
-        schema = _schema(asked)
+        effort, schema = _effort(asked, model), _schema(asked)
         return Ask(
             model=model,
             prompt=next((_text(message.content) for message in reversed(asked.messages) if message.role == "user"), ""),
             characters=_characters(asked) + (len(msgspec.json.encode(schema)) if schema else 0),
             max_tokens=check_max_tokens(_limit(asked), model, "max_completion_tokens"),
             schema=schema,
+            effort=effort,
         )
 
     def answer(self, ask: Ask, answer: Answer) -> object:
@@ -152,6 +157,13 @@ class ChatCompletions:
             "system_fingerprint": "fp_00000000",
         }
 
+    def describe(self, name: str) -> object:
+        profile = self._model(name)
+        arrives, retires = profile.model.arrives, profile.model.retires
+        created = int(datetime.combine(arrives, datetime.min.time(), UTC).timestamp()) if arrives else 0
+        ends = retires.isoformat() if retires else None
+        return {"id": name, "object": "model", "created": created, "owned_by": "system", "shutdown_date": ends}
+
     def problem(self, problem: Problem, _serial: str) -> object:
         return {
             "error": {
@@ -163,8 +175,8 @@ class ChatCompletions:
         }
 
     def _model(self, name: str) -> Profile:
-        model = self._profiles.find(name)
-        if model is None or model.vendor != self.vendor:
+        model = self._profiles.served(name, self.vendor)
+        if model is None:
             complaint = f"The model `{name}` does not exist or you do not have access to it."
             raise RefusedError(Problem(404, complaint, code="model_not_found"))
         return model
@@ -175,6 +187,27 @@ def _check_content_type(headers: Mapping[str, str]) -> None:
         seen = headers.get("Content-Type", "")
         complaint = f"Unsupported content type: '{seen}'. This API method only accepts 'application/json' requests."
         raise RefusedError(Problem(400, complaint, code="unsupported_content_type"))
+
+
+def _effort(asked: _Body, model: Profile) -> str | None:
+    """The effort with which the model will think, None if it will not. Refuses what the model does not do."""
+    manners, wanted = model.thinking, asked.reasoning_effort
+    if manners is None:
+        return None
+    if manners.usual and asked.max_tokens is not None:
+        raise _unsupported("max_tokens", "Use 'max_completion_tokens' instead.")
+    if wanted and wanted not in manners.efforts:
+        raise _unsupported("reasoning_effort", "")
+    effort = None if wanted == manners.off else wanted or manners.usual
+    sampling = {"temperature": asked.temperature, "top_p": asked.top_p}
+    if effort and (named := next((name for name, value in sampling.items() if value is not None), None)):
+        raise _unsupported(named, "")
+    return effort
+
+
+def _unsupported(name: str, advice: str) -> RefusedError:
+    complaint = f"Unsupported parameter: '{name}' is not supported with this model. {advice}".rstrip()
+    return RefusedError(Problem(400, complaint, param=name, code="unsupported_parameter"))
 
 
 def _limit(asked: _Body) -> int | None:
@@ -237,9 +270,9 @@ def _usage(answer: Answer) -> dict[str, object]:
         "prompt_tokens": answer.input_tokens,
         "completion_tokens": answer.output_tokens,
         "total_tokens": answer.input_tokens + answer.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": answer.thinking_tokens,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

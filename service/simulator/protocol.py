@@ -29,6 +29,7 @@ class Ask:
     characters: int  # of all messages and the schema
     max_tokens: int
     schema: Schema | None
+    effort: str | None = None  # with which the model thinks first
 
     @property
     def services(self) -> list[str]:
@@ -59,6 +60,7 @@ class Answer:
     ending: Ending
     input_tokens: int
     output_tokens: int
+    thinking_tokens: int  # among the output tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,15 @@ class RefusedError(Exception):
 
 
 class Dialect(Protocol):
-    """A vendor's protocol. `key` and `read` raise RefusedError.
+    """A vendor's protocol. `key`, `read` and `describe` raise RefusedError.
 
-    Requests go to `path` below the vendor's base URL. `problems` are the faults that are answered with an error.
+    Requests go to `path` below the vendor's base URL, and those about a model to its name below `models_path`.
+    `problems` are the faults that are answered with an error.
     """
 
     vendor: str
     path: str
+    models_path: str
     serial_header: str
     problems: Mapping[FaultKind, Problem]
 
@@ -101,6 +105,9 @@ class Dialect(Protocol):
     def read(self, headers: Mapping[str, str], body: bytes) -> Ask: ...
 
     def answer(self, ask: Ask, answer: Answer) -> object: ...
+
+    def describe(self, name: str) -> object:
+        """What the vendor says of a model and its life."""
 
     def problem(self, problem: Problem, serial: str) -> object: ...
 

@@ -3,12 +3,12 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
 
-from service.catalogue.models import Catalogue, Model
+from service.catalogue.line_up import LineUp
 from service.errors import StatisticsUnavailable, StoreError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import store_guard, within
@@ -40,8 +40,7 @@ class Statistics:
         self,
         *,
         store: Store,
-        models: Sequence[Model],
-        catalogue: Catalogue,
+        line_up: LineUp,
         simulated: bool,
         burst_limit: int,
         listener: Listener,
@@ -49,8 +48,7 @@ class Statistics:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._models = models
-        self._catalogue = catalogue
+        self._line_up = line_up
         self._simulated = simulated
         self._burst_limit = burst_limit
         self._listener = listener
@@ -108,12 +106,5 @@ class Statistics:
             self._last = replace(self._last, answer=answer, encoded=msgspec.json.encode(answer))
 
     def _compute(self, aggregates: Aggregates, now: float) -> tuple[StatsAnswer, bytes]:
-        answer = report(
-            aggregates,
-            self._catalogue,
-            self._models,
-            simulated=self._simulated,
-            now=now,
-            burst_limit=self._burst_limit,
-        )
+        answer = report(aggregates, self._line_up, simulated=self._simulated, now=now, burst_limit=self._burst_limit)
         return answer, msgspec.json.encode(answer)

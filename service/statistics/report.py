@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from service.catalogue.models import NANOS_PER_DOLLAR, Catalogue, Model
+from service.catalogue.line_up import LineUp
+from service.catalogue.models import NANOS_PER_DOLLAR, Model
 from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome, hour_of, model_contributor
 from service.statistics.intervals import CONFIDENCE, approval, cost_per_net_upvote
 from service.statistics.schemas import (
@@ -38,6 +39,7 @@ class _ModelCounts:
 
     model: Model
     contributor: str
+    left_on: date | None
     tally: Tally
     single: CallTally
     round: CallTally
@@ -70,18 +72,17 @@ class _ModelCounts:
 
 def report(
     aggregates: Aggregates,
-    catalogue: Catalogue,
-    participants: Iterable[Model],
+    line_up: LineUp,
     *,
     simulated: bool,
     now: float,
     burst_limit: int,
 ) -> StatsAnswer:
-    """The report on the participating models and on those of the catalogue that have any counts. Pure.
+    """The report on the models of the line-up and on those of the catalogue that have any counts.
 
     It covers either the real or the simulated models, and never mixes them. `now` is in seconds since the epoch.
     """
-    counted = _counted(aggregates, catalogue, participants, simulated=simulated)
+    counted = _counted(aggregates, line_up, simulated=simulated)
     collection = aggregates.contributors.get(COLLECTION, Tally())
     names = [row.contributor for row in counted]
     return StatsAnswer(
@@ -104,20 +105,19 @@ def first_hour(now: float) -> str:
     return hour_of(now - (_HOURS - 1) * 3600)
 
 
-def _counted(
-    aggregates: Aggregates, catalogue: Catalogue, participants: Iterable[Model], *, simulated: bool
-) -> list[_ModelCounts]:
-    taking_part = {model_contributor(model.id, simulated=simulated) for model in participants}
+def _counted(aggregates: Aggregates, line_up: LineUp, *, simulated: bool) -> list[_ModelCounts]:
+    taking_part = {model_contributor(model.id, simulated=simulated) for model in line_up}
     known = taking_part.union(
         aggregates.contributors,
         (name for name, _ in aggregates.calls),
         *(outcome.contributors for outcome in aggregates.outcomes),
     )
-    names = ((model, model_contributor(model.id, simulated=simulated)) for model in catalogue)
+    names = ((model, model_contributor(model.id, simulated=simulated)) for model in line_up.catalogue)
     return [
         _ModelCounts(
             model,
             name,
+            line_up.left_on(model),
             aggregates.contributors.get(name, Tally()),
             aggregates.calls.get((name, CallShape.SINGLE), CallTally()),
             aggregates.calls.get((name, CallShape.ROUND), CallTally()),
@@ -218,13 +218,14 @@ def _outcomes(aggregates: Aggregates, names: set[str]) -> dict[Outcome, int]:
 
 
 def _models(aggregates: Aggregates, counted: Sequence[_ModelCounts]) -> list[ModelStats]:
-    votes = {row.contributor: _filtered(row.tally) for row in counted}
-    verdicts = standings({name: Poll(counts.upvotes, counts.votes) for name, counts in votes.items()})
-    fitted = strengths(_outcomes(aggregates, set(votes)))
-    return [_model(row, fitted.get(row.contributor, _UNKNOWN), verdicts[row.contributor]) for row in counted]
+    ranked = {row.contributor: _filtered(row.tally) for row in counted if row.left_on is None}
+    verdicts = standings({name: Poll(counts.upvotes, counts.votes) for name, counts in ranked.items()})
+    # Models that have left stay in the fit: without them the average, which the others are measured by, would shift.
+    fitted = strengths(_outcomes(aggregates, {row.contributor for row in counted}))
+    return [_model(row, fitted.get(row.contributor, _UNKNOWN), verdicts.get(row.contributor)) for row in counted]
 
 
-def _model(row: _ModelCounts, strength: Interval, standing: Standing) -> ModelStats:
+def _model(row: _ModelCounts, strength: Interval, standing: Standing | None) -> ModelStats:
     votes = _filtered(row.tally)
     full_cost = row.full_cost_nanos
     per_net_upvote, interval = cost_per_net_upvote(full_cost, votes.upvotes, votes.downvotes)
@@ -232,6 +233,8 @@ def _model(row: _ModelCounts, strength: Interval, standing: Standing) -> ModelSt
         model=row.model.id,
         source=row.model.display_name,
         vendor=row.model.vendor,
+        left_on=None if row.left_on is None else row.left_on.isoformat(),
+        successor=row.model.successor,
         serves=row.tally.serves,
         votes=votes.votes,
         upvotes=votes.upvotes,
@@ -247,8 +250,8 @@ def _model(row: _ModelCounts, strength: Interval, standing: Standing) -> ModelSt
         cost_per_net_upvote=per_net_upvote,
         cost_per_net_upvote_interval=interval,
         strength=strength,
-        verdict=standing.verdict,
-        votes_needed=standing.votes_needed,
+        verdict=standing.verdict if standing else None,
+        votes_needed=standing.votes_needed if standing else None,
     )
 
 

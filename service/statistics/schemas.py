@@ -122,11 +122,16 @@ class ModelStats(Message, frozen=True):
     `costPer1000` per thousand sayings fit to be shown, `costPerNetUpvote` per upvote more than downvotes. `strength`
     is Bradley-Terry's, 1 being the average. `votesNeeded` is how many more votes, on this model and on the one it is
     measured against, would settle what the verdict leaves open: 0 when it leaves nothing open, null when none would.
+
+    A model that has retired, or that its vendor no longer has, keeps its row: `leftOn` is the day on which it left, and
+    `successor` the model that followed. No verdict ranks it, so that `verdict` is null.
     """
 
     model: str
     source: str
     vendor: str
+    left_on: str | None
+    successor: str | None
     serves: int
     votes: int
     upvotes: int
@@ -140,7 +145,7 @@ class ModelStats(Message, frozen=True):
     cost_per_net_upvote: float | None
     cost_per_net_upvote_interval: Range
     strength: Interval
-    verdict: Verdict
+    verdict: Verdict | None
     votes_needed: int | None
 
 

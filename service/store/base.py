@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from service.catalogue.lifecycle import Lifecycle
 from service.domain import Ballot, Call, CallShape, Comparison, Outcome, Saying, Vote, VoteResult, VoteStatus
 
+# The leases by name: of a round, and of what a fleet does once a day.
 ROUND_LEASE = "round"
+DAILY_LEASE = "daily"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,18 @@ class Store(Protocol):
 
     async def spend(self, window: SpendWindow) -> Spend:
         """The amounts reserved or spent in the window."""
+
+    async def mark_gone(self, model: str, *, since: float) -> None:
+        """Tell the fleet that a vendor did not know a model at that moment, in seconds since the epoch."""
+
+    async def gone_models(self) -> Mapping[str, float]:
+        """The models that vendors did not know, and when they last said so: one read."""
+
+    async def put_lifecycles(self, lifecycles: Sequence[Lifecycle]) -> None:
+        """Keep what vendors say of their models, at least one, each in place of what was said before."""
+
+    async def lifecycles(self) -> Mapping[str, Lifecycle]:
+        """What vendors last said of their models, by the id of the model: one read."""
 
     async def ping(self) -> None:
         """Check that the store can be read. Raises StoreError when it cannot."""

@@ -152,9 +152,10 @@ class Comparisons:
 
     def _line_up(self) -> dict[str, Model]:
         """Models drawn at random, by slot."""
-        if len(self._models) < LEAST_CANDIDATES:
+        models = tuple(self._models)
+        if len(models) < LEAST_CANDIDATES:
             raise NothingToCompare
-        drawn = _random.sample(self._models, min(len(SLOTS), len(self._models)))
+        drawn = _random.sample(models, min(len(SLOTS), len(models)))
         return dict(zip(SLOTS, drawn, strict=False))
 
     async def _ask_all(self, plan: _Plan) -> AsyncGenerator[Step, None]:

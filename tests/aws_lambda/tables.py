@@ -11,6 +11,7 @@ from service.aws.clients import AwsClients
 from service.domain import Saying
 from service.store.dynamodb import DynamoStore, create_tables
 from tests.aws import PATIENT, REGION
+from tests.support import ORIGINAL_LINE_UP
 
 
 def tables_with(sayings: Sequence[Saying], moto_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -25,7 +26,7 @@ def tables_with(sayings: Sequence[Saying], moto_url: str, monkeypatch: pytest.Mo
     for name, value in aws.items():
         monkeypatch.setenv(name, value)
     asyncio.run(_fill(prefix, sayings))
-    return aws | {"SAYINGS_STORE": f"dynamodb://{prefix}"}
+    return aws | ORIGINAL_LINE_UP | {"SAYINGS_STORE": f"dynamodb://{prefix}"}
 
 
 async def _fill(prefix: str, sayings: Sequence[Saying]) -> None:

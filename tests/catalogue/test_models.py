@@ -1,12 +1,13 @@
 """The packaged catalogue has exact prices, and errors in a custom catalogue are reported at the start."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.catalogue.models import Model, Price, load_catalogue
+from service.catalogue.models import Model, load_catalogue
 from service.domain import Usage
 from service.errors import ConfigError
 from service.llm.vendors import VENDORS
@@ -19,7 +20,7 @@ MODEL: dict[str, Any] = {
     "timeout_seconds": 20,
     "base_url": "http://localhost:11434/v1",
 }
-PRICE = {"input": 1.0, "output": 2.0, "as_of": "2026-11-20"}
+PRICE = {"since": "2026-01-01", "as_of": "2026-11-20", "input": 1.0, "output": 2.0}
 
 
 def models(*changes: dict[str, Any]) -> bytes:
@@ -28,7 +29,7 @@ def models(*changes: dict[str, Any]) -> bytes:
     return json.dumps({"models": entries}).encode()
 
 
-def test_the_packaged_catalogue_has_four_models_with_dated_prices() -> None:
+def test_the_packaged_catalogue_holds_the_models_and_their_successors() -> None:
     catalogue = load_catalogue(VENDORS)
 
     named = {model.id: (model.vendor, model.display_name) for model in catalogue}
@@ -37,9 +38,13 @@ def test_the_packaged_catalogue_has_four_models_with_dated_prices() -> None:
         "claude-sonnet-4-5": ("anthropic", "Claude Sonnet 4.5"),
         "gpt-4.1": ("openai", "GPT-4.1"),
         "gpt-4.1-mini": ("openai", "GPT-4.1-mini"),
+        "claude-haiku-5-5": ("anthropic", "Claude Haiku 5.5"),
+        "claude-sonnet-5-5": ("anthropic", "Claude Sonnet 5.5"),
+        "gpt-6.1-terra": ("openai", "GPT-6.1 Terra"),
+        "gpt-6-luna": ("openai", "GPT-6 Luna"),
     }
-    assert all(model.price and model.price.as_of for model in catalogue)
-    assert (len(catalogue), catalogue["gpt-4.1"].id) == (4, "gpt-4.1")
+    assert all(model.prices for model in catalogue)
+    assert (len(catalogue), catalogue["gpt-4.1"].id) == (8, "gpt-4.1")
 
 
 @pytest.mark.parametrize(
@@ -66,27 +71,24 @@ def test_the_catalogue_knows_its_attributions(source: str, known: bool) -> None:
     ],
 )
 def test_costs_are_exact_and_cached_tokens_have_their_own_price(model: str, nanos: int) -> None:
-    price = load_catalogue(VENDORS)[model].price
+    [price] = load_catalogue(VENDORS)[model].prices
 
-    assert price is not None
     assert price.cost_nanos(Usage(1_000, 10, 100)) == nanos
 
 
 def test_a_million_small_costs_are_the_cost_of_a_million() -> None:
-    for model in load_catalogue(VENDORS):
-        assert model.price is not None
-        assert model.price.cost_nanos(Usage(1, 0)) * 10**6 == round(model.price.input * 10**9)
-        assert model.price.cost_nanos(Usage(0, 1)) * 10**6 == model.price.cost_nanos(Usage(0, 10**6))
+    for price in (price for model in load_catalogue(VENDORS) for price in model.prices):
+        assert price.cost_nanos(Usage(1, 0)) * 10**6 == round(price.input * 10**9)
+        assert price.cost_nanos(Usage(0, 1)) * 10**6 == price.cost_nanos(Usage(0, 10**6))
 
 
 def test_cached_tokens_without_a_price_cost_as_much_as_uncached(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.json"
-    path.write_bytes(models({"price": PRICE}))
+    path.write_bytes(models({"prices": [PRICE]}))
 
     [model] = load_catalogue(VENDORS, str(path))
 
-    assert isinstance(model.price, Price)
-    assert model.price.cost_nanos(Usage(10, 0, 4)) == 10_000
+    assert model.prices[0].cost_nanos(Usage(10, 0, 4)) == 10_000
 
 
 def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> None:
@@ -95,9 +97,9 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
 
     catalogue = load_catalogue(VENDORS, str(path))
 
-    assert [(model.id, model.price, model.structured_output) for model in catalogue] == [
-        ("llama", None, True),
-        ("qwen", None, False),
+    assert [(model.id, model.prices, model.structured_output) for model in catalogue] == [
+        ("llama", [], True),
+        ("qwen", [], False),
     ]
     assert isinstance(catalogue["llama"], Model)
 
@@ -122,10 +124,10 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
         models({"max_tokens": 1_000_000}),
         models({"max_tokens": "600"}),
         models({"timeout_seconds": 0}),
-        models({"price": PRICE | {"input": -1}}),
-        models({"price": PRICE | {"input": float("nan")}}),
-        models({"price": {"input": 1, "output": 2}}),
-        models({"price": PRICE | {"as_of": "yesterday"}}),
+        models({"prices": [PRICE | {"input": -1}]}),
+        models({"prices": [PRICE | {"input": float("nan")}]}),
+        models({"prices": [{"input": 1, "output": 2}]}),
+        models({"prices": [PRICE | {"as_of": "yesterday"}]}),
         models({"vendor": "nobody"}),
         models({"base_url": "localhost:11434"}),
         models({"base_url": "ftp://localhost"}),
@@ -135,6 +137,17 @@ def test_a_catalogue_of_ones_own_replaces_the_packaged_one(tmp_path: Path) -> No
         models({"base_url": None, "key_parameter": "/own/key"}),
         models({}, {"display_name": "Another"}),
         models({}, {"id": "another"}),
+        # Seats and dates: two models at once, nobody's successor, another seat's, a cycle, no date, no order.
+        models({"seat": "a"}, {"id": "b", "display_name": "B", "seat": "a"}),
+        models({"seat": "a", "successor": "nobody"}),
+        models({"seat": "a", "successor": "b"}, {"id": "b", "display_name": "B", "seat": "b"}),
+        models({"seat": "a", "successor": "b"}, {"id": "b", "display_name": "B", "seat": "a", "successor": "llama"}),
+        models({"seat": "a", "successor": "llama"}),
+        models({"successor": "b"}, {"id": "b", "display_name": "B"}),
+        models({"retires": "soon"}),
+        models({"retires": "2026-01-01", "arrives": "2026-01-01"}),
+        models({"prices": [PRICE, PRICE]}),
+        models({"prices": [PRICE | {"since": "2026-02-01"}, PRICE]}),
     ],
     ids=lambda content: repr(content[:70]),
 )
@@ -150,3 +163,26 @@ def test_a_bad_catalogue_fails_the_start_naming_the_setting(content: bytes, tmp_
 def test_an_unreadable_catalogue_is_reported(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\ASAYINGS_CATALOGUE: cannot be read"):
         load_catalogue(VENDORS, str(tmp_path / name))
+
+
+def test_a_price_holds_from_its_day_on(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.json"
+    path.write_bytes(models({"prices": [PRICE, PRICE | {"since": "2026-03-01", "input": 0.5}]}))
+
+    [model] = load_catalogue(VENDORS, str(path))
+
+    days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 2, 28), date(2026, 3, 1)]
+    assert [price and price.input for price in map(model.price_on, days)] == [1.0, 1.0, 1.0, 0.5]
+
+
+def test_a_long_prompt_has_prices_of_its_own() -> None:
+    [price] = load_catalogue(VENDORS)["claude-haiku-5-5"].prices
+
+    assert price.cost_nanos(Usage(100_000, 10)) == 100_000 * 100 + 10 * 500
+    assert price.cost_nanos(Usage(100_001, 10)) == 100_001 * 500 + 10 * 2_500
+
+
+def test_tokens_written_to_the_cache_have_their_own_price() -> None:
+    [price] = load_catalogue(VENDORS)["claude-sonnet-4-5"].prices
+
+    assert price.cost_nanos(Usage(1_000, 0, 100, 200)) == 700 * 3_000 + 100 * 300 + 200 * 3_750

@@ -34,7 +34,7 @@ from service.statistics.schemas import StatsAnswer
 from service.store.base import Aggregates, CallTally, OutcomeTally, Store, Tally
 from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
-from tests.fakes import the_catalogue
+from tests.fakes import the_line_up
 from tests.support import NAMES, model_saying
 
 ROOT = Path(__file__).parents[2]
@@ -160,8 +160,7 @@ def _call_tally(calls: list[dict[str, Any]]) -> CallTally:
 
 
 def answer(aggregates: Aggregates) -> StatsAnswer:
-    catalogue = the_catalogue()
-    return report(aggregates, catalogue, catalogue, simulated=False, now=NOON + 60, burst_limit=LIMIT)
+    return report(aggregates, the_line_up(), simulated=False, now=NOON + 60, burst_limit=LIMIT)
 
 
 @pytest.fixture

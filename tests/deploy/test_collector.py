@@ -85,7 +85,7 @@ class TestMetrics:
     def test_a_unit_that_cloudwatch_does_not_know_is_overwritten(self) -> None:
         units = {each["metric_name"]: each["unit"] for each in EMF["metric_descriptors"]}
 
-        assert {name for name in DIMENSIONS if UNITS.get(name) == "USD"} <= units.keys()
+        assert {name for name in DIMENSIONS if UNITS.get(name) in ("USD", "d")} <= units.keys()
         assert set(units.values()) <= {"Count", "None"}
 
     def test_they_land_in_the_namespace_of_the_alarms(self) -> None:

@@ -30,7 +30,7 @@ FUNCTIONS = STACK.of_type("AWS::Serverless::Function")
 # Section 10 of the design.
 METRICS = {
     "TotalExecutionTime", "APILatency", "TokensUsed", "Cost", "Feedback", "Fallbacks", "Errors", "PoolSize",
-    "RoundSayings", "SpendReserved",
+    "RoundSayings", "SpendReserved", "ModelDaysLeft",
 }  # fmt: skip
 DIMENSIONS = {
     "service.name", "operation", "saying.origin", "gen_ai.provider.name", "gen_ai.request.model", "error.type",
@@ -136,7 +136,8 @@ def test_an_alarm_watches_existing_metrics_and_notifies(alarm: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["TotalExecutionTime", "Fallbacks", "Errors", "SpendReserved", "RoundSayings", "5XXError"]
+    "metric",
+    ["TotalExecutionTime", "Fallbacks", "Errors", "SpendReserved", "RoundSayings", "ModelDaysLeft", "5XXError"],
 )
 def test_there_is_an_alarm_on(metric: str) -> None:
     alarms = STACK.of_type("AWS::CloudWatch::Alarm").values()

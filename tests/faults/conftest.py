@@ -15,7 +15,6 @@ import openai  # noqa: F401
 import pytest
 from aiobotocore.config import AioConfig
 
-from service.catalogue.models import packaged
 from service.config import Settings
 from service.keys.key_store import KeyStore
 from service.limits import Timeouts
@@ -29,7 +28,7 @@ from tests.aws import REGION
 from tests.faults.places import OneFile, Place, Tables
 from tests.faults.proxy import AwsProxy
 from tests.http.conftest import Server
-from tests.support import Clock, RecordingListener
+from tests.support import Clock, RecordingListener, timeless_entries
 from tests.test_processes import Machine, machine
 from tests.test_processes import Server as ServerProcess
 
@@ -135,9 +134,9 @@ def only_models(tmp_path: Path) -> OnlyModels:
     """Writes a catalogue with these models in it, for tests that must know which one is called; returns its path."""
 
     def write(*models: str, **changes: Any) -> str:
-        entries = json.loads(packaged("catalogue.json"))["models"]
         path = tmp_path / "catalogue.json"
-        path.write_text(json.dumps({"models": [entry | changes for entry in entries if entry["id"] in models]}))
+        entries = [entry | changes for entry in timeless_entries() if entry["id"] in models]
+        path.write_text(json.dumps({"models": entries}))
         return str(path)
 
     return write

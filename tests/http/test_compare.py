@@ -406,7 +406,7 @@ async def test_a_disconnect_cancels_the_model_calls_and_they_stay_spent(
     [kept] = [each.saying.generation async for each in store.all_sayings() if each.saying.generation]
     spent = (await store.spend(spend_window(kept.created_at))).hour
     worst = await server.resources.gateway.reserve(
-        [model for model in server.resources.models if model.id != GPT], ["Amazon S3"]
+        [model for model in server.resources.line_up if model.id != GPT], ["Amazon S3"]
     )
     assert spent == (answered.cost_nanos or 0) + worst.take_rest().amount
     assert await ballots(server) == []

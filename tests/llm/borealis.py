@@ -1,11 +1,15 @@
 """The adapter of a third vendor, a made-up one: all the code of a vendor that speaks by a client of its own."""
 
+from datetime import date
+
 import aiohttp
 
+from service.catalogue.lifecycle import LifeStage
 from service.catalogue.models import Model
 from service.domain import Usage
 from service.keys.secret import Secret
-from service.llm.adapter import Completion, Finish, status_error
+from service.llm.adapter import Completion, Finish
+from service.llm.failures import status_error
 from service.llm.prompt import Prompt
 
 
@@ -23,11 +27,13 @@ class BorealisAdapter:
         headers = {"Authorization": f"Bearer {key.reveal()}"}
         async with self._opened().post(self._url, json=asked, headers=headers) as response:
             if response.status != 200:
-                retry_after = response.headers.get("Retry-After")
-                raise status_error(response.status, spend_limit=False, retry_after=retry_after)
+                raise status_error(response.status, headers=response.headers)
             answer = await response.json()
         usage = Usage(answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
         return Completion(answer["id"], answer["choices"][0]["message"]["content"], Finish.DONE, usage)
+
+    async def lifecycle(self, model: Model, key: Secret) -> tuple[LifeStage, date | None]:
+        return LifeStage.ACTIVE, None  # it has nowhere to ask
 
     async def close(self) -> None:
         await self._opened().close()

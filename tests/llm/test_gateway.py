@@ -17,6 +17,7 @@ from service.errors import (
     ModelBreakerOpen,
     ModelConnectionFailed,
     ModelError,
+    ModelGone,
     ModelKeyRejected,
     ModelOverloaded,
     ModelRateLimited,
@@ -37,14 +38,15 @@ from service.llm.breaker import FAILURES_TO_OPEN
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import RETRIES_IN_STOCK, Gateway, Written
 from service.llm.parse import Parser
-from service.llm.prompt import PROMPT_VERSION
+from service.llm.prompt import PROMPT_VERSION, build_prompt
 from service.llm.vendors import VENDORS, Adapters
 from service.resilience.retry_budget import RETRY_SHARE
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Spend, Store
 from service.store.sqlite import SqliteStore
-from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected
+from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, SayingsRejected, UsageDoubted
 from tests.bad_store import BadStore
+from tests.fakes import the_models
 from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
 from tests.support import TOPICS, RecordingListener
 
@@ -74,6 +76,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
             catalogue: Catalogue = CATALOGUE,
             url: str | None = simulator_url,
             timeouts: Timeouts = DEFAULT_TIMEOUTS,
+            on_gone: Callable[[Model], None] = lambda _: None,
         ) -> Gateway:
             key_store = KeyStore(keys or FixedKeySource("sk-simulated"), events)
             stack.push_async_callback(key_store.close)
@@ -92,6 +95,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 parser=PARSER,
                 key_parameters=KEY_PARAMETERS,
                 simulated=url is not None,
+                on_gone=on_gone,
                 jitter=lambda: 0.0,
             )
 
@@ -128,9 +132,8 @@ async def test_a_call_brings_sayings_a_generation_and_an_exact_bill(
     written = await write(gateway, model)
 
     generation, [call] = written.generation, simulator.calls
-    assert model.price is not None
     assert (generation.usage.input_tokens, generation.usage.output_tokens) == (call.input_tokens, call.output_tokens)
-    assert generation.cost_nanos == model.price.cost_nanos(generation.usage) == await spent(store) > 0
+    assert generation.cost_nanos == model.prices[-1].cost_nanos(generation.usage) == await spent(store) > 0
     assert (generation.model, generation.vendor, generation.kind) == (model.id, model.vendor, CallKind.ROUND)
     assert (generation.prompt_version, generation.simulated) == (PROMPT_VERSION, True)
     assert generation.latency_ms > 0
@@ -305,7 +308,7 @@ async def test_an_answer_that_is_no_use_costs_what_it_costs(
 async def test_a_model_without_a_price_costs_as_the_dearest_with_a_warning(
     make: Make, simulator: Simulator, store: SqliteStore, events: RecordingListener
 ) -> None:
-    unpriced = msgspec.structs.replace(HAIKU, price=None)
+    unpriced = msgspec.structs.replace(HAIKU, prices=[])
     dearest = CATALOGUE["claude-sonnet-4-5"]
     gateway = make(catalogue=Catalogue([unpriced, dearest, GPT]))
 
@@ -319,6 +322,105 @@ async def test_a_model_without_a_price_costs_as_the_dearest_with_a_warning(
     with pytest.raises(ModelBadResponse):
         await write(gateway, dearest)
     assert await spent(store) == 2 * as_reserved
+
+
+# --- what a vendor says that cannot be true ---------------------------------------------------------------------------
+
+CAP = 50_000_000  # five cents
+GOOD_USAGE = {"prompt_tokens": 300, "completion_tokens": 60}
+UNTRUE: dict[str, dict[str, object]] = {
+    "cached_above_input": {"usage": GOOD_USAGE | {"prompt_tokens_details": {"cached_tokens": 100_000}}},
+    "nothing_for_text": {"usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+    "above_the_possible": {"usage": {"prompt_tokens": 300, "completion_tokens": 100_000_000}},
+    "unasked_tier": {"usage": GOOD_USAGE, "service_tier": "priority"},
+    "another_model": {"usage": GOOD_USAGE, "model": "gpt-4.1-nano"},
+}
+
+
+@pytest.fixture
+async def vendor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[VendorEndpoint]:
+    """OpenAI, as it says it is: the answers are checked as the vendor's own."""
+    endpoint = VendorEndpoint(content={"content": SAYINGS})
+    async with endpoint.serve() as url:
+        adapter = VENDORS["openai"].adapter(url)
+        monkeypatch.setattr(Adapters, "of", lambda _adapters, _model: adapter)
+        yield endpoint
+        await adapter.close()
+
+
+SAYING = "Amazon S3 is an attic without a floor: it takes everything and gives it back by the box."
+SAYINGS = msgspec.json.encode({"sayings": [{"service": "Amazon S3", "saying": SAYING}]}).decode()
+
+
+@pytest.mark.parametrize("doubt", UNTRUE)
+async def test_a_usage_that_cannot_be_true_books_the_worst_case(
+    doubt: str, make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    vendor.envelope = UNTRUE[doubt]
+    gateway = make()
+    worst = gateway._costs.worst_case(GPT, build_prompt(TOPICS, ONE))
+
+    await asyncio.gather(write(gateway, services=ONE), return_exceptions=True)
+
+    [call] = await recorded(store)
+    usage = call.generation.usage
+    assert await spent(store) == call.generation.cost_nanos == worst
+    assert events.of(UsageDoubted) == [UsageDoubted(GPT.id, doubt)]
+    assert usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
+    assert usage.output_tokens <= GPT.max_tokens
+
+
+@pytest.mark.parametrize("doubt", UNTRUE)
+async def test_a_vendor_that_lies_in_its_favour_does_not_widen_the_cap(
+    doubt: str, make: Make, vendor: VendorEndpoint, store: SqliteStore
+) -> None:
+    vendor.envelope = UNTRUE[doubt]
+    gateway = make(cap=CAP)
+
+    for _ in range(20):
+        await asyncio.gather(write(gateway, services=ONE), return_exceptions=True)
+
+    assert 0 < await spent(store) <= CAP
+
+
+@pytest.mark.parametrize("free", [True, False])
+async def test_without_a_usage_the_worst_case_is_booked(
+    free: bool, make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    nothing = msgspec.structs.replace(GPT.prices[0], input=0, output=0, cached_input=0)
+    model = msgspec.structs.replace(GPT, prices=[nothing]) if free else GPT
+    vendor.envelope = {"usage": None}
+
+    gateway = make()
+
+    written = await write(gateway, model, ONE)
+
+    worst = gateway._costs.worst_case(model, build_prompt(TOPICS, ONE))
+    assert await spent(store) == written.generation.cost_nanos == worst
+    assert (worst == 0) is free
+    assert [event.reason for event in events.of(UsageDoubted)] == ([] if free else ["no_usage"])
+
+
+async def test_an_answer_by_another_model_is_refused(
+    make: Make, vendor: VendorEndpoint, store: SqliteStore, events: RecordingListener
+) -> None:
+    vendor.envelope = {"model": "gpt-4.1-mini-2025-04-14"}
+
+    with pytest.raises(ModelBadResponse):
+        await write(make(), services=ONE)
+
+    [call], [called] = await recorded(store), events.of(ModelCalled)
+    assert (call.error_type, call.generation.snapshot) == ("ModelBadResponse", "gpt-4.1-mini-2025-04-14")
+    assert (called.error_type, called.error_message) == ("ModelBadResponse", "Another model has answered.")
+
+
+@pytest.mark.parametrize("name", ["gpt-4.1", "gpt-4.1-2025-04-14", "gpt-4.1-20250414", None])
+async def test_the_name_of_the_snapshot_is_kept(name: str | None, make: Make, vendor: VendorEndpoint) -> None:
+    vendor.envelope = {"model": name}
+
+    written = await write(make(), services=ONE)
+
+    assert written.generation.snapshot == (name or "")
 
 
 # --- places for calls that a client waits for -------------------------------------------------------------------------
@@ -344,11 +446,11 @@ async def test_what_is_reserved_holds_its_places_until_it_is_released(gateway: G
     reserved = await spent(store)
 
     with pytest.raises(ModelsBusy):
-        await gateway.reserve(CATALOGUE, ONE)
+        await gateway.reserve(the_models(), ONE)
     assert await spent(store) == reserved
     await gateway.release(advance)
 
-    await gateway.reserve(CATALOGUE, ONE)
+    await gateway.reserve(the_models(), ONE)
 
 
 async def test_a_reservation_that_is_refused_holds_no_place(make: Make) -> None:
@@ -356,7 +458,7 @@ async def test_a_reservation_that_is_refused_holds_no_place(make: Make) -> None:
 
     for _ in range(PLACES + 1):
         with pytest.raises(BudgetExhausted):
-            await gateway.reserve(CATALOGUE, ONE)
+            await gateway.reserve(the_models(), ONE)
 
 
 async def test_no_money_is_tied_up_while_an_sdk_is_imported(
@@ -378,10 +480,10 @@ async def test_no_money_is_tied_up_while_an_sdk_is_imported(
 
 
 async def test_several_calls_are_paid_from_one_reservation(gateway: Gateway, store: SqliteStore) -> None:
-    advance = await gateway.reserve(CATALOGUE, ONE)
+    advance = await gateway.reserve(the_models(), ONE)
     reserved = await spent(store)
 
-    asking = (gateway.write(model, ONE, kind=COMPARE, timeout=20.0, advance=advance) for model in CATALOGUE)
+    asking = (gateway.write(model, ONE, kind=COMPARE, timeout=20.0, advance=advance) for model in the_models())
     written = await asyncio.gather(*asking)
     booked = await spent(store)
     await gateway.release(advance)
@@ -391,11 +493,11 @@ async def test_several_calls_are_paid_from_one_reservation(gateway: Gateway, sto
 
 
 async def test_for_several_calls_there_is_room_for_all_or_for_none(make: Make, store: SqliteStore) -> None:
-    await make().reserve(CATALOGUE, ONE)
+    await make().reserve(the_models(), ONE)
     needed = await spent(store)
 
     with pytest.raises(BudgetExhausted):
-        await make(cap=2 * needed - 1).reserve(CATALOGUE, ONE)
+        await make(cap=2 * needed - 1).reserve(the_models(), ONE)
 
     assert await spent(store) == needed
 
@@ -617,7 +719,7 @@ async def test_a_retry_after_that_does_not_fit_leaves_the_model_alone(gateway: G
 
 async def test_retries_cannot_multiply_an_outage(gateway: Gateway, simulator: Simulator) -> None:
     simulator.inject("*", Fault(FaultKind.SERVER_ERROR, count=None))
-    models = list(CATALOGUE) * (FAILURES_TO_OPEN - 1)
+    models = the_models() * (FAILURES_TO_OPEN - 1)
 
     for model in models:
         with pytest.raises(ModelOverloaded):
@@ -682,6 +784,31 @@ async def test_an_endpoint_of_ones_own_never_gets_the_vendors_key(make: Make) ->
         await write(make(keys=Keys("sk-own"), url=None), keyed)
 
     assert own.keys == ["Bearer none", "Bearer sk-own"]
+
+
+FORBIDDEN = {"code": "model_not_found", "type": "invalid_request_error", "message": "No access.", "param": None}
+
+
+async def test_a_model_that_is_gone_is_reported_and_the_key_stays(make: Make, vendor: VendorEndpoint) -> None:
+    keys, gone = Keys("sk-good", "sk-other"), list[Model]()
+    vendor.fails(403, msgspec.json.encode({"error": FORBIDDEN}))
+    gateway = make(keys=keys, on_gone=gone.append)
+
+    with pytest.raises(ModelGone):
+        await write(gateway)
+    vendor.broken = None
+    await write(gateway, CATALOGUE["gpt-4.1-mini"])
+
+    assert (gone, keys.fetches, vendor.keys) == ([GPT], 1, ["Bearer sk-good"] * 2)
+
+
+async def test_a_refusal_that_is_free_books_nothing(make: Make, simulator: Simulator, store: SqliteStore) -> None:
+    simulator.inject(HAIKU.id, Fault(FaultKind.REFUSAL))
+
+    with pytest.raises(ModelRefused):
+        await write(make(), HAIKU)
+
+    assert await spent(store) == 0
 
 
 # --- time and breaker -------------------------------------------------------------------------------------------------

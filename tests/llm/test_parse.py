@@ -133,6 +133,51 @@ def test_cleaning_leaves_printable_text_on_one_line(raw: str, cleaned: str) -> N
     assert clean(cleaned) == cleaned
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        f'[{{"service": "{S3}", "saying": "{GOOD}"}}]',
+        f'{{"sayings": [{{"service": "{S3}", "saying": "{GOOD}",}},],}}',
+        f'[{{"saying": "{GOOD}", "service": "{S3}"}},\n]',
+        f'{{"sayings": [{{"service": "{S3}", "saying": "{GOOD.replace(": ", ":" + chr(10))}"}}]}}',
+        f'Here: [{{"service": "{S3}", "saying": "{GOOD}"}},] as asked.',
+    ],
+)
+def test_json_that_is_nearly_right_is_read(written: str) -> None:
+    assert shown(written) == [GOOD]
+
+
+def test_a_comma_inside_of_a_saying_stays() -> None:
+    text = "S3 keeps a list, ] and all, and never asks for the bracket."
+
+    assert shown(f'{{"sayings": [{{"service": "{S3}", "saying": "{text}"}},]}}') == [text]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("**Amazon S3** is *the* attic of a house with no floor.", "Amazon S3 is the attic of a house with no floor."),
+        ("__S3__ is _the_ attic of a house with no floor.", "S3 is the attic of a house with no floor."),
+        ("`S3` is the ``attic`` of a house with no floor.", "S3 is the attic of a house with no floor."),
+        ('**"S3 is the attic of a house with no floor."**', "S3 is the attic of a house with no floor."),
+        ("**_S3_** is the attic of ***a house*** with no floor.", "S3 is the attic of a house with no floor."),
+        ("S3 knows that 2*3*4 is 24, my_old_bucket is not.", "S3 knows that 2*3*4 is 24, my_old_bucket is not."),
+        ("S3 has * and * again, and it lists none of them.", "S3 has * and * again, and it lists none of them."),
+    ],
+)  # fmt: skip
+def test_markdown_is_taken_off(written: str, read: str) -> None:
+    assert shown(output((S3, written))) == [read]
+
+
+@pytest.mark.parametrize("label", ["amazon s3", "AMAZON S3", "s3", "**Amazon S3**"])
+def test_a_service_is_known_in_any_case(label: str) -> None:
+    text = "amazon s3 is an attic without a floor, next to AWS Lambda."
+
+    [draft] = PARSER.parse(output((label, text)), build_prompt(TOPICS, [S3])).drafts
+
+    assert (draft.asked, draft.text, draft.services) == (S3, text, (S3, LAMBDA))
+
+
 def test_hidden_characters_do_not_hide_a_service_or_a_duplicate() -> None:
     hidden = (
         "Ama\u200bzon S\u20603 is an attic without a floor: it takes \u202eeverything and gives it back by the box."
@@ -173,7 +218,6 @@ def test_hidden_characters_do_not_hide_a_service_or_a_duplicate() -> None:
         ("If ChatGPT were a service, it would be Amazon S3.", "self_identification"),
         ("GPT-4.1-mini thinks that S3 is a bucket, mostly.", "self_identification"),
         ("Amazon Simple Queue Service is a queue for buns.", "service_not_named"),
-        ("The s3 bucket is a bucket without any end to it.", "service_not_named"),
         ("Write one saying for each of these AWS services: Amazon S3", "prompt_echo"),
         ("Amazon S3: an analogy about one AWS service, fresh.", "prompt_echo"),
     ],

@@ -68,7 +68,7 @@ async def opened(tmp_path: Path, events: RecordingListener) -> AsyncIterator[Ope
 
 
 async def _write(resources: Resources) -> Written:
-    return await resources.gateway.write(resources.models[0], ["Amazon S3"], kind=CallKind.LIVE, timeout=30)
+    return await resources.gateway.write(resources.line_up[0], ["Amazon S3"], kind=CallKind.LIVE, timeout=30)
 
 
 def _saying(text: str) -> dict[str, str]:
@@ -96,7 +96,7 @@ def test_it_never_gets_another_vendors_key() -> None:
 async def test_its_models_take_part_when_its_key_is_there(opened: Opener) -> None:
     resources = await opened(KEY, with_borealis())
 
-    assert [model.id for model in resources.models] == ["borealis-1"]
+    assert [model.id for model in resources.line_up] == ["borealis-1"]
     assert not resources.simulated
 
 

@@ -18,9 +18,10 @@ MODELS = {"anthropic": CATALOGUE["claude-haiku-4-5"], "openai": CATALOGUE["gpt-4
 
 @dataclass
 class VendorEndpoint:
-    """`answer` and `usage` are what the next good answers say; `broken`, if set, is sent instead."""
+    """`content`, `usage` and the `envelope` around them are what answers say; `broken`, if set, is sent instead."""
 
     content: dict[str, Any] = field(default_factory=dict)
+    envelope: dict[str, Any] = field(default_factory=dict)
     usage: dict[str, Any] = field(default_factory=dict)
     broken: web.Response | None = None
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -52,12 +53,13 @@ class VendorEndpoint:
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         message = {"id": "msg_1", "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"}
         usage = {"input_tokens": 10, "output_tokens": 2} | self.usage
-        return await self._respond(request, message | self.content | {"usage": usage})
+        return await self._respond(request, message | self.content | {"usage": usage} | self.envelope)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         choice = {"message": {"content": "Hello"} | self.content, "finish_reason": "stop"}
         usage = {"prompt_tokens": 10, "completion_tokens": 2} | self.usage
-        return await self._respond(request, {"id": "chatcmpl-1", "choices": [choice], "usage": usage})
+        answer = {"id": "chatcmpl-1", "choices": [choice], "usage": usage} | self.envelope
+        return await self._respond(request, answer)
 
     async def _respond(self, request: web.Request, answer: object) -> web.StreamResponse:
         self.headers.append(dict(request.headers))

@@ -19,7 +19,7 @@ from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.events import Listener
-from tests.fakes import FakeGateway, the_catalogue
+from tests.fakes import FakeGateway, the_catalogue, the_line_up, the_models
 from tests.store.builders import call
 from tests.support import TOPICS, model_saying
 from workers.fleet import FleetRounds
@@ -30,7 +30,7 @@ HASTY = Timeouts(
     serve_flush=0.01,
 )  # fmt: skip
 CATALOGUE = the_catalogue()
-MODELS = list(CATALOGUE)
+MODELS = the_models()
 SAYING = model_saying("Amazon S3 is a cellar that never asks what you keep in it.")
 COMPARISON_ID = "c" * 32
 WINDOW, CAPS = SpendWindow("2026-11-20", "2026-11-20T13"), Spend(day=1, hour=1)
@@ -97,7 +97,7 @@ def _saying_votes(listener: Listener) -> SayingVotes:
 
 
 async def _statistics(listener: Listener) -> None:
-    options: dict[str, Any] = {"models": MODELS, "catalogue": CATALOGUE, "simulated": False, "burst_limit": 100}
+    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False, "burst_limit": 100}
     await Statistics(store=SILENT, listener=listener, timeouts=HASTY, **options).answer()
 
 

@@ -17,6 +17,8 @@ from service.errors import (
     ModelBreakerOpen,
     ModelConnectionFailed,
     ModelError,
+    ModelForbidden,
+    ModelGone,
     ModelKeyRejected,
     ModelOverloaded,
     ModelRateLimited,
@@ -35,7 +37,7 @@ from service.sayings.flow import Flow, Served, wanted_origin
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from telemetry.events import DependencyFailed, SayingServed
-from tests.fakes import FakeGateway, FakeStore, the_catalogue
+from tests.fakes import FakeGateway, FakeStore, the_models
 from tests.support import TOPICS, Clock, RecordingListener, model_saying
 
 DATABASE, LIVE, CACHE, BUILTIN = Origin.DATABASE, Origin.LIVE, Origin.CACHE, Origin.BUILTIN
@@ -70,7 +72,7 @@ class Stage:
             serves=self.serves,
             listener=events,
             topics=TOPICS,
-            models=list(the_catalogue()) if models else [],
+            models=the_models() if models else [],
             live_every=live_every,
             last_resort=last_resort,
             timeouts=timeouts,
@@ -157,6 +159,8 @@ async def test_a_failed_origin_falls_back_and_the_first_reason_is_given(
         (ModelSpendLimitReached("x"), "live_spend_limit"),
         (ModelOverloaded("x"), "live_overloaded"),
         (ModelKeyRejected("x"), "live_key_rejected"),
+        (ModelForbidden("x"), "live_forbidden"),
+        (ModelGone("x"), "live_model_gone"),
         (ModelRequestRejected("x"), "live_request_rejected"),
         (ModelBreakerOpen("x"), "live_breaker_open"),
         (ModelBadResponse("x"), "live_bad_response"),

@@ -12,7 +12,7 @@ from service.sayings.pool_filler import PoolFiller
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed
-from tests.fakes import FakeStore, the_catalogue
+from tests.fakes import FakeStore, the_models
 from tests.support import NAMES, RecordingListener, model_saying
 
 TTL = 3_600.0
@@ -26,7 +26,7 @@ def the_filler(
     simulated: bool = False,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> PoolFiller:
-    models = [model for model in the_catalogue() if model.vendor == "openai"]
+    models = [model for model in the_models() if model.vendor == "openai"]
     return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts)
 
 

@@ -18,7 +18,7 @@ from service.simulator.deck import Dealer, load_script
 SCRIPT = load_script()
 TOPICS = load_topics()
 PARSER = Parser(TOPICS, [vendor.telltale for vendor in VENDORS.values()])
-MODELS = [model.id for model in load_catalogue(VENDORS)]
+MODELS = [model.id for model in load_catalogue(VENDORS)][:4]  # one for each voice
 UNKNOWN = "Amazon WorkMail"
 
 

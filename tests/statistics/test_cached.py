@@ -13,7 +13,7 @@ from service.statistics.cached import CACHE_SECONDS, RETRY_SECONDS, STALE_SECOND
 from service.statistics.schemas import StatsAnswer
 from service.store.base import Aggregates, Store, Tally
 from telemetry.events import DependencyFailed
-from tests.fakes import the_catalogue
+from tests.fakes import the_line_up
 from tests.support import Clock, RecordingListener
 
 
@@ -50,8 +50,7 @@ def clock() -> Clock:
 async def statistics(counting: CountingStore, clock: Clock, events: RecordingListener) -> AsyncIterator[Statistics]:
     statistics = Statistics(
         store=cast("Store", counting),
-        models=list(the_catalogue()),
-        catalogue=the_catalogue(),
+        line_up=the_line_up(),
         simulated=False,
         burst_limit=100,
         listener=events,

@@ -9,7 +9,7 @@ from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from telemetry.events import SILENCE
-from tests.fakes import FakeGateway, FakeStore, the_catalogue
+from tests.fakes import FakeGateway, FakeStore, the_models
 from tests.support import NAMES, TOPICS, Clock, model_saying
 
 
@@ -26,7 +26,7 @@ async def serves(count: int, *, live_every: int) -> Counter[str]:
         serves=ServeCounter(store.as_store(), SILENCE),
         listener=SILENCE,
         topics=TOPICS,
-        models=list(the_catalogue()),
+        models=the_models(),
         live_every=live_every,
     )
     return Counter([(await flow.next_saying()).saying.contributor for _ in range(count)])

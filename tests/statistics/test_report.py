@@ -1,39 +1,33 @@
 """The report of GET /stats for given counts."""
 
 import random
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 import pytest
 
-from service.catalogue.models import Model
+from service.catalogue.line_up import LineUp
 from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome
 from service.statistics.intervals import MIN_VOTES, approval
 from service.statistics.report import first_hour, report
 from service.statistics.schemas import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, VoteCounts
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
 from service.store.latency_buckets import bounds, bucket_of
-from tests.fakes import the_catalogue
+from tests.fakes import the_line_up
 
 HAIKU, SONNET, GPT, MINI = "claude-haiku-4-5", "claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"
 ALL = (HAIKU, SONNET, GPT, MINI)
+# Sonnet 4.5 retires on the second.
+TWO_DAYS = (date(2026, 11, 29), date(2026, 11, 30))
 NOW = datetime(2026, 11, 20, 13, 5, 7, tzinfo=UTC).timestamp()
 
 
 def the_report(
-    aggregates: Aggregates | None = None, *, participants: Sequence[Model] | None = None, simulated: bool = False
+    aggregates: Aggregates | None = None, *, line_up: LineUp | None = None, simulated: bool = False
 ) -> StatsAnswer:
-    catalogue = the_catalogue()
-    return report(
-        aggregates or Aggregates(),
-        catalogue,
-        catalogue if participants is None else participants,
-        simulated=simulated,
-        now=NOW,
-        burst_limit=100,
-    )
+    seats = line_up or the_line_up()
+    return report(aggregates or Aggregates(), seats, simulated=simulated, now=NOW, burst_limit=100)
 
 
 def of_model(answer: StatsAnswer, model: str = GPT) -> ModelStats:
@@ -49,7 +43,8 @@ def test_without_counts_every_model_has_too_few_votes_and_no_values() -> None:
     nothing = {"votes": 0, "upvotes": 0, "downvotes": 0}
     no_calls: dict[str, object] = {"count": 0, "mean": None, "p50": None, "p90": None, "p99": None, "histogram": []}
     assert sonnet == {
-        "model": SONNET, "source": "Claude Sonnet 4.5", "vendor": "anthropic", "serves": 0, **nothing, "raw": nothing,
+        "model": SONNET, "source": "Claude Sonnet 4.5", "vendor": "anthropic", "leftOn": None,
+        "successor": "claude-sonnet-5-5", "serves": 0, **nothing, "raw": nothing,
         "approval": {"value": None, "low": 0.0, "high": 1.0}, "latency": {"single": no_calls, "round": no_calls},
         "tokens": {"input": 0, "output": 0}, "cost": 0.0, "costPer1000": None, "costPerNetUpvote": None,
         "costPerNetUpvoteInterval": {"low": None, "high": None},
@@ -102,12 +97,35 @@ def test_real_and_simulated_models_are_never_mixed(simulated: bool) -> None:
         Aggregates(outcomes={Outcome((HAIKU, MINI), TIE): OutcomeTally(1)}),
     ],
 )
-def test_a_retired_model_stays_if_anything_is_counted_for_it(aggregates: Aggregates) -> None:
-    catalogue = the_catalogue()
-
-    answer = the_report(aggregates, participants=[catalogue[GPT], catalogue[HAIKU]])
+def test_a_model_without_a_key_stays_if_anything_is_counted_for_it(aggregates: Aggregates) -> None:
+    answer = the_report(aggregates, line_up=the_line_up(keyed=[GPT, HAIKU]))
 
     assert [one.model for one in answer.models] == [HAIKU, GPT, MINI]
+
+
+def test_a_retired_model_keeps_its_counts_outside_the_ranking() -> None:
+    aggregates = Aggregates(
+        contributors={SONNET: Tally(0, 900, 100), GPT: Tally(0, 700, 300), MINI: Tally(0, 300, 700)}
+    )
+
+    before, after = the_report(aggregates), the_report(aggregates, line_up=the_line_up(TWO_DAYS[1]))
+
+    assert [of_model(before, model).verdict for model in (SONNET, GPT, MINI)] == ["leads", "trails", "trails"]
+    assert [of_model(after, model).verdict for model in (SONNET, GPT, MINI)] == [None, "leads", "trails"]
+    retired = of_model(after, SONNET)
+    assert (retired.votes, retired.left_on, retired.successor) == (1000, "2026-11-30", "claude-sonnet-5-5")
+    assert after.totals == before.totals
+
+
+def test_a_model_that_retires_leaves_the_strengths_of_the_others_as_they_are() -> None:
+    outcomes = {Outcome(ALL, winner): OutcomeTally(count) for winner, count in zip(ALL, (90, 150, 70, 60), strict=True)}
+
+    before, after = (the_report(Aggregates(outcomes=outcomes), line_up=the_line_up(day)) for day in TWO_DAYS)
+
+    assert {one.model: one.strength for one in before.models}.items() <= {
+        one.model: one.strength for one in after.models
+    }.items()
+    assert after.comparisons.matrix[GPT][SONNET] == before.comparisons.matrix[GPT][SONNET]
 
 
 def test_hours_are_the_last_twenty_four_with_the_current_one_last() -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import date
 
 import pytest
 
+from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.domain import Saying, VoteResult, VoteStatus
 from service.errors import LeaseLost
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store, Tally
@@ -388,3 +390,27 @@ async def _lease(store: Store, holder: str, *, now: float) -> Lease:
     lease = await store.acquire_lease(ROUND_LEASE, holder, now=now, seconds=60)
     assert lease is not None
     return lease
+
+
+class TestGoneModels:
+    async def test_at_first_none_is_gone(self, store: Store) -> None:
+        assert await store.gone_models() == {}
+
+    async def test_the_last_moment_counts(self, store: Store) -> None:
+        await store.mark_gone("gpt-4.1", since=1.0)
+        await store.mark_gone("claude-sonnet-4-5", since=2.5)
+        await store.mark_gone("gpt-4.1", since=3.0)
+
+        assert await store.gone_models() == {"gpt-4.1": 3.0, "claude-sonnet-4-5": 2.5}
+
+
+async def test_what_vendors_say_of_their_models_replaces_what_they_said(store: Store) -> None:
+    before = Lifecycle("gpt-4.1", LifeStage.ACTIVE, None, 1.0)
+    after = Lifecycle("gpt-4.1", LifeStage.DEPRECATED, date(2027, 1, 14), 2.5)
+    other = Lifecycle("claude-haiku-4-5", LifeStage.ACTIVE, None, 1.0)
+    assert await store.lifecycles() == {}
+
+    await store.put_lifecycles([before, other])
+    await store.put_lifecycles([after])
+
+    assert await store.lifecycles() == {"gpt-4.1": after, "claude-haiku-4-5": other}

@@ -5,6 +5,7 @@ from telemetry.events import (
     DependencyFailed,
     Event,
     ModelCalled,
+    ModelLifeMeasured,
     ModelReport,
     PoolMeasured,
     RequestServed,
@@ -38,5 +39,6 @@ EVERYTHING: tuple[Event, ...] = (
     BallotTaken("winner", "recorded"),
     PoolMeasured("gpt-4.1", 12),
     SpendMeasured(0.25),
+    ModelLifeMeasured("gpt-4.1", 47),
     RoundFinished((ModelReport("gpt-4.1", 3, 1500.0), ModelReport("gpt-4.1-mini", 0, 80.0, "ModelTimeout")), 1500.0, 7),
 )

@@ -18,6 +18,8 @@ from telemetry.events import (
     DependencyFailed,
     Event,
     ModelCalled,
+    ModelConcerning,
+    ModelLifeMeasured,
     ModelReport,
     PoolMeasured,
     PriceMissing,
@@ -29,6 +31,7 @@ from telemetry.events import (
     SpendMeasured,
     SqliteCalled,
     Unexpected,
+    UsageDoubted,
     VoteTaken,
 )
 from telemetry.logs import LogListener, configure_logging, logger
@@ -59,6 +62,26 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "message": "a model has no price: its cost is unknown",
             "model": "gpt-4.1",
             "error_type": "PriceMissing",
+        },
+    ),
+    (
+        UsageDoubted("gpt-4.1", "no_usage"),
+        {
+            "level": "WARNING",
+            "message": "a vendor's usage is doubted: the worst case is booked",
+            "model": "gpt-4.1",
+            "reason": "no_usage",
+            "error_type": "UsageDoubted",
+        },
+    ),
+    (
+        ModelConcerning("openai mid", "The seat is empty."),
+        {
+            "level": "WARNING",
+            "message": "a model needs a person",
+            "model": "openai mid",
+            "error_type": "ModelConcern",
+            "error_message": "The seat is empty.",
         },
     ),
     (
@@ -188,6 +211,7 @@ UNLOGGED = [
     SqliteCalled("vote", 0.7),
     PoolMeasured("gpt-4.1", 12),
     SpendMeasured(0.42),
+    ModelLifeMeasured("gpt-4.1", 47),
 ]
 
 

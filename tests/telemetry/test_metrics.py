@@ -23,6 +23,8 @@ from telemetry.events import (
     Event,
     Listeners,
     ModelCalled,
+    ModelConcerning,
+    ModelLifeMeasured,
     PoolMeasured,
     RequestServed,
     SayingServed,
@@ -78,6 +80,8 @@ def called(batch: Batch) -> set[str]:
         (Unexpected("gauges", ValueError()), {"Errors"}),
         (PoolMeasured("gpt-4.1", 12), {"PoolSize"}),
         (SpendMeasured(0.25), {"SpendReserved"}),
+        (ModelLifeMeasured("gpt-4.1", 47), {"ModelDaysLeft"}),
+        (ModelConcerning("openai mid", "The seat is empty."), {"Errors"}),
     ],
 )
 def test_what_is_counted(event: Event, expected: set[str]) -> None:
@@ -307,6 +311,7 @@ def meant() -> Iterable[tuple[str, ...]]:
     yield ("Errors", "postFeedback", "saying_not_found")
     yield ("Errors", "postCompareVote", "comparison_not_shown")
     yield ("SpendReserved",)
+    yield from product(["ModelDaysLeft"], ["claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"])
     for model, vendor in MODELS.items():
         yield from product(["APILatency", "TokensUsed", "Cost"], [vendor], [model])
         yield from product(["gen_ai.client.token.usage"], ["chat"], [vendor], [model], ["input", "output"])

@@ -200,7 +200,7 @@ async def test_a_round_with_a_model_that_fails(
     simulator.inject("gpt-4.1", Fault(FaultKind.UNAUTHORIZED, count=2))
 
     async with composition.running() as service:
-        for model in service.resources.models:  # importing an SDK takes longer than these calls
+        for model in service.resources.line_up:  # importing an SDK takes longer than these calls
             await service.resources.gateway._adapters.of(model).load()
         await service.round()
         assert simulator.max_in_flight == 4

@@ -161,7 +161,7 @@ async def _count_background(
 
 async def _cold_rounds(resources: Resources, listener: _Failures) -> int:
     """The rounds that fifty processes make which all want one at once, an hour after the last."""
-    round_ = Round(resources.gateway, resources.store, resources.pool, resources.topics, resources.models, listener)
+    round_ = Round(resources.gateway, resources.store, resources.pool, resources.topics, resources.line_up, listener)
     fleet = [
         FleetRounds(round_, resources.store, listener, clock=lambda: time.time() + 3600) for _ in range(COLD_INSTANCES)
     ]
@@ -173,7 +173,7 @@ def _written_by_rounds(resources: Resources) -> list[Saying]:
     """What rounds have stored after a day, of a model saying's usual length."""
     texts = [saying.text for saying in collection()][:SAYINGS_PER_MODEL]
     sayings = []
-    for model in resources.models:
+    for model in resources.line_up:
         made = Generation(
             uuid.UUID(int=0).hex, model.id, model.vendor, CallKind.ROUND, resources.simulated, "2026-11-20.1", 1204.2,
             Usage(287, 141), 846_000, time.time() - 60,

@@ -24,10 +24,10 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.sayings.pool import Pool
 from service.voting.comparisons import Closed, Comparisons, Opened, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
-from tests.fakes import FakeGateway, FakeStore, the_catalogue
+from tests.fakes import FakeGateway, FakeStore, the_models
 from tests.support import TOPICS, RecordingListener
 
-MODELS = list(the_catalogue())
+MODELS = the_models()
 HAIKU, MINI = "claude-haiku-4-5", "gpt-4.1-mini"
 NOW = 1_800_000_000.0  # on the hour
 EXHAUSTED = BudgetExhausted("There is no room.")

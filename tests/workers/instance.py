@@ -53,7 +53,8 @@ class Instance:
     catalogue: Catalogue = field(default_factory=lambda: load_catalogue(VENDORS))
 
     def __post_init__(self) -> None:
-        models, topics, timeouts = list(self.catalogue), load_topics(), self.timeouts
+        models = [model for model in self.catalogue if model.id in MODELS]
+        topics, timeouts = load_topics(), self.timeouts
         self.key_store = KeyStore(self.keys, self.listener, timeouts=timeouts)
         gateway = Gateway(
             self.adapters,

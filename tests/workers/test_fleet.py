@@ -19,7 +19,7 @@ from telemetry.events import DependencyFailed, ModelReport, RoundFinished
 from tests.support import Clock, RecordingListener
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, failures
-from workers.fleet import LEASE_SECONDS, FleetRounds
+from workers.fleet import DAY_SECONDS, LEASE_SECONDS, REST_SECONDS, FleetRounds
 from workers.round import Round
 
 FIFTY = 50
@@ -100,7 +100,39 @@ class TestOneRound:
         assert len(simulator.calls) == len(MODELS)
 
 
+class TestOnceADay:
+    async def test_one_process_of_the_fleet_looks_after_the_models(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock, done = Clock(), list[str]()
+        fleet = [_daily(name, done, store, events, clock) for name in ("a", "b")]
+
+        for _ in range(2):
+            for rounds in fleet:
+                await rounds.run()
+                clock.forward(REST_SECONDS)
+        clock.forward(DAY_SECONDS)
+        await fleet[1].run()
+
+        assert done == ["a", "b"]
+
+
+def _daily(name: str, done: list[str], store: Store, events: RecordingListener, clock: Clock) -> FleetRounds:
+    async def once_a_day() -> None:
+        done.append(name)
+
+    return FleetRounds(ScriptedRound("", "", ""), store, events, once_a_day=once_a_day, clock=clock)
+
+
 class TestRest:
+    async def test_a_model_that_is_gone_does_not_prolong_it(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock = Clock()
+        rounds = FleetRounds(ScriptedRound("ModelGone", ""), store, events, clock=clock)
+
+        assert await _rest(rounds, clock) == REST_SECONDS
+
     async def test_after_a_round_there_is_no_other_for_a_minute(
         self, store: SqliteStore, events: RecordingListener
     ) -> None:

@@ -26,7 +26,7 @@ function textAroundSayings(visitor: Visit): Promise<string> {
 
 async function modelsOf(visitor: Visit): Promise<ModelsAnswer['models']> {
   const answer: ModelsAnswer = await (await fetch(`${visitor.url}/models`)).json();
-  return answer.models;
+  return answer.models.filter(({ participates }) => participates);
 }
 
 describe.each(SETTINGS)('a comparison on a $name', (setting) => {

@@ -21,10 +21,14 @@ declare module 'vitest' {
   }
 }
 
+// The models of a certain day, whatever the day on which the tests are run.
+const DAY = '2026-11-28';
+const LINE_UP = 'claude-haiku-4-5,claude-sonnet-4-5,gpt-4.1,gpt-4.1-mini';
+
 export default async function setup(project: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'page-tests-'));
   const simulator = await start(
-    ['-m', 'service.simulator', '--port', '0', '--speed', '0.25'],
+    ['-m', 'service.simulator', '--port', '0', '--speed', '0.25', '--day', DAY],
     {},
     /(http\S+)\/anthropic/,
   );
@@ -33,6 +37,7 @@ export default async function setup(project: TestProject) {
     SAYINGS_PORT: '0',
     SAYINGS_STORE: `sqlite:///${join(folder, 'sayings.db')}`,
     SAYINGS_SIMULATOR: simulator.url,
+    SAYINGS_LINE_UP: LINE_UP,
     SAYINGS_DAILY_CAP_USD: '100',
     SAYINGS_HOURLY_CAP_USD: '100',
   };

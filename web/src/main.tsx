@@ -6,7 +6,7 @@ import { render } from 'preact';
 import { App } from './App';
 import { followAddress } from './routes';
 import { followConnection } from './shared/connection';
-import { fetchSimulatedVendors } from './shared/simulated';
+import { fetchModels } from './shared/models';
 import { startSending } from './votes/post';
 
 followAddress();
@@ -16,4 +16,4 @@ startSending();
 const root = document.getElementById('page');
 if (root) render(<App />, root);
 
-void fetchSimulatedVendors();
+void fetchModels();

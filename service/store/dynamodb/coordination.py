@@ -1,5 +1,10 @@
 """What a fleet agrees on: which process makes the round, and how much may still be spent."""
 
+from collections.abc import Sequence
+
+import msgspec
+
+from service.catalogue.lifecycle import Lifecycle
 from service.store.base import Lease, Spend, SpendWindow
 from service.store.dynamodb import writes
 from service.store.dynamodb.database import Database
@@ -7,7 +12,7 @@ from service.store.dynamodb.items import count
 
 
 class DynamoCoordination(Database):
-    """The part of the Store protocol that is about leases and spend."""
+    """The part of the Store protocol that is about leases, spend and the lives of models."""
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
         # If DynamoDB carried out a first attempt but its response was lost, the retry finds the lease taken. No
@@ -37,3 +42,23 @@ class DynamoCoordination(Database):
     async def spend(self, window: SpendWindow) -> Spend:
         item = await self._get(self._state, writes.spend_key(window))
         return Spend(count(item, "total"), count(item, writes.hour_attribute(window)))
+
+    async def mark_gone(self, model: str, *, since: float) -> None:
+        await self._update(writes.mark_gone(self._state, model, since=since), repeatable=True)
+
+    async def gone_models(self) -> dict[str, float]:
+        item = await self._get(self._state, writes.GONE_KEY)
+        return {
+            name.removeprefix(writes.MODEL_PREFIX): float(value["N"])
+            for name, value in item.items()
+            if name.startswith(writes.MODEL_PREFIX)
+        }
+
+    async def put_lifecycles(self, lifecycles: Sequence[Lifecycle]) -> None:
+        await self._update(writes.put_lifecycles(self._state, lifecycles), repeatable=True)
+
+    async def lifecycles(self) -> dict[str, Lifecycle]:
+        item = await self._get(self._state, writes.LIFECYCLES_KEY)
+        texts = (value["S"] for name, value in item.items() if name.startswith(writes.MODEL_PREFIX))
+        said = [msgspec.json.decode(text, type=Lifecycle) for text in texts]
+        return {each.model: each for each in said}

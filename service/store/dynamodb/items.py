@@ -129,6 +129,9 @@ def _to_generation_attributes(made: Generation) -> "Item":
         "output_tokens": number(made.usage.output_tokens),
         "cached_tokens": number(made.usage.cached_input_tokens),
         "created_at": number(made.created_at),
+        "cache_write_tokens": number(made.usage.cache_write_tokens),
+        "thinking_tokens": number(made.usage.thinking_tokens),
+        "snapshot": text(made.snapshot),
     }
     return attributes if made.cost_nanos is None else attributes | {"cost_nanos": number(made.cost_nanos)}
 
@@ -152,9 +155,16 @@ def _to_generation(item: "Item") -> Generation:
         item["simulated"]["BOOL"],
         item["prompt_version"]["S"],
         float(item["llm_time_ms"]["N"]),
-        Usage(int(item["input_tokens"]["N"]), int(item["output_tokens"]["N"]), int(item["cached_tokens"]["N"])),
+        Usage(
+            int(item["input_tokens"]["N"]),
+            int(item["output_tokens"]["N"]),
+            int(item["cached_tokens"]["N"]),
+            count(item, "cache_write_tokens"),
+            count(item, "thinking_tokens"),
+        ),
         int(item["cost_nanos"]["N"]) if "cost_nanos" in item else None,
         float(item["created_at"]["N"]),
+        item["snapshot"]["S"] if "snapshot" in item else "",  # not in the indexes, nor in items of earlier versions
     )
 
 

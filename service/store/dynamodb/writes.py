@@ -1,9 +1,12 @@
 """Builds the request of every write, without sending it. The guarantees of the store rest on the conditions here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from service.catalogue.lifecycle import Lifecycle
 from service.domain import Ballot, Call, Comparison, Saying
 from service.store.base import Lease, SpendWindow, StoredVote
 from service.store.dynamodb.items import (
@@ -41,6 +44,11 @@ LEASE_IS_OURS = "#token = :token"
 FITS_THE_CAPS = (
     "(attribute_not_exists(#day) OR #day <= :day_room) AND (attribute_not_exists(#hour) OR #hour <= :hour_room)"
 )
+
+# What concerns all models are attributes of one item, because models are few and are read together.
+GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
+LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
+MODEL_PREFIX = "model#"
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, #token = if_not_exists(#token, :none) + :one"
 # A day's spend is kept for a while, so that the operator can check a bill.
@@ -218,6 +226,29 @@ def add_spend_within(
     update["ConditionExpression"] = FITS_THE_CAPS
     update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **rooms}
     return update
+
+
+def mark_gone(table: str, model: str, *, since: float) -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": GONE_KEY,
+        "UpdateExpression": "SET #model = :since",
+        "ExpressionAttributeNames": {"#model": MODEL_PREFIX + model},
+        "ExpressionAttributeValues": {":since": number(since)},
+    }
+
+
+def put_lifecycles(table: str, lifecycles: Sequence[Lifecycle]) -> "UpdateItemInputTypeDef":
+    numbered = list(enumerate(lifecycles))
+    return {
+        "TableName": table,
+        "Key": LIFECYCLES_KEY,
+        "UpdateExpression": "SET " + ", ".join(f"#m{number} = :m{number}" for number, _ in numbered),
+        "ExpressionAttributeNames": {f"#m{number}": MODEL_PREFIX + each.model for number, each in numbered},
+        "ExpressionAttributeValues": {
+            f":m{number}": text(msgspec.json.encode(each).decode()) for number, each in numbered
+        },
+    }
 
 
 def lease_key(name: str) -> "Item":

@@ -10,7 +10,7 @@ from service.store.sqlite.database import Row
 
 GENERATION_COLUMNS = (
     "generation_id, model, vendor, kind, simulated, prompt_version, llm_time_ms, input_tokens, output_tokens, "
-    "cached_tokens, cost_nanos, created_at"
+    "cached_tokens, cache_write_tokens, thinking_tokens, cost_nanos, created_at, snapshot"
 )
 SAYING_COLUMNS = f"saying_id, saying, services, source, contributor, {GENERATION_COLUMNS}"
 VOTE_COLUMNS = (
@@ -115,16 +115,18 @@ def to_call(row: Row) -> Call | None:
 def _generation_row(made: Generation) -> Row:
     return (
         made.generation_id, made.model, made.vendor, made.kind, made.simulated, made.prompt_version, made.latency_ms,
-        made.usage.input_tokens, made.usage.output_tokens, made.usage.cached_input_tokens, made.cost_nanos,
-        made.created_at,
+        made.usage.input_tokens, made.usage.output_tokens, made.usage.cached_input_tokens,
+        made.usage.cache_write_tokens, made.usage.thinking_tokens, made.cost_nanos, made.created_at, made.snapshot,
     )  # fmt: skip
 
 
 def _generation(
     generation_id: str, model: str, vendor: str, kind: str, simulated: int, version: str, llm_time_ms: float,
-    input_tokens: int, output_tokens: int, cached_tokens: int, cost_nanos: int | None, created_at: float,
+    input_tokens: int, output_tokens: int, cached_tokens: int, cache_write_tokens: int, thinking_tokens: int,
+    cost_nanos: int | None, created_at: float, snapshot: str,
 ) -> Generation:  # fmt: skip
     return Generation(
         generation_id, model, vendor, CallKind(kind), bool(simulated), version, llm_time_ms,
-        Usage(input_tokens, output_tokens, cached_tokens), cost_nanos, created_at,
+        Usage(input_tokens, output_tokens, cached_tokens, cache_write_tokens, thinking_tokens), cost_nanos, created_at,
+        snapshot,
     )  # fmt: skip

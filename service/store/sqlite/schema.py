@@ -7,7 +7,7 @@ from service.store.sqlite.connection import transaction
 from service.store.sqlite.counts import keep_call
 from service.store.sqlite.rows import GENERATION_COLUMNS, to_call
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS main_humor (
@@ -30,7 +30,10 @@ CREATE TABLE IF NOT EXISTS main_humor (
     cost_nanos     INTEGER,
     created_at     REAL,
     upvotes        INTEGER NOT NULL DEFAULT 0,
-    downvotes      INTEGER NOT NULL DEFAULT 0
+    downvotes      INTEGER NOT NULL DEFAULT 0,
+    cache_write_tokens INTEGER DEFAULT 0,
+    thinking_tokens    INTEGER DEFAULT 0,
+    snapshot           TEXT DEFAULT ''   -- the name under which the vendor answered
 );
 CREATE INDEX IF NOT EXISTS main_humor_by_model ON main_humor (model, simulated, created_at);
 
@@ -83,7 +86,10 @@ CREATE TABLE calls (
     created_at     REAL NOT NULL,
     asked          INTEGER NOT NULL,
     sayings        INTEGER NOT NULL,
-    error_type     TEXT NOT NULL
+    error_type     TEXT NOT NULL,
+    cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+    thinking_tokens    INTEGER NOT NULL DEFAULT 0,
+    snapshot           TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies (
@@ -157,6 +163,16 @@ CREATE TABLE IF NOT EXISTS spend (
     period TEXT PRIMARY KEY,             -- a day or an hour
     nanos  INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS gone_models (
+    model TEXT PRIMARY KEY,              -- which its vendor no longer knows
+    since REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lifecycles (
+    model TEXT PRIMARY KEY,
+    said  BLOB NOT NULL                  -- by its vendor, in JSON
+) WITHOUT ROWID;
 """
 
 # Version 1 had no services, hours, bursts, comparisons or calls.
@@ -184,6 +200,19 @@ FROM saying_feedback GROUP BY hour, contributor;
 DROP TABLE old_feedback;
 DROP TABLE old_tallies
 """
+# Versions 1 and 2 had neither thinking tokens nor the names under which the vendors answer.
+_NEW_OF_SAYINGS = """
+ALTER TABLE main_humor ADD COLUMN cache_write_tokens INTEGER DEFAULT 0;
+ALTER TABLE main_humor ADD COLUMN thinking_tokens INTEGER DEFAULT 0;
+ALTER TABLE main_humor ADD COLUMN snapshot TEXT DEFAULT '';
+"""
+_NEW_OF_CALLS = """
+ALTER TABLE calls ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
+CREATE TABLE gone_models (model TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE lifecycles (model TEXT PRIMARY KEY, said BLOB NOT NULL) WITHOUT ROWID;
+"""
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
 SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), ''
@@ -203,8 +232,10 @@ def migrate(db: sqlite3.Connection) -> None:
         if version == 0:
             _run(db, _TABLES)
         if version == 1:
-            _run(db, _RENAME_OLD_TABLES + _TABLES + _COPY_OLD_ROWS)
+            _run(db, _NEW_OF_SAYINGS + _RENAME_OLD_TABLES + _TABLES + _COPY_OLD_ROWS)
             _count_old_calls(db)
+        if version == 2:
+            _run(db, _NEW_OF_SAYINGS + _NEW_OF_CALLS)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -9,12 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.catalogue.models import load_catalogue
 from service.config import Settings
 from service.domain import CallKind
-from service.llm.vendors import VENDORS
 from service.resources import Resources, open_resources
-from service.simulator.profiles import Profiles
+from service.simulator.profiles import Profile
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.processes import Failed, free_port, serving
@@ -23,7 +21,6 @@ from workers.round import SERVICES_PER_MODEL, Round
 
 ALONE = "its slowest model alone"
 A_ROUND = "a round"
-SLOWEST = max(Profiles(load_catalogue(VENDORS)), key=lambda profile: profile.median_seconds).id
 
 
 def measure(size: Size, tell: Tell) -> list[Measurement]:
@@ -73,7 +70,7 @@ async def _wired(speed: float) -> AsyncIterator[Resources]:
 
 
 async def _write_alone(resources: Resources) -> int:
-    model = next(model for model in resources.models if model.id == SLOWEST)
+    model = max(resources.line_up, key=lambda model: Profile.of(model).median_seconds)
     services = resources.topics.names[:SERVICES_PER_MODEL]
     written = await resources.gateway.write(model, services, kind=CallKind.ROUND, timeout=30)
     return len(written.sayings)
@@ -81,7 +78,7 @@ async def _write_alone(resources: Resources) -> int:
 
 async def _gather(resources: Resources) -> int:
     round_ = Round(
-        resources.gateway, resources.store, resources.pool, resources.topics, resources.models, resources.listener
+        resources.gateway, resources.store, resources.pool, resources.topics, resources.line_up, resources.listener
     )
     # Expired at once, so that the next round has its turn.
     lease = await resources.store.acquire_lease("bench", "bench", now=time.time(), seconds=0)

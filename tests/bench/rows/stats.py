@@ -16,7 +16,7 @@ from service.statistics.cached import Statistics
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
-from tests.fakes import the_catalogue
+from tests.fakes import the_line_up
 from tests.store.builders import ballot, call, comparison, shown
 from tests.support import NAMES, model_saying
 
@@ -114,8 +114,7 @@ async def _reads(store: SqliteStore) -> float:
     for _ in range(READS):
         current = Statistics(
             store=store,
-            models=list(the_catalogue()),
-            catalogue=the_catalogue(),
+            line_up=the_line_up(),
             simulated=False,
             burst_limit=BURST_LIMIT,
             listener=SILENCE,

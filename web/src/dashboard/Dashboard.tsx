@@ -8,6 +8,7 @@ import { headline, unbroken } from './headline';
 import { FiguresContext } from './parts/FiguresContext';
 import { Freshness } from './parts/Freshness';
 import { Summary } from './parts/Summary';
+import { legend, withRetiredNamed } from './retired';
 import { ApprovalSection } from './sections/ApprovalSection';
 import { CostSection } from './sections/CostSection';
 import { HeadToHeadSection } from './sections/HeadToHeadSection';
@@ -22,7 +23,9 @@ const feed = new Feed();
 export default function Dashboard() {
   const state = useStore(feed.state);
   useEffect(() => feed.start(), []);
-  const { stats, trouble } = state;
+  const { trouble } = state;
+  const stats = useMemo(() => state.stats && withRetiredNamed(state.stats), [state.stats]);
+  const retired = stats ? legend(stats.models) : '';
   return (
     <div class="dashboard">
       <div class="intro">
@@ -31,6 +34,7 @@ export default function Dashboard() {
         {!stats && <p class="answer">{trouble ? 'The figures could not be fetched' : 'One moment…'}</p>}
         {(stats || trouble) && <Freshness state={state} refresh={feed.refresh} />}
         {stats && <Summary stats={stats} />}
+        {retired && <p class="note">{retired}</p>}
       </div>
       {stats ? <Sections stats={stats} /> : !trouble && <div class="coming" aria-busy="true" />}
     </div>

@@ -20,6 +20,8 @@ export function model(place: number, given: Partial<ModelStats> = {}): ModelStat
     model: id,
     source,
     vendor: id.startsWith('claude') ? 'anthropic' : 'openai',
+    leftOn: null,
+    successor: null,
     serves: 0,
     votes: 0,
     upvotes: 0,

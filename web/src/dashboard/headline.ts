@@ -3,6 +3,7 @@
 import type { ModelStats, StatsAnswer } from '../api/types';
 import { count, list } from '../shared/words';
 import { about, estimate } from './figures';
+import { ranking } from './retired';
 
 type Measured = ModelStats & { approval: { value: number } };
 
@@ -12,12 +13,13 @@ export interface Headline {
 }
 
 export function headline(stats: StatsAnswer): Headline {
-  const measured = stats.models.filter(isMeasured).sort((a, b) => b.approval.value - a.approval.value);
-  if (!stats.models.some((model) => model.votes > 0)) return noVotes(stats.models);
+  const models = ranking(stats.models);
+  const measured = models.filter(isMeasured).sort((a, b) => b.approval.value - a.approval.value);
+  if (!models.some((model) => model.votes > 0)) return noVotes(models);
   const [first] = measured;
-  if (measured.length < 2 || first === undefined) return tooFew(stats.models, measured);
+  if (measured.length < 2 || first === undefined) return tooFew(models, measured);
   const detailed = first.verdict === 'leads' ? leads(first, measured) : tooClose(first, measured);
-  return { ...detailed, detail: [detailed.detail, ...remark(stats.models)].join(' ') };
+  return { ...detailed, detail: [detailed.detail, ...remark(models)].join(' ') };
 }
 
 /** The number of votes that a model needs before it is compared; null when the statistics do not show it. */

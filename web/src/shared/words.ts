@@ -31,6 +31,13 @@ export function list(parts: readonly string[]): string {
   return `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }
 
+const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+
+/** A day such as 2026-11-30 in words: "30 November 2026". */
+export function day(date: string): string {
+  return DAY.format(new Date(date));
+}
+
 /** The seconds left until `at`, rounded up. Both times are milliseconds since 1970. */
 export function secondsUntil(at: number, now = Date.now()): number {
   return Math.max(0, Math.ceil((at - now) / 1000));

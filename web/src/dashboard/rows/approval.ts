@@ -4,6 +4,7 @@ import type { Interval, ModelStats, StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
 import { about, decimals, percent, percentRange, whole } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { farewell, isRetired, ranking } from '../retired';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
 
@@ -19,8 +20,10 @@ export interface Approval {
 
 export function approval(stats: StatsAnswer): Approval {
   const marks = marksOf(stats);
-  const models = stats.models.map((model) => modelRow(model, marks.get(model.model) ?? NEUTRAL));
-  const rows = [...ranked(models), ...collectionRow(stats)];
+  const rowsOf = (models: readonly ModelStats[]) =>
+    ranked(models.map((model) => modelRow(model, marks.get(model.model) ?? NEUTRAL, stats.models)));
+  const models = rowsOf(ranking(stats.models));
+  const rows = [...models, ...rowsOf(stats.models.filter(isRetired)), ...collectionRow(stats)];
   return {
     rows,
     axis: { type: 'linear', domain: shareDomain(rows), label: 'share of upvotes →', format: percent },
@@ -33,18 +36,18 @@ export function approval(stats: StatsAnswer): Approval {
 /** There is no leader before two models have enough votes. */
 function leaderBand(stats: StatsAnswer, rows: readonly IntervalRow[]): Approval['band'] {
   if (!stats.models.some((model) => model.verdict === 'leads' || model.verdict === 'too close to call')) return null;
-  const [first] = ranked(rows);
+  const [first] = rows;
   if (!first || first.low === null || first.high === null) return null;
   return { low: first.low, high: first.high, colour: first.mark.colour };
 }
 
-function modelRow(model: ModelStats, mark: Mark): IntervalRow {
+function modelRow(model: ModelStats, mark: Mark, all: readonly ModelStats[]): IntervalRow {
   const set = model.raw.votes !== model.votes && model.raw.votes > 0 && model.approval.value !== null;
   return {
     ...estimateRow(model.approval, model.votes),
     name: model.source,
-    remark: verdict(model),
-    brief: verdict(model, 'too close'),
+    remark: isRetired(model) ? farewell(model, all) : verdict(model),
+    brief: isRetired(model) ? 'retired' : verdict(model, 'too close'),
     mark,
     raw: set ? model.raw.upvotes / model.raw.votes : null,
   };
@@ -76,7 +79,7 @@ export function verdict({ verdict, votes, votesNeeded, approval }: ModelStats, b
     if (approval.value !== null) return 'waits for the others';
     return votesNeeded === null ? count(votes, 'vote') : `${count(votes, 'vote')}, ${whole(votesNeeded)} more needed`;
   }
-  if (verdict !== 'too close to call' || !votesNeeded) return verdict;
+  if (verdict !== 'too close to call' || !votesNeeded) return verdict ?? '';
   return brief ? `${brief}: ~${about(votesNeeded)} more` : `${verdict}: ~${about(votesNeeded)} more votes`;
 }
 
@@ -91,10 +94,10 @@ function bursts({ totals }: StatsAnswer): string {
 }
 
 /** A model, or the collection, which has no verdict and no separate count of bursts. */
-type Entry = Pick<ModelStats, 'source' | 'votes' | 'upvotes' | 'downvotes' | 'serves' | 'approval' | 'votesNeeded'> & {
-  raw: ModelStats['raw'] | null;
-  verdict: string | null;
-};
+type Entry = Pick<
+  ModelStats,
+  'source' | 'votes' | 'upvotes' | 'downvotes' | 'serves' | 'approval' | 'votesNeeded' | 'verdict' | 'leftOn'
+> & { raw: ModelStats['raw'] | null };
 
 const COLUMNS: readonly Column<Entry>[] = [
   { key: 'model', name: 'Model', value: (entry) => entry.source },
@@ -109,6 +112,7 @@ const COLUMNS: readonly Column<Entry>[] = [
   { key: 'raw_votes', name: 'Votes with bursts', value: (entry) => entry.raw?.votes ?? null },
   shareColumn('raw_approval', 'Approval with bursts', rawApproval),
   { key: 'serves', name: 'Times shown', value: (entry) => entry.serves },
+  { key: 'retired_on', name: 'Retired on', value: (entry) => entry.leftOn },
 ];
 
 function shareColumn(key: string, name: string, value: (entry: Entry) => number | null): Column<Entry> {
@@ -121,6 +125,13 @@ function rawApproval({ raw, approval }: Entry): number | null {
 }
 
 function approvalSheet({ models, collection }: StatsAnswer): Sheet {
-  const reference = { ...collection, source: 'The collection', raw: null, verdict: null, votesNeeded: null };
+  const reference = {
+    ...collection,
+    source: 'The collection',
+    raw: null,
+    verdict: null,
+    votesNeeded: null,
+    leftOn: null,
+  };
   return sheet('approval', 'Approval by model', COLUMNS, collection.votes ? [...models, reference] : models);
 }
