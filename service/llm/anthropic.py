@@ -138,18 +138,17 @@ def _thinking(model: Model) -> "ThinkingConfigParam | None":
 
 
 def _new_client(base_url: str) -> "AsyncAnthropic":
-    import httpx2
     from anthropic import DEFAULT_CONNECTION_LIMITS, AsyncAnthropic
 
-    # DefaultAsyncHttpxClient would take proxies from the environment, whatever `trust_env` says.
-    client = httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=None, limits=DEFAULT_CONNECTION_LIMITS)
+    from service.llm.bounded_http import bounded_client
+
     return AsyncAnthropic(
         api_key="unset",  # every call sets its own key
         base_url=base_url,
         timeout=None,  # the gateway has the deadline
         max_retries=0,  # and it decides on retries
         open_telemetry=False,  # we report each call as one span ourselves
-        http_client=client,
+        http_client=bounded_client(DEFAULT_CONNECTION_LIMITS),
     )
 
 

@@ -136,14 +136,16 @@ _RESPONSE_FORMAT: "ResponseFormatJSONSchema" = {
 
 
 def _new_client(base_url: str) -> "AsyncOpenAI":
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+    from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI
+
+    from service.llm.bounded_http import bounded_client
 
     return AsyncOpenAI(
         api_key="unset",  # every call sets its own key
         base_url=base_url,
         timeout=None,  # the gateway has the deadline
         max_retries=0,  # and it decides on retries
-        http_client=DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False, timeout=None),
+        http_client=bounded_client(DEFAULT_CONNECTION_LIMITS),
     )
 
 

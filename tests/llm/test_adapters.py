@@ -2,9 +2,12 @@
 
 import asyncio
 import gc
+import gzip
 import re
 import time
+import tracemalloc
 import warnings
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -603,6 +606,47 @@ async def test_a_usage_that_cannot_be_true_is_a_bad_response(tokens: object, lin
     line.vendor.usage = {"input_tokens": tokens, "prompt_tokens": tokens}
 
     with pytest.raises(ModelBadResponse):
+        await line.adapter.complete(model, PROMPT, KEY)
+
+
+# --- bounds -----------------------------------------------------------------------------------------------------------
+
+BLANKS = b" " * 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (gzip.compress(BLANKS), {"Content_Encoding": "gzip"}),
+        (zlib.compress(BLANKS), {"Content_Encoding": "Deflate"}),
+        (BLANKS, {}),
+    ],
+    ids=["gzip", "deflate", "plain"],
+)
+async def test_an_answer_beyond_all_bounds_is_not_read(
+    body: bytes, headers: dict[str, str], line: Line, model: Model
+) -> None:
+    await line.adapter.load()
+    line.vendor.fails(200, body, **headers)
+
+    tracemalloc.start()
+    with pytest.raises(ModelBadResponse):
+        await line.adapter.complete(model, PROMPT, KEY)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert line.vendor.headers[0]["Accept-Encoding"] == "identity"
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("headers", [{"Content_Encoding": "gzip"}, {}], ids=["compressed", "plain"])
+async def test_an_error_is_known_although_its_body_is_beyond_all_bounds(
+    headers: dict[str, str], line: Line, model: Model
+) -> None:
+    body = gzip.compress(BLANKS) if headers else BLANKS
+    line.vendor.fails(401, body, **headers)
+
+    with pytest.raises(ModelKeyRejected):
         await line.adapter.complete(model, PROMPT, KEY)
 
 
