@@ -1,4 +1,4 @@
-"""What vendors say of the lives of their models, and what of it needs a person."""
+"""The lifecycle of each model as its vendor reports it, and the problems that an operator has to solve."""
 
 import datetime
 from collections.abc import Iterator, Mapping

@@ -81,7 +81,7 @@ def _table(answer: ModelsAnswer, lifecycles: Mapping[str, Lifecycle], day: datet
 
 
 def _until(retires: str | None, day: datetime.date) -> str:
-    return f"{retires} ({(datetime.date.fromisoformat(retires) - day).days} days)" if retires else ""
+    return f"{retires} ({_days(datetime.date.fromisoformat(retires) - day)})" if retires else ""
 
 
 def _word(said: Lifecycle) -> str:
@@ -92,5 +92,9 @@ def _price(price: PriceEntry | None, day: datetime.date) -> tuple[str, str]:
     if price is None:
         return ("none", "")
     figures = (price.input, price.cached_input, price.cache_write, price.output)
-    age = (day - datetime.date.fromisoformat(price.as_of)).days
-    return (" / ".join("–" if figure is None else f"{figure:g}" for figure in figures), f"{age} days ago")
+    age = _days(day - datetime.date.fromisoformat(price.as_of))
+    return (" / ".join("–" if figure is None else f"{figure:g}" for figure in figures), f"{age} ago")
+
+
+def _days(span: datetime.timedelta) -> str:
+    return "1 day" if span.days == 1 else f"{span.days} days"

@@ -49,7 +49,9 @@ class GoneModels:
             return
         self._heard[model.id] = self._clock()
         self._line_up.set_gone({**self._line_up.gone, model.id: _day_of(self._clock())})
-        message = f"The vendor no longer knows {model.id}. Its seat goes to {model.successor or 'nobody'}."
+        follower = self._line_up.follower_of(model)
+        seat = f"goes to {follower.id}" if follower else "is empty now"
+        message = f"The vendor no longer knows {model.id}. Its seat {seat}."
         self._listener.emit(DependencyFailed("model", "line-up", "ModelGone", message, model=model.id))
         self._begin(self._mark(model.id))
 
@@ -58,7 +60,8 @@ class GoneModels:
         with suppress(StoreError):
             async with store_guard("gone models", self._timeouts.saying_read, self._listener):
                 said = await self._store.gone_models()
-            heard = {**said, **self._heard}
+            # Whoever asked last knows best: otherwise each process would ask once a day, not the fleet.
+            heard = {model: max(said.get(model, 0.0), self._heard.get(model, 0.0)) for model in {*said, *self._heard}}
             still = {model: since for model, since in heard.items() if self._clock() - since < GONE_SECONDS}
             self._line_up.set_gone({model: _day_of(since) for model, since in still.items()})
 

@@ -55,6 +55,32 @@ async def test_it_is_asked_again_after_a_day(store: SqliteStore, events: Recordi
     assert GPT in seats
 
 
+async def test_what_another_process_heard_later_counts(store: SqliteStore, events: RecordingListener) -> None:
+    clock, seats = Clock(1_800_000_000.0), line_up()
+    gone = GoneModels(seats, store, events, clock=clock)
+    gone.report(GPT)
+    await gone.close()
+    await store.mark_gone(GPT.id, since=clock() + GONE_SECONDS - 1)
+
+    clock.now += GONE_SECONDS
+    await gone.refresh()
+
+    assert GPT not in seats
+
+
+async def test_the_log_promises_a_seat_to_nobody_who_cannot_take_it(
+    store: SqliteStore, events: RecordingListener
+) -> None:
+    seats = LineUp(CATALOGUE, [GPT.id], day=lambda: ORIGINAL_DAY)  # there is no key for the successor
+    gone = GoneModels(seats, store, events)
+
+    gone.report(GPT)
+    await gone.close()
+
+    (failed,) = events.of(DependencyFailed)
+    assert failed.error_message == "The vendor no longer knows gpt-4.1. Its seat is empty now."
+
+
 async def test_a_store_that_fails_brings_no_model_back(tmp_path: Path, events: RecordingListener) -> None:
     seats, broken = line_up(), await SqliteStore.open(tmp_path / "closed.db")
     await broken.close()

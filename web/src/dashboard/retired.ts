@@ -18,14 +18,19 @@ export function ranking(models: readonly ModelStats[]): ModelStats[] {
   return models.filter((model) => !isRetired(model));
 }
 
-/** "retired on 30 November 2026, Claude Sonnet 5.5 followed". */
-export function farewell({ leftOn, successor }: ModelStats, models: readonly ModelStats[]): string {
-  const follower = models.find(({ model }) => model === successor);
-  return `retired on ${day(leftOn ?? '')}${follower ? `, ${follower.source} followed` : ''}`;
+/** "retired 30 November 2026". */
+export function farewell({ leftOn }: ModelStats): string {
+  return `retired ${day(leftOn ?? '')}`;
 }
 
-/** A sentence that explains the sign; empty when nobody has retired. */
+/** Who has retired and who followed, which explains the sign; empty when nobody has retired. */
 export function legend(models: readonly ModelStats[]): string {
-  if (!models.some(isRetired)) return '';
-  return '† These models have retired: they are not ranked any more, and votes on their sayings still count for them.';
+  const sentences = models.filter(isRetired).map(({ source, leftOn, successor }) => {
+    const follower = models.find(({ model }) => model === successor);
+    return `${source} retired on ${day(leftOn ?? '')}${follower ? `, and ${follower.source} followed` : ''}.`;
+  });
+  if (!sentences.length) return '';
+  return [...sentences, 'Retired models are not ranked any more; votes on their sayings still count for them.'].join(
+    ' ',
+  );
 }

@@ -21,7 +21,7 @@ export interface Approval {
 export function approval(stats: StatsAnswer): Approval {
   const marks = marksOf(stats);
   const rowsOf = (models: readonly ModelStats[]) =>
-    ranked(models.map((model) => modelRow(model, marks.get(model.model) ?? NEUTRAL, stats.models)));
+    ranked(models.map((model) => modelRow(model, marks.get(model.model) ?? NEUTRAL)));
   const models = rowsOf(ranking(stats.models));
   const rows = [...models, ...rowsOf(stats.models.filter(isRetired)), ...collectionRow(stats)];
   return {
@@ -41,12 +41,12 @@ function leaderBand(stats: StatsAnswer, rows: readonly IntervalRow[]): Approval[
   return { low: first.low, high: first.high, colour: first.mark.colour };
 }
 
-function modelRow(model: ModelStats, mark: Mark, all: readonly ModelStats[]): IntervalRow {
+function modelRow(model: ModelStats, mark: Mark): IntervalRow {
   const set = model.raw.votes !== model.votes && model.raw.votes > 0 && model.approval.value !== null;
   return {
     ...estimateRow(model.approval, model.votes),
     name: model.source,
-    remark: isRetired(model) ? farewell(model, all) : verdict(model),
+    remark: isRetired(model) ? farewell(model) : verdict(model),
     brief: isRetired(model) ? 'retired' : verdict(model, 'too close'),
     mark,
     raw: set ? model.raw.upvotes / model.raw.votes : null,
