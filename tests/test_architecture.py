@@ -145,7 +145,7 @@ class TestImports:
     def test_each_vendors_sdk_is_known_to_its_adapter_alone(self) -> None:
         assert importers("anthropic") == {"service.llm.anthropic"}
         assert importers("openai") == {"service.llm.openai"}
-        assert importers("httpx2") <= {"service.llm.anthropic", "service.llm.openai"}
+        assert importers("httpx2") <= {"service.llm.anthropic", "service.llm.bounded_http", "service.llm.openai"}
 
     def test_the_aws_sdk_is_known_only_where_aws_is_spoken_to(self) -> None:
         allowed = re.compile(r"service\.(aws\..+|keys\.sources|store\.dynamodb(\..+)?)")

@@ -7,7 +7,7 @@ from service.store.sqlite.connection import transaction
 from service.store.sqlite.counts import keep_call
 from service.store.sqlite.rows import GENERATION_COLUMNS, to_call
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS main_humor (
@@ -213,6 +213,9 @@ ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
 CREATE TABLE gone_models (model TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE lifecycles (model TEXT PRIMARY KEY, said BLOB NOT NULL) WITHOUT ROWID;
 """
+# Versions 1 to 3 knew nothing of what is withdrawn, reported, filtered or to be forgotten.
+_NEW_SINCE_3 = """
+"""
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
 SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), ''
@@ -236,6 +239,8 @@ def migrate(db: sqlite3.Connection) -> None:
             _count_old_calls(db)
         if version == 2:
             _run(db, _NEW_OF_SAYINGS + _NEW_OF_CALLS)
+        if version in (2, 3):
+            _run(db, _NEW_SINCE_3)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
