@@ -117,6 +117,16 @@ class Server(Child):
             assert answer.status == 200
             return await answer.json()
 
+    async def compare(self, visitor: aiohttp.ClientSession) -> Any:
+        async with visitor.post(f"{self.url}/compare", json={}, headers={"Accept": "application/json"}) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
+    def peak_bytes(self) -> int:
+        """The most memory that the process has had so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
 
 C = TypeVar("C", bound=Child)
 
@@ -323,6 +333,24 @@ class TestStopping:
 
         assert code == 1
         assert child.said == []
+
+
+class TestHostileAnswers:
+    @pytest.mark.parametrize("kind", [FaultKind.PACKED_BODY, FaultKind.ENDLESS_BODY])
+    async def test_an_answer_without_bounds_costs_no_memory(
+        self, machine: Machine, simulator: Simulator, kind: FaultKind
+    ) -> None:
+        server = await machine.serve()
+        await server.logs("round finished")  # so that the SDKs are there
+        async with new_visitor() as visitor:
+            await server.compare(visitor)
+            before = server.peak_bytes()
+            simulator.inject("*", Fault(kind, count=None))
+
+            answer = await server.compare(visitor)
+
+        assert [slot["error"] for slot in answer["slots"]] == ["bad_response"] * len(MODELS)
+        assert server.peak_bytes() - before < 32 * 2**20
 
 
 class TestOneRound:

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import struct
+import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Never
 
 from aiohttp import web
@@ -15,6 +17,7 @@ from service.simulator.protocol import Ending
 # Each byte comes within any read timeout, so that only a deadline for the whole answer ends it after half a minute.
 DRIP_SECONDS = 0.05
 MEGABYTE = 2**20
+UNPACKED_MEGABYTES = 300
 SOMETHING_ELSE = "Amazon WorkMail"
 
 ENDINGS = {
@@ -109,6 +112,12 @@ async def deliver(
             return await _drip(request, body, headers)
         case FaultKind.TRUNCATED_BODY:
             return await _truncate(request, body, headers)
+        case FaultKind.PACKED_BODY:
+            packed = await asyncio.to_thread(_packed_blanks)
+            headers = headers | {"Content-Encoding": "gzip"}
+            return web.Response(body=packed, headers=headers, content_type="application/json")
+        case FaultKind.ENDLESS_BODY:
+            return await _go_on(request, headers)
         case FaultKind.REDIRECT:
             return web.Response(status=status(kind), headers=headers | {"Location": f"{request.path}/elsewhere"})
         case None:
@@ -150,9 +159,25 @@ async def _truncate(request: web.Request, body: bytes, headers: dict[str, str]) 
     return response
 
 
-async def _begin(request: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
+def _packed_blanks() -> bytes:
+    packer = zlib.compressobj(wbits=31)  # in the format of gzip
+    blanks = b" " * MEGABYTE
+    return b"".join(packer.compress(blanks) for _ in range(UNPACKED_MEGABYTES)) + packer.flush()
+
+
+async def _go_on(request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
+    """Send blanks until the client closes the connection."""
+    response = await _begin(request, None, headers)
+    with suppress(ConnectionError):
+        while True:
+            await response.write(b" " * MEGABYTE)
+    return response
+
+
+async def _begin(request: web.Request, body: bytes | None, headers: dict[str, str]) -> web.StreamResponse:
+    """Begin a response as long as the body, or of unknown length."""
     response = web.StreamResponse(headers=headers)
     response.content_type = "application/json"
-    response.content_length = len(body)
+    response.content_length = None if body is None else len(body)
     await response.prepare(request)
     return response

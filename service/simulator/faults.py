@@ -41,6 +41,8 @@ class FaultKind(StrEnum):
     LIST_BODY = "list_body"
     OBJECT_BODY = "object_body"
     BAD_UTF8 = "bad_utf8"
+    PACKED_BODY = "packed_body"  # a few hundred kilobytes of gzip that unpack to 300 MB
+    ENDLESS_BODY = "endless_body"
 
     # A well-formed answer that ended in another way.
     REFUSAL = "refusal"
