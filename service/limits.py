@@ -21,6 +21,8 @@ class Timeouts:
     comparison: float = 25.0
     # The end of a comparison is reserved for storing it, so that a response of the last moment is stored as well.
     comparison_keeping: float = 2.5
+    # A client that hangs up by then costs nothing.
+    comparison_begin: float = 0.2
     comparison_open: float = 24 * 3600.0
     vote: float = 2.0
     statistics: float = 2.0

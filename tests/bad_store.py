@@ -1,6 +1,7 @@
 """A store that counts no money and keeps no calls: it raises, or never answers."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
 from service.domain import Call
 from service.errors import StoreError
@@ -11,11 +12,16 @@ class BadStore:
     def __init__(self, *, hangs: bool = False) -> None:
         self._hangs = hangs
 
-    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+    async def time(self) -> float:
+        return 0.0
+
+    async def reserve_spend(
+        self, window: SpendWindow, amount: int, *, caps: Spend, shares: Mapping[str, Spend]
+    ) -> Spend | None:
         await self._fail()
         return None
 
-    async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
+    async def adjust_spend(self, window: SpendWindow, difference: int, *, shares: Iterable[str]) -> None:
         await self._fail()
 
     async def record_call(self, call: Call) -> None:

@@ -139,7 +139,7 @@ class FakeGateway:
     def as_gateway(self) -> Gateway:
         return cast("Gateway", self)
 
-    async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
+    async def reserve(self, models: Iterable[Model], services: Sequence[str], *, client: str = "") -> Advance:
         if self.unreservable is not None:
             raise self.unreservable
         self.reserved.append([model.id for model in models])
@@ -157,6 +157,7 @@ class FakeGateway:
         timeout: float,
         known: Collection[str] = (),
         advance: Advance | None = None,
+        client: str = "",
     ) -> Written:
         if model.id in self.troubles:
             raise self.troubles[model.id]

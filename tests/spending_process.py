@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.catalogue.models import NANOS_PER_DOLLAR, Model
@@ -34,15 +35,17 @@ def keep_a_ledger(store: Store) -> None:
     """Print every reservation and settlement."""
     reserve, adjust = store.reserve_spend, store.adjust_spend
 
-    async def reserve_spend(window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+    async def reserve_spend(
+        window: SpendWindow, amount: int, *, caps: Spend, shares: Mapping[str, Spend]
+    ) -> Spend | None:
         began = time.monotonic()
-        held = await reserve(window, amount, caps=caps)
+        held = await reserve(window, amount, caps=caps, shares=shares)
         tell(f"{began} {time.monotonic()} {amount} {int(held is not None)}")
         return held
 
-    async def adjust_spend(window: SpendWindow, difference: int) -> None:
+    async def adjust_spend(window: SpendWindow, difference: int, *, shares: Iterable[str]) -> None:
         began = time.monotonic()
-        await adjust(window, difference)
+        await adjust(window, difference, shares=shares)
         tell(f"{began} {time.monotonic()} {difference} 1")
 
     patched: Any = store
@@ -85,6 +88,8 @@ async def main(store: str, simulator: str, cap: str, calls: str) -> None:
         models = [model for model in resources.line_up if model.vendor == "openai"]  # one SDK to import
         await asyncio.gather(*(resources.gateway._load([model]) for model in models))
         keep_a_ledger(resources.store)
+        budget: Any = resources.gateway._budget
+        budget._purposes = dict.fromkeys(CallKind, 1.0)  # this is about the cap, which all of them reach together
         tell("ready")
         await asyncio.to_thread(sys.stdin.readline)
         left = iter(range(int(calls)))

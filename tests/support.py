@@ -1,8 +1,10 @@
 """Small things that many tests need."""
 
+import copy
 import datetime
 import json
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -57,6 +59,20 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now += seconds
+
+
+S = TypeVar("S")
+
+
+def clocked(store: S, clock: Callable[[], float]) -> S:
+    """The same store with the time of another clock."""
+
+    async def time() -> float:
+        return clock()
+
+    same: Any = copy.copy(store)
+    same.time = time
+    return cast("S", same)
 
 
 NAMES = {

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import socket
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -13,7 +12,7 @@ from service.resilience.timeouts import store_guard, within
 from service.resources import Resources
 from service.sayings.pool_filler import PoolFiller
 from service.store.base import DAILY_LEASE, ROUND_LEASE, Lease, Store
-from telemetry.events import Listener, RoundFinished
+from telemetry.events import DependencyFailed, Listener, RoundFinished
 from workers.round import Round
 
 # It is longer than a round with its second calls. A holder that dies blocks the other workers for this long at most.
@@ -43,8 +42,7 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
 class FleetRounds:
     """Runs rounds for a whole fleet of processes. After each round comes a rest, in which no process starts another.
 
-    `once_a_day` is what one process of the fleet does after a round, once a day. `clock` returns seconds since the
-    epoch.
+    `once_a_day` is what one process of the fleet does after a round, once a day.
     """
 
     def __init__(
@@ -56,13 +54,11 @@ class FleetRounds:
         rest_seconds: float = REST_SECONDS,
         once_a_day: Callable[[], Awaitable[object]] | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._round = round_
         self._store = store
         self._listener = listener
         self._timeouts = timeouts
-        self._clock = clock
         self._holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._once_a_day = once_a_day
         self._usual_rest = rest_seconds
@@ -74,7 +70,7 @@ class FleetRounds:
         Raises StoreError when the store cannot tell which worker holds it.
         """
         async with store_guard("acquire lease", within(self._timeouts.round_write), self._listener):
-            lease = await self._store.acquire_lease(ROUND_LEASE, self._holder, now=self._clock(), seconds=LEASE_SECONDS)
+            lease = await self._acquire(ROUND_LEASE, LEASE_SECONDS)
         if lease is None:
             return None
         try:
@@ -116,9 +112,7 @@ class FleetRounds:
             return
         with suppress(StoreError):
             async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
-                daily = await self._store.acquire_lease(
-                    DAILY_LEASE, self._holder, now=self._clock(), seconds=DAY_SECONDS
-                )
+                daily = await self._acquire(DAILY_LEASE, DAY_SECONDS)
             if daily is not None:
                 await self._once_a_day()
 
@@ -127,7 +121,17 @@ class FleetRounds:
             return self._usual_rest
         return min(self._rest * 2, max(self._usual_rest, LONGEST_REST_SECONDS))
 
+    async def _acquire(self, name: str, seconds: float) -> Lease | None:
+        """Take a lease. One that another process took by a clock that was far ahead is void, which is reported."""
+        now = await self._store.time()
+        lease = await self._store.acquire_lease(name, self._holder, now=now, seconds=seconds)
+        if lease is not None and lease.voided_until is not None:
+            hours = (lease.voided_until - now) / 3600
+            message = f"A wrong clock had taken the lease {name} until {hours:.1f} hours from now."
+            self._listener.emit(DependencyFailed("store", "acquire lease", "LeaseVoid", message))
+        return lease
+
     async def _keep(self, lease: Lease, seconds: float) -> None:
         with suppress(StoreError):
             async with store_guard("keep lease", self._timeouts.lease_update, self._listener):
-                await self._store.keep_lease(lease, until=self._clock() + seconds)
+                await self._store.keep_lease(lease, until=await self._store.time() + seconds)

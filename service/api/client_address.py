@@ -8,10 +8,6 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 # A client with one IPv6 address usually has its whole /64 network, so all of its addresses count as one.
 _NETWORK_BITS = 64
-# A provider often gives a customer a whole /48, which is 65,536 networks of /64.
-_SITE_BITS = 48
-# A site may be many people, so that all of it together may do a few times as much as one address.
-SITE_SHARE = 4
 
 
 def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies: int = 0) -> str:
@@ -27,20 +23,6 @@ def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies:
         if address := _normal(entry.strip()):
             return address
     return ""
-
-
-def networks(address: str) -> tuple[tuple[str, int], ...]:
-    """The networks whose use is bounded, with how many times one address's allowance each of them has.
-
-    `address` is the result of `client_address`. An IPv4 address stands for itself, an IPv6 /64 network for itself and
-    for its /48. An unknown address has none, because it does not belong to a client on the network.
-    """
-    if not address:
-        return ()
-    if ":" not in address:
-        return ((address, 1),)
-    site = IPv6Network(address).supernet(new_prefix=_SITE_BITS)
-    return (address, 1), (str(site), SITE_SHARE)
 
 
 def _normal(entry: str) -> str:

@@ -187,7 +187,7 @@ class Endpoints:
         )  # fmt: skip
 
     async def get_saying(self, request: Request) -> Response:
-        served = await self._flow.next_saying()
+        served = await self._flow.next_saying(request.caller.address)
         return json_response(saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
 
     async def post_feedback(self, request: Request) -> Response:
@@ -207,7 +207,7 @@ class Endpoints:
 
     async def post_compare(self, request: Request) -> Response:
         wanted = decode_body(request, CompareRequest).service
-        steps = self._comparisons.run(_voter(request), wanted)
+        steps = self._comparisons.run(_voter(request), wanted, client=request.caller.address)
         first = await anext(steps)  # an error raised here can still become an error response
         if wants_stream(request):
             return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))

@@ -72,6 +72,7 @@ class _Order:
     known: Collection[str]
     deadline: float
     advance: Advance | None
+    client: str
 
 
 class Gateway:
@@ -117,25 +118,27 @@ class Gateway:
         self._books = ShieldedTasks()
         self._costs = Costs(catalogue, listener)
 
-    async def reserve(self, models: Iterable[Model], services: Sequence[str]) -> Advance:
-        """Reserve one call to each model: a place among the live calls and what the call may cost at most.
+    async def reserve(self, models: Iterable[Model], services: Sequence[str], *, client: str = "") -> Advance:
+        """Reserve one call to each model for a comparison: a place among the live calls and the most that it may cost.
+
+        `client` is the address of the client that waits, by which its share is counted.
 
         All calls are reserved or none. Pass the advance to `write`, and to `release` when the calls have ended.
         Raises ModelsBusy, BudgetExhausted or StoreError.
         """
         models, prompt = tuple(models), build_prompt(self._topics, services)
         amounts = {model.id: self._costs.worst_case(model, prompt) for model in models}
-        self._live_calls.take(len(amounts))
+        self._live_calls.take(len(amounts), client)
         try:
             await self._load(models)
-            return await self._budget.reserve_all(amounts)
+            return await self._budget.reserve_all(amounts, CallKind.COMPARE, client)
         except BaseException:
-            self._live_calls.give_back(len(amounts))
+            self._live_calls.give_back(len(amounts), client)
             raise
 
     async def release(self, advance: Advance) -> None:
         """Free the places, and return the money of calls that were not made. To be called once for each advance."""
-        self._live_calls.give_back(advance.calls)
+        self._live_calls.give_back(advance.calls, advance.client)
         await self._books.finish(self._budget.release(advance))
 
     async def write(
@@ -147,6 +150,7 @@ class Gateway:
         timeout: float,
         known: Collection[str] = (),
         advance: Advance | None = None,
+        client: str = "",
     ) -> Written:
         """Ask a model for one saying on each of the services.
 
@@ -154,13 +158,16 @@ class Gateway:
         their own, and one that fires first would hide the failure from the breaker. A saying whose id is in `known` is
         rejected as a duplicate. The first attempt is paid from the `advance`, if there is one. When a call is cancelled
         while it runs, its reservation counts as spent, because its cost cannot be known. A call takes a place among the
-        live calls, unless it belongs to a round or the `advance` holds its place.
+        live calls, unless it belongs to a round or the `advance` holds its place. `client` is the address of the client
+        that waits, by which its share of places and money is counted.
 
         Raises DependencyError: a ModelError, KeyStoreError, ModelsBusy, BudgetExhausted or StoreError.
         """
         places = 0 if kind is CallKind.ROUND or advance else 1
-        order = _Order(model, build_prompt(self._topics, services), kind, known, self._clock() + timeout, advance)
-        with self._live_calls.holding(places), self._breakers[model.id].guard():
+        order = _Order(
+            model, build_prompt(self._topics, services), kind, known, self._clock() + timeout, advance, client
+        )
+        with self._live_calls.holding(places, client if places else ""), self._breakers[model.id].guard():
             return await self._call(order)
 
     async def lifecycle(self, model: Model, *, timeout: float) -> Lifecycle:
@@ -248,7 +255,9 @@ class Gateway:
         The call must follow at once: if anything in between failed, the reservation would count as spent.
         """
         in_advance = order.advance.take(order.model.id) if order.advance else None
-        return in_advance or await self._budget.reserve(self._costs.worst_case(order.model, order.prompt))
+        return in_advance or await self._budget.reserve(
+            self._costs.worst_case(order.model, order.prompt), order.kind, order.client
+        )
 
     async def _book(self, reservation: Reservation, call: Call) -> None:
         cost = call.generation.cost_nanos  # for a model without a price, the whole reservation counts as spent

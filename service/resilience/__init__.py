@@ -1,1 +1,1 @@
-"""Timeouts, the retry budget and background tasks."""
+"""Timeouts, the retry budget, background tasks, and the networks by which clients are bounded."""

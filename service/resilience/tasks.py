@@ -19,10 +19,14 @@ class ShieldedTasks:
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Run the work and return its result. The work goes on when the caller is cancelled while it waits."""
+        return await asyncio.shield(self.start(work))
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run the work without waiting for it."""
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
+        return task
 
     async def close(self) -> None:
         """Wait until all work has ended."""

@@ -63,8 +63,9 @@ class Served(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class _Search:
-    """What a search along the chain of origins has found so far."""
+    """What a search along the chain of origins for a client has found so far."""
 
+    client: str
     degraded: str | None = None
     api_latency_ms: float | None = None
     generation: Generation | None = None
@@ -102,13 +103,16 @@ class Flow:
         self._timeouts = timeouts
         self._drain = Drain(timeouts.drain)
 
-    async def next_saying(self) -> Served:
-        """The next saying. Raises NoSayingAvailable, which can only happen when the last resort is off."""
+    async def next_saying(self, client: str = "") -> Served:
+        """The next saying for the client with that address.
+
+        Raises NoSayingAvailable, which can only happen when the last resort is off.
+        """
         number = next(self._numbers)
         wanted = wanted_origin(number, self._live_every)
-        if wanted is Origin.CACHE and (saying := self._pool.take()):
+        if wanted is Origin.CACHE and (saying := self._pool.take(client)):
             return self._serve(Served(saying, wanted, number))
-        return self._serve(await self._search(wanted, number))
+        return self._serve(await self._search(wanted, number, client))
 
     def drain(self) -> None:
         """Cut live calls short, so that the waiting clients get a saying from another origin."""
@@ -119,8 +123,8 @@ class Flow:
         self._listener.emit(SayingServed(served.origin, served.request_number, served.degraded))
         return served
 
-    async def _search(self, wanted: Origin, number: int) -> Served:
-        search = _Search()
+    async def _search(self, wanted: Origin, number: int, client: str) -> Served:
+        search = _Search(client)
         for origin in _CHAINS[wanted]:
             saying, reason = await self._from(origin, search)
             if saying is not None:
@@ -133,7 +137,7 @@ class Flow:
     async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str]:
         """A saying of that origin, or None. The reason applies only when there is none."""
         if origin is Origin.CACHE:
-            return self._pool.take(), "pool_empty"
+            return self._pool.take(search.client), "pool_empty"
         if origin is Origin.DATABASE:
             return await self._from_database()
         return await self._from_model(search)
@@ -165,7 +169,7 @@ class Flow:
 
     async def _write_live(self, model: Model, search: _Search, seconds: float) -> Saying:
         service = random.choice(self._topics.names)
-        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds)
+        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds, client=search.client)
         search.api_latency_ms = written.generation.latency_ms
         if not written.sayings:
             error = ModelBadResponse("The model wrote nothing that may be shown.")

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from service.domain import Saying
+from service.limits import DEFAULT_LIMITS, Limits
 
 SAYINGS_PER_MODEL = 60
 # When a model has fewer fresh sayings than this, the pool needs another round.
 LOW_WATER = 3
 # When a model's sayings have been served this often on average, they are stale and the pool needs another round.
 SERVES_BEFORE_STALE = 20
+# How many serves to one client count for that in a day. Without a bound a single client could have rounds made for it.
+SERVES_OF_ONE_CLIENT = 60
+_DAY = 86_400.0
 # How many missed serves a returning model may catch up on. Without a bound it would be served alone for hours.
 CATCH_UP_SERVES = 100
 
@@ -25,6 +29,7 @@ class _Warm:
     tie: float
     saying: Saying
     expires_at: float
+    counted: int = 0  # the serves that make it stale
 
     def __lt__(self, other: "_Warm") -> bool:
         return self.serves < other.serves or (self.serves == other.serves and self.tie < other.tie)
@@ -41,9 +46,12 @@ class _Shelf:
 class Pool:
     """Warm sayings. `ttl` in seconds counts from when a saying was written; `clock` is seconds since the epoch."""
 
-    def __init__(self, *, ttl: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, ttl: float, limits: Limits = DEFAULT_LIMITS, clock: Callable[[], float] = time.time) -> None:
         self._ttl = ttl
         self._clock = clock
+        self._most_clients = limits.remembered_addresses
+        self._clients: dict[str, int] = {}  # the serves to each since the day began
+        self._day = 0.0
         self._shelves: dict[str, _Shelf] = {}
         self._ids: set[str] = set()
 
@@ -65,8 +73,11 @@ class Pool:
         """
         return sum(self._add(saying) for saying in sayings)
 
-    def take(self) -> Saying | None:
-        """The least-served saying of the least-served contributor, or None when no fresh saying is left."""
+    def take(self, client: str = "") -> Saying | None:
+        """The least-served saying of the least-served contributor, or None when no fresh saying is left.
+
+        `client` is any name for the client that it is for, such as its address.
+        """
         now = self._clock()
         while True:
             shelf = self._least_served()
@@ -76,6 +87,10 @@ class Pool:
             if warm.expires_at > now:
                 shelf.serves += 1
                 warm.serves += 1
+                served = self._clients.get(client, 0)
+                if served < SERVES_OF_ONE_CLIENT:
+                    self._clients[client] = served + 1
+                    warm.counted += 1
                 warm.tie = random.random()
                 heapq.heapreplace(shelf.heap, warm)
                 return warm.saying
@@ -88,10 +103,16 @@ class Pool:
         return len(shelf.heap) if shelf else 0
 
     def lacks(self, contributor: str) -> bool:
-        """Whether a contributor has too few fresh sayings, or ones that have been served too often."""
+        """Whether a contributor has too few fresh sayings, or ones that many clients have been served."""
         now = self._clock()
+        self._forget_clients(now)
         fresh = [warm for warm in self._shelf(contributor).heap if warm.expires_at > now]
-        return len(fresh) < LOW_WATER or sum(warm.serves for warm in fresh) >= SERVES_BEFORE_STALE * len(fresh)
+        return len(fresh) < LOW_WATER or sum(warm.counted for warm in fresh) >= SERVES_BEFORE_STALE * len(fresh)
+
+    def _forget_clients(self, now: float) -> None:
+        if now - self._day >= _DAY or len(self._clients) > self._most_clients:
+            self._day = now
+            self._clients.clear()
 
     def _add(self, saying: Saying) -> bool:
         if saying.generation is None or saying.saying_id in self._ids:

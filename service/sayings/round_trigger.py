@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 
 from service.errors import StoreError, WorkerNotAsked
@@ -26,22 +25,19 @@ class RoundTrigger:
         listener: Listener,
         *,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._invoke = invoke
         self._store = store
         self._listener = listener
         self._timeouts = timeouts
-        self._clock = clock
         self._holder = secrets.token_hex(8)
 
     async def pull(self) -> bool:
         """Ask for a round. Returns False when another process asked recently, or when the request failed."""
         try:
             async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
-                lease = await self._store.acquire_lease(
-                    TRIGGER_LEASE, self._holder, now=self._clock(), seconds=TRIGGER_SECONDS
-                )
+                now = await self._store.time()
+                lease = await self._store.acquire_lease(TRIGGER_LEASE, self._holder, now=now, seconds=TRIGGER_SECONDS)
         except StoreError:
             return False
         return lease is not None and await self._ask()

@@ -18,6 +18,7 @@ from service.simulator.protocol import Ending
 DRIP_SECONDS = 0.05
 MEGABYTE = 2**20
 UNPACKED_MEGABYTES = 300
+HUGE_TEXT = 50_000  # three of them are an answer that a client still reads
 SOMETHING_ELSE = "Amazon WorkMail"
 
 ENDINGS = {
@@ -33,7 +34,7 @@ ENDINGS = {
 _TEXTS: dict[FaultKind, Callable[[DealtSaying], str]] = {
     FaultKind.TEXT_EMPTY: lambda _: "",
     FaultKind.TEXT_BLANK: lambda _: " \t\n\u00a0\u2003 " * 8,
-    FaultKind.TEXT_HUGE: lambda s: (s.saying + " ") * (MEGABYTE // (len(s.saying) + 1) + 1),
+    FaultKind.TEXT_HUGE: lambda s: (s.saying + " ") * (HUGE_TEXT // (len(s.saying) + 1) + 1),
     FaultKind.TEXT_SCRIPT: lambda s: f"{s.service} is a door<script>alert(document.cookie)</script> left ajar.",
     FaultKind.TEXT_JAVASCRIPT_LINK: lambda s: f"[{s.service}](javascript:alert(1)) is a link you will not regret.",
     FaultKind.TEXT_ANSI: lambda s: (

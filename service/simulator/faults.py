@@ -53,7 +53,7 @@ class FaultKind(StrEnum):
     # A good envelope in which every saying is hostile.
     TEXT_EMPTY = "text_empty"
     TEXT_BLANK = "text_blank"
-    TEXT_HUGE = "text_huge"  # 1 MB
+    TEXT_HUGE = "text_huge"  # 50 KB
     TEXT_SCRIPT = "text_script"
     TEXT_JAVASCRIPT_LINK = "text_javascript_link"
     TEXT_ANSI = "text_ansi"

@@ -4,8 +4,9 @@ Every method is atomic: it takes effect completely or not at all. A method that 
 when a write does not fit on the disk. Times are in seconds since the epoch, money is in nanodollars.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from service.catalogue.lifecycle import Lifecycle
@@ -14,16 +15,23 @@ from service.domain import Ballot, Call, CallShape, Comparison, Outcome, Saying,
 # The leases by name: of a round, and of what a fleet does once a day.
 ROUND_LEASE = "round"
 DAILY_LEASE = "daily"
+LONGEST_LEASE_SECONDS = 86_400.0
+# How far the clocks of two processes may differ before a lease that one has just taken is void to the other.
+CLOCK_LEEWAY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The exclusive right to do something until it expires. `token` grows with every holder and serves as a fence."""
+    """The exclusive right to do something until it expires. `token` grows with every holder and serves as a fence.
+
+    `voided_until` is set when this lease was taken in place of a void one, which would have lasted until then.
+    """
 
     name: str
     holder: str
     token: int
     expires_at: float
+    voided_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,9 @@ class Spend:
 
     day: int
     hour: int
+
+
+NO_SHARES: Mapping[str, Spend] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +214,33 @@ class Store(Protocol):
     async def sizes(self) -> dict[str, int]:
         """The approximate numbers of `votes`, `sayings`, `comparisons` (that is, ballots) and `calls` in the store."""
 
+    async def time(self) -> float:
+        """The seconds since the epoch by the store's clock, which all processes share. Leases and spend go by it."""
+
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
-        """Take the lease if it is free or has expired; None when another process holds it."""
+        """Take the lease if it is free or has expired; None when another process holds it.
+
+        No lease lasts longer than LONGEST_LEASE_SECONDS. One that claims to, or that was taken in the future, was taken
+        by a wrong clock: it is void and can be taken.
+        """
 
     async def keep_lease(self, lease: Lease, *, until: float) -> bool:
         """Move the expiry of a lease one still holds; False when another process has taken it."""
 
-    async def reserve_spend(self, window: SpendWindow, amount: int, *, caps: Spend) -> Spend | None:
+    async def reserve_spend(
+        self, window: SpendWindow, amount: int, *, caps: Spend, shares: Mapping[str, Spend] = NO_SHARES
+    ) -> Spend | None:
         """Add an amount to the day and the hour if both stay within their caps, and return the new spend.
 
-        Otherwise nothing is added, and the result is None.
+        The amount is also added to each of the `shares`, which map a name to its own caps. A share in which nothing has
+        been spent takes one amount beyond its caps. If any has no room, nothing is added and the result is None.
         """
 
-    async def adjust_spend(self, window: SpendWindow, difference: int) -> None:
+    async def adjust_spend(self, window: SpendWindow, difference: int, *, shares: Iterable[str] = ()) -> None:
         """Correct a reservation by the difference to the actual cost of the call, which is usually negative."""
 
-    async def spend(self, window: SpendWindow) -> Spend:
-        """The amounts reserved or spent in the window."""
+    async def spend(self, window: SpendWindow, share: str = "") -> Spend:
+        """The amounts reserved or spent in the window, of all or of one share."""
 
     async def mark_gone(self, model: str, *, since: float) -> None:
         """Tell the fleet that a vendor did not know a model at that moment, in seconds since the epoch."""

@@ -109,18 +109,21 @@ class Comparisons:
         self._timeouts = timeouts
         self._drain = Drain(timeouts.drain)
 
-    async def run(self, voter: str, wanted: str | None = None) -> AsyncGenerator[Step, None]:
+    async def run(self, voter: str, wanted: str | None = None, *, client: str = "") -> AsyncGenerator[Step, None]:
         """Yield the steps of a comparison on the wanted service, or on a random one.
 
-        An older comparison is replayed when the budget or the capacity does not allow a new one. Raises InvalidRequest,
-        NothingToCompare or ComparisonUnavailable, always before the first step. When the caller cancels the generator,
-        or closes it early, the model calls are stopped. Their cost so far is booked and the finished sayings are
-        stored, but there is no comparison to vote on.
+        `client` is the address of the client, by which its share of money and places is counted. An older comparison is
+        replayed when the budget or the capacity does not allow a new one. Raises InvalidRequest, NothingToCompare or
+        ComparisonUnavailable, always before the first step.
+
+        No model is asked until the client has had a moment to take the first step: a client that cancels the generator,
+        or closes it, by then costs nothing. Later the models are paid anyway, so that the comparison is finished and
+        stored for others.
         """
         started = time.monotonic()
         service, line_up = self._service(wanted), self._line_up()
         try:
-            advance = await self._gateway.reserve(line_up.values(), [service])
+            advance = await self._gateway.reserve(line_up.values(), [service], client=client)
         except ModelsBusy:
             steps = self._replay(voter, wanted, started, retry_after=BUSY_SECONDS)
         except BudgetExhausted:  # there may be budget again in the next hour
@@ -159,15 +162,15 @@ class Comparisons:
         return dict(zip(SLOTS, drawn, strict=False))
 
     async def _ask_all(self, plan: _Plan) -> AsyncGenerator[Step, None]:
-        calls = [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
+        calls: list[asyncio.Task[_Landed]] = []
         try:
             yield Opened(plan.comparison_id, plan.service, tuple(plan.line_up), replayed=False)
+            await asyncio.sleep(self._timeouts.comparison_begin)
+            calls += [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
             for call in asyncio.as_completed(calls):
                 yield (await call).entry
         except BaseException:  # the client has gone, or the process is being stopped
-            for call in calls:  # immediately, because a call that has not begun costs nothing
-                call.cancel()
-            await self._tasks.finish(self._abandon(calls, plan))
+            self._tasks.start(self._conclude(calls, plan, abandoned=True))
             raise
         yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(calls, plan)))
 
@@ -177,7 +180,12 @@ class Comparisons:
         try:
             async with self._drain.limit():
                 written = await self._gateway.write(
-                    model, [plan.service], kind=CallKind.COMPARE, timeout=seconds, advance=plan.advance
+                    model,
+                    [plan.service],
+                    kind=CallKind.COMPARE,
+                    timeout=seconds,
+                    advance=plan.advance,
+                    client=plan.advance.client,
                 )
         except TimeoutError:  # the process is being stopped
             return self._failed(slot, model, "timeout")
@@ -212,27 +220,23 @@ class Comparisons:
         source = model_source(model.display_name, simulated=self._simulated)
         return _Landed(Entry(slot, model.id, source, None, word, latency_ms, generation))
 
-    async def _conclude(self, calls: Iterable[asyncio.Task[_Landed]], plan: _Plan) -> bool:
-        """Store the comparison and its sayings; returns whether the comparison can be voted on."""
-        landed = [call.result() for call in calls]
+    async def _conclude(self, calls: Sequence[asyncio.Task[_Landed]], plan: _Plan, *, abandoned: bool = False) -> bool:
+        """Wait for the calls and store the comparison and its sayings; returns whether it can be voted on."""
+        landed = await asyncio.gather(*calls)
         entries = tuple(slot.entry for slot in landed)
-        comparison = Comparison(plan.comparison_id, plan.service, self._simulated, self._clock(), entries)
         stored, _, _ = await asyncio.gather(
-            self._put(comparison, plan.voter), self._keep(landed), self._gateway.release(plan.advance)
+            self._put(entries, plan), self._keep(landed), self._gateway.release(plan.advance)
         )
         answered = _answered(entries)
-        self._finish(plan.started, answered, len(entries))
+        self._finish(plan.started, answered, len(plan.line_up), abandoned=abandoned)
         return stored and answered >= LEAST_CANDIDATES
 
-    async def _abandon(self, calls: Sequence[asyncio.Task[_Landed]], plan: _Plan) -> None:
-        """Wait until the cancelled calls have stopped, and store the sayings of the finished ones."""
-        await asyncio.gather(*calls, return_exceptions=True)
-        landed = [call.result() for call in calls if not call.cancelled()]
-        await asyncio.gather(self._keep(landed), self._gateway.release(plan.advance))
-        self._finish(plan.started, _answered(slot.entry for slot in landed), len(calls), abandoned=True)
-
-    async def _put(self, comparison: Comparison, voter: str) -> bool:
-        ballot = Ballot(comparison.comparison_id, voter, comparison.created_at)
+    async def _put(self, entries: tuple[Entry, ...], plan: _Plan) -> bool:
+        """Store the comparison; returns False when nobody was asked, or when the store fails."""
+        if not entries:
+            return False
+        comparison = Comparison(plan.comparison_id, plan.service, self._simulated, self._clock(), entries)
+        ballot = Ballot(comparison.comparison_id, plan.voter, comparison.created_at)
         try:
             async with self._guard("put comparison"):
                 await self._store.put_comparison(comparison, ballot)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.api.client_address import SITE_SHARE, client_address, networks
+from service.api.client_address import client_address
 from service.aws_lambda.gateway_events import Payload, request_line
 
 PEER = "192.0.2.1"
@@ -103,15 +103,3 @@ def test_an_event_without_an_address_gives_an_empty_one(context: object) -> None
     event = {"httpMethod": "GET", "path": "/", "requestContext": context}
 
     assert request_line(event, Payload.V1).caller.address == ""
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("203.0.113.7", (("203.0.113.7", 1),)),
-        ("2001:db8:1:2::/64", (("2001:db8:1:2::/64", 1), ("2001:db8:1::/48", SITE_SHARE))),
-        ("", ()),
-    ],
-)
-def test_ipv6_is_bounded_by_site_too(address: str, expected: tuple[tuple[str, int], ...]) -> None:
-    assert networks(address) == expected

@@ -54,7 +54,10 @@ class OneFile:
     async def spent(self) -> int:
         day = spend_window(time.time()).day
         with closing(sqlite3.connect(self.path)) as database:
-            return sum(nanos for (nanos,) in database.execute("SELECT nanos FROM spend WHERE period = ?", (day,)))
+            return sum(
+                nanos
+                for (nanos,) in database.execute("SELECT nanos FROM spend WHERE share = '' AND period = ?", (day,))
+            )
 
     @contextmanager
     def hold(self) -> Iterator[None]:

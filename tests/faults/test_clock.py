@@ -12,7 +12,7 @@ from service.store.sqlite import SqliteStore
 from telemetry.events import ModelReport, RoundFinished
 from tests.faults.conftest import OnlyModels
 from tests.faults.places import Tables
-from tests.support import Clock, RecordingListener
+from tests.support import Clock, RecordingListener, clocked
 from tests.test_processes import ROOT, Machine, new_visitor
 from workers.fleet import REST_SECONDS, FleetRounds
 from workers.round import Round
@@ -114,7 +114,7 @@ async def test_clocks_five_minutes_apart_cost_a_fleet_one_round_at_most(
     true = Clock(time.time())
     rounds: list[float] = []
     fleet = [
-        FleetRounds(PlainRound(true, rounds), any_store, events, clock=clock)
+        FleetRounds(PlainRound(true, rounds), clocked(any_store, clock), events)
         for clock in (true, lambda: true() + skew, true)
     ]
 

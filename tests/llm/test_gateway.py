@@ -48,7 +48,7 @@ from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, Saying
 from tests.bad_store import BadStore
 from tests.fakes import the_models
 from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
-from tests.support import TOPICS, RecordingListener
+from tests.support import TOPICS, RecordingListener, clocked
 
 HAIKU, GPT = CATALOGUE["claude-haiku-4-5"], CATALOGUE["gpt-4.1"]
 KEY_PARAMETERS = {"anthropic": "claude", "openai": "openai"}
@@ -82,7 +82,12 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
             stack.push_async_callback(key_store.close)
             adapters = Adapters(VENDORS, url)
             stack.push_async_callback(adapters.close)
-            budget = Budget(counting_in, events, caps=Spend(day=cap, hour=cap), clock=lambda: NOW)
+            budget = Budget(
+                clocked(counting_in, lambda: NOW),
+                events,
+                caps=Spend(day=cap, hour=cap),
+                purposes=dict.fromkeys(CallKind, 1.0),
+            )
             return Gateway(
                 adapters,
                 key_store,

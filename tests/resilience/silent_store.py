@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from service.domain import FeedbackType
+from service.domain import CallKind, FeedbackType
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
 from service.llm.billing import Budget, CallRecorder, Reservation
@@ -27,7 +27,7 @@ from workers.round import Round
 
 HASTY = Timeouts(
     saying_read=0.01, vote=0.01, statistics=0.01, store_write=0.01, round_write=0.01, lease_update=0.01, pool_fill=0.01,
-    serve_flush=0.01,
+    serve_flush=0.01, comparison_begin=0.0,
 )  # fmt: skip
 CATALOGUE = the_catalogue()
 MODELS = the_models()
@@ -40,13 +40,16 @@ Use = Callable[[Listener], Awaitable[object]]
 
 
 class SilentStore:
-    """Never answers, except that it gives the lease away if it has one."""
+    """Never answers, except that it knows the time, and gives the lease away if it has one."""
 
     def __init__(self, lease: Lease | None = None) -> None:
         self._lease = lease
 
     def __getattr__(self, _: str) -> Callable[..., Awaitable[None]]:
         return self._never
+
+    async def time(self) -> float:
+        return 0.0
 
     async def acquire_lease(self, *_: object, **__: object) -> Lease:
         if self._lease is None:
@@ -144,7 +147,7 @@ USES: dict[str, tuple[str, Use]] = {
         "vote on comparison",
         lambda listener: ComparisonVotes(SILENT, listener, timeouts=HASTY).vote("ann", COMPARISON_ID, "A"),
     ),
-    "billing, reserve": ("reserve spend", lambda listener: _budget(listener).reserve(1)),
+    "billing, reserve": ("reserve spend", lambda listener: _budget(listener).reserve(1, CallKind.LIVE)),
     "billing, settle": ("settle spend", lambda listener: _budget(listener).settle(Reservation(WINDOW, 1), 1)),
     "billing, record": ("record call", lambda listener: CallRecorder(SILENT, listener, timeouts=HASTY).record(call())),
     "filler": ("fill pool", _fill),

@@ -5,11 +5,20 @@ from collections import Counter
 import pytest
 
 from service.domain import Saying
-from service.sayings.pool import CATCH_UP_SERVES, LOW_WATER, SAYINGS_PER_MODEL, SERVES_BEFORE_STALE, Pool
+from service.limits import Limits
+from service.sayings.pool import (
+    CATCH_UP_SERVES,
+    LOW_WATER,
+    SAYINGS_PER_MODEL,
+    SERVES_BEFORE_STALE,
+    SERVES_OF_ONE_CLIENT,
+    Pool,
+)
 from tests.support import NAMES, Clock, model_saying
 
 MODELS = list(NAMES)
 TTL = 3_600.0
+DAY = 86_400.0
 
 
 @pytest.fixture
@@ -28,7 +37,8 @@ def sayings(model: str, count: int, *, created_at: float = 1_000_000.0, label: s
 
 def taken(pool: Pool, count: int) -> Counter[str]:
     """How many of the next `count` sayings each contributor wrote."""
-    return Counter(saying.contributor for _ in range(count) if (saying := pool.take()))
+    clients = (f"client {number // SERVES_OF_ONE_CLIENT}" for number in range(count))
+    return Counter(saying.contributor for client in clients if (saying := pool.take(client)))
 
 
 def test_an_empty_pool_has_nothing(pool: Pool) -> None:
@@ -159,6 +169,41 @@ def test_a_contributor_lacks_sayings_when_they_have_been_shown_often(pool: Pool)
 
     taken(pool, 1)
     assert pool.lacks("gpt-4.1")
+
+
+def test_one_client_alone_makes_no_saying_stale(pool: Pool) -> None:
+    pool.add(sayings("gpt-4.1", 2 * LOW_WATER))
+
+    for _ in range(100 * SERVES_BEFORE_STALE * LOW_WATER):
+        pool.take("a client that never stops")
+
+    assert not pool.lacks("gpt-4.1")
+
+
+def test_a_clients_serves_count_again_the_next_day(clock: Clock) -> None:
+    pool = Pool(ttl=2 * DAY, clock=clock)
+    pool.add(sayings("gpt-4.1", 2 * LOW_WATER, created_at=clock.now))
+    lacks = []
+
+    for _ in range(2):
+        for _ in range(2 * SERVES_OF_ONE_CLIENT):
+            pool.take("ann")
+        lacks.append(pool.lacks("gpt-4.1"))
+        clock.forward(DAY)
+        pool.lacks("gpt-4.1")
+
+    assert lacks == [False, True]
+
+
+def test_no_more_clients_are_remembered_than_there_is_room_for(clock: Clock) -> None:
+    pool = Pool(ttl=TTL, clock=clock, limits=Limits(remembered_addresses=100))
+    pool.add(sayings("gpt-4.1", LOW_WATER))
+
+    for number in range(1_000):
+        pool.take(f"client {number}")
+        pool.lacks("gpt-4.1")
+
+    assert len(pool._clients) <= 101
 
 
 def test_a_simulated_model_is_another_contributor(pool: Pool) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from datetime import date
 
@@ -10,7 +11,7 @@ import pytest
 from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.domain import Saying, VoteResult, VoteStatus
 from service.errors import LeaseLost
-from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store, Tally
+from service.store.base import LONGEST_LEASE_SECONDS, ROUND_LEASE, Lease, Spend, SpendWindow, Store, Tally
 from tests.store.builders import HOUR, MODEL, NEGATIVE, POSITIVE, collected, generated, generation, vote
 from tests.store.counting import totals
 
@@ -292,6 +293,29 @@ class TestLeases:
         assert too_early is None
         assert in_time == Lease(ROUND_LEASE, "second", 2, 220.5)
 
+    async def test_one_taken_by_a_clock_that_was_ahead_is_void(self, store: Store) -> None:
+        await _lease(store, "ahead", now=100.0 + 5 * 3600)
+
+        lease = await store.acquire_lease(ROUND_LEASE, "second", now=100.0, seconds=60)
+
+        assert lease == Lease(ROUND_LEASE, "second", 2, 160.0, voided_until=160.0 + 5 * 3600)
+
+    async def test_one_that_lasts_longer_than_any_lease_is_void(self, store: Store) -> None:
+        first = await _lease(store, "first", now=100.0)
+        await store.keep_lease(first, until=100.0 + LONGEST_LEASE_SECONDS + 90)
+
+        refused = await store.acquire_lease(ROUND_LEASE, "second", now=200.0, seconds=60)
+        lease = await store.acquire_lease(ROUND_LEASE, "second", now=100.0, seconds=60)
+
+        assert refused is None
+        assert lease is not None
+        assert lease.voided_until == 100.0 + LONGEST_LEASE_SECONDS + 90
+
+    async def test_clocks_may_differ_a_little(self, store: Store) -> None:
+        await _lease(store, "ahead", now=130.0)
+
+        assert await store.acquire_lease(ROUND_LEASE, "second", now=100.0, seconds=60) is None
+
     async def test_leases_of_other_names_are_other_leases(self, store: Store) -> None:
         await store.acquire_lease("one", "first", now=100.0, seconds=60)
 
@@ -377,6 +401,61 @@ class TestSpend:
         await store.adjust_spend(NOON, 25)
 
         assert await store.spend(NOON) == Spend(25, 25)
+
+
+class TestShares:
+    CAPS = Spend(day=NO_CAP, hour=NO_CAP)
+
+    async def test_a_share_holds_apart_from_the_caps(self, store: Store) -> None:
+        shares = {"compare": Spend(10, 10), "client/a": Spend(8, 6)}
+
+        asked = [4, 4, 2, 1]
+        granted = [await store.reserve_spend(NOON, amount, caps=self.CAPS, shares=shares) for amount in asked]
+
+        assert granted == [Spend(4, 4), None, Spend(6, 6), None]
+        assert [await store.spend(NOON, share) for share in ("", *shares)] == [Spend(6, 6)] * 3
+
+    async def test_the_shares_day_goes_on_in_the_next_hour(self, store: Store) -> None:
+        shares = {"client/a": Spend(8, 6)}
+        await store.reserve_spend(NOON, 6, caps=self.CAPS, shares=shares)
+
+        granted = [await store.reserve_spend(ONE, amount, caps=self.CAPS, shares=shares) for amount in (3, 2)]
+
+        assert granted == [None, Spend(8, 2)]
+        assert await store.spend(ONE, "client/a") == Spend(8, 2)
+
+    async def test_what_a_cap_or_another_share_refuses_is_in_no_share(self, store: Store) -> None:
+        shares = {"client/a": Spend(9, 9), "client/b": Spend(9, 9), "compare": Spend(9, 9)}
+        full = [{"client/b": Spend(9, 9)}, {"compare": Spend(9, 9)}]
+        for share in full:
+            await store.reserve_spend(NOON, 9, caps=self.CAPS, shares=share)
+
+        assert await store.reserve_spend(NOON, 1, caps=self.CAPS, shares=shares) is None
+        assert await store.reserve_spend(NOON, 2, caps=Spend(19, 19), shares={"client/a": Spend(9, 9)}) is None
+        assert await store.spend(NOON, "client/a") == Spend(0, 0)
+
+    async def test_an_untouched_share_takes_one_amount_of_any_size(self, store: Store) -> None:
+        shares = {"client/a": Spend(5, 5), "live": Spend(5, 5)}
+        first = await store.reserve_spend(NOON, 7, caps=self.CAPS, shares=shares)
+        second = await store.reserve_spend(NOON, 1, caps=self.CAPS, shares=shares)
+
+        await store.adjust_spend(NOON, -7, shares=shares)
+
+        assert (first, second) == (Spend(7, 7), None)
+        assert await store.reserve_spend(NOON, 7, caps=self.CAPS, shares=shares) == Spend(7, 7)
+
+    async def test_a_share_holds_under_load(self, store: Store) -> None:
+        shares = {"compare": Spend(500, 500), "client/a": Spend(70, 70)}
+        asking = (store.reserve_spend(NOON, 7, caps=self.CAPS, shares=shares) for _ in range(30))
+
+        granted = [held for held in await asyncio.gather(*asking) if held]
+
+        assert len(granted) == 10
+        assert await store.spend(NOON, "compare") == Spend(70, 70)
+
+
+async def test_the_stores_clock_is_the_time(store: Store) -> None:
+    assert abs(await store.time() - time.time()) < 60
 
 
 class TestPing:

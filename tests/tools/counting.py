@@ -31,6 +31,7 @@ from service.simulator import Simulator
 from service.store.dynamodb import create_tables
 from telemetry.events import DependencyFailed, Event, Silence
 from tests.faults.proxy import EVERYTHING, AwsProxy
+from tests.support import clocked
 from tests.tools.recorder import Call, Recorder
 from workers.fleet import FleetRounds, fleet_rounds
 from workers.round import Round
@@ -162,9 +163,8 @@ async def _count_background(
 async def _cold_rounds(resources: Resources, listener: _Failures) -> int:
     """The rounds that fifty processes make which all want one at once, an hour after the last."""
     round_ = Round(resources.gateway, resources.store, resources.pool, resources.topics, resources.line_up, listener)
-    fleet = [
-        FleetRounds(round_, resources.store, listener, clock=lambda: time.time() + 3600) for _ in range(COLD_INSTANCES)
-    ]
+    store = clocked(resources.store, lambda: time.time() + 3600)
+    fleet = [FleetRounds(round_, store, listener) for _ in range(COLD_INSTANCES)]
     finished = await asyncio.gather(*(rounds.run() for rounds in fleet))
     return sum(one is not None for one in finished)
 

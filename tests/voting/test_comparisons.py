@@ -43,7 +43,7 @@ class Parts:
         self.pool = Pool(ttl=1e9)
         self.models = MODELS
         self.now = NOW
-        self.timeouts = DEFAULT_TIMEOUTS
+        self.timeouts = Timeouts(comparison_begin=0.0)
 
     @property
     def compare(self) -> Comparisons:
@@ -235,7 +235,7 @@ async def test_two_models_may_write_the_same(parts: Parts) -> None:
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
 async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(parts: Parts, failure: str) -> None:
-    parts.timeouts = Timeouts(store_write=0.01)
+    parts.timeouts = Timeouts(store_write=0.01, comparison_begin=0.0)
     parts.store.trouble = StoreError("It is broken.") if failure == "fails" else None
     parts.store.hangs = failure == "hangs"
 
@@ -341,28 +341,31 @@ async def cancel_it(run: AsyncGenerator[Step, None]) -> None:
 
 
 @pytest.mark.parametrize("leave", [close_it, cancel_it])
-async def test_a_caller_that_leaves_stops_the_models_and_leaves_no_task(
+async def test_what_has_begun_is_finished_for_others_when_the_caller_leaves(
     parts: Parts, leave: Callable[[AsyncGenerator[Step, None]], asyncio.Future[None]]
 ) -> None:
-    parts.gateway.hanging = {model.id for model in MODELS[1:]}
+    parts.timeouts = Timeouts(drain=0.0, comparison_begin=0.0)
+    parts.gateway.hanging = {MINI}
     compare = parts.compare
     run = compare.run("ann")
-    told = [await anext(run) for _ in range(2)]
-    assert len(parts.gateway.asked) == 4
+    told = [await anext(run) for _ in range(4)]
 
     await leave(run)
+    going_on = others()
+    compare.drain()
+    await compare.close()
 
-    assert others() == set()
-    assert [step.model for step in told if isinstance(step, Entry)] == [MODELS[0].id]
-    assert [saying.model for saying in parts.store.kept] == [MODELS[0].id]
-    assert parts.store.comparisons == []
-    assert parts.gateway.released == [0]  # the cost of the calls that were running is unknown
+    assert (going_on != set(), others()) == (True, set())
+    assert [type(step) for step in told] == [Opened, Entry, Entry, Entry]
+    assert {saying.model for saying in parts.store.kept} == {model.id for model in MODELS} - {MINI}
+    assert [len(comparison.entries) for comparison in parts.store.comparisons] == [4]
+    assert parts.gateway.released == [0]
     [finished] = parts.events.of(ComparisonFinished)
-    assert (finished.answered, finished.failed, finished.abandoned) == (1, 3, True)
+    assert (finished.answered, finished.failed, finished.abandoned) == (3, 1, True)
 
 
 async def test_draining_stores_what_has_landed_and_times_out_the_rest(parts: Parts) -> None:
-    parts.timeouts = Timeouts(drain=0.0)
+    parts.timeouts = Timeouts(drain=0.0, comparison_begin=0.0)
     parts.gateway.hanging = {MINI}
     compare = parts.compare
     run = compare.run("ann")
@@ -380,29 +383,20 @@ async def test_draining_stores_what_has_landed_and_times_out_the_rest(parts: Par
     assert late[-1] == Closed(other.comparison_id, votable=True)
 
 
-async def test_calls_that_had_not_begun_are_given_back(parts: Parts) -> None:
-    run = parts.compare.run("ann")
+async def test_a_caller_that_leaves_at_once_costs_nothing(parts: Parts) -> None:
+    parts.timeouts = Timeouts(comparison_begin=60.0)
+    compare = parts.compare
+    run = compare.run("ann")
     await anext(run)
 
-    await run.aclose()
+    await cancel_it(run)
+    await compare.close()
 
     assert (parts.gateway.asked, parts.gateway.released) == ([], [4])
-    assert others() == set()
-
-
-async def test_slots_that_landed_but_were_not_yielded_are_stored_too(parts: Parts) -> None:
-    parts.gateway.hanging = {MINI}
-    run = parts.compare.run("ann")
-    await anext(run)
-    await anext(run)
-
-    await run.aclose()
-
-    assert len(parts.store.kept) == 3
+    assert (others(), parts.store.comparisons) == (set(), [])
 
 
 async def test_storing_goes_on_although_the_caller_is_cancelled(parts: Parts) -> None:
-    parts.gateway.hanging = {MINI}
     parts.store.hangs = True
     compare = parts.compare
     run = compare.run("ann")

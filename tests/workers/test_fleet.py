@@ -16,7 +16,7 @@ from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, ModelReport, RoundFinished
-from tests.support import Clock, RecordingListener
+from tests.support import Clock, RecordingListener, clocked
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, failures
 from workers.fleet import DAY_SECONDS, LEASE_SECONDS, REST_SECONDS, FleetRounds
@@ -41,7 +41,7 @@ async def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 def fleet_rounds(instance: Instance, clock: Clock, *, store: Store | None = None) -> FleetRounds:
     return FleetRounds(
-        instance.round, store or instance.store, instance.listener, timeouts=instance.timeouts, clock=clock
+        instance.round, clocked(store or instance.store, clock), instance.listener, timeouts=instance.timeouts
     )
 
 
@@ -121,7 +121,7 @@ def _daily(name: str, done: list[str], store: Store, events: RecordingListener, 
     async def once_a_day() -> None:
         done.append(name)
 
-    return FleetRounds(ScriptedRound("", "", ""), store, events, once_a_day=once_a_day, clock=clock)
+    return FleetRounds(ScriptedRound("", "", ""), clocked(store, clock), events, once_a_day=once_a_day)
 
 
 class TestRest:
@@ -129,7 +129,7 @@ class TestRest:
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
-        rounds = FleetRounds(ScriptedRound("ModelGone", ""), store, events, clock=clock)
+        rounds = FleetRounds(ScriptedRound("ModelGone", ""), clocked(store, clock), events)
 
         assert await _rest(rounds, clock) == REST_SECONDS
 
@@ -137,7 +137,7 @@ class TestRest:
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
-        mine, theirs = (FleetRounds(ScriptedRound("", ""), store, events, clock=clock) for _ in range(2))
+        mine, theirs = (FleetRounds(ScriptedRound("", ""), clocked(store, clock), events) for _ in range(2))
         await mine.run()
 
         clock.forward(59)
@@ -151,7 +151,7 @@ class TestRest:
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
-        rounds = FleetRounds(ScriptedRound(*["ModelOverloaded"] * 6, "", ""), store, events, clock=clock)
+        rounds = FleetRounds(ScriptedRound(*["ModelOverloaded"] * 6, "", ""), clocked(store, clock), events)
 
         rests = [await _rest(rounds, clock) for _ in range(7)]
 
@@ -161,14 +161,17 @@ class TestRest:
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock = Clock()
-        rounds = FleetRounds(ScriptedRound("", "", ""), store, events, rest_seconds=3600, clock=clock)
+        rounds = FleetRounds(ScriptedRound("", "", ""), clocked(store, clock), events, rest_seconds=3600)
 
         assert [await _rest(rounds, clock) for _ in range(2)] == [3600, 3600]
 
     async def test_failures_never_shorten_a_long_one(self, store: SqliteStore, events: RecordingListener) -> None:
         clock = Clock()
         rounds = FleetRounds(
-            ScriptedRound("ModelOverloaded", "ModelOverloaded", ""), store, events, rest_seconds=3600, clock=clock
+            ScriptedRound("ModelOverloaded", "ModelOverloaded", ""),
+            clocked(store, clock),
+            events,
+            rest_seconds=3600,
         )
 
         assert [await _rest(rounds, clock) for _ in range(2)] == [3600, 3600]
@@ -177,14 +180,14 @@ class TestRest:
         self, store: SqliteStore, events: RecordingListener
     ) -> None:
         clock, hanging = Clock(), ScriptedRound("hang")
-        cancelled = asyncio.create_task(FleetRounds(hanging, store, events, clock=clock).run())
+        cancelled = asyncio.create_task(FleetRounds(hanging, clocked(store, clock), events).run())
         await hanging.going_on.wait()
 
         cancelled.cancel()
         with suppress(asyncio.CancelledError):
             await cancelled
 
-        assert await FleetRounds(ScriptedRound(""), store, events, clock=clock).run() is not None
+        assert await FleetRounds(ScriptedRound(""), clocked(store, clock), events).run() is not None
 
     @pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
     async def test_a_rest_that_cannot_be_stored_is_reported_without_failing(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from service.errors import ConditionFailed, Refused
 from service.resilience.retry_budget import RetryBudget
 from service.store.damage import Damage
+from service.store.dynamodb.clock import ServerClock
 from service.store.dynamodb.tables import CALLS, COMPARISONS, FEEDBACK, SAYINGS, STATE
 from service.store.dynamodb.transport import send
 from telemetry.events import SILENCE, Listener
@@ -45,6 +46,7 @@ class Database:
         self._client = client
         self._retries = RetryBudget(RETRIES_IN_STOCK)
         self._damage = Damage(listener)
+        self._clock = ServerClock()
         self._burst_limit = burst_limit
         self._sayings = prefix + SAYINGS
         self._feedback = prefix + FEEDBACK
@@ -53,7 +55,9 @@ class Database:
         self._state = prefix + STATE
 
     async def _send(self, call: Callable[[], Awaitable[A]], *, repeatable: bool) -> A:
-        return await send(call, self._retries, repeatable=repeatable)
+        response = await send(call, self._retries, repeatable=repeatable)
+        self._clock.observe(response)
+        return response
 
     async def _get(self, table: str, key: "Item") -> "Item":
         """An item, by a consistent read. Empty when there is no such item."""

@@ -8,7 +8,7 @@ import msgspec
 
 from service.catalogue.lifecycle import Lifecycle
 from service.domain import Ballot, Call, Comparison, Saying
-from service.store.base import Lease, SpendWindow, StoredVote
+from service.store.base import CLOCK_LEEWAY_SECONDS, LONGEST_LEASE_SECONDS, Lease, SpendWindow, StoredVote
 from service.store.dynamodb.items import (
     ballot_key,
     is_counted_in_full,
@@ -39,18 +39,16 @@ IS_NEW_COMPARISON = "attribute_not_exists(comparison_id)"
 IS_NEW_CALL = "attribute_not_exists(generation_id)"
 IS_STILL_THAT_CHOICE = "winner = :before"
 IS_NOT_CAST_YET = "attribute_exists(shown_at) AND attribute_not_exists(winner)"
-LEASE_IS_FREE = "attribute_not_exists(expires_at) OR expires_at <= :now"
+LEASE_IS_FREE = "attribute_not_exists(expires_at) OR expires_at <= :now OR expires_at > :latest OR taken_at > :soon"
 LEASE_IS_OURS = "#token = :token"
-FITS_THE_CAPS = (
-    "(attribute_not_exists(#day) OR #day <= :day_room) AND (attribute_not_exists(#hour) OR #hour <= :hour_room)"
-)
+FITS = "(attribute_not_exists(#n{n}) OR #n{n} <= :r{n})"
 
 # What concerns all models are attributes of one item, because models are few and are read together.
 GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
 LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
 MODEL_PREFIX = "model#"
 
-_TAKE_LEASE = "SET holder = :holder, expires_at = :until, #token = if_not_exists(#token, :none) + :one"
+_TAKE_LEASE = "SET holder = :holder, expires_at = :until, taken_at = :now, #token = if_not_exists(#token, :none) + :one"
 # A day's spend is kept for a while, so that the operator can check a bill.
 _SPEND_KEPT = timedelta(days=35)
 
@@ -177,6 +175,7 @@ def addition(counts: Mapping[str, float]) -> "tuple[str, dict[str, str], Item]":
 
 
 def take_lease(table: str, name: str, holder: str, *, now: float, until: float) -> "UpdateItemInputTypeDef":
+    """Take a lease that has expired or is void. DynamoDB returns what was there before."""
     return {
         "TableName": table,
         "Key": lease_key(name),
@@ -187,10 +186,12 @@ def take_lease(table: str, name: str, holder: str, *, now: float, until: float) 
             ":holder": text(holder),
             ":now": number(now),
             ":until": number(until),
+            ":latest": number(now + LONGEST_LEASE_SECONDS),
+            ":soon": number(now + CLOCK_LEEWAY_SECONDS),
             ":none": number(0),
             ":one": number(1),
         },
-        "ReturnValues": "UPDATED_NEW",
+        "ReturnValues": "UPDATED_OLD",
     }
 
 
@@ -205,26 +206,28 @@ def prolong_lease(table: str, lease: Lease, *, until: float) -> "UpdateItemInput
     }
 
 
-def add_spend(table: str, window: SpendWindow, amount: int) -> "UpdateItemInputTypeDef":
+def add_spend(table: str, item: "Item", window: SpendWindow, amounts: Mapping[str, int]) -> "UpdateItemInputTypeDef":
+    """Add to the attributes of an item that holds a day's spend."""
     expires = datetime.fromisoformat(window.day).replace(tzinfo=UTC) + _SPEND_KEPT
+    expression, names, values = addition(amounts)
     return {
         "TableName": table,
-        "Key": spend_key(window),
-        "UpdateExpression": "ADD #day :amount, #hour :amount SET #expiry = :expiry",
-        "ExpressionAttributeNames": {"#day": "total", "#hour": hour_attribute(window), "#expiry": EXPIRY_ATTRIBUTE},
-        "ExpressionAttributeValues": {":amount": number(amount), ":expiry": number(int(expires.timestamp()))},
+        "Key": item,
+        "UpdateExpression": f"{expression} SET #expiry = :expiry",
+        "ExpressionAttributeNames": {**names, "#expiry": EXPIRY_ATTRIBUTE},
+        "ExpressionAttributeValues": {**values, ":expiry": number(int(expires.timestamp()))},
     }
 
 
 def add_spend_within(
-    table: str, window: SpendWindow, amount: int, *, day_room: int, hour_room: int
+    table: str, item: "Item", window: SpendWindow, amount: int, rooms: Mapping[str, int]
 ) -> "UpdateItemInputTypeDef":
-    """Add an amount unless the spend exceeds `day_room` or `hour_room` already. DynamoDB returns the new spend."""
-    update = add_spend(table, window, amount)
+    """Add an amount to attributes unless one of them exceeds its room already. DynamoDB returns the new spend."""
+    update = add_spend(table, item, window, dict.fromkeys(rooms, amount))
     update["ReturnValues"] = "UPDATED_NEW"
-    rooms = {":day_room": number(day_room), ":hour_room": number(hour_room)}
-    update["ConditionExpression"] = FITS_THE_CAPS
-    update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **rooms}
+    update["ConditionExpression"] = " AND ".join(FITS.format(n=index) for index in range(len(rooms)))
+    bounds = {f":r{index}": number(room) for index, room in enumerate(rooms.values())}
+    update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **bounds}
     return update
 
 
@@ -255,9 +258,18 @@ def lease_key(name: str) -> "Item":
     return {"name": text(f"lease#{name}"), "part": text("lease")}
 
 
-def spend_key(window: SpendWindow) -> "Item":
-    return {"name": text(f"spend#{window.day}"), "part": text("spend")}
+def spend_key(window: SpendWindow, share: str = "") -> "Item":
+    """The key of the item that holds a share's spend. There are few purposes, so they are in the item of the day."""
+    own = f"#{share}" if is_apart(share) else ""
+    return {"name": text(f"spend#{window.day}{own}"), "part": text("spend")}
 
 
-def hour_attribute(window: SpendWindow) -> str:
-    return f"h{window.hour[-2:]}"
+def is_apart(share: str) -> bool:
+    """Whether the share has an item of its own, as each client has: there may be any number of them."""
+    return "/" in share
+
+
+def spend_attributes(window: SpendWindow, share: str = "") -> tuple[str, str]:
+    """The attributes that hold the day's and the hour's spend of all, or of a share."""
+    hour = f"h{window.hour[-2:]}"
+    return ("total", hour) if is_apart(share) or not share else (share, f"{share}_{hour}")

@@ -4,6 +4,7 @@ There is one connection for writes and one for reads, so that a reader never wai
 """
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -21,12 +22,22 @@ R = TypeVar("R")
 class Database:
     """The two connections, and the size above which a burst is set aside."""
 
-    def __init__(self, path: Path, listener: Listener, *, burst_limit: int, timeouts: Timeouts, limits: Limits) -> None:
+    def __init__(
+        self,
+        path: Path,
+        listener: Listener,
+        *,
+        burst_limit: int,
+        timeouts: Timeouts,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._writer = Connection(path, "writer", listener, lock_seconds=timeouts.sqlite_lock)
         self._reader = Connection(path, "reader", listener, lock_seconds=timeouts.sqlite_lock)
         self._page_rows = limits.sqlite_page
         self._damage = Damage(listener)
         self._burst_limit = burst_limit
+        self._clock = clock
 
     async def _write(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` as one transaction. Raises StoreError."""

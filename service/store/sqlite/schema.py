@@ -156,12 +156,16 @@ CREATE TABLE IF NOT EXISTS leases (
     name       TEXT PRIMARY KEY,
     holder     TEXT NOT NULL,
     token      INTEGER NOT NULL,
-    expires_at REAL NOT NULL
+    expires_at REAL NOT NULL,
+    taken_at   REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS spend (
-    period TEXT PRIMARY KEY,             -- a day or an hour
-    nanos  INTEGER NOT NULL
+    share  TEXT NOT NULL,                -- '' for all spending
+    unit   TEXT NOT NULL,                -- day or hour
+    period TEXT NOT NULL,
+    nanos  INTEGER NOT NULL,
+    PRIMARY KEY (share, unit, period)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS gone_models (
@@ -213,7 +217,18 @@ ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
 CREATE TABLE gone_models (model TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE lifecycles (model TEXT PRIMARY KEY, said BLOB NOT NULL) WITHOUT ROWID;
 """
-# Versions 1 to 3 knew nothing of what is withdrawn, reported, filtered or to be forgotten.
+# Versions 1 to 3 had neither shares of the spend nor the time at which a lease was taken.
+_NEW_OF_COORDINATION = """
+ALTER TABLE leases ADD COLUMN taken_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE spend RENAME TO old_spend;
+CREATE TABLE spend (
+    share TEXT NOT NULL, unit TEXT NOT NULL, period TEXT NOT NULL, nanos INTEGER NOT NULL,
+    PRIMARY KEY (share, unit, period)
+) WITHOUT ROWID;
+INSERT INTO spend SELECT '', iif(length(period) = 10, 'day', 'hour'), period, nanos FROM old_spend;
+DROP TABLE old_spend;
+"""
+# Versions 2 and 3 knew nothing of what is withdrawn, reported or filtered.
 _NEW_SINCE_3 = """
 """
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
@@ -234,6 +249,8 @@ def migrate(db: sqlite3.Connection) -> None:
             raise ConfigError("SAYINGS_STORE", "the database was written by a newer version of Cloud Sayings")
         if version == 0:
             _run(db, _TABLES)
+        if version in (1, 2, 3):
+            _run(db, _NEW_OF_COORDINATION)
         if version == 1:
             _run(db, _NEW_OF_SAYINGS + _RENAME_OLD_TABLES + _TABLES + _COPY_OLD_ROWS)
             _count_old_calls(db)

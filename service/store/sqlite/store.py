@@ -1,5 +1,7 @@
 """The Store protocol on one file, assembled from its parts. The tables are defined in schema.py."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import ConfigError, StoreError
@@ -25,9 +27,13 @@ class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteCounts, S
         burst_limit: int = 100,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = DEFAULT_LIMITS,
+        clock: Callable[[], float] = time.time,
     ) -> "SqliteStore":
-        """Open the file, or create it. Raises ConfigError when that is not possible."""
-        store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits)
+        """Open the file, or create it. Raises ConfigError when that is not possible.
+
+        `clock` is in seconds since the epoch.
+        """
+        store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits, clock=clock)
         try:
             await store._writer.run("open", migrate)
         except StoreError as error:
