@@ -17,7 +17,7 @@ ROUND_LEASE = "round"
 DAILY_LEASE = "daily"
 LONGEST_LEASE_SECONDS = 86_400.0
 # How far the clocks of two processes may differ before a lease that one has just taken is void to the other.
-CLOCK_LEEWAY_SECONDS = 60.0
+CLOCK_LEEWAY_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
