@@ -50,9 +50,9 @@ def _flushed(code: int) -> int:
 
     Python would flush them at its very end, and then print the exception and exit with 120 if that fails.
     """
-    if reason := _flush(sys.stdout):
+    if (reason := _flush(sys.stdout)) and not code:  # a command that has failed has said why
         say(f"The output could not be written: {reason}")
-        code = code or 1
+        code = 1
     _flush(sys.stderr)
     return code
 
