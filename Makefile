@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
-        bench bench-quick image clean
+        bench bench-quick image sbom clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,7 +71,7 @@ lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pypr
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
-	@for name in bench emulator litellm node sam; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	@for name in bench emulator litellm node sam sbom; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
 	@rm -rf web/package-lock.json web/node_modules # otherwise npm would lock only the packages for this kind of machine
 	@$(NPM) install --package-lock-only
@@ -96,6 +96,9 @@ bench-quick: $(VENV)/development ## A short version of the benchmark, in a minut
 
 image: ## Build the container image (needs Docker)
 	docker build -f deploy/containers/Dockerfile -t cloud-sayings --build-arg REVISION=$$(git rev-parse HEAD) .
+
+sbom: $(VENV)/development $(VENV)/node ## List what is shipped as bills of materials (CycloneDX) in build/sbom
+	@$(BIN)/python -m deploy.sbom
 
 clean: ## Remove everything that was set up or built (not your data)
 	@test ! -d build/local || $(BIN)/python -m deploy.local down

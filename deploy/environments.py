@@ -14,7 +14,9 @@ WHAT = {
     "bench": "what the benchmark compares with",
     "emulator": "MiniStack",
     "litellm": "LiteLLM",
+    "runtime": "the packages that are shipped",
     "sam": "the SAM CLI",
+    "sbom": "the generator of bills of materials",
 }
 
 Command = Sequence[str | Path]

@@ -6,13 +6,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from service.config import Settings
 from service.errors import ConfigError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import Unexpected
+from telemetry.hooks import take_over_errors
+from telemetry.log_output import say
 from telemetry.logs import LogListener, configure_logging
+
+__all__ = ["Main", "freeze_modules", "run", "say", "stop_signal"]
 
 Main = Callable[[Settings], Coroutine[Any, Any, int]]
 
@@ -24,10 +29,12 @@ def run(main: Main) -> None:
     stack; we do not let Python print it, because Python prints the messages of all chained exceptions, and a library's
     message may contain a key.
     """
+    configure_logging()  # with the default level, so that there is a log before the settings are read
+    take_over_errors()
     try:
         settings = Settings.from_env(os.environ)
         configure_logging(settings.log_level)
-        sys.exit(asyncio.run(main(settings)))
+        sys.exit(_flushed(asyncio.run(main(settings))))
     except ConfigError as error:
         say(f"Cannot start. {error}")
         sys.exit(2)
@@ -38,10 +45,29 @@ def run(main: Main) -> None:
         sys.exit(1)
 
 
-def say(line: str) -> None:
-    """Print a line for the operator on the standard error, because the log on the standard output is pure JSON."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+def _flushed(code: int) -> int:
+    """Write what the standard streams still hold and return the exit code, which is 1 if output was lost.
+
+    Python would flush them at its very end, and then print the exception and exit with 120 if that fails.
+    """
+    if (reason := _flush(sys.stdout)) and not code:  # a command that has failed has said why
+        say(f"The output could not be written: {reason}")
+        code = 1
+    _flush(sys.stderr)
+    return code
+
+
+def _flush(stream: TextIO | None) -> str:
+    """Flush a standard stream, and return why its output was lost; "" if it was not, or if its reader had enough."""
+    if stream is None:
+        return ""
+    try:
+        stream.flush()
+    except OSError as error:
+        with Path(os.devnull).open("wb") as nothing:  # so that what is left can be flushed
+            os.dup2(nothing.fileno(), stream.fileno())
+        return "" if isinstance(error, BrokenPipeError) else os.strerror(error.errno or 0)
+    return ""
 
 
 def stop_signal() -> asyncio.Event:

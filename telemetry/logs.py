@@ -1,17 +1,16 @@
 """Structured logs: one JSON object a line on stdout, with the fields that saved queries rely on.
 
 Every record has `timestamp`, `level`, `logger`, `message`, `request_id`, `trace_id`, `xray_trace_id`, `error_type`,
-`error_message`, `model` and `api_time_ms` (empty strings and null where they do not apply), and `stack` when an
-exception is logged.
+`error_message`, `model` and `api_time_ms` (empty strings and null where they do not apply), `suppressed` (how many more
+lines like it this one stands for), and `stack` when an exception is logged.
 """
 
 import datetime
 import json
 import logging
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
@@ -33,30 +32,44 @@ from telemetry.events import (
     UsageDoubted,
     VoteTaken,
 )
+from telemetry.harmless import harmless, template
+from telemetry.line_rates import LineRate
+from telemetry.log_output import LogHandler, Output, standard_output
 
 logger = logging.getLogger("sayings")
 
-_EMPTY: dict[str, Any] = {"error_type": "", "error_message": "", "model": "", "api_time_ms": None}
+_EMPTY: dict[str, Any] = {"error_type": "", "error_message": "", "model": "", "api_time_ms": None, "suppressed": 0}
 
 
 class JsonFormatter(logging.Formatter):
     """A log record as one line of JSON; line breaks in hostile text stay inside their string."""
 
     def format(self, record: logging.LogRecord) -> str:
+        try:
+            return self._format(record)
+        except Exception as error:  # noqa: BLE001 - an argument's `__str__`, or a dying interpreter without its modules
+            return json.dumps(_base(record, "a record could not be formatted") | {"error_type": type(error).__name__})
+
+    def _format(self, record: logging.LogRecord) -> str:
         line = {
-            "timestamp": datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(
-                timespec="milliseconds"
-            ),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": _message(record),
-            **_ids(),
-            **_EMPTY,
+            **_base(record, _message(record)),
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
             line |= _exception_fields(record.exc_info[1])
         return _encoded(line)
+
+
+def _base(record: logging.LogRecord, message: str) -> dict[str, Any]:
+    time = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+    return {
+        "timestamp": time.isoformat(timespec="milliseconds"),
+        "level": record.levelname,
+        "logger": record.name,
+        "message": message,
+        **_ids(),
+        **_EMPTY,
+    }
 
 
 def _ids() -> dict[str, str]:
@@ -71,29 +84,25 @@ def _ids() -> dict[str, str]:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Format the first line without exception texts; asyncio adds the `repr` of an exception in further lines."""
-    text = str(_harmless(record.msg))
-    args = record.args or ()
+    """Format the first line without exception texts."""
+    text = template(record)
+    # The arguments of asyncio are texts that show tasks, and with them what the tasks have raised.
+    args = record.args if record.args and record.name != "asyncio" else ()
     try:
         if isinstance(args, Mapping):
-            text %= {name: _harmless(value) for name, value in args.items()}
+            text %= {name: harmless(value) for name, value in args.items()}
         elif args:
-            text %= tuple(map(_harmless, args))
+            text %= tuple(map(harmless, args))
     except (TypeError, ValueError, KeyError):
         pass  # the template alone is informative enough
     return text.partition("\n")[0]
 
 
-def _harmless(value: object) -> object:
-    """Keep texts and numbers; replace anything else, above all exceptions, by the name of its class."""
-    return value if isinstance(value, str | int | float | None) else type(value).__name__
-
-
 def _encoded(line: dict[str, Any]) -> str:
     try:
-        return msgspec.json.encode(line, enc_hook=_harmless).decode()
+        return msgspec.json.encode(line, enc_hook=harmless).decode()
     except (UnicodeEncodeError, TypeError, RecursionError):  # a lone surrogate, a key that is not text, a cycle
-        return json.dumps({name: _harmless(value) for name, value in line.items()})
+        return json.dumps({name: harmless(value) for name, value in line.items()})
 
 
 def _exception_fields(error: BaseException) -> dict[str, Any]:
@@ -122,9 +131,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
-def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Write our own records from `level` on, and warnings and errors of libraries, to `stream` (default: stdout)."""
-    handler = logging.StreamHandler(stream or sys.stdout)
+def configure_logging(level: str = "INFO", output: Output | None = None, rate: LineRate | None = None) -> None:
+    """Write our own records from `level` on, and warnings and errors of libraries, to `output` (default: stdout).
+
+    `rate` bounds warnings and errors; without it the usual rate holds.
+    """
+    handler = LogHandler(output or standard_output(), rate or LineRate())
     handler.setFormatter(JsonFormatter())
     handler.addFilter(_is_ours_or_warns)
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)

@@ -3,10 +3,12 @@
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from telemetry.line_rates import LineRate
 from telemetry.logs import configure_logging, logger
 
 
@@ -29,13 +31,13 @@ class Log(io.StringIO):
 
 @contextmanager
 def captured_log(level: str = "INFO") -> Iterator[Log]:
-    """Logging set up as in a process of ours, and put back as it was."""
+    """Logging set up as in a process of ours, but without a bound on warnings, and put back as it was."""
     root = logging.getLogger()
     handlers, levels = root.handlers[:], (root.level, logger.level)
     root.handlers = []  # kept from `force=True`, which would close them
     log = Log()
     try:
-        configure_logging(level, log)
+        configure_logging(level, log, LineRate(most=sys.maxsize))
         yield log
     finally:
         root.handlers = handlers

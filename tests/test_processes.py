@@ -57,6 +57,8 @@ class Child:
 
     def _keep_logged(self, line: str) -> None:
         logged = json.loads(line)
+        if logged.get("operation") in ("finaliser", "thread", "warning"):  # Python would print it
+            self.said.append(line)
         # Development mode warns of every callback that takes 0.1 s, as any of them may on a busy machine.
         if not (logged.get("logger") == "asyncio" and logged["message"].startswith("Executing ")):
             self.logged.append(logged)

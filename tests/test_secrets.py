@@ -32,7 +32,6 @@ from service.keys.sources import EnvironmentKeySource, FixedKeySource, SsmKeySou
 from service.llm.prompt import build_prompt
 from service.llm.vendors import VENDORS, Adapters
 from service.participants import open_participants
-from service.process import run
 from telemetry.events import Unexpected
 from telemetry.logs import LogListener
 from tests.aws import answering, http_response, put_key, ssm_client
@@ -241,18 +240,3 @@ async def test_aiohttp_logs_exceptions_with_the_stack_but_not_the_text(log: Log)
     assert log.only["error_message"] == "unexpected RuntimeError from ValueError"
     assert "in handle" in log.only["stack"]
     assert CANARY not in log.getvalue()
-
-
-def test_a_defect_that_ends_a_process_is_logged_without_its_text(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, log: Log
-) -> None:
-    async def main(settings: Settings) -> int:
-        raise LOUD
-
-    with captured_log(), pytest.raises(SystemExit) as raised:
-        run(main)
-
-    printed = capsys.readouterr()
-    assert raised.value.code == 1
-    assert json.loads(printed.out)["error_type"] == "ValueError"
-    assert CANARY not in printed.out + printed.err

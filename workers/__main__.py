@@ -45,7 +45,9 @@ async def _work_alone(settings: Settings, *, once: bool) -> int:
     from workers.progress import ProgressTable
 
     with ProgressTable(Console()) as table:
-        configure_logging(settings.log_level)  # again, so that libraries' warnings are printed above the table
+        configure_logging(
+            settings.log_level, sys.stdout
+        )  # again, so that libraries' warnings are printed above the table
         return await work(settings, table, once=once)
 
 

@@ -12,6 +12,7 @@ from service.errors import CloudSayingsError, InvocationFailed
 from service.resilience.timeouts import deadline
 from service.resources import Resources, open_resources
 from telemetry.events import Listener, Unexpected
+from telemetry.hooks import take_over_errors
 from telemetry.lambda_setup import LambdaTelemetry, open_lambda_telemetry
 from telemetry.logs import configure_logging
 
@@ -62,6 +63,9 @@ class LambdaProcess:
 
 def start(environ: Mapping[str, str]) -> LambdaProcess:
     """Start the process of a Lambda environment, with its log on stdout. Raises ConfigError."""
+    configure_logging()
+    if in_lambda():  # elsewhere the process belongs to somebody else
+        take_over_errors()
     settings = Settings.from_env(environ)
     configure_logging(settings.log_level)
     return LambdaProcess(settings, environ, open_lambda_telemetry(environ))

@@ -20,6 +20,7 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
 }
 _COMPRESSED_ALREADY = {".woff2"}
 # Model output is untrusted text: even if it ever became markup, it could not run or load anything.

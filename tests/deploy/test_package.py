@@ -120,6 +120,21 @@ def test_the_package_holds_nothing_useless(target: Target, useless: str, archive
 
 
 @both
+def test_every_package_in_it_keeps_its_licence(target: Target, archives: dict[Target, Path]) -> None:
+    files = names(archives[target])
+    packages = {name.partition("/")[0] for name in files if name.endswith(".dist-info/METADATA")}
+
+    licensed = {
+        name.partition("/")[0]
+        for name in files
+        if re.search(r"\.dist-info/.*(LICEN[CS]E|COPYING)", name, re.IGNORECASE)
+    }
+
+    assert len(packages) > 30
+    assert packages - licensed == set()
+
+
+@both
 def test_all_libraries_in_it_are_for_its_python_and_machine(target: Target, archives: dict[Target, Path]) -> None:
     tag = f".cpython-{target.python.replace('.', '')}-"
     with zipfile.ZipFile(archives[target]) as zipped:

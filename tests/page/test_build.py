@@ -52,3 +52,13 @@ def test_nothing_is_inlined_that_the_policy_forbids(built_page: Path) -> None:
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
     assert not [file for file in built_page.glob("assets/*.css") if "data:" in file.read_text()]
+
+
+def test_the_licences_of_all_that_is_bundled_come_with_it(built_page: Path) -> None:
+    scripts = (built_page / "licences.txt").read_text()
+    font = (built_page / "licence-of-the-font.txt").read_text()
+
+    texts = dict(re.findall(r"^## (\S+) - [^\n]+\n(.+?)(?=^## |\Z)", scripts, re.MULTILINE | re.DOTALL))
+    assert texts.keys() >= {"preact", "@observablehq/plot", "d3-scale"}
+    assert [name for name, text in texts.items() if "WARRANT" not in text.upper()] == []
+    assert "SIL OPEN FONT LICENSE Version 1.1" in font
