@@ -67,7 +67,7 @@ class Timeouts:
     # Pauses.
     serve_flush_every: float = 10.0
     pool_fill_every: float = 15.0
-    # A withdrawn saying is still served for this long, and for the time of two reads, by processes that do not know yet.
+    # Processes that do not know yet of a withdrawal go on serving the saying for this long, and for two reads.
     withdrawal_check_every: float = 3.0
     pool_measure_every: float = 30.0
     maintenance_every: float = 10.0

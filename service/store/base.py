@@ -241,7 +241,7 @@ class Store(Protocol):
         """
 
     async def restore_saying(self, saying_id: str, *, at: float) -> bool:
-        """Undo a withdrawal, and count the reports so far no more. False when there is neither a withdrawal nor a report.
+        """Undo a withdrawal, and no longer count the reports so far. False when there is neither of them.
 
         A saying that was not stored when it was withdrawn may be stored again from now on.
         """
