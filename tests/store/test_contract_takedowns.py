@@ -197,7 +197,7 @@ class TestReports:
         recorded, unchanged = ReportStatus.RECORDED, ReportStatus.UNCHANGED
         assert results == [ReportResult(recorded, 1), ReportResult(recorded, 2), ReportResult(unchanged, 2)]
 
-    @pytest.mark.parametrize("again", [replace(report(2), reporter="reporter 1"), replace(report(2), network="network 1")])
+    @pytest.mark.parametrize("again", [replace(report(2), reporter="reporter 1"), replace(report(1), reporter="other")])
     async def test_neither_another_network_nor_another_cookie_alone_is_enough(
         self, store: Store, again: Report
     ) -> None:
