@@ -121,7 +121,7 @@ class SayingNotFound(RequestError):
 
 
 class SayingWithdrawn(RequestError):
-    status, code, message = 410, "saying_withdrawn", "This saying was taken down, so that it takes no more votes."
+    status, code, message = 410, "saying_withdrawn", "This saying was taken down. It takes no votes and no reports."
 
 
 class Unauthorized(RequestError):
@@ -193,8 +193,7 @@ class VoteNotStored(UnavailableError):
 
 
 class NotStored(UnavailableError):
-    status, code = 503, "store_unavailable"
-    message = "This could not be stored; it is safe to send it again."
+    status, code, message = 503, "not_stored", "This could not be stored; it is safe to send it again."
 
 
 class OperatorKeyUnavailable(UnavailableError):

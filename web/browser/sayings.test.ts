@@ -210,7 +210,7 @@ describe('a report', () => {
     const visitor = await visit();
     await visitor.serverAnswers('/sayings', 200, SOME);
     await visitor.serverAnswers(`/sayings/${SOME.sayingId}/report`, 503, {
-      error: { code: 'store_unavailable', message: 'This could not be stored.', details: [] },
+      error: { code: 'not_stored', message: 'This could not be stored.', details: [] },
       requestId: 'abc',
     });
     await visitor.open();
