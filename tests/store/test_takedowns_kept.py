@@ -15,6 +15,7 @@ from tests.store.conftest import Dynamo
 
 SAYING, OTHER = generated("reported long ago"), generated("reported today")
 AT = 1_800_000_000.5
+VERSION_3 = Path(__file__).with_name("version_3.sql").read_text()
 
 
 def report(identity: str, at: float) -> Report:
@@ -42,11 +43,8 @@ async def test_dynamodb_is_told_to_forget_them_then(dynamo: Dynamo) -> None:
 
 async def test_a_file_of_the_version_before_learns_of_them(tmp_path: Path) -> None:
     path = tmp_path / "sayings.db"
-    await (await SqliteStore.open(path)).close()
-    with closing(sqlite3.connect(path)) as database, database:
-        for table in ("withdrawals", "reports"):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("PRAGMA user_version = 3")
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(VERSION_3)
 
     store = await SqliteStore.open(path)
 
