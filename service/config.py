@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: PortNumber = 8080
     store: str = ""
     keys: Literal["environment", "ssm"] = "environment"
+    operator_key_parameter: str = ""
     simulator: str = "auto"
     catalogue: str = ""
     line_up: str = ""
@@ -120,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
 
+# The operators' key itself, where keys come from the environment. No field holds it, as none holds a vendor's key.
+OPERATOR_KEY_VARIABLE = "SAYINGS_OPERATOR_KEY"
 _UNPREFIXED = frozenset({"aws_region", "otel_exporter_otlp_endpoint", "otel_exporter_otlp_protocol"})
 _WITHOUT_VARIABLE = frozenset({"key_parameters", "timeouts", "limits"})
 
@@ -146,13 +149,15 @@ def _value(variable: str, raw: str, type_: Any) -> Any:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in _fields())
+    known = {*_fields(), OPERATOR_KEY_VARIABLE}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise ConfigError(unknown[0], "there is no such setting")
 
 
 def _check(settings: Settings) -> None:
     _check_rates(settings)
+    _check_operator_key(settings)
     for origin in settings.origins:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError("SAYINGS_ALLOWED_ORIGINS", f"{origin!r} is not an origin such as https://example.com")
@@ -167,6 +172,14 @@ def _check(settings: Settings) -> None:
         raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL", "must be one of grpc, http/protobuf")
     if settings.uses_aws and not _REGION.fullmatch(settings.aws_region):
         raise ConfigError("AWS_REGION", "a region such as eu-west-1 is needed for DynamoDB and SSM")
+
+
+def _check_operator_key(settings: Settings) -> None:
+    variable, parameter = _variable("operator_key_parameter"), settings.operator_key_parameter
+    if parameter and not _PARAMETER_NAME.fullmatch(parameter):
+        raise ConfigError(variable, "is not a parameter name")
+    if parameter and settings.keys != "ssm":
+        raise ConfigError(variable, f"needs SAYINGS_KEYS=ssm; without that, set {OPERATOR_KEY_VARIABLE} to the key")
 
 
 def _key_parameters(environ: Mapping[str, str], vendors: Vendors) -> Mapping[str, str]:

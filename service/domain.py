@@ -3,7 +3,8 @@
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -54,6 +55,27 @@ class VoteStatus(StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     WITHDRAWN = "withdrawn"
+
+
+class ReportReason(StrEnum):
+    """Why a visitor reports a saying."""
+
+    OFFENSIVE = "offensive"
+    WRONG = "wrong"
+    PERSONAL = "personal"
+    OTHER = "other"
+
+
+class ReportStatus(StrEnum):
+    RECORDED = "recorded"
+    UNCHANGED = "unchanged"
+
+
+class WithdrawnBy(StrEnum):
+    """Who took a saying down: an operator, or enough visitors by their reports, until an operator looks at it."""
+
+    OPERATOR = "operator"
+    VISITORS = "visitors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +194,37 @@ class VoteResult:
     downvotes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The decision that a saying is shown no more. `withdrawn_at` is in seconds since the epoch."""
+
+    saying_id: str
+    reason: str
+    withdrawn_by: WithdrawnBy
+    withdrawn_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A visitor's report of a saying.
+
+    `reporter` and `network` are hashes of the voter and of the network that the client is in. Both are bound to the
+    saying, so that nobody can see from two reports that they come from the same person. `reported_at` is in seconds
+    since the epoch.
+    """
+
+    saying_id: str
+    reporter: str
+    network: str
+    reason: ReportReason
+    reported_at: float
+
+
 TIE = "tie"
 NONE = "none"
 SLOTS = "ABCD"
+# The error of a slot whose text has been taken down after it was shown.
+WITHDRAWN_SLOT = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +261,18 @@ class Comparison:
         """The outcome of a vote for a slot, TIE or NONE, among the models that had a saying to show."""
         names = {entry.slot: self._contributor(entry) for entry in self.entries if entry.saying is not None}
         return Outcome(tuple(sorted(names.values())), names.get(winner, winner))
+
+    def shows_any(self, withdrawn: Container[str]) -> bool:
+        """Whether one of the sayings is withdrawn, by the ids of those that are."""
+        return any(_is_withdrawn(entry, withdrawn) for entry in self.entries)
+
+    def without(self, withdrawn: Container[str]) -> "Comparison":
+        """The comparison without the texts that are withdrawn; their slots have an error in place of them."""
+        entries = (
+            replace(entry, saying=None, error=WITHDRAWN_SLOT) if _is_withdrawn(entry, withdrawn) else entry
+            for entry in self.entries
+        )
+        return replace(self, entries=tuple(entries))
 
     def _contributor(self, entry: Entry) -> str:
         return model_contributor(entry.model, simulated=self.simulated)
@@ -257,8 +319,17 @@ def saying_id(text: str) -> str:
     return hashlib.sha256(normalise(text).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def network_hash(network: str, saying: str) -> str:
+    """The hash by which the reports of one saying from one network are recognised, and none of another saying."""
+    return hashlib.sha256(f"{saying}/{network}".encode()).hexdigest()[:32]
+
+
+def _is_withdrawn(entry: Entry, withdrawn: Container[str]) -> bool:
+    return entry.saying is not None and saying_id(entry.saying) in withdrawn
+
+
 def feedback_id(voter: str, saying: str) -> str:
-    """The id of one voter's vote on one saying. It does not reveal the voter."""
+    """The id of one voter's vote on one saying, or report of it. It does not reveal the voter."""
     return hashlib.sha256(f"{voter}\0{saying}".encode()).hexdigest()[:32]
 
 

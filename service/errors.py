@@ -9,12 +9,14 @@ CloudSayingsError
 │   │   ├── RouteNotFound             404
 │   │   ├── SayingNotFound            404
 │   │   ├── ComparisonNotFound        404
+│   │   ├── Unauthorized              401
 │   │   ├── MethodNotAllowed          405
 │   │   ├── RequestTimeout            408
 │   │   ├── SourceMismatch            409
 │   │   ├── ComparisonNotShown        409
 │   │   ├── ComparisonExpired         409
 │   │   ├── SlotNotEligible           409
+│   │   ├── SayingWithdrawn           410
 │   │   ├── BodyTooLarge              413
 │   │   ├── UnsupportedMediaType      415
 │   │   └── RateLimited               429 with Retry-After
@@ -22,6 +24,8 @@ CloudSayingsError
 │   │   ├── Overloaded
 │   │   ├── NoSayingAvailable
 │   │   ├── VoteNotStored
+│   │   ├── NotStored
+│   │   ├── OperatorKeyUnavailable
 │   │   ├── StatisticsUnavailable
 │   │   ├── NothingToCompare
 │   │   ├── ComparisonUnavailable
@@ -116,6 +120,14 @@ class SayingNotFound(RequestError):
     status, code, message = 404, "saying_not_found", "No such saying is known."
 
 
+class SayingWithdrawn(RequestError):
+    status, code, message = 410, "saying_withdrawn", "This saying was taken down. It takes no votes and no reports."
+
+
+class Unauthorized(RequestError):
+    status, code, message = 401, "unauthorized", "This address needs the operators' key as a bearer token."
+
+
 class MethodNotAllowed(RequestError):
     status, code, message = 405, "method_not_allowed", "This address does not answer that method."
 
@@ -178,6 +190,14 @@ class NoSayingAvailable(UnavailableError):
 class VoteNotStored(UnavailableError):
     status, code = 503, "store_unavailable"
     message = "The vote could not be stored; it is safe to send it again."
+
+
+class NotStored(UnavailableError):
+    status, code, message = 503, "not_stored", "This could not be stored; it is safe to send it again."
+
+
+class OperatorKeyUnavailable(UnavailableError):
+    status, code, message = 503, "key_unavailable", "The operators' key cannot be read right now; please try again."
 
 
 class StatisticsUnavailable(UnavailableError):

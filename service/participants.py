@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from service.aws.clients import AwsClients
 from service.catalogue.models import Catalogue, Model
-from service.config import Settings
+from service.config import OPERATOR_KEY_VARIABLE, Settings
+from service.errors import ConfigError
 from service.keys.sources import EnvironmentKeySource, FixedKeySource, KeySource, PrefixedKeySource, SsmKeySource
 from service.llm.vendors import Vendors
 
@@ -54,6 +55,22 @@ async def open_participants(
 
     url = await stack.enter_async_context(Simulator(vendors, catalogue).serve())
     return _simulated(catalogue, url, FixedKeySource(SIMULATED_KEY))
+
+
+async def open_operator_keys(
+    settings: Settings, environ: Mapping[str, str], aws: AwsClients
+) -> tuple[KeySource, str] | None:
+    """The source of the operators' key and the key's name in it, or None when there is no such key.
+
+    It is a source of its own, because the simulator has one key for every name. Raises ConfigError.
+    """
+    if OPERATOR_KEY_VARIABLE in environ and settings.keys == "ssm":
+        raise ConfigError(OPERATOR_KEY_VARIABLE, "is not read with SAYINGS_KEYS=ssm")
+    if settings.operator_key_parameter:
+        return SsmKeySource(await aws.ssm()), settings.operator_key_parameter
+    if OPERATOR_KEY_VARIABLE not in environ:
+        return None
+    return EnvironmentKeySource(environ, {OPERATOR_KEY_VARIABLE: OPERATOR_KEY_VARIABLE}), OPERATOR_KEY_VARIABLE
 
 
 def _simulated(catalogue: Catalogue, url: str, keys: KeySource) -> Participants:

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from service.api.endpoints import Endpoints
+from service.api.operators import OperatorKey
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.catalogue.line_up import LineUp
@@ -20,17 +21,19 @@ from service.llm.gone_models import GoneModels
 from service.llm.model_watch import ModelWatch
 from service.llm.parse import Parser
 from service.llm.vendors import VENDORS, Adapters, Vendors
-from service.participants import Participants, open_participants
+from service.participants import Participants, open_operator_keys, open_participants
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller, PoolGauge
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
+from service.sayings.takedowns import Takedowns
 from service.statistics.cached import Statistics
 from service.store.address import open_store
 from service.store.base import Spend, Store
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
+from service.voting.moderation import Moderation
 from service.voting.saying_votes import SayingVotes
 from telemetry.events import Listener
 
@@ -57,6 +60,7 @@ class Resources:
     round_trigger: RoundTrigger | None
     serves: ServeCounter
     gauge: PoolGauge
+    takedowns: Takedowns
     gone_models: GoneModels
     model_watch: ModelWatch
     endpoints: Endpoints
@@ -86,6 +90,7 @@ async def open_resources(
         stack.push_async_callback(gone.close)
         gateway = _open_gateway(settings, vendors, catalogue, topics, participants, store, gone.report, listener, stack)
         pool = Pool(ttl=settings.pool_ttl_seconds)
+        takedowns = Takedowns(store, pool, listener, timeouts=timeouts, limits=settings.limits)
         filler = PoolFiller(
             pool,
             store,
@@ -108,6 +113,7 @@ async def open_resources(
             models=line_up,
             live_every=settings.live_every,
             last_resort=settings.last_resort == "on",
+            withdrawn=takedowns,
             timeouts=timeouts,
         )
         worker = settings.worker_function
@@ -116,8 +122,10 @@ async def open_resources(
             if worker is None
             else RoundTrigger(WorkerFunction(worker, aws).invoke, store, listener, timeouts=timeouts)
         )
-        saying_votes = SayingVotes(store, catalogue, listener, timeouts=timeouts)
+        saying_votes = SayingVotes(store, catalogue, listener, withdrawn=takedowns, timeouts=timeouts)
         stack.push_async_callback(saying_votes.close)
+        moderation = Moderation(store, takedowns, listener, timeouts=timeouts, limits=settings.limits)
+        stack.push_async_callback(moderation.close)
         comparisons = Comparisons(
             gateway=gateway,
             store=store,
@@ -126,10 +134,11 @@ async def open_resources(
             topics=topics,
             models=line_up,
             simulated=participants.simulated,
+            withdrawn=takedowns,
             timeouts=timeouts,
         )
         stack.push_async_callback(comparisons.close)
-        comparison_votes = ComparisonVotes(store, listener, timeouts=timeouts)
+        comparison_votes = ComparisonVotes(store, listener, withdrawn=takedowns, timeouts=timeouts)
         stack.push_async_callback(comparison_votes.close)
         statistics = Statistics(
             store=store,
@@ -143,6 +152,8 @@ async def open_resources(
         endpoints = Endpoints(
             flow=flow,
             saying_votes=saying_votes,
+            moderation=moderation,
+            operator_key=await _open_operator_key(settings, environ, aws, listener, stack),
             comparisons=comparisons,
             comparison_votes=comparison_votes,
             statistics=statistics,
@@ -168,6 +179,7 @@ async def open_resources(
             round_trigger=round_trigger,
             serves=serves,
             gauge=gauge,
+            takedowns=takedowns,
             gone_models=gone,
             model_watch=ModelWatch(
                 line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts
@@ -208,6 +220,18 @@ def _open_gateway(
     )
     stack.push_async_callback(gateway.close)
     return gateway
+
+
+async def _open_operator_key(
+    settings: Settings, environ: Mapping[str, str], aws: AwsClients, listener: Listener, stack: AsyncExitStack
+) -> OperatorKey | None:
+    found = await open_operator_keys(settings, environ, aws)
+    if found is None:
+        return None
+    source, name = found
+    keys = KeyStore(source, listener, ttl=settings.key_ttl_seconds, timeouts=settings.timeouts)
+    stack.push_async_callback(keys.close)
+    return OperatorKey(keys, name)
 
 
 def _line_up(settings: Settings, catalogue: Catalogue, participants: Participants) -> LineUp:

@@ -144,6 +144,27 @@ class VoteTaken(Event, frozen=True, gc=False):
     generation_id: str = ""
 
 
+class SayingReported(Event, frozen=True, gc=False):
+    """A visitor's report of a saying was stored, or found unchanged."""
+
+    saying_id: str
+    reason: str
+    status: str
+
+
+class SayingTakenDown(Event, frozen=True, gc=False):
+    """A saying was taken down in the whole fleet, by an `operator` or by enough `visitors`."""
+
+    saying_id: str
+    withdrawn_by: str
+
+
+class SayingRestored(Event, frozen=True, gc=False):
+    """An operator has restored a saying, or looked at its reports and kept it."""
+
+    saying_id: str
+
+
 class ComparisonFinished(Event, frozen=True, gc=False):
     """Every slot of a comparison has a saying or has failed.
 

@@ -26,8 +26,11 @@ from telemetry.events import (
     PriceMissing,
     RequestServed,
     RoundFinished,
+    SayingReported,
+    SayingRestored,
     SayingServed,
     SayingsRejected,
+    SayingTakenDown,
     Unexpected,
     UsageDoubted,
     VoteTaken,
@@ -186,6 +189,13 @@ def _log_unexpected(event: Unexpected) -> None:
     logger.error("unexpected error", exc_info=event.error, extra={"fields": {"operation": event.operation}})
 
 
+def _log_takedown(event: SayingTakenDown) -> None:
+    if event.withdrawn_by == "visitors":
+        _log(logging.WARNING, "a saying is set aside until somebody looks at it", event, error_type="SayingSetAside")
+    else:
+        _log(logging.INFO, "a saying is taken down", event)
+
+
 def _warning(message: str, **fields: object) -> Callable[[Event], None]:
     return lambda event: _log(logging.WARNING, message, event, **fields)
 
@@ -205,6 +215,9 @@ _LOGGERS: dict[type[Event], Callable[[Any], None]] = {
     DependencyFailed: lambda event: _log(logging.WARNING, f"{event.dependency} failed", event),
     SayingsRejected: _warning("model output rejected", error_type="OutputRejected"),
     VoteTaken: _info("vote taken"),
+    SayingReported: _info("saying reported"),
+    SayingTakenDown: _log_takedown,
+    SayingRestored: _info("a saying is restored"),
     ComparisonFinished: _info("comparison finished"),
     BallotTaken: _info("ballot taken"),
     ModelReport: _log_report,

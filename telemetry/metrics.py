@@ -23,6 +23,7 @@ from telemetry.events import (
     RequestServed,
     RoundFinished,
     SayingServed,
+    SayingTakenDown,
     SpendMeasured,
     Unexpected,
     VoteTaken,
@@ -39,6 +40,8 @@ TIMES_AT_ONCE = 256
 DEFECT = "Unexpected"
 # The error type of whatever needs a person about the models.
 CONCERN = "ModelConcern"
+# The error type of a saying that the reports of visitors have set aside, so that an operator has to look at it.
+SET_ASIDE = "SayingSetAside"
 
 Attributes = tuple[tuple[str, str], ...]
 # The name of a metric and its attributes.
@@ -210,6 +213,10 @@ class Metrics:
     def _concern(self, event: ModelConcerning) -> None:
         self._add(names.ERRORS, ((names.OPERATION, "models"), (names.ERROR_TYPE, CONCERN)))
 
+    def _takedown(self, event: SayingTakenDown) -> None:
+        if event.withdrawn_by == "visitors":
+            self._add(names.ERRORS, ((names.OPERATION, "reports"), (names.ERROR_TYPE, SET_ASIDE)))
+
     def _record(self, name: str, attributes: Attributes, value: float) -> None:
         self._histograms.setdefault((name, attributes), Histogram()).record(value)
 
@@ -232,4 +239,5 @@ _COUNT: dict[type[Event], Callable[[Metrics, Any], None]] = {
     SpendMeasured: Metrics._spend,
     ModelLifeMeasured: Metrics._life,
     ModelConcerning: Metrics._concern,
+    SayingTakenDown: Metrics._takedown,
 }

@@ -1,7 +1,7 @@
 """A fake store and a fake gateway with scripted failures, for tests of the parts that use them."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import date
 from typing import cast
 
@@ -88,10 +88,13 @@ class FakeStore:
         await self._obey()
         return None
 
-    async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
+    async def unseen_comparison(
+        self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
+    ) -> Comparison | None:
         await self._obey()
         shown = {ballot.comparison_id for ballot in self.ballots if ballot.voter == voter}
-        candidates = (each for each in self.comparisons if each.comparison_id not in shown)
+        showable = (each for each in self.comparisons if not each.shows_any(withdrawn))
+        candidates = (each for each in showable if each.comparison_id not in shown)
         return next((each for each in candidates if service in (None, each.service)), None)
 
     async def show_comparison(self, ballot: Ballot) -> None:

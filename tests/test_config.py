@@ -38,6 +38,7 @@ def test_every_setting_has_its_default() -> None:
         "port": 8080,
         "store": "",
         "keys": "environment",
+        "operator_key_parameter": "",
         "simulator": "auto",
         "catalogue": "",
         "line_up": "",

@@ -26,6 +26,7 @@ from service.errors import (
     MethodNotAllowed,
     Overloaded,
     RouteNotFound,
+    Unauthorized,
 )
 from service.limits import DEFAULT_LIMITS, Limits, Rate, RateClass
 from telemetry import traces
@@ -120,6 +121,8 @@ class Dispatcher:
             response.add_header("Retry-After", str(error.retry_after))
         if isinstance(error, MethodNotAllowed):
             response.add_header("Allow", ", ".join(error.allowed))
+        if isinstance(error, Unauthorized):
+            response.add_header("WWW-Authenticate", "Bearer")
         return self._finish(request, operation, response, error.code)
 
     def fail(self, request: Request, error: BaseException, operation: str = "none") -> Response:

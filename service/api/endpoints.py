@@ -13,6 +13,7 @@ import msgspec
 from service.api.http import (
     JSON_HEADERS,
     STREAM_HEADERS,
+    Handler,
     Request,
     Response,
     Route,
@@ -23,6 +24,7 @@ from service.api.http import (
     wants_stream,
 )
 from service.api.openapi import openapi_document
+from service.api.operators import OperatorKey
 from service.api.presenters import (
     compare_answer,
     compare_vote_answer,
@@ -45,9 +47,13 @@ from service.api.schemas import (
     ModelEntry,
     ModelsAnswer,
     ReadyAnswer,
+    ReportAnswer,
+    ReportRequest,
     SayingAnswer,
     SeatEntry,
     SlotAnswer,
+    TakedownAnswer,
+    WithdrawRequest,
 )
 from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
@@ -62,24 +68,30 @@ from service.errors import (
     InvalidRequest,
     NoSayingAvailable,
     NothingToCompare,
+    NotStored,
+    OperatorKeyUnavailable,
     Overloaded,
     RateLimited,
     RequestTimeout,
     SayingNotFound,
+    SayingWithdrawn,
     SlotNotEligible,
     SourceMismatch,
     StatisticsUnavailable,
     StorageFull,
+    Unauthorized,
     UnsupportedMediaType,
     VoteNotStored,
 )
 from service.limits import DEFAULT_TIMEOUTS, RateClass, Timeouts
+from service.resilience.networks import networks
 from service.resilience.timeouts import within
 from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.voting.moderation import Moderation
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.traces import xray_form
 
@@ -91,13 +103,18 @@ _ID = re.compile(SAYING_ID_PATTERN)
 
 
 class Endpoints:
-    """The service as functions from requests to responses. `checks` are the readiness checks by dependency name."""
+    """The service as functions from requests to responses. `checks` are the readiness checks by dependency name.
+
+    Without an `operator_key` there are no routes for operators.
+    """
 
     def __init__(
         self,
         *,
         flow: Flow,
         saying_votes: SayingVotes,
+        moderation: Moderation,
+        operator_key: OperatorKey | None,
         comparisons: Comparisons,
         comparison_votes: ComparisonVotes,
         statistics: Statistics,
@@ -110,6 +127,7 @@ class Endpoints:
     ) -> None:
         self._flow = flow
         self._saying_votes = saying_votes
+        self._moderation = moderation
         self._comparisons = comparisons
         self._comparison_votes = comparison_votes
         self._statistics = statistics
@@ -121,6 +139,8 @@ class Endpoints:
         self._ready_seconds = timeouts.readiness
         self.draining = False
         self.routes = self._routes()
+        if operator_key is not None:
+            self.routes += self._operator_routes(operator_key)
 
     @cached_property
     def _openapi(self) -> bytes:
@@ -144,12 +164,18 @@ class Endpoints:
             ),
             Route(
                 "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
-                FeedbackAnswer, body=FeedbackRequest, errors=(*bad_body, *votes[1:], SourceMismatch, *limited),
-                limit=RateClass.VOTE,
+                FeedbackAnswer, body=FeedbackRequest,
+                errors=(*bad_body, *votes[1:], SourceMismatch, SayingWithdrawn, *limited), limit=RateClass.VOTE,
             ),
             Route(
                 "DELETE", "/feedback/{sayingId}", "deleteFeedback", "Take one's vote back", self.delete_feedback,
                 FeedbackAnswer, errors=(*votes, *limited), limit=RateClass.VOTE,
+            ),
+            Route(
+                "POST", "/sayings/{sayingId}/report", "postReport", "Ask that a saying be looked at", self.post_report,
+                ReportAnswer, body=ReportRequest,
+                errors=(*bad_body, SayingNotFound, SayingWithdrawn, NotStored, StorageFull, *limited),
+                limit=RateClass.VOTE,
             ),
             Route(
                 "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
@@ -186,6 +212,31 @@ class Endpoints:
             ),
         )  # fmt: skip
 
+    def _operator_routes(self, key: OperatorKey) -> tuple[Route, ...]:
+        def only_with_key(handler: Handler) -> Handler:
+            async def checked(request: Request) -> Response:
+                await key.check(request.headers.get("Authorization", ""))
+                return await handler(request)
+
+            return checked
+
+        errors = (
+            InvalidRequest, Unauthorized, RequestTimeout, BodyTooLarge, UnsupportedMediaType, OperatorKeyUnavailable,
+            NotStored, StorageFull, RateLimited, Overloaded,
+        )  # fmt: skip
+        return (
+            Route(
+                "POST", "/admin/sayings/{sayingId}/withdraw", "postWithdraw", "Take a saying down everywhere",
+                only_with_key(self.post_withdraw), TakedownAnswer, body=WithdrawRequest, errors=errors,
+                limit=RateClass.VOTE, for_operators=True,
+            ),
+            Route(
+                "POST", "/admin/sayings/{sayingId}/restore", "postRestore", "Restore a saying, or keep a reported one",
+                only_with_key(self.post_restore), TakedownAnswer, errors=errors, limit=RateClass.VOTE,
+                for_operators=True,
+            ),
+        )  # fmt: skip
+
     async def get_saying(self, request: Request) -> Response:
         served = await self._flow.next_saying(request.caller.address)
         return json_response(saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
@@ -204,6 +255,25 @@ class Endpoints:
         voter = _known_voter(request) or _new_voter()
         result = await self._saying_votes.withdraw(voter, identity)
         return json_response(feedback_answer(voter, identity, None, result))
+
+    async def post_report(self, request: Request) -> Response:
+        identity = _path_id(request, "sayingId")
+        reason = decode_body(request, ReportRequest).reason
+        bounded = networks(request.caller.address)
+        network, _ = bounded[-1] if bounded else ("", 0)
+        status = await self._moderation.report(_voter(request), identity, reason, network)
+        return json_response(ReportAnswer(identity, status))
+
+    async def post_withdraw(self, request: Request) -> Response:
+        identity = _path_id(request, "sayingId")
+        reason = decode_body(request, WithdrawRequest).reason
+        changed = await self._moderation.withdraw(identity, reason)
+        return json_response(TakedownAnswer(identity, withdrawn=True, changed=changed))
+
+    async def post_restore(self, request: Request) -> Response:
+        identity = _path_id(request, "sayingId")
+        changed = await self._moderation.restore(identity)
+        return json_response(TakedownAnswer(identity, withdrawn=False, changed=changed))
 
     async def post_compare(self, request: Request) -> Response:
         wanted = decode_body(request, CompareRequest).service

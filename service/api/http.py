@@ -105,7 +105,8 @@ class Route:
 
     `events` are the types of the streamed events by name and in order, for clients that accept a stream instead of
     JSON. `failure` is the status and type of a failure whose body is not an ErrorAnswer. `limit` is the rate class that
-    requests are counted in; a route without one is served even under overload.
+    requests are counted in; a route without one is served even under overload. `for_operators` is whether it needs the
+    operators' key.
     """
 
     method: str
@@ -119,6 +120,7 @@ class Route:
     failure: tuple[int, type] | None = None
     limit: RateClass | None = None
     events: Mapping[str, type] = field(default_factory=dict)
+    for_operators: bool = False
 
 
 class Router:

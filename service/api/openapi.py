@@ -13,6 +13,7 @@ from service.api.schemas import SAYING_ID_PATTERN, ErrorAnswer
 from service.catalogue.topics import Topics
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
 
+_OPERATORS = "operators"
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -37,8 +38,14 @@ def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components, **_security_schemes(routes)},
     }
+
+
+def _security_schemes(routes: tuple[Route, ...]) -> dict[str, Any]:
+    if not any(route.for_operators for route in routes):
+        return {}
+    return {"securitySchemes": {_OPERATORS: {"type": "http", "scheme": "bearer", "description": "The operators' key"}}}
 
 
 def _add_constraints(components: dict[str, Any], topics: Topics) -> None:
@@ -72,6 +79,8 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {"operationId": route.operation, "summary": route.summary, "responses": responses}
     if names := re.findall(r"\{(\w+)\}", route.path):
         operation["parameters"] = [_path_parameter(name) for name in names]
+    if route.for_operators:
+        operation["security"] = [{_OPERATORS: []}]
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _content(route.body)}
     return operation
@@ -85,6 +94,7 @@ def _from_answer(*names: str) -> dict[str, str]:
 _LINKS = {
     "getSaying": {
         "vote": {"operationId": "postFeedback", "requestBody": _from_answer("saying", "sayingId", "source")},
+        "report": {"operationId": "postReport", "parameters": _from_answer("sayingId")},
     },
     "postFeedback": {
         "takeBack": {"operationId": "deleteFeedback", "parameters": _from_answer("sayingId")},

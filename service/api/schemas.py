@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from service.catalogue.line_up import SeatState
-from service.domain import FeedbackType, Origin, VoteStatus
+from service.domain import FeedbackType, Origin, ReportReason, ReportStatus, VoteStatus
 
 SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
 
@@ -80,6 +80,36 @@ class FeedbackAnswer(Message, frozen=True):
     upvotes: int
     downvotes: int
     status: VoteStatus
+
+
+class ReportRequest(Message, frozen=True):
+    """Why the saying should be looked at."""
+
+    reason: ReportReason = ReportReason.OTHER
+
+
+class ReportAnswer(Message, frozen=True):
+    """What became of the report.
+
+    The status is `unchanged` when this voter, or somebody else in the same network, has reported the saying before.
+    """
+
+    saying_id: str
+    status: ReportStatus
+
+
+class WithdrawRequest(Message, frozen=True):
+    """Why the saying is taken down; only operators read it."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class TakedownAnswer(Message, frozen=True):
+    """Whether the saying is withdrawn now, and whether this request has changed that."""
+
+    saying_id: str
+    withdrawn: bool
+    changed: bool
 
 
 class CompareRequest(Message, frozen=True):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from service.cli import describing, exporting, maintaining
+from service.cli import describing, exporting, maintaining, moderating
 from service.cli import models as models_command
 from service.cli.rows import Export, Format
 from service.config import Settings
@@ -30,6 +30,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     export.add_argument("what", choices=list(Export), type=Export, metavar="|".join(Export))
     export.add_argument("--format", choices=list(Format), type=Format, default=Format.CSV, metavar="|".join(Format))
     export.add_argument("--output", type=Path, help="the file to write instead of the standard output")
+    withdraw = _add(commands, "withdraw", moderating.withdraw, "take a saying down everywhere, within 10 seconds")
+    withdraw.add_argument("id", help="the id of the saying, which may be one that is not stored yet")
+    withdraw.add_argument("--reason", required=True, help="why, for those who look at it later")
+    restore = _add(commands, "restore", moderating.restore, "show a withdrawn saying again, or keep a reported one")
+    restore.add_argument("id", help="the id of the saying")
+    reports = _add(commands, "reports", moderating.reports, "list the sayings that visitors have reported")
+    reports.add_argument("--json", action="store_true", help="write JSON instead of a table")
     review = "set bursts of votes aside, or count them again, by the present SAYINGS_BURST_VOTES"
     _add(commands, "review-bursts", maintaining.review_bursts, review)
     models = _add(commands, "models", models_command.models, "show seats, models, prices, and what needs a person")

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TextIO
 
 import msgspec
 
-from service.domain import Call, Generation
+from service.domain import Call, Generation, Withdrawal
 from service.store.base import Store, StoredBallot, StoredSaying, StoredVote
 
 # A spreadsheet takes a cell that begins with one of these for a formula, and the text of a saying cannot be trusted.
@@ -51,9 +51,9 @@ def rows(store: Store, what: Export) -> AsyncIterator[Row]:
         case Export.VOTES:
             return _converted(store.all_votes(), _vote_row)
         case Export.SAYINGS:
-            return _converted(store.all_sayings(), _saying_row)
+            return _with_withdrawals(store, store.all_sayings(), _saying_row)
         case Export.COMPARISONS:
-            return _converted(store.all_ballots(), _ballot_row)
+            return _with_withdrawals(store, store.all_ballots(), _ballot_row)
         case Export.CALLS:
             return _converted(store.all_calls(), _call_row)
 
@@ -98,6 +98,14 @@ async def _converted(items: AsyncIterator[Any], to_row: Callable[[Any], Row]) ->
         yield to_row(item)
 
 
+async def _with_withdrawals(
+    store: Store, items: AsyncIterator[Any], to_row: Callable[[Any, Mapping[str, Withdrawal]], Row]
+) -> AsyncIterator[Row]:
+    withdrawn = (await store.withdrawals()).sayings
+    async for item in items:
+        yield to_row(item, withdrawn)
+
+
 def _vote_row(stored: StoredVote) -> Row:
     vote = stored.vote
     return {
@@ -113,21 +121,25 @@ def _vote_row(stored: StoredVote) -> Row:
     }
 
 
-def _saying_row(stored: StoredSaying) -> Row:
+def _saying_row(stored: StoredSaying, withdrawn: Mapping[str, Withdrawal]) -> Row:
+    """A row for every saying. A withdrawn one keeps its figures, but its text is left out."""
     saying = stored.saying
+    withdrawal = withdrawn.get(saying.saying_id)
     return {
         "saying_id": saying.saying_id,
-        "saying": saying.text,
+        "saying": None if withdrawal else saying.text,
         "services": list(saying.services),
         "source": saying.source,
         "contributor": saying.contributor,
         "upvotes": stored.upvotes,
         "downvotes": stored.downvotes,
         **_generation_columns(saying.generation),
+        "withdrawn": withdrawal is not None,
+        "withdrawn_at": withdrawal and _moment(withdrawal.withdrawn_at),
     }
 
 
-def _ballot_row(stored: StoredBallot) -> Row:
+def _ballot_row(stored: StoredBallot, withdrawn: Mapping[str, Withdrawal]) -> Row:
     ballot, comparison = stored.ballot, stored.comparison
     outcome = comparison.outcome(ballot.winner or "")
     return {
@@ -142,7 +154,7 @@ def _ballot_row(stored: StoredBallot) -> Row:
         "result": outcome.result or None,
         "contributors": list(outcome.contributors),
         "burst": ballot.burst,
-        "slots": msgspec.to_builtins(list(comparison.entries)),
+        "slots": msgspec.to_builtins(list(comparison.without(withdrawn).entries)),
     }
 
 

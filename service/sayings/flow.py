@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -72,7 +72,10 @@ class _Search:
 
 
 class Flow:
-    """Serves sayings. `models` are the participating models, those whose vendor has a key."""
+    """Serves sayings. `models` are the participating models, those whose vendor has a key.
+
+    `withdrawn` has the ids of the sayings that are never served. The pool and the store leave them out by themselves.
+    """
 
     def __init__(
         self,
@@ -86,6 +89,7 @@ class Flow:
         models: Sequence[Model],
         live_every: int = 0,
         last_resort: bool = True,
+        withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         choose_model: Callable[[Sequence[Model]], Model] = random.choice,
     ) -> None:
@@ -98,6 +102,7 @@ class Flow:
         self._models = models
         self._live_every = live_every
         self._last_resort = last_resort
+        self._withdrawn = withdrawn
         self._choose_model = choose_model
         self._numbers = count(1)
         self._timeouts = timeouts
@@ -106,7 +111,7 @@ class Flow:
     async def next_saying(self, client: str = "") -> Served:
         """The next saying for the client with that address.
 
-        Raises NoSayingAvailable, which can only happen when the last resort is off.
+        Raises NoSayingAvailable, which can only happen when the last resort is off or empty.
         """
         number = next(self._numbers)
         wanted = wanted_origin(number, self._live_every)
@@ -130,9 +135,10 @@ class Flow:
             if saying is not None:
                 return Served(saying, origin, number, search.degraded, search.api_latency_ms, search.generation)
             search.degraded = search.degraded or reason
-        if not self._last_resort:
+        builtin = random_builtin(self._withdrawn) if self._last_resort else None
+        if builtin is None:
             raise NoSayingAvailable
-        return Served(random_builtin(), Origin.BUILTIN, number, search.degraded, search.api_latency_ms)
+        return Served(builtin, Origin.BUILTIN, number, search.degraded, search.api_latency_ms)
 
     async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str]:
         """A saying of that origin, or None. The reason applies only when there is none."""
@@ -171,7 +177,7 @@ class Flow:
         service = random.choice(self._topics.names)
         written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds, client=search.client)
         search.api_latency_ms = written.generation.latency_ms
-        if not written.sayings:
+        if not written.sayings or written.sayings[0].saying_id in self._withdrawn:
             error = ModelBadResponse("The model wrote nothing that may be shown.")
             error.api_time_ms = written.generation.latency_ms
             raise error

@@ -3,7 +3,7 @@
 import heapq
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from service.domain import Saying
@@ -54,6 +54,7 @@ class Pool:
         self._day = 0.0
         self._shelves: dict[str, _Shelf] = {}
         self._ids: set[str] = set()
+        self._kept_out: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -97,6 +98,21 @@ class Pool:
             heapq.heappop(shelf.heap)
             self._ids.discard(warm.saying.saying_id)
 
+    def keep_out(self, saying_ids: frozenset[str]) -> None:
+        """Drop these sayings and add none of them from now on. They take the place of those kept out so far."""
+        self._kept_out = saying_ids
+        self.drop(saying_ids)
+
+    def drop(self, saying_ids: Collection[str]) -> None:
+        """Remove those of the sayings that are in the pool."""
+        found = self._ids.intersection(saying_ids)
+        if not found:
+            return
+        self._ids -= found
+        for shelf in self._shelves.values():
+            shelf.heap = [warm for warm in shelf.heap if warm.saying.saying_id not in found]
+            heapq.heapify(shelf.heap)
+
     def size_of(self, contributor: str) -> int:
         """The number of a contributor's sayings, including expired ones that have not been removed yet."""
         shelf = self._shelves.get(contributor)
@@ -115,7 +131,7 @@ class Pool:
             self._clients.clear()
 
     def _add(self, saying: Saying) -> bool:
-        if saying.generation is None or saying.saying_id in self._ids:
+        if saying.generation is None or saying.saying_id in self._ids or saying.saying_id in self._kept_out:
             return False
         expires_at = saying.generation.created_at + self._ttl
         if expires_at <= self._clock():

@@ -29,9 +29,11 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             "pool": resources.filler.run if pool_job is None else pool_job(resources),
             "gauges": resources.gauge.run,
             "line-up": resources.gone_models.run,
+            "takedowns": resources.takedowns.run,
             "garbage": partial(freeze_modules, timeouts=settings.timeouts),
             **telemetry.jobs,
         }
+        await resources.takedowns.refresh()  # before the first client could be shown one
         # The server listens before the jobs start, because a round begins with seconds of imports.
         async with (
             listening(resources) as url,

@@ -4,13 +4,27 @@ Every method is atomic: it takes effect completely or not at all. A method that 
 when a write does not fit on the disk. Times are in seconds since the epoch, money is in nanodollars.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
 from service.catalogue.lifecycle import Lifecycle
-from service.domain import Ballot, Call, CallShape, Comparison, Outcome, Saying, Vote, VoteResult, VoteStatus
+from service.domain import (
+    Ballot,
+    Call,
+    CallShape,
+    Comparison,
+    Outcome,
+    Report,
+    ReportReason,
+    ReportStatus,
+    Saying,
+    Vote,
+    VoteResult,
+    VoteStatus,
+    Withdrawal,
+)
 
 # The leases by name: of a round, and of what a fleet does once a day.
 ROUND_LEASE = "round"
@@ -132,6 +146,36 @@ class StoredBallot:
     comparison: Comparison
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawals:
+    """What is withdrawn, by the id of the saying. The revision grows with every change, so that it tells of one."""
+
+    revision: int
+    sayings: Mapping[str, Withdrawal]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """The effect of a report, and the number of networks whose reports of the saying count by now."""
+
+    status: ReportStatus
+    networks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedSaying:
+    """The reports of one saying: how many for each reason, and how many count, since a restored saying begins anew."""
+
+    saying_id: str
+    reasons: Mapping[ReportReason, int]
+    networks: int
+    last_at: float
+
+
+# A saying's reports are forgotten this many seconds after the last of them.
+REPORTS_KEPT = 30 * 24 * 3600
+
+
 class Store(Protocol):
     """Stores sayings, votes, comparisons, calls, leases and spend, and keeps counts of them.
 
@@ -142,16 +186,22 @@ class Store(Protocol):
     """
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
-        """Store sayings and return the ids of those that were new.
+        """Store sayings and return the ids of those that were new. Those that are withdrawn are not stored.
 
         With a fence, nothing is written and LeaseLost is raised once another process has taken that lease.
         """
 
     async def get_saying(self, saying_id: str) -> Saying | None:
-        """Look a saying up by its id, with one read by key."""
+        """Look a saying up by its id, with one read by key. A withdrawn one is found as well."""
+
+    async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
+        """Those of the ids whose sayings are stored."""
 
     async def random_saying(self) -> Saying | None:
-        """A random saying, each equally likely, in O(1) reads however many there are. None when no saying is stored."""
+        """A random saying, each equally likely, in O(1) reads however many there are. None when no saying is stored.
+
+        Neither this nor `recent_sayings` returns a withdrawn saying.
+        """
 
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         """The newest sayings of a model created at or after `since`, newest first."""
@@ -177,8 +227,10 @@ class Store(Protocol):
         None when the comparison is unknown.
         """
 
-    async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
-        """A stored comparison with at least two sayings that has not been shown to this voter.
+    async def unseen_comparison(
+        self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
+    ) -> Comparison | None:
+        """A stored comparison with at least two sayings, none withdrawn, that has not been shown to this voter.
 
         It is drawn at random from the newest comparisons, of the given service if there is one. None when no comparison
         qualifies.
@@ -192,6 +244,30 @@ class Store(Protocol):
 
         None when the comparison was never shown to this voter.
         """
+
+    async def withdraw_saying(self, withdrawal: Withdrawal) -> bool:
+        """Take a saying down, also one that is not stored; returns whether it was up until now.
+
+        An operator's withdrawal takes the place of an earlier one, one by visitors does not.
+        """
+
+    async def restore_saying(self, saying_id: str, *, at: float) -> bool:
+        """Undo a withdrawal, and no longer count the reports so far. False when there is neither of them.
+
+        A saying that was not stored when it was withdrawn may be stored again from now on.
+        """
+
+    async def withdrawal_revision(self) -> int:
+        """The revision of the withdrawals: one small read, which every process makes every few seconds."""
+
+    async def withdrawals(self) -> Withdrawals:
+        """Everything that is withdrawn now."""
+
+    async def report_saying(self, report: Report) -> ReportResult:
+        """Store a report, the only one of its reporter and the only one of its network for that saying."""
+
+    async def reported_sayings(self) -> list[ReportedSaying]:
+        """The sayings that have been reported, the latest report first."""
 
     async def aggregates(self, *, since_hour: str) -> Aggregates:
         """All counts, with the hours from `since_hour` (`2026-11-20T13`) on, in O(models) reads."""

@@ -1,7 +1,7 @@
 """Votes on comparisons: a voter to whom a comparison was shown votes for one of its slots, and then sees the models."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from service.domain import NONE, TIE, Ballot, Comparison, VoteStatus, burst_of
 from service.errors import ComparisonExpired, ComparisonNotFound, ComparisonNotShown, SlotNotEligible
@@ -20,10 +20,12 @@ class ComparisonVotes:
         store: Store,
         listener: Listener,
         *,
+        withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._withdrawn = withdrawn
         self._listener = listener
         self._clock = clock
         self._open_seconds = timeouts.comparison_open
@@ -34,6 +36,7 @@ class ComparisonVotes:
     ) -> tuple[Comparison, VoteStatus]:
         """Store a vote for a slot, TIE or NONE; returns the comparison and the effect of the vote.
 
+        A vote for a saying that has been taken down since it was shown counts, but its text is not in the comparison.
         `address` is the client's address, by which bursts of votes are counted.
         Raises ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible, VoteNotStored or StorageFull.
         """
@@ -59,7 +62,7 @@ class ComparisonVotes:
         if status is None:
             raise ComparisonNotShown
         self._listener.emit(BallotTaken(winner if winner in (TIE, NONE) else "winner", status))
-        return comparison, status
+        return comparison.without(self._withdrawn), status
 
 
 def _check_eligible(comparison: Comparison, winner: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
@@ -82,7 +82,10 @@ class _Landed:
 
 
 class Comparisons:
-    """Makes comparisons. `models` are the participating models, those whose vendor has a key."""
+    """Makes comparisons. `models` are the participating models, those whose vendor has a key.
+
+    `withdrawn` has the ids of the sayings that are never shown.
+    """
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class Comparisons:
         topics: Topics,
         models: Sequence[Model],
         simulated: bool,
+        withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -104,6 +108,7 @@ class Comparisons:
         self._topics = topics
         self._models = models
         self._simulated = simulated
+        self._withdrawn = withdrawn
         self._clock = clock
         self._tasks = ShieldedTasks()
         self._timeouts = timeouts
@@ -196,7 +201,7 @@ class Comparisons:
         except Exception as error:  # noqa: BLE001 - a defect with one model must not spoil the others' results
             self._listener.emit(Unexpected("compare", error))
             return self._failed(slot, model, "unexpected")
-        if not written.sayings:
+        if not written.sayings or written.sayings[0].saying_id in self._withdrawn:
             return self._failed(slot, model, "bad_response", written.generation.latency_ms, written.generation)
         [saying] = written.sayings
         entry = Entry(
@@ -277,7 +282,9 @@ class Comparisons:
         """
         try:
             async with self._guard("replay comparison"):
-                comparison = await self._store.unseen_comparison(voter, service=wanted, simulated=self._simulated)
+                comparison = await self._store.unseen_comparison(
+                    voter, service=wanted, simulated=self._simulated, withdrawn=self._withdrawn
+                )
                 if comparison is not None:
                     await self._store.show_comparison(Ballot(comparison.comparison_id, voter, self._clock()))
         except StoreError as error:

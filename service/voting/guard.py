@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from service.errors import StorageFull, StoreError, VoteNotStored
+from service.errors import StorageFull, StoreError, UnavailableError, VoteNotStored
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.tasks import ShieldedTasks
 from service.resilience.timeouts import store_guard, within
@@ -13,15 +13,22 @@ T = TypeVar("T")
 
 
 class VoteGuard:
-    """Runs the work of storing a vote to its end, within a time limit."""
+    """Runs the work of storing a vote to its end, within a time limit. Raises `failure` when that is not possible."""
 
-    def __init__(self, listener: Listener, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        failure: type[UnavailableError] = VoteNotStored,
+    ) -> None:
+        self._failure = failure
         self._listener = listener
         self._seconds = timeouts.vote
         self._tasks = ShieldedTasks()
 
     async def accept(self, work: Coroutine[Any, Any, T], operation: str) -> T:
-        """Run the work and return its result. Raises VoteNotStored or StorageFull for its StoreErrors.
+        """Run the work and return its result. Raises the guard's failure or StorageFull for its StoreErrors.
 
         Its other errors pass unchanged.
         """
@@ -38,4 +45,4 @@ class VoteGuard:
         except StorageFull:
             raise
         except StoreError as error:
-            raise VoteNotStored from error
+            raise self._failure from error

@@ -1,12 +1,12 @@
 """Votes on sayings: which claims of a client are checked, and which are only recorded."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from service.catalogue.models import Catalogue
 from service.domain import FeedbackType, Saying, Vote, VoteResult, burst_of, saying_id
-from service.errors import InvalidRequest, SayingNotFound, SourceMismatch
+from service.errors import InvalidRequest, SayingNotFound, SayingWithdrawn, SourceMismatch
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.base import Store
 from service.voting.guard import VoteGuard
@@ -29,7 +29,7 @@ class Opinion:
 
 
 class SayingVotes:
-    """Checks, stores and withdraws votes on sayings."""
+    """Checks, stores and withdraws votes on sayings. `withdrawn` has the ids of those that take no more votes."""
 
     def __init__(
         self,
@@ -37,11 +37,13 @@ class SayingVotes:
         catalogue: Catalogue,
         listener: Listener,
         *,
+        withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._withdrawn = withdrawn
         self._listener = listener
         self._clock = clock
         self._guard = VoteGuard(listener, timeouts=timeouts)
@@ -50,7 +52,7 @@ class SayingVotes:
         """Store a vote; returns the saying's id and the effect of the vote.
 
         `address` is the client's address, by which bursts of votes are counted.
-        Raises InvalidRequest, SayingNotFound, SourceMismatch, VoteNotStored or StorageFull.
+        Raises InvalidRequest, SayingNotFound, SayingWithdrawn, SourceMismatch, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, opinion, address), "vote")
 
@@ -64,6 +66,8 @@ class SayingVotes:
 
     async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[str, VoteResult]:
         identity = _identity(opinion)
+        if identity in self._withdrawn:
+            raise SayingWithdrawn
         saying = await self._store.get_saying(identity)
         if saying is None:
             raise SayingNotFound

@@ -13,6 +13,7 @@ import pytest
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
+from service.domain import Withdrawal, WithdrawnBy
 from service.limits import Timeouts
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import TRIGGER_SECONDS
@@ -246,3 +247,25 @@ def test_what_is_under_way_ends_before_its_store_is_closed(
     process.close()
 
     assert ended == ["upkeep", "store"]
+
+
+async def test_a_frozen_environment_shows_nothing_that_was_withdrawn_meanwhile(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a warm environment
+    process = await started(start)
+    await put_fresh_sayings(process)
+    api = Api(process)
+    await asyncio.to_thread(api.handle, {"warmup": True}, Remaining())
+    [bad, *_] = sorted(process.resources.pool.ids)
+
+    # When a saying of its pool is withdrawn elsewhere while it is frozen, and it is woken by a request
+    withdrawal = Withdrawal(bad, "slander", WithdrawnBy.OPERATOR, time.time())
+    await asyncio.to_thread(process.run, process.resources.store.withdraw_saying(withdrawal), Remaining())
+    clock = Clock(time.monotonic() + 3600)
+    monkeypatch.setattr(process.resources.takedowns, "_monotonic", clock)
+    await ask(api)
+
+    # Then that request was served without it
+    assert bad not in process.resources.pool.ids
+    assert len(process.resources.pool) == 11

@@ -25,6 +25,8 @@ from service.domain import (
     Outcome,
     Saying,
     Vote,
+    Withdrawal,
+    WithdrawnBy,
     burst_of,
     model_source,
     saying_id,
@@ -288,3 +290,29 @@ def shell(command: str, *, cwd: Path) -> "subprocess.CompletedProcess[str]":
 
 def environment(**settings: str) -> dict[str, str]:
     return {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], **settings}
+
+
+async def test_a_withdrawn_saying_keeps_its_row_without_its_text(store: SqliteStore) -> None:
+    await play(store)
+    text = "gpt-4.1 is about Amazon S3 and number 0"
+    await store.withdraw_saying(Withdrawal(saying_id(text), "slander", WithdrawnBy.OPERATOR, NOON))
+
+    exported = {row["saying_id"]: row async for row in rows(store, Export.SAYINGS)}
+
+    row = exported[saying_id(text)]
+    assert (row["saying"], row["withdrawn"], row["withdrawn_at"]) == (None, True, "2027-01-15T12:00:00+00:00")
+    assert row["upvotes"] > 0
+    assert [other["withdrawn"] for other in exported.values()].count(True) == 1
+
+
+async def test_a_withdrawn_text_is_not_in_the_rows_of_comparisons(store: SqliteStore) -> None:
+    await play(store)
+    before = [row async for row in rows(store, Export.COMPARISONS)]
+    text = next(slot["saying"] for slot in before[0]["slots"] if slot["saying"])
+
+    await store.withdraw_saying(Withdrawal(saying_id(text), "slander", WithdrawnBy.OPERATOR, NOON))
+
+    after = [row async for row in rows(store, Export.COMPARISONS)]
+    assert text in str(before)
+    assert text not in str(after)
+    assert [row["result"] for row in after] == [row["result"] for row in before]

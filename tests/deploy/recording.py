@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,7 @@ from workers.fleet import fleet_rounds
 
 # For a machine that is busy with other things.
 PATIENT = Timeouts(aws_read=30.0, statistics=30.0, store_write=30.0)
+OPERATOR_KEY_PARAMETER = "/api-key/operator"
 _INVOCATION = "/2015-03-31/functions/"
 
 
@@ -77,6 +78,8 @@ async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
                         "SAYINGS_SIMULATOR": simulator_url,
                         "SAYINGS_LIVE_EVERY": "1",
                     }
+                    if function == "ApiFunction":
+                        environ["SAYINGS_OPERATOR_KEY_PARAMETER"] = OPERATOR_KEY_PARAMETER
                     settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=PATIENT)
                     async with open_resources(settings, environ, Silence()) as resources:
                         await use(resources)
@@ -93,6 +96,7 @@ async def _use_api(resources: Resources) -> None:
         assert found is not None, path
         route, parameters = found
         headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={voter}"})
+        headers["Authorization"] = f"Bearer {SIMULATED_KEY}"
         request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=CallerWithAddress())
         response = await route.handler(request)
         assert response.status == 200, response.body
@@ -118,12 +122,21 @@ async def _use_api(resources: Resources) -> None:
     await ask("POST", f"/compare/{compared['comparisonId']}/vote", {"winner": "A"})
     async with _nothing_left_to_spend(resources):
         assert (await ask("POST", "/compare", {}, voter="b" * 32))["replayed"]
+    await ask("POST", f"/sayings/{vote['sayingId']}/report", {})
+    await _take_down_and_restore(ask, vote["sayingId"], "0" * 32)  # one that is stored, and one that is not
     assert visited == {route.operation for route in resources.endpoints.routes}
 
     await resources.filler.fill()
+    await resources.takedowns.drop_deleted()
     await resources.serves.flush()
     assert resources.round_trigger is not None
     assert await resources.round_trigger.pull()
+
+
+async def _take_down_and_restore(ask: Callable[..., Awaitable[Any]], *identities: str) -> None:
+    for identity in identities:
+        await ask("POST", f"/admin/sayings/{identity}/withdraw", {"reason": "slander"})
+        await ask("POST", f"/admin/sayings/{identity}/restore")
 
 
 @asynccontextmanager
@@ -150,7 +163,7 @@ async def _prepare(stack: Stack, moto_url: str) -> None:
             await create_tables(dynamodb, prefix)
             await DynamoStore(dynamodb, prefix).put_sayings(collection()[:5])
             ssm = await aws.ssm()
-            for name in settings.key_parameters.values():
+            for name in (*settings.key_parameters.values(), OPERATOR_KEY_PARAMETER):
                 await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString", Overwrite=True)
 
 

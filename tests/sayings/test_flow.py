@@ -1,11 +1,12 @@
 """Where the next saying comes from, and what happens when it cannot come from there."""
 
+from collections.abc import Container
 from itertools import pairwise
 
 import pytest
 
 from service.catalogue.collection import collection
-from service.domain import Origin
+from service.domain import Origin, saying_id
 from service.errors import (
     BudgetExhausted,
     DependencyError,
@@ -56,6 +57,7 @@ class Stage:
         models: bool = True,
         live_every: int = 0,
         last_resort: bool = True,
+        withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self.store = FakeStore()
@@ -75,6 +77,7 @@ class Stage:
             models=the_models() if models else [],
             live_every=live_every,
             last_resort=last_resort,
+            withdrawn=withdrawn,
             timeouts=timeouts,
         )
 
@@ -316,3 +319,30 @@ async def test_requests_are_numbered_from_one_on(events: RecordingListener) -> N
 
     assert numbers[0] == 1
     assert all(after == before + 1 for before, after in pairwise(numbers))
+
+
+async def test_a_withdrawn_text_written_again_is_not_served(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True, withdrawn={saying_id("slander")})
+    stage.gateway.text = "slander"
+
+    served = await stage.live()
+
+    assert (served.saying, served.origin, served.degraded) == (WARM, CACHE, "live_bad_response")
+    assert served.api_latency_ms is not None
+    assert stage.store.kept == []
+
+
+async def test_a_withdrawn_saying_of_the_collection_is_not_served(events: RecordingListener) -> None:
+    only, *withdrawn = (saying.saying_id for saying in collection())
+    stage = Stage(events, withdrawn=withdrawn)
+    stage.store.saying = None
+
+    assert (await stage.flow.next_saying()).saying.saying_id == only
+
+
+async def test_with_all_of_the_collection_withdrawn_there_is_nothing(events: RecordingListener) -> None:
+    stage = Stage(events, withdrawn={saying.saying_id for saying in collection()})
+    stage.store.saying = None
+
+    with pytest.raises(NoSayingAvailable):
+        await stage.flow.next_saying()

@@ -211,3 +211,46 @@ def test_a_simulated_model_is_another_contributor(pool: Pool) -> None:
 
     assert pool.lacks("gpt-4.1")
     assert not pool.lacks("gpt-4.1 (simulated)")
+
+
+def test_what_is_kept_out_is_dropped_and_not_added_again(pool: Pool) -> None:
+    bad, good = sayings(MODELS[0], 2)
+    pool.add([bad, good])
+
+    pool.keep_out(frozenset({bad.saying_id}))
+
+    assert pool.add([bad]) == 0
+    assert {pool.take() for _ in range(5)} == {good}
+    assert pool.ids == {good.saying_id}
+    assert pool.size_of(MODELS[0]) == 1
+
+
+def test_what_is_no_longer_kept_out_may_be_added(pool: Pool) -> None:
+    [bad] = sayings(MODELS[0], 1)
+    pool.keep_out(frozenset({bad.saying_id}))
+
+    pool.keep_out(frozenset())
+
+    assert pool.add([bad]) == 1
+
+
+def test_dropping_leaves_the_least_served_first(pool: Pool) -> None:
+    warm = sayings(MODELS[0], 9)
+    pool.add(warm)
+    taken(pool, 4)
+
+    pool.drop({saying.saying_id for saying in warm[::2]})
+
+    left = [pool.take() for _ in range(4 * 4)]
+    assert set(left) == set(warm[1::2])
+    assert pool.take() is not None
+
+
+def test_the_last_saying_dropped_leaves_an_empty_pool(pool: Pool) -> None:
+    [bad] = sayings(MODELS[0], 1)
+    pool.add([bad])
+
+    pool.drop({bad.saying_id, "unknown"})
+
+    assert pool.take() is None
+    assert len(pool) == 0

@@ -14,7 +14,7 @@ import pytest
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.config import Settings
-from service.domain import Saying
+from service.domain import Saying, WithdrawnBy, saying_id
 from service.errors import KeyAccessDenied, StoreError
 from service.keys.key_store import KeyStore
 from service.keys.secret import Secret
@@ -68,6 +68,14 @@ class Run:
         body = {"sayingId": KNOWN.saying_id, "source": KNOWN.source, "feedbackType": "POSITIVE"}
         async with self.client.post(f"{self.url}/feedback", json=body) as response:
             return response.status
+
+    async def moderate(self) -> None:
+        """A report, a saying that visitors set aside, one that an operator takes down and one that is restored."""
+        async with self.client.post(f"{self.url}/sayings/{KNOWN.saying_id}/report", json={}) as response:
+            assert response.status == 200
+        for by in WithdrawnBy:
+            await self.resources.takedowns.withdraw(saying_id(f"by {by}"), reason="slander", by=by)
+        await self.resources.takedowns.restore(KNOWN.saying_id)
 
     def break_store(self, operation: str, monkeypatch: pytest.MonkeyPatch, error: Exception = BROKEN) -> None:
         """Every such call fails until it is undone, and is counted here."""
@@ -170,6 +178,7 @@ class TestSavedQueries:
     ) -> None:
         await a_bad_night(run, simulator, monkeypatch)
         assert await run.vote() == 200
+        await run.moderate()
         run.break_store("vote", monkeypatch)
         assert await run.vote() == 503
         run.break_store("vote", monkeypatch, ZeroDivisionError())

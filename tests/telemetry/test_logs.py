@@ -26,8 +26,11 @@ from telemetry.events import (
     RequestServed,
     RoundFinished,
     RoundStarted,
+    SayingReported,
+    SayingRestored,
     SayingServed,
     SayingsRejected,
+    SayingTakenDown,
     SpendMeasured,
     SqliteCalled,
     Unexpected,
@@ -83,6 +86,25 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "error_type": "ModelConcern",
             "error_message": "The seat is empty.",
         },
+    ),
+    (
+        SayingTakenDown("2b63", "visitors"),
+        {
+            "level": "WARNING",
+            "message": "a saying is set aside until somebody looks at it",
+            "saying_id": "2b63",
+            "withdrawn_by": "visitors",
+            "error_type": "SayingSetAside",
+        },
+    ),
+    (
+        SayingTakenDown("2b63", "operator"),
+        {"level": "INFO", "message": "a saying is taken down", "saying_id": "2b63", "withdrawn_by": "operator"},
+    ),
+    (SayingRestored("2b63"), {"level": "INFO", "message": "a saying is restored", "saying_id": "2b63"}),
+    (
+        SayingReported("2b63", "wrong", "recorded"),
+        {"level": "INFO", "message": "saying reported", "saying_id": "2b63", "reason": "wrong", "status": "recorded"},
     ),
     (
         model_called(input_tokens=200, output_tokens=50, cost_nanos=800_000),

@@ -28,6 +28,7 @@ from telemetry.events import (
     PoolMeasured,
     RequestServed,
     SayingServed,
+    SayingTakenDown,
     SpendMeasured,
     Unexpected,
     VoteTaken,
@@ -82,6 +83,8 @@ def called(batch: Batch) -> set[str]:
         (SpendMeasured(0.25), {"SpendReserved"}),
         (ModelLifeMeasured("gpt-4.1", 47), {"ModelDaysLeft"}),
         (ModelConcerning("openai mid", "The seat is empty."), {"Errors"}),
+        (SayingTakenDown("2b63", "visitors"), {"Errors"}),
+        (SayingTakenDown("2b63", "operator"), set()),
     ],
 )
 def test_what_is_counted(event: Event, expected: set[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.domain import Ballot, VoteStatus, burst_of
+from service.domain import Ballot, VoteStatus, burst_of, saying_id
 from service.errors import (
     ComparisonExpired,
     ComparisonNotFound,
@@ -164,4 +164,20 @@ async def test_a_vote_is_finished_although_its_voter_has_gone(ballots: Compariso
     assert voting.cancelled()
     await ballots.close()
 
+    assert [ballot.winner for ballot in await cast(store)] == ["A"]
+
+
+async def test_a_text_withdrawn_since_is_not_revealed_but_its_vote_counts(
+    store: SqliteStore, events: RecordingListener, clock: Clock
+) -> None:
+    await store.put_comparison(COMPARED, shown(COMPARED, "ann"))
+    text = COMPARED.entries[0].saying or ""
+    ballots = ComparisonVotes(store, events, withdrawn={saying_id(text)}, clock=clock)
+
+    revealed, status = await ballots.vote("ann", IDENTITY, "A")
+
+    assert status is VoteStatus.RECORDED
+    assert [(entry.saying, entry.error) for entry in revealed.entries[:2]] == [
+        (None, "withdrawn"), (COMPARED.entries[1].saying, None),
+    ]  # fmt: skip
     assert [ballot.winner for ballot in await cast(store)] == ["A"]

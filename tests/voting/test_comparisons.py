@@ -8,7 +8,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from service.domain import Ballot, Entry
+from service.domain import Ballot, Entry, saying_id
 from service.errors import (
     BudgetExhausted,
     ComparisonUnavailable,
@@ -44,6 +44,7 @@ class Parts:
         self.models = MODELS
         self.now = NOW
         self.timeouts = Timeouts(comparison_begin=0.0)
+        self.withdrawn: set[str] = set()
 
     @property
     def compare(self) -> Comparisons:
@@ -55,6 +56,7 @@ class Parts:
             topics=TOPICS,
             models=self.models,
             simulated=False,
+            withdrawn=self.withdrawn,
             timeouts=self.timeouts,
             clock=lambda: self.now,
         )
@@ -420,3 +422,21 @@ async def test_what_keeping_takes_is_not_the_models_time(parts: Parts) -> None:
     await parts.steps()
 
     assert all(timeout <= 0 for _, timeout in parts.gateway.asked)
+
+
+async def test_a_withdrawn_text_is_not_shown_when_a_model_writes_it_again(parts: Parts) -> None:
+    parts.gateway.text = "slander"
+    parts.withdrawn = {saying_id("slander")}
+
+    entries = await parts.entries()
+
+    assert {(entry.saying, entry.error) for entry in entries.values()} == {(None, "bad_response")}
+
+
+async def test_a_comparison_with_a_withdrawn_text_is_not_replayed(parts: Parts) -> None:
+    entries = await parts.entries()
+    parts.withdrawn = {saying_id(entries[HAIKU].saying or "")}
+    parts.gateway.unreservable = EXHAUSTED
+
+    with pytest.raises(ComparisonUnavailable):
+        await parts.steps("bob")

@@ -11,6 +11,7 @@ from service.errors import (
     HttpError,
     InvalidRequest,
     SayingNotFound,
+    SayingWithdrawn,
     SourceMismatch,
     StorageFull,
     StoreError,
@@ -233,3 +234,17 @@ async def test_a_failure_after_the_voter_has_gone_raises_no_complaint(
 
     assert [event.operation for event in events.of(DependencyFailed)] == ["vote"]
     assert complaints == []
+
+
+async def test_a_withdrawn_saying_takes_no_votes_but_gives_them_back(
+    store: SqliteStore, events: RecordingListener
+) -> None:
+    await store.put_sayings([SAYING])
+    before = SayingVotes(store, the_catalogue(), events)
+    await before.vote("ann", opinion(UP))
+    feedback = SayingVotes(store, the_catalogue(), events, withdrawn={SAYING.saying_id})
+
+    with pytest.raises(SayingWithdrawn):
+        await feedback.vote("bob", opinion(UP))
+
+    assert (await feedback.withdraw("ann", SAYING.saying_id)).upvotes == 0

@@ -165,6 +165,91 @@ describe('a saying', () => {
   });
 });
 
+describe('a report', () => {
+  const report = (visit: Visit) => visit.page.getByRole('button', { name: 'Report' });
+  const dialog = (visit: Visit) => visit.page.getByRole('dialog', { name: 'Report this saying?' });
+
+  test('is sent by keyboard alone, confirmed, and gives the focus back', async ({ visit }) => {
+    const visitor = await visit();
+    await visitor.open();
+    await firstSaying(visitor);
+    const before = await saying(visitor).textContent();
+    await report(visitor).focus();
+    await visitor.page.keyboard.press('Enter');
+    await dialog(visitor).getByRole('radio', { name: 'It is offensive' }).focus();
+    await visitor.page.keyboard.press('ArrowDown');
+
+    const [sent] = await Promise.all([
+      visitor.page.waitForRequest(/\/sayings\/[0-9a-f]{32}\/report$/),
+      visitor.page.keyboard.press('Enter'),
+    ]);
+    await visitor.reads('Thank you. Somebody will look at this saying.');
+    await visitor.page.keyboard.press('Escape');
+
+    expect(sent.postDataJSON()).toEqual({ reason: 'personal' });
+    expect(await dialog(visitor).count()).toBe(0);
+    expect(await visitor.page.evaluate(() => document.activeElement?.textContent)).toBe('Report');
+    expect(await saying(visitor).textContent()).toBe(before);
+  });
+
+  test('can be thought better of', async ({ visit }) => {
+    const visitor = await visit();
+    await visitor.open();
+    await firstSaying(visitor);
+    const asked: string[] = [];
+    visitor.page.on('request', (request) => asked.push(request.url()));
+
+    await report(visitor).click();
+    await dialog(visitor).getByRole('button', { name: 'Cancel' }).click();
+
+    expect(await dialog(visitor).count()).toBe(0);
+    expect(asked).toEqual([]);
+  });
+
+  test('that cannot be stored says so and can be sent again', async ({ visit }) => {
+    const visitor = await visit();
+    await visitor.serverAnswers('/sayings', 200, SOME);
+    await visitor.serverAnswers(`/sayings/${SOME.sayingId}/report`, 503, {
+      error: { code: 'not_stored', message: 'This could not be stored.', details: [] },
+      requestId: 'abc',
+    });
+    await visitor.open();
+    await report(visitor).click();
+
+    await dialog(visitor).getByRole('button', { name: 'Report' }).click();
+
+    await visitor.reads(/^Your report was not stored. This could not be stored./);
+    expect(await dialog(visitor).getByRole('button', { name: 'Report' }).isEnabled()).toBe(true);
+  });
+});
+
+test.for(SETTINGS)('the dialogue of a report is accessible on a $name', async (setting, { visit }) => {
+  const visitor = await visit(setting);
+  await visitor.open();
+  await firstSaying(visitor);
+
+  await visitor.page.getByRole('button', { name: 'Report' }).click();
+  await visitor.reads('Report this saying?');
+
+  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.layoutShifts()).toEqual([]);
+});
+
+test('a vote on a saying that was taken down says so plainly', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.serverAnswers('/feedback', 410, {
+    error: { code: 'saying_withdrawn', message: 'This saying was taken down.', details: [] },
+    requestId: 'abc',
+  });
+  await visitor.open();
+  await firstSaying(visitor);
+
+  await thumb(visitor, 'up').click();
+
+  await visitor.reads('This saying was taken down in the meantime, so it takes no more votes.');
+  expect(await thumb(visitor, 'up').getAttribute('aria-pressed')).toBe('false');
+});
+
 test('a banner says that the models are simulated', async ({ visit }) => {
   const visitor = await visit();
   await visitor.open();

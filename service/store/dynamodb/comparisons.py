@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -57,13 +57,15 @@ class DynamoComparisons(Bursts):
         ballots = self._damage.undamaged("ballot", map(to_ballot, items.values()))
         return None if comparison is None else (comparison, ballots[0] if ballots else None)
 
-    async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
+    async def unseen_comparison(
+        self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
+    ) -> Comparison | None:
         newest = await self._newest(service, simulated=simulated)
         random.shuffle(newest)
         for start in range(0, len(newest), _CHECKED_AT_ONCE):
             for unseen in await self._unseen(voter, newest[start : start + _CHECKED_AT_ONCE]):
                 comparison = self._comparison(await self._get(self._comparisons, comparison_key(unseen)))
-                if comparison is not None:
+                if comparison is not None and not comparison.shows_any(withdrawn):
                     return comparison
         return None
 

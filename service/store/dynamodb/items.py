@@ -102,16 +102,20 @@ def first_casting(vote: "Item") -> tuple[float, str]:
     return float(vote["first_cast_at"]["N"]), vote["burst"]["S"]
 
 
+def draw_attributes(saying_id: str) -> "Item":
+    """The saying's place on the ring. Without it a saying is never drawn."""
+    point = _point(saying_id)
+    return {"draw_shelf": number(shelf_of(point)), "draw": number(point)}
+
+
 def to_item(saying: Saying) -> "Item":
-    point = _point(saying.saying_id)
     item: Item = {
         "saying_id": text(saying.saying_id),
         "saying": text(saying.text),
         "services": {"L": [text(service) for service in saying.services]},
         "source": text(saying.source),
         "contributor": text(saying.contributor),
-        "draw_shelf": number(shelf_of(point)),
-        "draw": number(point),
+        **draw_attributes(saying.saying_id),
     }
     return item if saying.generation is None else item | _to_generation_attributes(saying.generation)
 
@@ -134,6 +138,15 @@ def _to_generation_attributes(made: Generation) -> "Item":
         "snapshot": text(made.snapshot),
     }
     return attributes if made.cost_nanos is None else attributes | {"cost_nanos": number(made.cost_nanos)}
+
+
+# The mark of a withdrawn saying. Its `created_at`, a key of an index, is kept as `written_at` meanwhile.
+WITHDRAWN = "withdrawn"
+
+
+def is_placeholder(item: "Item") -> bool:
+    """Whether the item only keeps the id of a withdrawn saying that is not stored."""
+    return WITHDRAWN in item and "contributor" not in item
 
 
 def to_saying(item: "Item") -> Saying | None:
@@ -163,7 +176,7 @@ def _to_generation(item: "Item") -> Generation:
             count(item, "thinking_tokens"),
         ),
         int(item["cost_nanos"]["N"]) if "cost_nanos" in item else None,
-        float(item["created_at"]["N"]),
+        float((item.get("created_at") or item["written_at"])["N"]),
         item["snapshot"]["S"] if "snapshot" in item else "",  # not in the indexes, nor in items of earlier versions
     )
 

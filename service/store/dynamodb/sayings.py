@@ -6,7 +6,7 @@ never wait for each other, and a draw reads the same few items however large the
 """
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from service.domain import Saying, model_contributor
@@ -14,7 +14,7 @@ from service.errors import ConditionFailed, LeaseLost
 from service.store.base import Lease, StoredSaying
 from service.store.dynamodb import writes
 from service.store.dynamodb.database import Database
-from service.store.dynamodb.items import RING, count, number, shelf_of, text, to_saying
+from service.store.dynamodb.items import RING, count, is_placeholder, number, shelf_of, text, to_saying
 from service.store.dynamodb.tables import BY_DRAW, BY_MODEL, DRAW_SHELVES
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ class DynamoSayings(Database):
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         item = await self._saying_item(saying_id)
-        return self._damage.checked("saying", to_saying(item)) if item else None
+        return self._damage.checked("saying", to_saying(item)) if item and not is_placeholder(item) else None
+
+    async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
+        items = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in saying_ids])
+        return frozenset(item["saying_id"]["S"] for item in items)
 
     async def random_saying(self) -> Saying | None:
         items = await self._items_after(random.randrange(RING))
@@ -71,6 +75,8 @@ class DynamoSayings(Database):
     async def all_sayings(self) -> AsyncIterator[StoredSaying]:
         async for page in self._scan({"TableName": self._sayings}):
             for item in page:
+                if is_placeholder(item):
+                    continue
                 if (saying := self._damage.checked("saying", to_saying(item))) is not None:
                     yield StoredSaying(saying, count(item, "upvotes"), count(item, "downvotes"))
 

@@ -4,10 +4,11 @@ from service.store.dynamodb.comparisons import DynamoComparisons
 from service.store.dynamodb.coordination import DynamoCoordination
 from service.store.dynamodb.counts import DynamoCounts
 from service.store.dynamodb.items import text
+from service.store.dynamodb.takedowns import DynamoTakedowns
 from service.store.dynamodb.votes import DynamoVotes
 
 
-class DynamoStore(DynamoVotes, DynamoComparisons, DynamoCounts, DynamoCoordination):
+class DynamoStore(DynamoVotes, DynamoComparisons, DynamoTakedowns, DynamoCounts, DynamoCoordination):
     """The Store protocol on five tables, whose names start with `prefix`.
 
     The caller owns the client and closes it. The client must not retry by itself (see transport.py).

@@ -13,11 +13,14 @@
 | service_state      | name = lease#<name>    | part = lease   | a lease's holder, its token and its expiry      |
 |                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
 |                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
+|                    | name = withdrawals     | part = an id   | why a saying was taken down, by whom and when   |
+|                    |                        | part = #revision | grows with every change of the withdrawals    |
+|                    | name = reports         | part = an id   | the reports of a saying by visitors             |
 |                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |
 
-The collection's sayings have no created_at, so they are not in by_model. A comparison with fewer than two sayings has
-no realm, so it is not in by_newest. The counts are spread over `TALLY_SHARDS` partitions. No index holds an attribute
-that a vote changes.
+The collection's sayings have no created_at, so they are not in by_model, and a withdrawn saying loses its keys of both
+indexes (takedowns.py). A comparison with fewer than two sayings has no realm, so it is not in by_newest. The counts are
+spread over `TALLY_SHARDS` partitions. No index holds an attribute that a vote changes.
 """
 
 from contextlib import suppress

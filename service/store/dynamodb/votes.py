@@ -92,7 +92,7 @@ class DynamoVotes(DynamoSayings, Bursts):
         known = {vote["saying_id"]["S"]: vote["contributor"]["S"] for vote in votes if "contributor" in vote}
         unknown = {vote["saying_id"]["S"] for vote in votes} - known.keys()
         sayings = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in unknown])
-        return known | {saying["saying_id"]["S"]: saying["contributor"]["S"] for saying in sayings}
+        return known | {item["saying_id"]["S"]: item["contributor"]["S"] for item in sayings if "contributor" in item}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from service.catalogue.lifecycle import Lifecycle
-from service.domain import Ballot, Call, Comparison, Saying
+from service.domain import Ballot, Call, Comparison, Saying, Withdrawal
 from service.store.base import CLOCK_LEEWAY_SECONDS, LONGEST_LEASE_SECONDS, Lease, SpendWindow, StoredVote
 from service.store.dynamodb.items import (
+    WITHDRAWN,
     ballot_key,
+    draw_attributes,
     is_counted_in_full,
     number,
     text,
@@ -40,6 +42,9 @@ IS_NEW_CALL = "attribute_not_exists(generation_id)"
 IS_STILL_THAT_CHOICE = "winner = :before"
 IS_NOT_CAST_YET = "attribute_exists(shown_at) AND attribute_not_exists(winner)"
 LEASE_IS_FREE = "attribute_not_exists(expires_at) OR expires_at <= :now OR expires_at > :latest OR taken_at > :soon"
+IS_UP = "attribute_exists(draw)"
+IS_HIDDEN = "attribute_exists(saying_id) AND attribute_not_exists(draw)"
+IS_MARKED_WITHDRAWN = "attribute_exists(withdrawn)"
 LEASE_IS_OURS = "#token = :token"
 FITS = "(attribute_not_exists(#n{n}) OR #n{n} <= :r{n})"
 
@@ -49,6 +54,13 @@ LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
 MODEL_PREFIX = "model#"
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, taken_at = :now, #token = if_not_exists(#token, :none) + :one"
+# The withdrawals are the parts of one name, and so are the reports, because there are few and they are read together.
+WITHDRAWALS = "withdrawals"
+REPORTS = "reports"
+# It sorts before the ids of sayings, so that a query of all withdrawals returns it first.
+WITHDRAWAL_REVISION_KEY: "Item" = {"name": {"S": WITHDRAWALS}, "part": {"S": "#revision"}}
+
+_WITHDRAWN_YES: "Item" = {":yes": {"BOOL": True}}
 # A day's spend is kept for a while, so that the operator can check a bill.
 _SPEND_KEPT = timedelta(days=35)
 
@@ -252,6 +264,102 @@ def put_lifecycles(table: str, lifecycles: Sequence[Lifecycle]) -> "UpdateItemIn
             f":m{number}": text(msgspec.json.encode(each).decode()) for number, each in numbered
         },
     }
+
+
+def put_withdrawal(table: str, withdrawal: Withdrawal) -> "Write":
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": withdrawal_key(withdrawal.saying_id),
+            "UpdateExpression": "SET reason = :reason, withdrawn_by = :by, withdrawn_at = :at REMOVE restored_at",
+            "ExpressionAttributeValues": {
+                ":reason": text(withdrawal.reason),
+                ":by": text(withdrawal.withdrawn_by),
+                ":at": number(withdrawal.withdrawn_at),
+            },
+        }
+    }
+
+
+def end_withdrawal(table: str, saying_id: str, *, at: float) -> "Write":
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": withdrawal_key(saying_id),
+            "UpdateExpression": "SET restored_at = :at",
+            "ExpressionAttributeValues": {":at": number(at)},
+        }
+    }
+
+
+def next_withdrawal_revision(table: str) -> "Write":
+    return add_to(table, WITHDRAWAL_REVISION_KEY, {"revision": 1})
+
+
+def hide_saying(table: str, saying_id: str, saying: "Item") -> "Write":
+    """Mark a saying as withdrawn and take it out of the indexes, on the condition that its item is as it was read.
+
+    An item that is empty gets the mark alone.
+    """
+    expression, values = f"SET {WITHDRAWN} = :yes", _WITHDRAWN_YES
+    if "created_at" in saying:
+        expression, values = f"{expression}, written_at = :written", values | {":written": saying["created_at"]}
+    condition = IS_HIDDEN if saying else IS_NEW
+    if "draw" in saying:
+        expression, condition = f"{expression} REMOVE draw_shelf, draw, created_at", IS_UP
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": {"saying_id": text(saying_id)},
+            "ConditionExpression": condition,
+            "UpdateExpression": expression,
+            "ExpressionAttributeValues": values,
+        }
+    }
+
+
+def show_saying(table: str, saying: "Item") -> "list[Write]":
+    """Undo `hide_saying`; there is nothing to do when the item has been deleted or put anew meanwhile."""
+    if WITHDRAWN not in saying:
+        return []
+    key = {"saying_id": saying["saying_id"]}
+    if "contributor" not in saying:
+        return [{"Delete": {"TableName": table, "Key": key, "ConditionExpression": IS_MARKED_WITHDRAWN}}]
+    attributes = draw_attributes(saying["saying_id"]["S"])
+    if "written_at" in saying:
+        attributes["created_at"] = saying["written_at"]
+    return [
+        {
+            "Update": {
+                "TableName": table,
+                "Key": key,
+                "ConditionExpression": IS_MARKED_WITHDRAWN,
+                "UpdateExpression": f"SET {', '.join(f'{name} = :{name}' for name in attributes)} "
+                f"REMOVE {WITHDRAWN}, written_at",
+                "ExpressionAttributeValues": {f":{name}": value for name, value in attributes.items()},
+            }
+        }
+    ]
+
+
+def settle_reports(table: str, saying_id: str, *, networks: int) -> "Write":
+    """Count the reports of so many networks no more."""
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": reports_key(saying_id),
+            "UpdateExpression": "SET settled = :networks",
+            "ExpressionAttributeValues": {":networks": number(networks)},
+        }
+    }
+
+
+def withdrawal_key(saying_id: str) -> "Item":
+    return {"name": text(WITHDRAWALS), "part": text(saying_id)}
+
+
+def reports_key(saying_id: str) -> "Item":
+    return {"name": text(REPORTS), "part": text(saying_id)}
 
 
 def lease_key(name: str) -> "Item":

@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 
 from service.domain import Ballot, Comparison, Outcome, VoteStatus
 from service.store.base import StoredBallot
@@ -68,13 +68,16 @@ class SqliteComparisons(Bursts):
         comparison = self._damage.checked("comparison", to_comparison(row)) if row else None
         return None if comparison is None else (comparison, ballot)
 
-    async def unseen_comparison(self, voter: str, *, service: str | None, simulated: bool) -> Comparison | None:
+    async def unseen_comparison(
+        self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
+    ) -> Comparison | None:
         of_service = "" if service is None else "AND service = :service"
         query = f"{_UNSEEN} {of_service} {_NEWEST_FIRST}"
         parameters = {"voter": voter, "service": service, "simulated": simulated, "newest": _NEWEST}
         rows = await self._read("unseen_comparison", lambda db: db.execute(query, parameters).fetchall())
         found = self._damage.undamaged("comparison", map(to_comparison, rows))
-        return random.choice(found) if found else None
+        showable = [comparison for comparison in found if not comparison.shows_any(withdrawn)]
+        return random.choice(showable) if showable else None
 
     async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
         return await self._write("cast_ballot", lambda db: _cast(db, comparison, ballot, self._burst_limit))

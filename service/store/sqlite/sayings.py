@@ -2,22 +2,30 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from service.domain import Saying
 from service.errors import LeaseLost
 from service.store.base import Lease, StoredSaying
 from service.store.sqlite.database import Database, Row, fetch_one
-from service.store.sqlite.rows import SAYING_COLUMNS, placeholders, saying_row, to_saying
+from service.store.sqlite.rows import SAYING_COLUMNS, placeholders, saying_row, to_json, to_saying
+from service.store.sqlite.takedowns import is_withdrawn
 
 # A random draw gives up after this many damaged rows.
 _DRAWS = 4
+# So many positions are tried. Where each is withdrawn or deleted, the next saying after the last of them is drawn.
+_POSITIONS = 8
 
 _PUT = f"INSERT OR IGNORE INTO main_humor ({SAYING_COLUMNS}) VALUES ({placeholders(SAYING_COLUMNS)})"
 _BY_ID = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE saying_id = ?"
-_FROM_POSITION = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE position >= ? ORDER BY position LIMIT 1"
+_STORED = "SELECT saying_id FROM main_humor WHERE saying_id IN (SELECT value FROM json_each(?))"
+_IS_UP = """
+NOT EXISTS (SELECT 1 FROM withdrawals WHERE withdrawals.saying_id = main_humor.saying_id AND restored_at IS NULL)
+"""
+_AT_POSITION = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE position = ? AND {_IS_UP}"
+_FROM_POSITION = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE position >= ? AND {_IS_UP} ORDER BY position LIMIT 1"
 _RECENT = f"""
-SELECT {SAYING_COLUMNS} FROM main_humor WHERE model = ? AND simulated = ? AND created_at >= ?
+SELECT {SAYING_COLUMNS} FROM main_humor WHERE model = ? AND simulated = ? AND created_at >= ? AND {_IS_UP}
 ORDER BY created_at DESC LIMIT ?
 """
 _EVERY_ONE = f"""
@@ -34,13 +42,18 @@ class SqliteSayings(Database):
         def work(db: sqlite3.Connection) -> frozenset[str]:
             if fence is not None:
                 _check_fence(db, fence)
-            return frozenset(row[0] for row in rows if db.execute(_PUT, row).rowcount)
+            return frozenset(row[0] for row in rows if not is_withdrawn(db, row[0]) and db.execute(_PUT, row).rowcount)
 
         return await self._write("put_sayings", work)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
         row = await self._read("get_saying", lambda db: fetch_one(db, _BY_ID, saying_id))
         return None if row is None else self._damage.checked("saying", to_saying(row))
+
+    async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
+        wanted = to_json(list(saying_ids))
+        rows = await self._read("stored_ids", lambda db: db.execute(_STORED, (wanted,)).fetchall())
+        return frozenset(row[0] for row in rows)
 
     async def random_saying(self) -> Saying | None:
         for _ in range(_DRAWS):
@@ -70,4 +83,9 @@ def _check_fence(db: sqlite3.Connection, fence: Lease) -> None:
 
 def _random_row(db: sqlite3.Connection) -> Row | None:
     count = db.execute("SELECT max(position) FROM main_humor").fetchone()[0]
-    return None if count is None else fetch_one(db, _FROM_POSITION, random.randint(1, count))
+    if count is None:
+        return None
+    for _ in range(_POSITIONS):  # because to take the neighbour of a gap would draw that one twice as often
+        if row := fetch_one(db, _AT_POSITION, random.randint(1, count)):
+            return row
+    return fetch_one(db, _FROM_POSITION, random.randint(1, count)) or fetch_one(db, _FROM_POSITION, 1)

@@ -6,10 +6,11 @@ from service.errors import ConfigError
 from service.store.sqlite.connection import transaction
 from service.store.sqlite.counts import keep_call
 from service.store.sqlite.rows import GENERATION_COLUMNS, to_call
+from service.store.sqlite.takedowns import TAKEDOWN_TABLES
 
 SCHEMA_VERSION = 4
 
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS main_humor (
     position       INTEGER PRIMARY KEY,  -- 1, 2, 3 … without gaps: what a random draw draws
     saying_id      TEXT NOT NULL UNIQUE,
@@ -177,6 +178,8 @@ CREATE TABLE IF NOT EXISTS lifecycles (
     model TEXT PRIMARY KEY,
     said  BLOB NOT NULL                  -- by its vendor, in JSON
 ) WITHOUT ROWID;
+
+{TAKEDOWN_TABLES}
 """
 
 # Version 1 had no services, hours, bursts, comparisons or calls.
@@ -229,7 +232,8 @@ INSERT INTO spend SELECT '', iif(length(period) = 10, 'day', 'hour'), period, na
 DROP TABLE old_spend;
 """
 # Versions 2 and 3 knew nothing of what is withdrawn, reported or filtered.
-_NEW_SINCE_3 = """
+_NEW_SINCE_3 = f"""
+{TAKEDOWN_TABLES}
 """
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""

@@ -11,11 +11,12 @@ from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
 from service.store.sqlite.sayings import SqliteSayings
 from service.store.sqlite.schema import migrate
+from service.store.sqlite.takedowns import SqliteTakedowns
 from service.store.sqlite.votes import SqliteVotes
 from telemetry.events import SILENCE, Listener
 
 
-class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteCounts, SqliteCoordination):
+class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteTakedowns, SqliteCounts, SqliteCoordination):
     """The Store protocol on one file."""
 
     @classmethod

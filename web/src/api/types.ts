@@ -10,6 +10,9 @@ export type SayingAnswer = Bodies['SayingAnswer'];
 export type FeedbackRequest = Extract<Bodies['FeedbackRequest'], { feedbackType: unknown }>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];
 export type FeedbackType = FeedbackRequest['feedbackType'];
+export type ReportRequest = Bodies['ReportRequest'];
+export type ReportReason = NonNullable<ReportRequest['reason']>;
+export type ReportAnswer = Bodies['ReportAnswer'];
 export type ModelsAnswer = Bodies['ModelsAnswer'];
 export type Winner = Bodies['CompareVoteRequest']['winner'];
 // The document limits a slot's letters by a pattern, which TypeScript cannot express.

@@ -22,7 +22,8 @@ interface CardProps {
 
 function Card({ slot, digit, session, pick }: CardProps) {
   const { phase, answers, pick: picked } = session;
-  const answer = answers[slot];
+  const revealed = session.reveal?.slots.find((each) => each.slot === slot);
+  const answer = revealed?.error === 'withdrawn' ? revealed : answers[slot];
   const state = answer ? (answer.saying === null ? 'failed' : 'answered') : phase === 'running' ? 'writing' : 'empty';
   return (
     <li class="card slot" data-state={state} data-picked={picked === slot}>

@@ -19,6 +19,7 @@ const FAILURES: Record<string, string> = {
   refused: 'It declined to answer.',
   truncated: 'Its answer was cut short.',
   bad_response: 'What it wrote was no saying that could be shown.',
+  withdrawn: 'It was taken down in the meantime.',
   budget: 'The model budget is used up for now.',
 };
 

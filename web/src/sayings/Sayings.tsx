@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { TroubleNote } from '../shared/TroubleNote';
 import { Quotation } from './Quotation';
+import { Report } from './Report';
 import { Share } from './Share';
 import { useSaying } from './useSaying';
 import { VoteButtons } from './VoteButtons';
@@ -19,7 +20,10 @@ export function Sayings() {
           Another saying
         </button>
         <VoteButtons answer={answer} />
-        <Share answer={answer} />
+        <div class="share">
+          <Share answer={answer} />
+          <Report answer={answer} />
+        </div>
       </div>
       <div class="news" role="status">
         {phase === 'slow' && <p class="note">Still waiting: a saying written live takes a few seconds.</p>}
@@ -38,7 +42,10 @@ function useSpaceBar(action: () => void) {
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (event.key !== ' ' || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-      if (event.target instanceof Element && event.target.closest('a, button, input, select, textarea, summary'))
+      if (
+        event.target instanceof Element &&
+        event.target.closest('a, button, input, select, textarea, summary, dialog')
+      )
         return;
       event.preventDefault(); // the page would scroll
       action();

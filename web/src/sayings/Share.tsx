@@ -13,7 +13,7 @@ export function Share({ answer }: { answer: SayingAnswer | null }) {
   }, [copied]);
   const copy = async () => setCopied((await copyText(answer)) ? 'Copied' : 'Not possible here');
   return (
-    <div class="share">
+    <>
       <button type="button" class="text-button copy" disabled={!answer} onClick={copy}>
         {copied || 'Copy'}
       </button>
@@ -25,7 +25,7 @@ export function Share({ answer }: { answer: SayingAnswer | null }) {
       <span class="unseen" role="status">
         {copied}
       </span>
-    </div>
+    </>
   );
 }
 

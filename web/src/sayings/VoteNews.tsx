@@ -2,7 +2,7 @@ import { online } from '../shared/connection';
 import { useStore } from '../shared/store';
 import { TroubleNote } from '../shared/TroubleNote';
 import { sayingVotes } from '../votes/post';
-import { voteNews } from './words';
+import { isWithdrawn, voteNews } from './words';
 
 /** Says what became of the visitor's vote on a saying. */
 export function VoteNews({ sayingId }: { sayingId: string }) {
@@ -10,7 +10,7 @@ export function VoteNews({ sayingId }: { sayingId: string }) {
   const isOnline = useStore(online);
   const { state, trouble } = vote;
   const words = voteNews(vote, isOnline);
-  if (state === 'refused' && trouble) return <TroubleNote prefix={words} trouble={trouble} />;
+  if (state === 'refused' && trouble && !isWithdrawn(trouble)) return <TroubleNote prefix={words} trouble={trouble} />;
   if (state === 'kept' && trouble && isOnline) return <TroubleNote prefix={words} trouble={trouble} again />;
   return <p class="note">{words}</p>;
 }

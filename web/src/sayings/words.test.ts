@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Trouble } from '../api/client';
 import type { SayingAnswer } from '../api/types';
 import type { SayingVote } from '../votes/sayingVotes';
 import { degradation, provenance, quotation, timing, voteNews } from './words';
@@ -82,6 +83,11 @@ describe('the news about a vote', () => {
     [vote({ state: 'kept' }), true, 'Your thumbs up is kept here until it is stored.'],
     [vote({ state: 'kept', wanted: null }), true, 'Your withdrawal is kept here until it is stored.'],
     [vote({ state: 'refused' }), true, 'Your vote was not stored.'],
+    [
+      vote({ state: 'refused', trouble: new Trouble('refused', '', { status: 410, code: 'saying_withdrawn' }) }),
+      true,
+      'This saying was taken down in the meantime, so it takes no more votes.',
+    ],
   ])('%j', (given, online, words) => {
     expect(voteNews(given, online)).toBe(words);
   });

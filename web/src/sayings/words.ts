@@ -1,5 +1,6 @@
 /** The sentences under a saying. */
 
+import type { Trouble } from '../api/client';
 import type { FeedbackType, SayingAnswer } from '../api/types';
 import { duration } from '../shared/words';
 import type { SayingVote } from '../votes/sayingVotes';
@@ -51,7 +52,7 @@ export function degradation({ degraded, origin, model }: SayingAnswer): string {
 const THUMBS: Record<FeedbackType, string> = { POSITIVE: 'thumbs up', NEGATIVE: 'thumbs down' };
 
 /** Says what became of a vote; empty while there is nothing to say. */
-export function voteNews({ wanted, state }: SayingVote, online: boolean): string {
+export function voteNews({ wanted, state, trouble }: SayingVote, online: boolean): string {
   const thumb = wanted ? THUMBS[wanted] : 'withdrawal';
   switch (state) {
     case 'recorded':
@@ -67,10 +68,17 @@ export function voteNews({ wanted, state }: SayingVote, online: boolean): string
         ? `Your ${thumb} is kept here until it is stored.`
         : `Your ${thumb} is kept here and sent when you are online again.`;
     case 'refused':
-      return 'Your vote was not stored.';
+      return trouble && isWithdrawn(trouble)
+        ? 'This saying was taken down in the meantime, so it takes no more votes.'
+        : 'Your vote was not stored.';
     default:
       return '';
   }
+}
+
+/** Whether the saying was taken down. That is no trouble to quote in a question. */
+export function isWithdrawn({ code }: Trouble): boolean {
+  return code === 'saying_withdrawn';
 }
 
 /** The text that a visitor copies or shares. */
