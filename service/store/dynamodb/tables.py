@@ -13,6 +13,8 @@
 | service_state      | name = lease#<name>    | part = lease   | a lease's holder, its token and its expiry      |
 |                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
 |                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
+|                    | name = forget      | part = <voter> | a voter's request to be forgotten (retention.py) |
+|                    | name = prune       | part = prune   | where the pass is that removes old data         |
 |                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |
 
 The collection's sayings have no created_at, so they are not in by_model. A comparison with fewer than two sayings has

@@ -23,9 +23,13 @@ from service.store.dynamodb.items import (
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateItemInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import (
+        DeleteItemInputTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateItemInputTypeDef,
+    )
 
-    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.items import Item, Value
 
     Write = TransactWriteItemTypeDef
 
@@ -36,6 +40,7 @@ IS_KNOWN = "attribute_exists(saying_id)"
 IS_STILL_THAT_VOTE = "feedback_type = :before AND first_cast_at = :first AND burst = :burst"
 IS_STILL_THAT_OLD_VOTE = "feedback_type = :before AND attribute_not_exists(first_cast_at)"
 IS_NEW_COMPARISON = "attribute_not_exists(comparison_id)"
+BURST_EXISTS = "attribute_exists(votes)"
 IS_NEW_CALL = "attribute_not_exists(generation_id)"
 IS_STILL_THAT_CHOICE = "winner = :before"
 IS_NOT_CAST_YET = "attribute_exists(shown_at) AND attribute_not_exists(winner)"
@@ -49,10 +54,14 @@ FITS_THE_CAPS = (
 GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
 LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
 MODEL_PREFIX = "model#"
+# The requests to be forgotten are read together, so they are one partition.
+REQUESTS = "forget"
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, #token = if_not_exists(#token, :none) + :one"
 # A day's spend is kept for a while, so that the operator can check a bill.
 _SPEND_KEPT = timedelta(days=35)
+# A request to be forgotten is carried out within days. If no pass runs for so long, it ends by itself.
+_REQUEST_KEPT = timedelta(days=90)
 
 
 def put_new_saying(table: str, saying: Saying) -> "Write":
@@ -143,6 +152,72 @@ def cast(table: str, ballot: Ballot, winner: str, *, before: str | None) -> "Wri
             "UpdateExpression": update,
             "ExpressionAttributeValues": values,
         }
+    }
+
+
+def delete_ballot(table: str, ballot: Ballot, winner: str) -> "Write":
+    """Delete a cast ballot on the condition that its choice is still `winner`."""
+    return {
+        "Delete": {
+            "TableName": table,
+            "Key": ballot_key(ballot.comparison_id, ballot.voter),
+            "ConditionExpression": IS_STILL_THAT_CHOICE,
+            "ExpressionAttributeValues": {":before": text(winner)},
+        }
+    }
+
+
+def delete_uncast(table: str, comparison_id: str, voter: str) -> "DeleteItemInputTypeDef":
+    """Delete a ballot on the condition that it has not been cast meanwhile."""
+    key = ballot_key(comparison_id, voter)
+    return {"TableName": table, "Key": key, "ConditionExpression": "attribute_not_exists(winner)"}
+
+
+def put(table: str, item: "Item") -> "Write":
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def replace_burst(table: str, key: "Item", *, before: str, after: "Value") -> "UpdateItemInputTypeDef":
+    """Replace the burst of a vote or ballot on the condition that it is still `before`."""
+    return {
+        "TableName": table,
+        "Key": key,
+        "ConditionExpression": "burst = :before",
+        "UpdateExpression": "SET burst = :after",
+        "ExpressionAttributeValues": {":before": text(before), ":after": after},
+    }
+
+
+def ask_to_forget(table: str, voter: str, *, asked_at: float) -> "UpdateItemInputTypeDef":
+    expires = datetime.fromtimestamp(asked_at, UTC) + _REQUEST_KEPT
+    return {
+        "TableName": table,
+        "Key": request_key(voter),
+        "UpdateExpression": "SET asked_at = :asked, #expiry = :expiry",
+        "ExpressionAttributeNames": {"#expiry": EXPIRY_ATTRIBUTE},
+        "ExpressionAttributeValues": {":asked": number(asked_at), ":expiry": number(int(expires.timestamp()))},
+    }
+
+
+def delete_request(table: str, voter: str, *, asked_at: float) -> "DeleteItemInputTypeDef":
+    """Delete a request to be forgotten, unless the voter has asked again since."""
+    return {
+        "TableName": table,
+        "Key": request_key(voter),
+        "ConditionExpression": "asked_at = :asked",
+        "ExpressionAttributeValues": {":asked": number(asked_at)},
+    }
+
+
+def settle_for_good(table: str, key: "Item") -> "UpdateItemInputTypeDef":
+    """Mark a burst as settled. The new revision refuses votes that are about to move it across the limit."""
+    return {
+        "TableName": table,
+        "Key": key,
+        "ConditionExpression": BURST_EXISTS,
+        "UpdateExpression": "SET settled = :yes ADD revision :one",
+        "ExpressionAttributeValues": {":yes": {"BOOL": True}, ":one": number(1)},
+        "ReturnValues": "ALL_NEW",
     }
 
 
@@ -253,6 +328,10 @@ def put_lifecycles(table: str, lifecycles: Sequence[Lifecycle]) -> "UpdateItemIn
 
 def lease_key(name: str) -> "Item":
     return {"name": text(f"lease#{name}"), "part": text("lease")}
+
+
+def request_key(voter: str) -> "Item":
+    return {"name": text(REQUESTS), "part": text(voter)}
 
 
 def spend_key(window: SpendWindow) -> "Item":

@@ -4,16 +4,16 @@ from pathlib import Path
 
 from service.errors import ConfigError, StoreError
 from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
-from service.store.sqlite.comparisons import SqliteComparisons
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
+from service.store.sqlite.files import make_private
+from service.store.sqlite.retention import SqliteRetention
 from service.store.sqlite.sayings import SqliteSayings
 from service.store.sqlite.schema import migrate
-from service.store.sqlite.votes import SqliteVotes
 from telemetry.events import SILENCE, Listener
 
 
-class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteCounts, SqliteCoordination):
+class SqliteStore(SqliteSayings, SqliteRetention, SqliteCounts, SqliteCoordination):
     """The Store protocol on one file."""
 
     @classmethod
@@ -26,7 +26,8 @@ class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteCounts, S
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = DEFAULT_LIMITS,
     ) -> "SqliteStore":
-        """Open the file, or create it. Raises ConfigError when that is not possible."""
+        """Open the file, or create it, readable only by its owner. Raises ConfigError when that is not possible."""
+        make_private(path, listener)
         store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits)
         try:
             await store._writer.run("open", migrate)

@@ -1,0 +1,36 @@
+"""Keeps the database's files from other users of the machine."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from telemetry.events import FileExposed, Listener
+
+OWNER_ONLY = 0o600
+_OTHERS = 0o077
+
+
+def make_private(path: Path, listener: Listener) -> None:
+    """Create the file with mode 0600, or take the rights of others away from an existing one, and report that.
+
+    SQLite gives the files beside it, `-wal` and `-shm`, the mode that it has. A file that belongs to another user keeps
+    its mode, which is reported too. What stands in the way of creating the file is left for SQLite to report.
+    """
+    real = path.resolve()
+    with suppress(OSError):
+        os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            _narrow(real.with_name(real.name + suffix), listener)
+
+
+def _narrow(file: Path, listener: Listener) -> None:
+    # By name, because closing a file descriptor would drop the locks that this process holds on the database.
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode) or not found.st_mode & _OTHERS:
+        return
+    is_ours = found.st_uid == os.geteuid()
+    if is_ours:
+        file.chmod(OWNER_ONLY)
+    listener.emit(FileExposed(file.name, f"{stat.S_IMODE(found.st_mode):04o}", narrowed=is_ours))

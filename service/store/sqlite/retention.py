@@ -1,0 +1,180 @@
+"""What SQLite forgets: voters who ask for it, and what has reached its end.
+
+A voter who asks is forgotten at once, page by page, as far as one request may take; a stored request brings the rest
+to its end. The file then holds nothing of them either: what is deleted is overwritten, and the journal is emptied.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from functools import partial
+
+from service.limits import Retention
+from service.store.retention import Cutoffs, Pruned, Pseudonyms
+from service.store.sqlite import bursts
+from service.store.sqlite.comparisons import SqliteComparisons, remove_ballot
+from service.store.sqlite.database import Row, fetch_one
+from service.store.sqlite.votes import SqliteVotes, remove_vote
+
+# How many rows are changed in one transaction, so that votes need not wait.
+_ROWS_AT_ONCE = 250
+# How many such transactions one request to be forgotten may make. A voter has rarely enough votes for a second one.
+_PAGES_AT_ONCE = 4
+
+# The tables with rows of a voter that nothing counts.
+_UNCOUNTED = ("forgetting",)
+_TABLES_OF_VOTERS = ("saying_feedback", "ballots", *_UNCOUNTED)
+_IS_KNOWN = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE voter = :voter)" for table in _TABLES_OF_VOTERS
+)
+_ASK = "INSERT OR REPLACE INTO forgetting (voter, asked_at) VALUES (?, ?)"
+_VOTES_OF = "SELECT saying_id FROM saying_feedback WHERE voter = ? LIMIT ?"
+_BALLOTS_OF = "SELECT comparison_id FROM ballots WHERE voter = ? LIMIT ?"
+
+_VOTES = """
+SELECT saying_id, voter, burst, first_cast_at FROM saying_feedback
+WHERE (saying_id, voter) > (?, ?) ORDER BY saying_id, voter LIMIT ?
+"""
+_BALLOTS = """
+SELECT comparison_id, voter, burst, shown_at, winner FROM ballots
+WHERE (comparison_id, voter) > (?, ?) ORDER BY comparison_id, voter LIMIT ?
+"""
+# A row that has changed since it was read is left to the next pass.
+_RENAME_VOTE = """
+UPDATE saying_feedback SET voter = ?, burst = ? WHERE saying_id = ? AND voter = ? AND burst = ? AND first_cast_at = ?
+"""
+_RENAME_BALLOT = "UPDATE ballots SET voter = ?, burst = ? WHERE comparison_id = ? AND voter = ? AND burst = ?"
+_REMOVE_UNVOTED = "DELETE FROM ballots WHERE comparison_id = ? AND voter = ? AND winner IS NULL"
+_OLD_BURSTS = "SELECT burst FROM bursts WHERE burst > '' AND burst < ? LIMIT ?"
+_EXPIRE = (
+    "DELETE FROM spend WHERE period < :spend",
+    "DELETE FROM tallies WHERE scope = 'hour' AND name < :hours",
+)
+_TABLES_OF_BURSTS = ("burst_votes", "burst_outcomes", "bursts")
+
+
+class SqliteRetention(SqliteVotes, SqliteComparisons):
+    """The part of the Store protocol that is about forgetting."""
+
+    async def forget(self, voter: str, *, asked_at: float) -> bool:
+        if not await self._write("forget", partial(_ask, voter, asked_at)):
+            return True
+        for _ in range(_PAGES_AT_ONCE):
+            if not await self._write("forget", partial(_forget_page, voter, self._burst_limit)):
+                await self._writer.run("forget", _empty_journal)
+                return True
+        return False
+
+    async def prune(self, keep: Retention, *, now: float) -> AsyncIterator[Pruned]:
+        async for removed in self._forget_waiting():
+            yield removed
+        cutoffs, names = Cutoffs.at(now, keep), Pseudonyms()
+        for query, work in ((_VOTES, _prune_votes), (_BALLOTS, _prune_ballots)):
+            async for rows in self._pages(query):
+                due = [row for row in rows if _is_due(row, cutoffs)]
+                if due:
+                    yield await self._write("prune", partial(work, due, cutoffs, names))
+        # No vote or ballot is in an old burst any more.
+        while bursts_removed := await self._write("prune", partial(_remove_bursts, cutoffs.addresses)):
+            yield Pruned(bursts=bursts_removed)
+        await self._write("prune", partial(_expire, cutoffs))
+        await self._writer.run("prune", _empty_journal)
+
+    async def _forget_waiting(self) -> AsyncIterator[Pruned]:
+        waiting = await self._read("prune", lambda db: db.execute("SELECT voter FROM forgetting").fetchall())
+        for (voter,) in waiting:
+            while removed := await self._write("prune", partial(_forget_page, voter, self._burst_limit)):
+                yield Pruned(taken_back=removed)
+
+    async def _pages(self, query: str) -> AsyncIterator[list[Row]]:
+        """The rows of a query in the order of their keys, in pages, so that other readers need not wait."""
+        page: list[Row] | None = None
+        while page is None or len(page) == self._page_rows:
+            after = page[-1][:2] if page else ("", "")
+            page = await self._read("prune", partial(_fetch, query, (*after, self._page_rows)))
+            yield page
+
+
+def _fetch(query: str, parameters: Row, db: sqlite3.Connection) -> list[Row]:
+    return db.execute(query, parameters).fetchall()
+
+
+def _ask(voter: str, asked_at: float, db: sqlite3.Connection) -> bool:
+    """Store the request, unless nothing of the voter is stored. Returns whether it was stored."""
+    is_known = db.execute(_IS_KNOWN, {"voter": voter}).fetchone()[0]
+    if not is_known:
+        return False
+    db.execute(_ASK, (voter, asked_at))
+    return True
+
+
+def _forget_page(voter: str, limit: int, db: sqlite3.Connection) -> int:
+    """Take some of the voter's votes and ballots back, and return how many. When it is none, the voter is forgotten."""
+    votes = db.execute(_VOTES_OF, (voter, _ROWS_AT_ONCE)).fetchall()
+    for (saying_id,) in votes:
+        remove_vote(db, saying_id, voter, limit)
+    ballots = db.execute(_BALLOTS_OF, (voter, _ROWS_AT_ONCE)).fetchall()
+    for (comparison_id,) in ballots:
+        remove_ballot(db, comparison_id, voter, limit)
+    if not votes and not ballots:
+        for table in _UNCOUNTED:
+            db.execute(f"DELETE FROM {table} WHERE voter = ?", (voter,))
+    return len(votes) + len(ballots)
+
+
+def _is_due(row: Row, cutoffs: Cutoffs) -> bool:
+    """Whether a vote or ballot has something in it that has reached its end."""
+    _, voter, burst, moment, *winner = row
+    unvoted = winner == [None] and moment < cutoffs.unvoted
+    return unvoted or cutoffs.ends_burst(burst) or cutoffs.ends_voter(voter, moment)
+
+
+def _prune_votes(due: Sequence[Row], cutoffs: Cutoffs, names: Pseudonyms, db: sqlite3.Connection) -> Pruned:
+    pruned = Pruned()
+    for saying_id, voter, burst, moment in due:
+        new, change = _pruned(db, voter, burst, moment, cutoffs, names)
+        if db.execute(_RENAME_VOTE, (*new, saying_id, voter, burst, moment)).rowcount:
+            pruned += change
+    return pruned
+
+
+def _prune_ballots(due: Sequence[Row], cutoffs: Cutoffs, names: Pseudonyms, db: sqlite3.Connection) -> Pruned:
+    pruned = Pruned()
+    for comparison_id, voter, burst, moment, winner in due:
+        if winner is None and moment < cutoffs.unvoted:
+            pruned += Pruned(unvoted=db.execute(_REMOVE_UNVOTED, (comparison_id, voter)).rowcount)
+            continue
+        new, change = _pruned(db, voter, burst, moment, cutoffs, names)
+        if db.execute(_RENAME_BALLOT, (*new, comparison_id, voter, burst)).rowcount:
+            pruned += change
+    return pruned
+
+
+def _pruned(
+    db: sqlite3.Connection, voter: str, burst: str, moment: float, cutoffs: Cutoffs, names: Pseudonyms
+) -> tuple[tuple[str, str], Pruned]:
+    """The voter and the burst that a vote or ballot keeps, and what that forgets."""
+    loses_address, loses_voter = cutoffs.ends_burst(burst), cutoffs.ends_voter(voter, moment)
+    kept = (names.of(voter) if loses_voter else voter, bursts.settle_for_good(db, burst) if loses_address else burst)
+    return kept, Pruned(addresses=int(loses_address), voters=int(loses_voter))
+
+
+def _remove_bursts(before: str, db: sqlite3.Connection) -> int:
+    old = db.execute(_OLD_BURSTS, (before, _ROWS_AT_ONCE)).fetchall()
+    for table in _TABLES_OF_BURSTS:
+        db.executemany(f"DELETE FROM {table} WHERE burst = ?", old)
+    return len(old)
+
+
+def _expire(cutoffs: Cutoffs, db: sqlite3.Connection) -> None:
+    """Remove what nobody looks at any more. There are a few rows an hour."""
+    for statement in _EXPIRE:
+        db.execute(statement, asdict(cutoffs))
+
+
+def _empty_journal(db: sqlite3.Connection) -> None:
+    """Write the journal back into the file and cut it off, because it holds earlier versions of what was changed.
+
+    It does nothing while another process reads; the journal is then emptied the next time.
+    """
+    fetch_one(db, "PRAGMA wal_checkpoint(TRUNCATE)")
