@@ -22,6 +22,7 @@ CloudSayingsError
 │   │   ├── Overloaded
 │   │   ├── NoSayingAvailable
 │   │   ├── VoteNotStored
+│   │   ├── NotForgotten
 │   │   ├── StatisticsUnavailable
 │   │   ├── NothingToCompare
 │   │   ├── ComparisonUnavailable
@@ -178,6 +179,11 @@ class NoSayingAvailable(UnavailableError):
 class VoteNotStored(UnavailableError):
     status, code = 503, "store_unavailable"
     message = "The vote could not be stored; it is safe to send it again."
+
+
+class NotForgotten(UnavailableError):
+    status, code = 503, "not_forgotten"
+    message = "What is stored of you could not be deleted right now; it is safe to ask again."
 
 
 class StatisticsUnavailable(UnavailableError):

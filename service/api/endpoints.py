@@ -28,6 +28,7 @@ from service.api.presenters import (
     compare_vote_answer,
     event_of,
     feedback_answer,
+    forgotten_answer,
     price_entry,
     saying_answer,
 )
@@ -41,6 +42,7 @@ from service.api.schemas import (
     ComparisonStarted,
     FeedbackAnswer,
     FeedbackRequest,
+    ForgottenAnswer,
     LiveAnswer,
     ModelEntry,
     ModelsAnswer,
@@ -61,6 +63,7 @@ from service.errors import (
     ComparisonUnavailable,
     InvalidRequest,
     NoSayingAvailable,
+    NotForgotten,
     NothingToCompare,
     Overloaded,
     RateLimited,
@@ -73,18 +76,20 @@ from service.errors import (
     UnsupportedMediaType,
     VoteNotStored,
 )
-from service.limits import DEFAULT_TIMEOUTS, RateClass, Timeouts
+from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, RateClass, Timeouts
 from service.resilience.timeouts import within
 from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.voting.forgetting import Forgetting
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
-VOTER_COOKIE_SECONDS = 365 * 24 * 3600
+# A voter's id ends in the browser when it has ended in the store.
+VOTER_COOKIE_SECONDS = int(DEFAULT_RETENTION.voter_days * DAY_SECONDS)
 
 _VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
 _ID = re.compile(SAYING_ID_PATTERN)
@@ -100,6 +105,7 @@ class Endpoints:
         saying_votes: SayingVotes,
         comparisons: Comparisons,
         comparison_votes: ComparisonVotes,
+        forgetting: Forgetting,
         statistics: Statistics,
         catalogue: Catalogue,
         topics: Topics,
@@ -112,6 +118,7 @@ class Endpoints:
         self._saying_votes = saying_votes
         self._comparisons = comparisons
         self._comparison_votes = comparison_votes
+        self._forgetting = forgetting
         self._statistics = statistics
         self._catalogue = catalogue
         self._topics = topics
@@ -168,6 +175,10 @@ class Endpoints:
                 limit=RateClass.VOTE,
             ),
             Route(
+                "DELETE", "/me", "deleteMe", "Delete everything that is stored of oneself", self.delete_me,
+                ForgottenAnswer, errors=(NotForgotten, StorageFull, *limited), limit=RateClass.VOTE,
+            ),
+            Route(
                 "GET", "/stats", "getStats", "The comparison of the models", self.get_stats, StatsAnswer,
                 errors=(StatisticsUnavailable, *limited), limit=RateClass.READ,
             ),
@@ -219,6 +230,13 @@ class Endpoints:
         voter = _known_voter(request) or _new_voter()
         comparison, status = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
         return json_response(compare_vote_answer(comparison, winner, status))
+
+    async def delete_me(self, request: Request) -> Response:
+        voter = _known_voter(request)
+        promise = await self._forgetting.forget(voter)
+        if voter is not None:
+            request.new_cookie = _voter_cookie("", secure=request.caller.is_secure, seconds=0)
+        return json_response(forgotten_answer(promise))
 
     async def get_stats(self, _: Request) -> Response:
         return Response(200, await self._statistics.encoded(), JSON_HEADERS)
@@ -316,8 +334,8 @@ def _new_voter() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _voter_cookie(voter: str, *, secure: bool) -> str:
-    attributes = f"Path=/; Max-Age={VOTER_COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+def _voter_cookie(voter: str, *, secure: bool, seconds: int = VOTER_COOKIE_SECONDS) -> str:
+    attributes = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
     return f"{VOTER_COOKIE}={voter}; {attributes}{'; Secure' if secure else ''}"
 
 

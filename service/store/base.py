@@ -4,7 +4,7 @@ Every method is atomic: it takes effect completely or not at all. A method that 
 when a write does not fit on the disk. Times are in seconds since the epoch, money is in nanodollars.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -160,7 +160,7 @@ class Store(Protocol):
         survives anything.
         """
 
-    def prune(self, keep: Retention, *, now: float) -> AsyncIterator[Pruned]:
+    def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
         """Remove what has reached its end by `now`, and what is left of voters who asked to be forgotten.
 
         The work is done page by page, each of which is short. A pass that is interrupted goes on where it was, or is

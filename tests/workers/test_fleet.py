@@ -10,7 +10,7 @@ import aioboto3
 import pytest
 
 from service.errors import StoreError
-from service.limits import Timeouts
+from service.limits import DAY_SECONDS, Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables
@@ -19,7 +19,7 @@ from telemetry.events import DependencyFailed, ModelReport, RoundFinished
 from tests.support import Clock, RecordingListener
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, failures
-from workers.fleet import DAY_SECONDS, LEASE_SECONDS, REST_SECONDS, FleetRounds
+from workers.fleet import LEASE_SECONDS, REST_SECONDS, FleetRounds
 from workers.round import Round
 
 FIFTY = 50
@@ -121,7 +121,7 @@ def _daily(name: str, done: list[str], store: Store, events: RecordingListener, 
     async def once_a_day() -> None:
         done.append(name)
 
-    return FleetRounds(ScriptedRound("", "", ""), store, events, once_a_day=once_a_day, clock=clock)
+    return FleetRounds(ScriptedRound("", "", ""), store, events, once_a_day=[once_a_day], clock=clock)
 
 
 class TestRest:

@@ -10,7 +10,7 @@ removed at its end, and by then it must have seen every vote of theirs.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +78,7 @@ class DynamoRetention(DynamoVotes, DynamoComparisons):
         await self._update(writes.ask_to_forget(self._state, voter, asked_at=asked_at), repeatable=True)
         return False
 
-    async def prune(self, keep: Retention, *, now: float) -> AsyncIterator[Pruned]:
+    async def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
         place = await self._place() or _Place(now)
         asked = await self._requests(until=place.started_at - _CLOCK_SECONDS)
         wanted = _Pass(asked, Cutoffs.at(place.started_at, keep), Pseudonyms())

@@ -5,7 +5,7 @@ to its end. The file then holds nothing of them either: what is deleted is overw
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -65,7 +65,7 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
                 return True
         return False
 
-    async def prune(self, keep: Retention, *, now: float) -> AsyncIterator[Pruned]:
+    async def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
         async for removed in self._forget_waiting():
             yield removed
         cutoffs, names = Cutoffs.at(now, keep), Pseudonyms()
