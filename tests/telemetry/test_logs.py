@@ -15,8 +15,10 @@ from telemetry.events import (
     AwsCalled,
     BallotTaken,
     ComparisonFinished,
+    DataPruned,
     DependencyFailed,
     Event,
+    FileExposed,
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
@@ -82,6 +84,21 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "model": "openai mid",
             "error_type": "ModelConcern",
             "error_message": "The seat is empty.",
+        },
+    ),
+    (
+        DataPruned(addresses=3, voters=2, unvoted=1, taken_back=4, bursts=5, finished=True),
+        {"level": "INFO", "message": "data pruned", "addresses": 3, "taken_back": 4, "finished": True},
+    ),
+    (
+        FileExposed("sayings.db", "0644", narrowed=True),
+        {
+            "level": "WARNING",
+            "message": "other users could read a file of the database",
+            "error_type": "FileExposed",
+            "name": "sayings.db",
+            "mode": "0644",
+            "narrowed": True,
         },
     ),
     (

@@ -11,15 +11,21 @@ OWNER_ONLY = 0o600
 _OTHERS = 0o077
 
 
-def make_private(path: Path, listener: Listener) -> None:
-    """Create the file with mode 0600, or take the rights of others away from an existing one, and report that.
+def create_private(path: Path) -> None:
+    """Create the file with mode 0600, if it does not exist. SQLite gives the files beside it the mode that it has.
 
-    SQLite gives the files beside it, `-wal` and `-shm`, the mode that it has. A file that belongs to another user keeps
-    its mode, which is reported too. What stands in the way of creating the file is left for SQLite to report.
+    What stands in the way is left for SQLite to report.
+    """
+    with suppress(OSError):
+        os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+
+
+def make_private(path: Path, listener: Listener) -> None:
+    """Take the rights of others to a database and the files beside it away, and report that.
+
+    A file that belongs to another user keeps its mode, which is reported too.
     """
     real = path.resolve()
-    with suppress(OSError):
-        os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             _narrow(real.with_name(real.name + suffix), listener)
@@ -28,7 +34,7 @@ def make_private(path: Path, listener: Listener) -> None:
 def _narrow(file: Path, listener: Listener) -> None:
     # By name, because closing a file descriptor would drop the locks that this process holds on the database.
     found = file.stat()
-    if not stat.S_ISREG(found.st_mode) or not found.st_mode & _OTHERS:
+    if not found.st_mode & _OTHERS:
         return
     is_ours = found.st_uid == os.geteuid()
     if is_ours:

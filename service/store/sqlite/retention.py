@@ -18,8 +18,8 @@ from service.store.sqlite.votes import SqliteVotes, remove_vote
 
 # How many rows are changed in one transaction, so that votes need not wait.
 _ROWS_AT_ONCE = 250
-# How many such transactions one request to be forgotten may make. A voter has rarely enough votes for a second one.
-_PAGES_AT_ONCE = 4
+# How many such transactions one request to be forgotten may make. Few voters have enough votes for a second one.
+_PAGES_AT_ONCE = 20
 
 # The tables with rows of a voter that nothing counts.
 _UNCOUNTED = ("forgetting",)

@@ -6,7 +6,7 @@ from service.errors import ConfigError, StoreError
 from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
-from service.store.sqlite.files import make_private
+from service.store.sqlite.files import create_private, make_private
 from service.store.sqlite.retention import SqliteRetention
 from service.store.sqlite.sayings import SqliteSayings
 from service.store.sqlite.schema import migrate
@@ -27,10 +27,11 @@ class SqliteStore(SqliteSayings, SqliteRetention, SqliteCounts, SqliteCoordinati
         limits: Limits = DEFAULT_LIMITS,
     ) -> "SqliteStore":
         """Open the file, or create it, readable only by its owner. Raises ConfigError when that is not possible."""
-        make_private(path, listener)
+        create_private(path)
         store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits)
         try:
             await store._writer.run("open", migrate)
+            make_private(path, listener)  # only now, because the path may have led to a file of something else
         except StoreError as error:
             await store.close()
             raise ConfigError(
