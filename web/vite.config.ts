@@ -1,7 +1,7 @@
 import { defineConfig } from 'vite';
 
 const API = process.env.API ?? 'http://localhost:8080';
-const ROUTES = ['/sayings', '/feedback', '/compare', '/stats', '/models', '/health', '/openapi.json'];
+const ROUTES = ['/sayings', '/feedback', '/me', '/compare', '/stats', '/models', '/health', '/openapi.json'];
 
 export default defineConfig({
   build: {

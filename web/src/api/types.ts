@@ -10,6 +10,7 @@ export type SayingAnswer = Bodies['SayingAnswer'];
 export type FeedbackRequest = Extract<Bodies['FeedbackRequest'], { feedbackType: unknown }>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];
 export type FeedbackType = FeedbackRequest['feedbackType'];
+export type ForgottenAnswer = Bodies['ForgottenAnswer'];
 export type ModelsAnswer = Bodies['ModelsAnswer'];
 export type Winner = Bodies['CompareVoteRequest']['winner'];
 // The document limits a slot's letters by a pattern, which TypeScript cannot express.
