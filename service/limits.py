@@ -91,13 +91,13 @@ class Limits:
     # Client addresses whose request counts are remembered, in a few megabytes. When a flood comes from more addresses,
     # the oldest are forgotten and begin afresh; against such a flood the limits of the process and the spend caps help.
     remembered_addresses: int = 20_000
-    # Rows of a streamed SQLite table that are in memory at the same time.
+    # Rows of a streamed SQLite table that are in memory at the same time, and rows that are forgotten in a transaction.
     sqlite_page: int = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How many days data are kept. What the page says about privacy, and docs/PRIVACY.md, must agree with this."""
+    """How many days data are kept. What the page says about privacy must agree with this."""
 
     # The hash of a client address in a vote or ballot. It is needed for as long as the limit on bursts may change.
     address_days: int = 30

@@ -126,7 +126,7 @@ class FleetRounds:
             await self._keep(daily, 0.0)
 
     async def _has_finished(self, chore: Chore) -> bool:
-        """Do a chore; a failure of one does not keep the others from being done, and is not repeated before tomorrow."""
+        """Do a chore. A failure is reported; it does not keep the others from being done, and counts as finished."""
         results: list[object] = []
 
         async def do() -> None:

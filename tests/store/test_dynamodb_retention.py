@@ -1,13 +1,12 @@
 """What is special about forgetting in DynamoDB: requests that wait for a pass, and a pass that is cut short."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
-
-import pytest
+from typing import TYPE_CHECKING, Any, cast
 
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION
 from service.store.base import Tally
-from service.store.dynamodb import prune_scans
+from service.store.dynamodb import DynamoStore
 from service.store.dynamodb.tables import COMPARISONS, EXPIRY_ATTRIBUTE, FEEDBACK, STATE
 from tests.store.builders import CAST_AT, HOUR, MODEL, ballot, comparison, generated, shown, vote
 from tests.store.conftest import Dynamo
@@ -15,9 +14,26 @@ from tests.store.counting import totals
 from tests.store.test_contract_retention import A_MONTH, A_YEAR, LATER, SOON, STREET, prune
 
 if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
     from service.store.dynamodb.items import Item
 
 SAYING = generated("a saying")
+
+
+class SmallPages:
+    """A client whose scans return one item a page."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+
+    def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
+        call = getattr(self._client, operation)
+        return (lambda **scan: call(**{**scan, "Limit": 1})) if operation == "scan" else call
+
+
+def in_small_pages(dynamo: Dynamo) -> DynamoStore:
+    return DynamoStore(cast("DynamoDBClient", SmallPages(dynamo.client)), dynamo.prefix)
 
 
 async def items(dynamo: Dynamo, table: str) -> "list[Item]":
@@ -64,25 +80,23 @@ async def test_a_request_made_during_a_pass_is_left_to_the_next(dynamo: Dynamo) 
     assert "forget" not in await parts_of_state(dynamo)
 
 
-async def test_a_pass_goes_on_where_another_process_left_it(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune_scans, "PAGE_ITEMS", 1)
-    sayings = [generated(f"saying {n}") for n in range(4)]
-    await dynamo.store.put_sayings(sayings)
+async def test_a_pass_goes_on_where_another_process_left_it(dynamo: Dynamo) -> None:
+    store, sayings = in_small_pages(dynamo), [generated(f"saying {n}") for n in range(4)]
+    await store.put_sayings(sayings)
     for saying in sayings:
-        await dynamo.store.vote(vote(saying, "ann", burst=STREET))
+        await store.vote(vote(saying, "ann", burst=STREET))
 
-    async with aclosing(dynamo.store.prune(DEFAULT_RETENTION, now=A_MONTH)) as parts:
+    async with aclosing(store.prune(DEFAULT_RETENTION, now=A_MONTH)) as parts:
         first = [await anext(parts) for _ in range(2)]
-    rest = [part async for part in dynamo.store.prune(DEFAULT_RETENTION, now=A_MONTH)]
+    rest = [part async for part in in_small_pages(dynamo).prune(DEFAULT_RETENTION, now=A_MONTH)]
 
     assert [part.addresses for part in first] == [1, 1]
     assert sum(part.addresses for part in rest) == 2
     assert await parts_of_state(dynamo) == {"tally"}
 
 
-async def test_a_pass_that_goes_on_later_keeps_its_end_dates(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune_scans, "PAGE_ITEMS", 1)
-    store, sayings = dynamo.store, [generated(f"saying {n}") for n in range(2)]
+async def test_a_pass_that_goes_on_later_keeps_its_end_dates(dynamo: Dynamo) -> None:
+    store, sayings = in_small_pages(dynamo), [generated(f"saying {n}") for n in range(2)]
     next_day = CAST_AT + DAY_SECONDS
     await store.put_sayings(sayings)
     for saying in sayings:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.errors import ConfigError
-from service.limits import DAY_SECONDS, DEFAULT_RETENTION
+from service.limits import DAY_SECONDS, DEFAULT_RETENTION, Limits
 from service.store.base import Spend, SpendWindow, Tally
-from service.store.sqlite import SqliteStore, retention
+from service.store.sqlite import SqliteStore
 from telemetry.events import FileExposed
 from tests.store.builders import CAST_AT, HOUR, MODEL, ballot, comparison, generated, shown, vote
 from tests.store.counting import totals
@@ -43,21 +43,19 @@ async def test_a_voter_without_anything_stored_writes_nothing(sqlite_store: Sqli
     assert _contents(tmp_path) == before
 
 
-async def test_a_voter_with_very_many_votes_is_left_to_a_pass(
-    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "_ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(retention, "_PAGES_AT_ONCE", 1)
-    sayings = [generated(f"saying {n}") for n in range(5)]
-    await sqlite_store.put_sayings(sayings)
+async def test_a_voter_with_very_many_votes_is_left_to_a_pass(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "sayings.db", limits=Limits(sqlite_page=2))
+    sayings = [generated(f"saying {n}") for n in range(13)]
+    await store.put_sayings(sayings)
     for saying in sayings:
-        await sqlite_store.vote(vote(saying))
+        await store.vote(vote(saying))
 
-    is_gone, left = await sqlite_store.forget("ann", asked_at=CAST_AT), await totals(sqlite_store)
-    parts = [part.taken_back async for part in sqlite_store.prune(DEFAULT_RETENTION, now=CAST_AT)]
+    is_gone, left = await store.forget("ann", asked_at=CAST_AT), await totals(store)
+    parts = [part.taken_back async for part in store.prune(DEFAULT_RETENTION, now=CAST_AT)]
 
     assert (is_gone, left) == (False, {MODEL: Tally(upvotes=3)})
-    assert (parts, await totals(sqlite_store)) == ([2, 1], {})
+    assert (parts, await totals(store)) == ([2, 1], {})
+    await store.close()
 
 
 async def test_damaged_votes_and_ballots_are_forgotten_too(sqlite_store: SqliteStore, tmp_path: Path) -> None:

@@ -16,10 +16,8 @@ from service.store.sqlite.comparisons import SqliteComparisons, remove_ballot
 from service.store.sqlite.database import Row, fetch_one
 from service.store.sqlite.votes import SqliteVotes, remove_vote
 
-# How many rows are changed in one transaction, so that votes need not wait.
-_ROWS_AT_ONCE = 250
-# How many such transactions one request to be forgotten may make. Few voters have enough votes for a second one.
-_PAGES_AT_ONCE = 20
+# How many pages of rows one request to be forgotten may change. Few voters have enough votes for a second one.
+_PAGES_AT_ONCE = 5
 
 # The tables with rows of a voter that nothing counts.
 _UNCOUNTED = ("forgetting",)
@@ -60,7 +58,7 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
         if not await self._write("forget", partial(_ask, voter, asked_at)):
             return True
         for _ in range(_PAGES_AT_ONCE):
-            if not await self._write("forget", partial(_forget_page, voter, self._burst_limit)):
+            if not await self._forget_page(voter):
                 await self._writer.run("forget", _empty_journal)
                 return True
         return False
@@ -75,7 +73,7 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
                 if due:
                     yield await self._write("prune", partial(work, due, cutoffs, names))
         # No vote or ballot is in an old burst any more.
-        while bursts_removed := await self._write("prune", partial(_remove_bursts, cutoffs.addresses)):
+        while bursts_removed := await self._write("prune", partial(_remove_bursts, cutoffs.addresses, self._page_rows)):
             yield Pruned(bursts=bursts_removed)
         await self._write("prune", partial(_expire, cutoffs))
         await self._writer.run("prune", _empty_journal)
@@ -83,8 +81,14 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
     async def _forget_waiting(self) -> AsyncIterator[Pruned]:
         waiting = await self._read("prune", lambda db: db.execute("SELECT voter FROM forgetting").fetchall())
         for (voter,) in waiting:
-            while removed := await self._write("prune", partial(_forget_page, voter, self._burst_limit)):
+            while removed := await self._write(
+                "prune", partial(_forget_page, voter, self._burst_limit, self._page_rows)
+            ):
                 yield Pruned(taken_back=removed)
+
+    async def _forget_page(self, voter: str) -> int:
+        """Take some of the voter's votes and ballots back, and return how many. When it is none, they are forgotten."""
+        return await self._write("forget", partial(_forget_some, voter, self._burst_limit, self._page_rows))
 
     async def _pages(self, query: str) -> AsyncIterator[list[Row]]:
         """The rows of a query in the order of their keys, in pages, so that other readers need not wait."""
@@ -108,14 +112,13 @@ def _ask(voter: str, asked_at: float, db: sqlite3.Connection) -> bool:
     return True
 
 
-def _forget_page(voter: str, limit: int, db: sqlite3.Connection) -> int:
-    """Take some of the voter's votes and ballots back, and return how many. When it is none, the voter is forgotten."""
-    votes = db.execute(_VOTES_OF, (voter, _ROWS_AT_ONCE)).fetchall()
+def _forget_some(voter: str, burst_limit: int, most: int, db: sqlite3.Connection) -> int:
+    votes = db.execute(_VOTES_OF, (voter, most)).fetchall()
     for (saying_id,) in votes:
-        remove_vote(db, saying_id, voter, limit)
-    ballots = db.execute(_BALLOTS_OF, (voter, _ROWS_AT_ONCE)).fetchall()
+        remove_vote(db, saying_id, voter, burst_limit)
+    ballots = db.execute(_BALLOTS_OF, (voter, most)).fetchall()
     for (comparison_id,) in ballots:
-        remove_ballot(db, comparison_id, voter, limit)
+        remove_ballot(db, comparison_id, voter, burst_limit)
     if not votes and not ballots:
         for table in _UNCOUNTED:
             db.execute(f"DELETE FROM {table} WHERE voter = ?", (voter,))
@@ -159,8 +162,8 @@ def _pruned(
     return kept, Pruned(addresses=int(loses_address), voters=int(loses_voter))
 
 
-def _remove_bursts(before: str, db: sqlite3.Connection) -> int:
-    old = db.execute(_OLD_BURSTS, (before, _ROWS_AT_ONCE)).fetchall()
+def _remove_bursts(before: str, most: int, db: sqlite3.Connection) -> int:
+    old = db.execute(_OLD_BURSTS, (before, most)).fetchall()
     for table in _TABLES_OF_BURSTS:
         db.executemany(f"DELETE FROM {table} WHERE burst = ?", old)
     return len(old)
