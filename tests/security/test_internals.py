@@ -72,6 +72,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "getSaying": ("GET", "/sayings", {}),
     "postFeedback": ("POST", "/feedback", {"data": VOTE, "headers": JSON}),
     "deleteFeedback": ("DELETE", f"/feedback/{SIMULATED.saying_id}", {"headers": JSON}),
+    "deleteMe": ("DELETE", "/me", {"headers": JSON}),
     "postCompare": ("POST", "/compare", {"data": b"{}", "headers": JSON}),
     "postCompareVote": ("POST", f"/compare/{'0' * 32}/vote", {"data": b'{"winner": "A"}', "headers": JSON}),
     "getStats": ("GET", "/stats", {}),

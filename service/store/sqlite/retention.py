@@ -81,9 +81,7 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
     async def _forget_waiting(self) -> AsyncIterator[Pruned]:
         waiting = await self._read("prune", lambda db: db.execute("SELECT voter FROM forgetting").fetchall())
         for (voter,) in waiting:
-            while removed := await self._write(
-                "prune", partial(_forget_page, voter, self._burst_limit, self._page_rows)
-            ):
+            while removed := await self._forget_page(voter):
                 yield Pruned(taken_back=removed)
 
     async def _forget_page(self, voter: str) -> int:
