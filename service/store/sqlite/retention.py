@@ -19,12 +19,10 @@ from service.store.sqlite.votes import SqliteVotes, remove_vote
 # How many pages of rows one request to be forgotten may change. Few voters have enough votes for a second one.
 _PAGES_AT_ONCE = 5
 
-# The tables with rows of a voter that nothing counts.
-_UNCOUNTED = ("forgetting",)
-_TABLES_OF_VOTERS = ("saying_feedback", "ballots", *_UNCOUNTED)
-_IS_KNOWN = "SELECT " + " OR ".join(
-    f"EXISTS (SELECT 1 FROM {table} WHERE voter = :voter)" for table in _TABLES_OF_VOTERS
-)
+_HAS_VOTED = """
+SELECT EXISTS (SELECT 1 FROM saying_feedback WHERE voter = :voter)
+    OR EXISTS (SELECT 1 FROM ballots WHERE voter = :voter)
+"""
 _ASK = "INSERT OR REPLACE INTO forgetting (voter, asked_at) VALUES (?, ?)"
 _VOTES_OF = "SELECT saying_id FROM saying_feedback WHERE voter = ? LIMIT ?"
 _BALLOTS_OF = "SELECT comparison_id FROM ballots WHERE voter = ? LIMIT ?"
@@ -101,13 +99,24 @@ def _fetch(query: str, parameters: Row, db: sqlite3.Connection) -> list[Row]:
     return db.execute(query, parameters).fetchall()
 
 
+def _forget_request(voter: str, db: sqlite3.Connection) -> int:
+    return db.execute("DELETE FROM forgetting WHERE voter = ?", (voter,)).rowcount
+
+
+# What deletes the rows of a voter that nothing counts, and returns how many there were.
+_FORGET_UNCOUNTED = (_forget_request,)
+
+
 def _ask(voter: str, asked_at: float, db: sqlite3.Connection) -> bool:
-    """Store the request, unless nothing of the voter is stored. Returns whether it was stored."""
-    is_known = db.execute(_IS_KNOWN, {"voter": voter}).fetchone()[0]
-    if not is_known:
-        return False
-    db.execute(_ASK, (voter, asked_at))
-    return True
+    """Delete what nothing counts, and store the request if there are votes or ballots to take back.
+
+    Returns whether there was anything of the voter.
+    """
+    removed = sum(forget(voter, db) for forget in _FORGET_UNCOUNTED)
+    has_voted = bool(db.execute(_HAS_VOTED, {"voter": voter}).fetchone()[0])
+    if has_voted:
+        db.execute(_ASK, (voter, asked_at))
+    return has_voted or removed > 0
 
 
 def _forget_some(voter: str, burst_limit: int, most: int, db: sqlite3.Connection) -> int:
@@ -118,8 +127,8 @@ def _forget_some(voter: str, burst_limit: int, most: int, db: sqlite3.Connection
     for (comparison_id,) in ballots:
         remove_ballot(db, comparison_id, voter, burst_limit)
     if not votes and not ballots:
-        for table in _UNCOUNTED:
-            db.execute(f"DELETE FROM {table} WHERE voter = ?", (voter,))
+        for forget in _FORGET_UNCOUNTED:
+            forget(voter, db)
     return len(votes) + len(ballots)
 
 
