@@ -26,6 +26,7 @@ CloudSayingsError
 │   │   ├── VoteNotStored
 │   │   ├── NotStored
 │   │   ├── OperatorKeyUnavailable
+│   │   ├── NotForgotten
 │   │   ├── StatisticsUnavailable
 │   │   ├── NothingToCompare
 │   │   ├── ComparisonUnavailable
@@ -198,6 +199,11 @@ class NotStored(UnavailableError):
 
 class OperatorKeyUnavailable(UnavailableError):
     status, code, message = 503, "key_unavailable", "The operators' key cannot be read right now; please try again."
+
+
+class NotForgotten(UnavailableError):
+    status, code = 503, "not_forgotten"
+    message = "What is stored of you could not be deleted right now; it is safe to ask again."
 
 
 class StatisticsUnavailable(UnavailableError):

@@ -32,6 +32,9 @@ class Timeouts:
     store_write: float = 1.0
     round_write: float = 5.0
     lease_update: float = 1.5
+    # A pass that removes what has reached its end is interrupted after this long and goes on after the next round.
+    pruning: float = 30.0
+    pruning_page: float = 20.0
     pool_fill: float = 2.0
     serve_flush: float = 2.0
     # A pool that triggers a round is low, not empty, so a slow store or a slow Lambda can be asked again later.
@@ -96,12 +99,32 @@ class Limits:
     reporting_networks: int = 5
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
-    # Rows of a streamed SQLite table that are in memory at the same time.
+    # Rows of a streamed SQLite table that are in memory at the same time, and rows that are forgotten in a transaction.
     sqlite_page: int = 1_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How many days data are kept. What the page says about privacy must agree with this."""
+
+    # The hash of a client address in a vote or ballot. It is needed for as long as the limit on bursts may change.
+    address_days: int = 30
+    # A voter's id in a vote or ballot, and in the voter's cookie.
+    voter_days: int = 365
+    # A comparison that was shown to a voter who never voted on it.
+    unvoted_days: int = 30
+    # A request to be forgotten is carried out within this time, which is several daily passes.
+    request_days: int = 3
+    # The statistics show the hours of one day.
+    hour_days: int = 3
+    # A day's spend is kept for a while, so that the operator can check a bill.
+    spend_days: int = 35
+
+
+DAY_SECONDS = 24 * 3600.0
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_LIMITS = Limits()
+DEFAULT_RETENTION = Retention()
 
 
 class RateClass(StrEnum):

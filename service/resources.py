@@ -33,7 +33,9 @@ from service.store.address import open_store
 from service.store.base import Spend, Store
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
+from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
+from service.voting.pruning import Pruning
 from service.voting.saying_votes import SayingVotes
 from telemetry.events import Listener
 
@@ -63,6 +65,7 @@ class Resources:
     takedowns: Takedowns
     gone_models: GoneModels
     model_watch: ModelWatch
+    pruning: Pruning
     endpoints: Endpoints
 
 
@@ -140,6 +143,8 @@ async def open_resources(
         stack.push_async_callback(comparisons.close)
         comparison_votes = ComparisonVotes(store, listener, withdrawn=takedowns, timeouts=timeouts)
         stack.push_async_callback(comparison_votes.close)
+        forgetting = Forgetting(store, listener, timeouts=timeouts)
+        stack.push_async_callback(forgetting.close)
         statistics = Statistics(
             store=store,
             line_up=line_up,
@@ -156,6 +161,7 @@ async def open_resources(
             operator_key=await _open_operator_key(settings, environ, aws, listener, stack),
             comparisons=comparisons,
             comparison_votes=comparison_votes,
+            forgetting=forgetting,
             statistics=statistics,
             catalogue=catalogue,
             topics=topics,
@@ -184,6 +190,7 @@ async def open_resources(
             model_watch=ModelWatch(
                 line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts
             ),
+            pruning=Pruning(store, listener, timeouts=timeouts),
             endpoints=endpoints,
         )
 

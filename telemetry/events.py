@@ -210,6 +210,28 @@ class RoundFinished(Event, frozen=True, gc=False):
     fencing_token: int
 
 
+class DataPruned(Event, frozen=True, gc=False):
+    """A pass, or a part of one, has removed what had reached its end; `finished` is false when there is more to do.
+
+    The counts are those of `service.store.retention.Pruned`.
+    """
+
+    addresses: int
+    voters: int
+    unvoted: int
+    taken_back: int
+    bursts: int
+    finished: bool
+
+
+class FileExposed(Event, frozen=True, gc=False):
+    """Other users could read a file of the database, whose mode was `mode`. `narrowed` tells whether they still can."""
+
+    name: str
+    mode: str
+    narrowed: bool
+
+
 class Unexpected(Event, frozen=True):
     """A defect: an unexpected exception, with its stack."""
 

@@ -18,8 +18,10 @@ from telemetry import traces
 from telemetry.events import (
     BallotTaken,
     ComparisonFinished,
+    DataPruned,
     DependencyFailed,
     Event,
+    FileExposed,
     ModelCalled,
     ModelConcerning,
     ModelReport,
@@ -222,6 +224,8 @@ _LOGGERS: dict[type[Event], Callable[[Any], None]] = {
     BallotTaken: _info("ballot taken"),
     ModelReport: _log_report,
     RoundFinished: _info("round finished"),
+    DataPruned: _info("data pruned"),
+    FileExposed: _warning("other users could read a file of the database", error_type="FileExposed"),
     Unexpected: _log_unexpected,
 }
 

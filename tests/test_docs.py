@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from service.config import OPERATOR_KEY_VARIABLE, Settings, _fields
+from service.limits import DEFAULT_RETENTION
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [path for folder in (ROOT, ROOT / "docs", ROOT / "deploy") for path in sorted(folder.glob("*.md"))]
@@ -53,6 +54,16 @@ def test_the_readme_names_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
 
     assert {"run", "test"} <= set(re.findall(r"^\$ make ([a-z-]+)", readme, re.MULTILINE))
+
+
+def test_the_page_says_how_long_data_are_kept() -> None:
+    text = (ROOT / "web/src/about/About.tsx").read_text()
+    kept = DEFAULT_RETENTION
+
+    said = re.findall(r"after (\d+) days", text)
+
+    assert [int(days) for days in said] == [kept.unvoted_days, kept.address_days]
+    assert ("year" in text, kept.voter_days) == (True, 365)
 
 
 def test_settings_are_documented_with_their_defaults() -> None:

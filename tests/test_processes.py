@@ -292,13 +292,13 @@ class TestStopping:
     @pytest.mark.parametrize("command", [("workers",), ONE_PROCESS], ids=["worker", "one process"])
     async def test_between_rounds(self, machine: Machine, command: tuple[str, ...], number: signal.Signals) -> None:
         child = await machine.start("-m", *command)
-        await child.logs("round finished")
+        await child.logs("data pruned")  # once a day, after a round
 
         code = await child.stop(number)
 
         assert code == 0
         assert [line for line in child.said if not line.startswith("Cloud Sayings is at http://localhost:")] == []
-        assert [line["level"] for line in child.logged if line["logger"] == "sayings"] == ["INFO"] * 9
+        assert [line["level"] for line in child.logged if line["logger"] == "sayings"] == ["INFO"] * 10
 
     async def test_the_api_alone(self, machine: Machine) -> None:
         server = await machine.serve("service")

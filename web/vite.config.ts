@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'vite';
 
 const API = process.env.API ?? 'http://localhost:8080';
-const ROUTES = ['/sayings', '/feedback', '/compare', '/stats', '/models', '/health', '/openapi.json'];
+const ROUTES = ['/sayings', '/feedback', '/me', '/compare', '/stats', '/models', '/health', '/openapi.json'];
 
 /** Adds the font's licence, because Vite collects those of scripts only. */
 function fontLicence(): Plugin {

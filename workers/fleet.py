@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from service.errors import ModelGone, StoreError
-from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.limits import DAY_SECONDS, DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.tasks import contained
 from service.resilience.timeouts import store_guard, within
 from service.resources import Resources
 from service.sayings.pool_filler import PoolFiller
@@ -20,7 +21,8 @@ LEASE_SECONDS = 90.0
 # After a round no worker starts another for a minute. The rest doubles after every round in which a model failed.
 REST_SECONDS = 60.0
 LONGEST_REST_SECONDS = 900.0
-DAY_SECONDS = 24 * 3600.0
+
+Chore = Callable[[], Awaitable[object]]
 
 
 def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) -> "FleetRounds":
@@ -34,7 +36,7 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
         store,
         listener,
         rest_seconds=rest_seconds,
-        once_a_day=resources.model_watch.report,
+        once_a_day=(resources.model_watch.report, resources.pruning.run),
         timeouts=timeouts,
     )
 
@@ -42,7 +44,8 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
 class FleetRounds:
     """Runs rounds for a whole fleet of processes. After each round comes a rest, in which no process starts another.
 
-    `once_a_day` is what one process of the fleet does after a round, once a day.
+    `once_a_day` is what one process of the fleet does after a round, once a day. A chore that returns False has not
+    finished, so that they are all called again after the next round.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class FleetRounds:
         listener: Listener,
         *,
         rest_seconds: float = REST_SECONDS,
-        once_a_day: Callable[[], Awaitable[object]] | None = None,
+        once_a_day: Sequence[Chore] = (),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._round = round_
@@ -108,13 +111,24 @@ class FleetRounds:
             await self.run()
 
     async def _do_once_a_day(self) -> None:
-        if self._once_a_day is None:
+        if not self._once_a_day:
             return
+        daily = None
         with suppress(StoreError):
             async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
                 daily = await self._acquire(DAILY_LEASE, DAY_SECONDS)
-            if daily is not None:
-                await self._once_a_day()
+        if daily is not None and not all([await self._has_finished(chore) for chore in self._once_a_day]):
+            await self._keep(daily, 0.0)
+
+    async def _has_finished(self, chore: Chore) -> bool:
+        """Do a chore. A failure is reported; it does not keep the others from being done, and counts as finished."""
+        results: list[object] = []
+
+        async def do() -> None:
+            results.append(await chore())
+
+        await contained("once a day", do, self._listener)
+        return False not in results
 
     def _rest_after(self, finished: RoundFinished) -> float:
         if all(report.error_type in ("", ModelGone.__name__) for report in finished.models):  # its seat is given on

@@ -30,6 +30,7 @@ from service.api.presenters import (
     compare_vote_answer,
     event_of,
     feedback_answer,
+    forgotten_answer,
     price_entry,
     saying_answer,
 )
@@ -43,6 +44,7 @@ from service.api.schemas import (
     ComparisonStarted,
     FeedbackAnswer,
     FeedbackRequest,
+    ForgottenAnswer,
     LiveAnswer,
     ModelEntry,
     ModelsAnswer,
@@ -67,6 +69,7 @@ from service.errors import (
     ComparisonUnavailable,
     InvalidRequest,
     NoSayingAvailable,
+    NotForgotten,
     NothingToCompare,
     NotStored,
     OperatorKeyUnavailable,
@@ -83,7 +86,7 @@ from service.errors import (
     UnsupportedMediaType,
     VoteNotStored,
 )
-from service.limits import DEFAULT_TIMEOUTS, RateClass, Timeouts
+from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, RateClass, Timeouts
 from service.resilience.networks import networks
 from service.resilience.timeouts import within
 from service.sayings.flow import Flow
@@ -91,12 +94,14 @@ from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
 from service.voting.saying_votes import Opinion, SayingVotes
 from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
-VOTER_COOKIE_SECONDS = 365 * 24 * 3600
+# A voter's id ends in the browser when it has ended in the store.
+VOTER_COOKIE_SECONDS = int(DEFAULT_RETENTION.voter_days * DAY_SECONDS)
 
 _VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
 _ID = re.compile(SAYING_ID_PATTERN)
@@ -117,6 +122,7 @@ class Endpoints:
         operator_key: OperatorKey | None,
         comparisons: Comparisons,
         comparison_votes: ComparisonVotes,
+        forgetting: Forgetting,
         statistics: Statistics,
         catalogue: Catalogue,
         topics: Topics,
@@ -130,6 +136,7 @@ class Endpoints:
         self._moderation = moderation
         self._comparisons = comparisons
         self._comparison_votes = comparison_votes
+        self._forgetting = forgetting
         self._statistics = statistics
         self._catalogue = catalogue
         self._topics = topics
@@ -192,6 +199,10 @@ class Endpoints:
                     VoteNotStored, StorageFull, *limited,
                 ),
                 limit=RateClass.VOTE,
+            ),
+            Route(
+                "DELETE", "/me", "deleteMe", "Delete everything that is stored of oneself", self.delete_me,
+                ForgottenAnswer, errors=(NotForgotten, StorageFull, *limited), limit=RateClass.VOTE,
             ),
             Route(
                 "GET", "/stats", "getStats", "The comparison of the models", self.get_stats, StatsAnswer,
@@ -290,6 +301,13 @@ class Endpoints:
         comparison, status = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
         return json_response(compare_vote_answer(comparison, winner, status))
 
+    async def delete_me(self, request: Request) -> Response:
+        voter = _known_voter(request)
+        promise = await self._forgetting.forget(voter)
+        if voter is not None:
+            request.new_cookie = _voter_cookie("", secure=request.caller.is_secure, seconds=0)
+        return json_response(forgotten_answer(promise))
+
     async def get_stats(self, _: Request) -> Response:
         return Response(200, await self._statistics.encoded(), JSON_HEADERS)
 
@@ -386,8 +404,8 @@ def _new_voter() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _voter_cookie(voter: str, *, secure: bool) -> str:
-    attributes = f"Path=/; Max-Age={VOTER_COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+def _voter_cookie(voter: str, *, secure: bool, seconds: int = VOTER_COOKIE_SECONDS) -> str:
+    attributes = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
     return f"{VOTER_COOKIE}={voter}; {attributes}{'; Secure' if secure else ''}"
 
 

@@ -1,6 +1,7 @@
 """Presenters: the results of use cases as the bodies of the HTTP contract."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -10,6 +11,7 @@ from service.api.schemas import (
     ComparisonDone,
     ComparisonStarted,
     FeedbackAnswer,
+    ForgottenAnswer,
     Metrics,
     PriceEntry,
     RevealedSlot,
@@ -22,6 +24,7 @@ from service.catalogue.models import NANOS_PER_DOLLAR, Price
 from service.domain import Comparison, Entry, FeedbackType, Generation, Origin, VoteResult, VoteStatus, feedback_id
 from service.sayings.flow import Served
 from service.voting.comparisons import Closed, Opened, Step
+from service.voting.forgetting import Promise
 
 
 def saying_answer(served: Served, elapsed_ms: float, trace: str) -> SayingAnswer:
@@ -78,6 +81,11 @@ def event_of(step: Step) -> tuple[str, msgspec.Struct]:
             return "slot", _blind(step)
         case Closed():
             return "done", ComparisonDone(step.comparison_id, step.votable)
+
+
+def forgotten_answer(promise: Promise) -> ForgottenAnswer:
+    before = datetime.fromtimestamp(promise.before, UTC).isoformat(timespec="seconds")
+    return ForgottenAnswer("forgotten" if promise.is_kept else "accepted", before)
 
 
 def compare_answer(opened: Opened, entries: Iterable[Entry], closed: Closed) -> CompareAnswer:

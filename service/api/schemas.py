@@ -112,6 +112,16 @@ class TakedownAnswer(Message, frozen=True):
     changed: bool
 
 
+class ForgottenAnswer(Message, frozen=True):
+    """`forgotten`: nothing is stored of the voter any more. `accepted`: nothing will be after `forgottenBefore`.
+
+    The time is in ISO 8601 and UTC.
+    """
+
+    status: Literal["forgotten", "accepted"]
+    forgotten_before: str
+
+
 class CompareRequest(Message, frozen=True):
     """The AWS service to compare the models on, by its full name. Without one it is drawn at random."""
 

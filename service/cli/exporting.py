@@ -1,9 +1,11 @@
 """The command that writes stored data as rows: `python -m service export votes --format csv`."""
 
 import argparse
+import os
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,6 +16,9 @@ from service.process import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+_OWNER_ONLY, _OTHERS = 0o600, 0o077
 
 
 async def export(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -34,9 +39,26 @@ async def export(arguments: argparse.Namespace, settings: Settings) -> int:
 @contextmanager
 def _opened_for_writing(output: Path | None) -> Iterator[TextIO]:
     # Line ends are not translated, because CSV has its own, which are the same on every system.
-    with output.open("w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as out:
+    if output is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with open(output, "w", encoding="utf-8", newline="", opener=_open_privately) as out:
         yield out
-        out.flush()
+
+
+def _open_privately(path: str, flags: int) -> int:
+    """Open a file so that others can never read it, because an export is personal data.
+
+    The rights to an existing file are taken away from others before anything is written. A file that belongs to another
+    user, and what is not a regular file, such as a terminal, keeps its mode.
+    """
+    descriptor = os.open(path, flags, _OWNER_ONLY)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+        os.fchmod(descriptor, _OWNER_ONLY)
+        say(f"{path} can be read by its owner only now.")
+    return descriptor
 
 
 def _progress(what: Export, total: int) -> "Progress":

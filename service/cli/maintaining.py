@@ -1,13 +1,16 @@
-"""The commands that maintain a store: one loads the collection, the other reviews bursts of votes."""
+"""The commands that maintain a store: they load the collection, review bursts of votes and remove what is old."""
 
 import argparse
+import time
 
 from service.catalogue.collection import collection
 from service.cli.stores import existing_address, opened
 from service.config import Settings
 from service.errors import StoreError
+from service.limits import DEFAULT_RETENTION
 from service.process import say
 from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
+from service.store.retention import Pruned
 
 
 async def seed(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -30,5 +33,19 @@ async def review_bursts(_: argparse.Namespace, settings: Settings) -> int:
     say(
         f"More than {settings.burst_votes} votes from one address in an hour are a burst now: "
         f"{changed} have changed sides."
+    )
+    return 0
+
+
+async def prune(_: argparse.Namespace, settings: Settings) -> int:
+    """Remove what has reached its end, and voters who asked to be forgotten, until a pass is finished."""
+    done = Pruned()
+    async with opened(existing_address(settings), settings) as store:
+        async for part in store.prune(DEFAULT_RETENTION, now=time.time()):
+            done += part
+    say(
+        f"{done.addresses} votes and ballots have lost the hash of their address, {done.voters} their voter. "
+        f"{done.unvoted} comparisons that were shown and never voted on are removed. "
+        f"{done.taken_back} votes and ballots of voters who asked to be forgotten are taken back."
     )
     return 0

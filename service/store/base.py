@@ -4,7 +4,15 @@ Every method is atomic: it takes effect completely or not at all. A method that 
 when a write does not fit on the disk. Times are in seconds since the epoch, money is in nanodollars.
 """
 
-from collections.abc import AsyncIterator, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Collection,
+    Container,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -25,6 +33,8 @@ from service.domain import (
     VoteStatus,
     Withdrawal,
 )
+from service.limits import Retention
+from service.store.retention import Pruned
 
 # The leases by name: of a round, and of what a fleet does once a day.
 ROUND_LEASE = "round"
@@ -211,6 +221,20 @@ class Store(Protocol):
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
         """Withdraw a vote; `unchanged` when there was no vote. None when the saying is unknown."""
+
+    async def forget(self, voter: str, *, asked_at: float) -> bool:
+        """Begin to forget a voter: take back and delete their votes and ballots.
+
+        True when nothing of the voter is left. False when the rest is left to `prune`: the request is stored then, and
+        survives anything.
+        """
+
+    def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
+        """Remove what has reached its end by `now`, and what is left of voters who asked to be forgotten.
+
+        The work is done page by page, each of which is short. A pass that is interrupted goes on where it was, or is
+        repeated, the next time. Votes and ballots lose the hash of their address, and later their voter, but count on.
+        """
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
         """Add to the serves of each contributor, both to the total and to the given hour (`2026-11-20T13`)."""

@@ -116,6 +116,7 @@ def _plain(found: Answer) -> tuple[int, dict[str, str], bytes]:
     times = rb'"(executionTime|totalExecutionTime|apiLatency|originalLlmTime)":[0-9.]+'
     body = re.sub(times, rb'"\1":TIME', found.body)
     body = re.sub(rb'"generatedAt":"[^"]+"', b'"generatedAt":TIME', body)
+    body = re.sub(rb'"forgottenBefore":"[^"]+"', b'"forgottenBefore":TIME', body)
     body = re.sub(rb'"(requestId)":"[0-9a-f]{32}"', rb'"\1":ID', body)
     body = re.sub(rb'"(traceId)":"1-[0-9a-f]{8}-[0-9a-f]{24}"', rb'"\1":ID', body)
     if "set-cookie" in headers:
@@ -161,6 +162,18 @@ async def test_the_life_of_a_vote(fronts: dict[str, Ask]) -> None:
 
     assert [each.json["status"] for each in answers] == ["recorded", "unchanged", "changed", "withdrawn"]
     assert not any("Set-Cookie" in each.headers for each in answers)
+
+
+async def test_a_voter_who_is_forgotten(fronts: dict[str, Ask]) -> None:
+    await same_answer(fronts, vote(**VOTED))
+
+    answers = [
+        await same_answer(fronts, Asked("DELETE", "/me", headers={"Cookie": VOTED["Cookie"]})),
+        await same_answer(fronts, Asked("DELETE", "/me")),
+    ]
+
+    assert [each.json["status"] for each in answers] == ["forgotten", "forgotten"]
+    assert ["Set-Cookie" in each.headers for each in answers] == [True, False]
 
 
 async def test_a_new_voters_cookie(fronts: dict[str, Ask]) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import tracemalloc
@@ -244,6 +245,33 @@ class TestCommand:
         assert (done.returncode, done.stdout) == (0, "")
         assert done.stderr == f"{len(lines)} rows of votes from sqlite:///sayings.db\n"
 
+    async def test_the_file_is_readable_by_its_owner_only(self, store: SqliteStore, tmp_path: Path) -> None:
+        (tmp_path / "old.csv").touch(0o644)
+
+        done = [run("export", "votes", "--output", name, cwd=tmp_path) for name in ("new.csv", "old.csv")]
+
+        modes = [_mode(tmp_path / name) for name in ("new.csv", "old.csv")]
+        assert modes == ["0600", "0600"]
+        assert ["old.csv can be read by its owner only now." in each.stderr for each in done] == [False, True]
+
+    async def test_what_is_no_file_keeps_its_mode(self, store: SqliteStore, tmp_path: Path) -> None:
+        before = _mode(Path(os.devnull))
+
+        done = run("export", "votes", "--output", os.devnull, cwd=tmp_path)
+
+        assert (done.returncode, _mode(Path(os.devnull))) == (0, before)
+
+    async def test_old_data_can_be_removed_by_hand(self, store: SqliteStore, tmp_path: Path) -> None:
+        saying = model_saying("A saying on Amazon S3.")
+        await store.put_sayings([saying])
+        await store.vote(Vote(saying.saying_id, "ann", FeedbackType.POSITIVE, 0.0, burst_of("home", 0.0)))
+
+        done = run("prune", cwd=tmp_path)
+
+        (kept,) = await exported(store, Export.VOTES)
+        assert (done.returncode, kept["burst"]) == (0, "")
+        assert done.stderr.startswith("1 votes and ballots have lost the hash of their address, 1 their voter.")
+
     async def test_a_reader_may_close_the_pipe_early(self, store: SqliteStore, tmp_path: Path) -> None:
         await store.put_sayings([model_saying(f"saying {n} on Amazon S3") for n in range(5_000)])
 
@@ -277,6 +305,10 @@ class TestCommand:
         assert done.returncode == 0
         assert sum(tally.aside_downvotes for tally in before.values()) > 0
         assert sum(tally.aside_downvotes for tally in after.values()) == 0
+
+
+def _mode(file: Path) -> str:
+    return f"{stat.S_IMODE(file.stat().st_mode):04o}"
 
 
 def run(*arguments: str, cwd: Path, **settings: str) -> "subprocess.CompletedProcess[str]":

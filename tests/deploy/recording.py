@@ -19,12 +19,14 @@ from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
-from service.limits import Timeouts
+from service.domain import Ballot, Comparison, Entry, FeedbackType, Vote, burst_of
+from service.limits import DAY_SECONDS, Timeouts
 from service.llm.billing import spend_window
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
 from service.resources import Resources, open_resources
 from service.simulator import Simulator
+from service.store.base import Store
 from service.store.dynamodb import DynamoStore, create_tables
 from telemetry.events import Silence
 from tests.deploy.iam import Access
@@ -120,6 +122,7 @@ async def _use_api(resources: Resources) -> None:
     await ask("DELETE", f"/feedback/{vote['sayingId']}")
     compared = await ask("POST", "/compare", {})
     await ask("POST", f"/compare/{compared['comparisonId']}/vote", {"winner": "A"})
+    await ask("DELETE", "/me")
     async with _nothing_left_to_spend(resources):
         assert (await ask("POST", "/compare", {}, voter="b" * 32))["replayed"]
     await ask("POST", f"/sayings/{vote['sayingId']}/report", {})
@@ -148,6 +151,7 @@ async def _nothing_left_to_spend(resources: Resources) -> AsyncIterator[None]:
 
 
 async def _use_worker(resources: Resources) -> None:
+    """A round, after which the pass finds something of everything: old votes and ballots, and a voter who asked."""
     finished = await fleet_rounds(resources).run()
     assert finished is not None
     assert all(report.sayings for report in finished.models), finished
@@ -161,10 +165,25 @@ async def _prepare(stack: Stack, moto_url: str) -> None:
             aws = AwsClients(REGION, opened, timeouts=PATIENT)
             dynamodb, prefix = await aws.dynamodb(), settings.store.removeprefix("dynamodb://")
             await create_tables(dynamodb, prefix)
-            await DynamoStore(dynamodb, prefix).put_sayings(collection()[:5])
+            await _prepare_old_data(DynamoStore(dynamodb, prefix))
             ssm = await aws.ssm()
             for name in (*settings.key_parameters.values(), OPERATOR_KEY_PARAMETER):
                 await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString", Overwrite=True)
+
+
+async def _prepare_old_data(store: Store) -> None:
+    """Votes and ballots of a month and a year ago, one that was never cast, and a voter who asked to be forgotten."""
+    sayings, now = collection()[:5], time.time()
+    await store.put_sayings(sayings)
+    for n, days in enumerate((40, 400, 1)):
+        at, voter = now - days * DAY_SECONDS, f"voter {n}"
+        await store.vote(Vote(sayings[n].saying_id, voter, FeedbackType.POSITIVE, at, burst_of("192.0.2.9", at)))
+        entries = tuple(Entry(slot, "gpt-4.1", "", "a saying", None, None, None) for slot in "AB")
+        compared = Comparison(f"{n:032x}", "Amazon S3", True, at, entries)
+        await store.put_comparison(compared, Ballot(compared.comparison_id, voter, at))
+        await store.show_comparison(Ballot(compared.comparison_id, "a voter who never votes", at))
+        await store.cast_ballot(compared, Ballot(compared.comparison_id, voter, at, "A", at, burst_of("192.0.2.9", at)))
+    await store.forget("voter 2", asked_at=now - 3_600)
 
 
 def _credentials(url: str) -> dict[str, str]:

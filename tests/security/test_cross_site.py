@@ -39,9 +39,9 @@ async def test_what_a_browser_sends_without_asking_does_nothing(server: Server, 
     assert not server.events.of(SpendMeasured)
 
 
-@pytest.mark.parametrize("path", ["/feedback", f"/feedback/{'0' * 32}", "/compare", f"/compare/{'0' * 32}/vote"])
+@pytest.mark.parametrize("path", ["/feedback", f"/feedback/{'0' * 32}", "/compare", f"/compare/{'0' * 32}/vote", "/me"])
 async def test_what_a_browser_asks_for_beforehand_is_refused(server: Server, path: str) -> None:
-    method = "DELETE" if path.count("/") == 2 and path.startswith("/feedback") else "POST"
+    method = "DELETE" if path == "/me" or path.startswith("/feedback/") else "POST"
 
     answer = await server.ask(
         "OPTIONS",

@@ -73,6 +73,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "postFeedback": ("POST", "/feedback", {"data": VOTE, "headers": JSON}),
     "deleteFeedback": ("DELETE", f"/feedback/{SIMULATED.saying_id}", {"headers": JSON}),
     "postReport": ("POST", f"/sayings/{SIMULATED.saying_id}/report", {"data": b"{}", "headers": JSON}),
+    "deleteMe": ("DELETE", "/me", {"headers": JSON}),
     "postCompare": ("POST", "/compare", {"data": b"{}", "headers": JSON}),
     "postCompareVote": ("POST", f"/compare/{'0' * 32}/vote", {"data": b'{"winner": "A"}', "headers": JSON}),
     "getStats": ("GET", "/stats", {}),

@@ -27,6 +27,7 @@ from service.store.base import (
     Tally,
 )
 from service.store.latency_buckets import bucket_of
+from service.store.retention import SETTLED_ASIDE
 from tests.store.counting import without
 
 K = TypeVar("K")
@@ -35,7 +36,7 @@ Key = tuple[str, str]  # the id of a saying or a comparison, and a voter
 
 @dataclass
 class Model:
-    """All that is kept. Serves are by hour and contributor."""
+    """All that is kept. Serves are by hour and contributor. No stream leads to the comparisons in `without_ballots`."""
 
     sayings: dict[str, Saying] = field(default_factory=dict)
     votes: dict[Key, StoredVote] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Model:
     ballots: dict[Key, Ballot] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
     serves: Counter[Key] = field(default_factory=Counter)
+    without_ballots: dict[str, Comparison] = field(default_factory=dict, compare=False)
 
     def put_sayings(self, sayings: Iterable[Saying]) -> frozenset[str]:
         new = {saying.saying_id: saying for saying in sayings if saying.saying_id not in self.sayings}
@@ -70,6 +72,7 @@ class Model:
 
     def show(self, comparison: Comparison, ballot: Ballot) -> None:
         self.comparisons[comparison.comparison_id] = comparison
+        self.without_ballots.pop(comparison.comparison_id, None)
         self.ballots.setdefault((comparison.comparison_id, ballot.voter), ballot)
 
     def cast(self, ballot: Ballot) -> VoteStatus | None:
@@ -83,11 +86,34 @@ class Model:
         self.ballots[ballot.comparison_id, ballot.voter] = after
         return VoteStatus.RECORDED if before.winner is None else VoteStatus.CHANGED
 
+    def forget(self, voter: str) -> None:
+        self.votes = {key: vote for key, vote in self.votes.items() if key[1] != voter}
+        self._keep_ballots({key: ballot for key, ballot in self.ballots.items() if key[1] != voter})
+
+    def forget_addresses(self, burst_limit: int) -> None:
+        """Replace every burst by the side that it is on, and remove what was never voted on."""
+        is_aside = self._aside(burst_limit)
+
+        def settled(burst: str) -> str:
+            return SETTLED_ASIDE if is_aside(burst) else ""
+
+        self.votes = {
+            key: replace(one, vote=replace(one.vote, burst=settled(one.vote.burst))) for key, one in self.votes.items()
+        }
+        cast = {key: ballot for key, ballot in self.ballots.items() if ballot.winner is not None}
+        self._keep_ballots({key: replace(ballot, burst=settled(ballot.burst)) for key, ballot in cast.items()})
+
+    def _keep_ballots(self, ballots: dict[Key, Ballot]) -> None:
+        self.ballots, everything = ballots, self.comparisons | self.without_ballots
+        voted_on = {comparison_id for comparison_id, _ in ballots}
+        self.comparisons = {name: everything[name] for name in everything if name in voted_on}
+        self.without_ballots = {name: everything[name] for name in everything if name not in voted_on}
+
     def unseen(self, voter: str) -> list[Comparison]:
         """The comparisons that may be replayed to the voter in place of a new one."""
         return [
             each
-            for each in self.comparisons.values()
+            for each in (self.comparisons | self.without_ballots).values()
             if (each.comparison_id, voter) not in self.ballots
             and sum(entry.saying is not None for entry in each.entries) >= 2
         ]
@@ -117,7 +143,7 @@ class Model:
     def _aside(self, burst_limit: int) -> Callable[[str], bool]:
         cast = [ballot.burst for ballot in self.ballots.values() if ballot.winner is not None]
         sizes = Counter(cast + [one.vote.burst for one in self.votes.values()])
-        return lambda burst: burst != "" and sizes[burst] > burst_limit
+        return lambda burst: burst == SETTLED_ASIDE or (burst != "" and sizes[burst] > burst_limit)
 
     def _outcomes(self, is_aside: Callable[[str], bool]) -> dict[Outcome, OutcomeTally]:
         votes, aside = Counter[Outcome](), Counter[Outcome]()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from service.domain import Call, Comparison, FeedbackType, Saying, Vote
+from service.limits import DAY_SECONDS, Retention
 from service.store.base import Store
 from tests.stateful.backends import Backend, OnDynamo, OnSqlite
 from tests.stateful.conftest import RunMachine
@@ -37,6 +38,9 @@ T = TypeVar("T")
 VOTERS = st.sampled_from(("ann", "bob", "cy"))
 SOME_VOTERS = st.lists(VOTERS, min_size=1, unique=True)
 MOMENTS = st.sampled_from((CAST_AT, CAST_AT + 3_600))
+LATER = CAST_AT + 2 * 3_600
+# The hours are compared too, and only one of the stores removes them at once.
+KEEP = Retention(hour_days=1_000)
 BURSTS = st.sampled_from(("", f"{HOUR}/street", f"{HOUR}/office"))
 LIMITS = st.integers(1, 3)
 SAYINGS = st.sampled_from([collected("by hand"), generated("by a model")])
@@ -102,7 +106,7 @@ class StoreMachine(RuleBasedStateMachine):
     def show(self, comparison: Comparison, voters: list[str]) -> None:
         for voter in voters:
             ballot = shown(comparison, voter)
-            is_new = comparison.comparison_id not in self._model.comparisons
+            is_new = comparison.comparison_id not in self._model.comparisons | self._model.without_ballots
             put, show = self._store.put_comparison, self._store.show_comparison
             self._do(put(comparison, ballot) if is_new else show(ballot))
             self._model.show(comparison, ballot)
@@ -128,6 +132,21 @@ class StoreMachine(RuleBasedStateMachine):
     def record_call(self, call: Call) -> None:
         self._do(self._store.record_call(call))
         self._model.calls.setdefault(call.generation.generation_id, call)
+
+    @rule(voter=VOTERS)
+    def forget(self, voter: str) -> None:
+        self._do(self._store.forget(voter, asked_at=LATER))
+        self._do(self._prune(LATER + 3_600))
+        self._model.forget(voter)
+
+    @rule()
+    def forget_addresses(self) -> None:
+        self._do(self._prune(LATER + 32 * DAY_SECONDS))
+        self._model.forget_addresses(self._limit)
+
+    async def _prune(self, now: float) -> None:
+        async for _ in self._store.prune(KEEP, now=now):
+            pass
 
     @rule(limit=LIMITS)
     def restart_with_a_limit(self, limit: int) -> None:

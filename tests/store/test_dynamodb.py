@@ -20,6 +20,7 @@ from service.domain import (
     VoteStatus,
 )
 from service.errors import LeaseLost, StoreError
+from service.limits import DEFAULT_RETENTION
 from service.store.base import (
     ROUND_LEASE,
     Aggregates,
@@ -823,6 +824,8 @@ async def _every_method_fails(store: Store) -> None:
         lambda: store.show_comparison(shown(OFFERED)),
         lambda: store.cast_ballot(OFFERED, ballot(OFFERED)),
         lambda: everything(store),
+        lambda: store.forget("ann", asked_at=CAST_AT),
+        lambda: anext(store.prune(DEFAULT_RETENTION, now=CAST_AT)),
         store.review_bursts,
         lambda: anext(store.all_votes()),
         lambda: anext(store.all_sayings()),

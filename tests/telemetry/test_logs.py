@@ -15,8 +15,10 @@ from telemetry.events import (
     AwsCalled,
     BallotTaken,
     ComparisonFinished,
+    DataPruned,
     DependencyFailed,
     Event,
+    FileExposed,
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
@@ -105,6 +107,21 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
     (
         SayingReported("2b63", "wrong", "recorded"),
         {"level": "INFO", "message": "saying reported", "saying_id": "2b63", "reason": "wrong", "status": "recorded"},
+    ),
+    (
+        DataPruned(addresses=3, voters=2, unvoted=1, taken_back=4, bursts=5, finished=True),
+        {"level": "INFO", "message": "data pruned", "addresses": 3, "taken_back": 4, "finished": True},
+    ),
+    (
+        FileExposed("sayings.db", "0644", narrowed=True),
+        {
+            "level": "WARNING",
+            "message": "other users could read a file of the database",
+            "error_type": "FileExposed",
+            "name": "sayings.db",
+            "mode": "0644",
+            "narrowed": True,
+        },
     ),
     (
         model_called(input_tokens=200, output_tokens=50, cost_nanos=800_000),

@@ -23,11 +23,12 @@ from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
-from service.limits import Timeouts
+from service.limits import DAY_SECONDS, Timeouts
 from service.llm.billing import spend_window
 from service.resources import Resources, open_resources
 from service.server.app import listening
 from service.simulator import Simulator
+from service.store.base import DAILY_LEASE
 from service.store.dynamodb import create_tables
 from telemetry.events import DependencyFailed, Event, Silence
 from tests.faults.proxy import EVERYTHING, AwsProxy
@@ -155,6 +156,10 @@ async def _count_background(
         resources.serves.count(contributor)
     await count("serves written", resources.serves.flush)
     await count("statistics", lambda: _get(visitor, "/stats"))
+    await count("being forgotten", lambda: _delete(visitor, "/me"))
+    await count("daily pass over few votes", resources.pruning.run)
+    day = await resources.store.acquire_lease(DAILY_LEASE, "another", now=time.time(), seconds=DAY_SECONDS)
+    assert day is not None  # what a round does once a day is counted apart
     await count("round", fleet_rounds(resources).run)
     await count("round that is not one's turn", fleet_rounds(resources).run)
     counted.cold_rounds = await _cold_rounds(resources, listener)

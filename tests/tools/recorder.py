@@ -17,7 +17,7 @@ from tests.tools.capacity import Item, index_write_units, write_units
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-_READS = ("GetItem", "Query", "BatchGetItem")
+_READS = ("GetItem", "Query", "Scan", "BatchGetItem")
 _ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 

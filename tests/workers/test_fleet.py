@@ -5,21 +5,22 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import aioboto3
 import pytest
 
 from service.errors import StoreError
-from service.limits import Timeouts
+from service.limits import DAY_SECONDS, Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
-from telemetry.events import DependencyFailed, ModelReport, RoundFinished
+from telemetry.events import DependencyFailed, ModelReport, RoundFinished, Unexpected
 from tests.support import Clock, RecordingListener, clocked
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, failures
-from workers.fleet import DAY_SECONDS, LEASE_SECONDS, REST_SECONDS, FleetRounds
+from workers.fleet import LEASE_SECONDS, REST_SECONDS, FleetRounds
 from workers.round import Round
 
 FIFTY = 50
@@ -116,12 +117,42 @@ class TestOnceADay:
 
         assert done == ["a", "b"]
 
+    async def test_a_chore_that_fails_does_not_stop_the_others(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        done: list[str] = []
+
+        async def fail() -> None:
+            raise ValueError("a defect")
+
+        async def prune() -> bool:
+            done.append("pruned")
+            return True
+
+        await FleetRounds(ScriptedRound(""), store, events, once_a_day=[fail, prune]).run()
+
+        assert done == ["pruned"]
+        assert [event.operation for event in events.of(Unexpected)] == ["once a day"]
+
+    async def test_a_chore_that_is_not_finished_goes_on_after_the_next_round(
+        self, store: SqliteStore, events: RecordingListener
+    ) -> None:
+        clock, finished = Clock(), [False, True, True]
+        chores = [AsyncMock(side_effect=finished)]
+        rounds = FleetRounds(ScriptedRound("", "", ""), clocked(store, clock), events, once_a_day=chores)
+
+        for _ in range(3):
+            await rounds.run()
+            clock.forward(REST_SECONDS)
+
+        assert chores[0].await_count == 2
+
 
 def _daily(name: str, done: list[str], store: Store, events: RecordingListener, clock: Clock) -> FleetRounds:
     async def once_a_day() -> None:
         done.append(name)
 
-    return FleetRounds(ScriptedRound("", "", ""), clocked(store, clock), events, once_a_day=once_a_day)
+    return FleetRounds(ScriptedRound("", "", ""), clocked(store, clock), events, once_a_day=[once_a_day])
 
 
 class TestRest:

@@ -5,6 +5,7 @@ const HEADINGS = {
   Sayings: 'Sayings about the cloud',
   Compare: 'Which model says it best?',
   Dashboard: 'Which model do people prefer?',
+  'About and privacy': 'About and privacy',
 };
 const OTHER_SIZES: Setting[] = [
   { ...PHONE, name: 'small phone, dark', colorScheme: 'dark', viewport: { width: 320, height: 640 } },
@@ -27,7 +28,7 @@ describe.each(inject('thorough') ? [...SETTINGS, ...OTHER_SIZES] : SETTINGS)('ev
     await visitor.open();
     await settled(visitor);
 
-    for (const name of ['Compare', 'Dashboard', 'Sayings'] as const) {
+    for (const name of ['Compare', 'Dashboard', 'About and privacy', 'Sayings'] as const) {
       await go(visitor, name);
       await settled(visitor);
 

@@ -8,6 +8,7 @@ import { Header } from './shared/Header';
 import { Lazy } from './shared/Lazy';
 import { useStore } from './shared/store';
 
+const loadAbout = () => import('./about/About');
 const loadCompare = () => import('./compare/Compare');
 const loadDashboard = () => import('./dashboard/Dashboard');
 
@@ -15,11 +16,13 @@ const CONTENT: Record<View, ComponentType> = {
   sayings: Sayings,
   compare: () => <Lazy load={loadCompare} />,
   dashboard: () => <Lazy load={loadDashboard} />,
+  about: () => <Lazy load={loadAbout} />,
 };
 const TITLES: Record<View, string> = {
   sayings: 'Cloud Sayings',
   compare: 'Compare · Cloud Sayings',
   dashboard: 'Dashboard · Cloud Sayings',
+  about: 'About and privacy · Cloud Sayings',
 };
 
 export function App() {
@@ -33,7 +36,7 @@ export function App() {
       <main ref={main} tabIndex={-1} key={view}>
         <Content />
       </main>
-      <Footer />
+      <Footer view={view} />
     </>
   );
 }

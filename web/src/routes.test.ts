@@ -6,6 +6,7 @@ it.each([
   ['#/', 'sayings'],
   ['#/compare', 'compare'],
   ['#dashboard', 'dashboard'],
+  ['#/about', 'about'],
   ['#/somewhere/else', 'sayings'],
   ['#/<script>', 'sayings'],
 ])('%j is the view %s', (hash, view) => {

@@ -2,7 +2,7 @@
 
 import { Store } from './shared/store';
 
-export const VIEWS = ['sayings', 'compare', 'dashboard'] as const;
+export const VIEWS = ['sayings', 'compare', 'dashboard', 'about'] as const;
 export type View = (typeof VIEWS)[number];
 
 export function viewOf(hash: string): View {

@@ -16,6 +16,7 @@ from service.store.dynamodb.items import (
     COMPARISON_PART,
     ballot_key,
     comparison_key,
+    is_ballot,
     realm,
     text,
     to_ballot,
@@ -75,7 +76,7 @@ class DynamoComparisons(Bursts):
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for page in self._scan({"TableName": self._comparisons}):
             comparisons = await self._comparisons_of(page)
-            for ballot in self._damage.undamaged("ballot", map(to_ballot, filter(_is_ballot, page))):
+            for ballot in self._damage.undamaged("ballot", map(to_ballot, filter(is_ballot, page))):
                 if (comparison := comparisons.get(ballot.comparison_id)) is not None:
                     yield StoredBallot(ballot, comparison)
 
@@ -123,6 +124,26 @@ class DynamoComparisons(Bursts):
         await self._transact([cast, *self._ballot_writes(burst, counts, votes=int(before.winner is None))])
         return VoteStatus.RECORDED if before.winner is None else VoteStatus.CHANGED
 
+    async def _remove_ballot(self, comparison_id: str, voter: str) -> None:
+        """Delete a ballot, and take it back from the counts if it was cast."""
+        await decide(lambda: self._remove_ballot_as_read(comparison_id, voter))
+
+    async def _remove_ballot_as_read(self, comparison_id: str, voter: str) -> None:
+        """Delete the ballot as it was read. Raises ConditionFailed when it or its burst has changed since."""
+        key = ballot_key(comparison_id, voter)
+        ballot = to_ballot(await self._get(self._comparisons, key))
+        if ballot is None:
+            await self._delete({"TableName": self._comparisons, "Key": key})
+            return
+        if ballot.winner is None:
+            await self._delete(writes.delete_uncast(self._comparisons, comparison_id, voter))
+            return
+        comparison = self._comparison(await self._get(self._comparisons, comparison_key(comparison_id)))
+        counts = {} if comparison is None else {outcome_line(comparison.outcome(ballot.winner)): -1}
+        burst = await self._burst(ballot.burst)
+        delete = writes.delete_ballot(self._comparisons, ballot, ballot.winner)
+        await self._transact([delete, *self._ballot_writes(burst, counts, votes=-1)])
+
     def _ballot_writes(self, burst: Burst, counts: dict[str, int], *, votes: int) -> "list[Write]":
         shard = any_shard()
         lines = [add_to_line(self._state, shard, line, {"votes": difference}) for line, difference in counts.items()]
@@ -130,7 +151,7 @@ class DynamoComparisons(Bursts):
 
     async def _comparisons_of(self, page: "list[Item]") -> dict[str, Comparison]:
         """The comparisons, by id, that the items of a page belong to. Those that are not on the page are read."""
-        here = [item for item in page if not _is_ballot(item)]
+        here = [item for item in page if not is_ballot(item)]
         elsewhere = {item["comparison_id"]["S"] for item in page} - {item["comparison_id"]["S"] for item in here}
         items = here + await self._get_many(self._comparisons, map(comparison_key, elsewhere))
         return {found.comparison_id: found for item in items if (found := self._comparison(item)) is not None}
@@ -138,10 +159,6 @@ class DynamoComparisons(Bursts):
     def _comparison(self, item: "Item") -> Comparison | None:
         """The comparison of an item; None when the item is empty or damaged."""
         return self._damage.checked("comparison", to_comparison(item)) if item else None
-
-
-def _is_ballot(item: "Item") -> bool:
-    return item["part"]["S"] != COMPARISON_PART
 
 
 def _counts(comparison: Comparison, before: str | None, after: str) -> dict[str, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_dynamodb.type_defs import (
         BatchGetItemOutputTypeDef,
+        DeleteItemInputTypeDef,
         QueryInputTypeDef,
         ScanInputTypeDef,
         UpdateItemInputTypeDef,
@@ -91,14 +92,15 @@ class Database:
         return response["Items"]
 
     async def _query_all(self, query: "QueryInputTypeDef") -> "list[Item]":
-        items: list[Item] = []
+        return [item async for page in self._query_pages(query) for item in page]
+
+    async def _query_pages(self, query: "QueryInputTypeDef") -> "AsyncIterator[list[Item]]":
         page: QueryInputTypeDef | None = query
         while page is not None:
             response = await self._send(partial(self._client.query, **page), repeatable=True)
-            items += response["Items"]
+            yield response["Items"]
             last = response.get("LastEvaluatedKey")
             page = {**query, "ExclusiveStartKey": last} if last else None
-        return items
 
     async def _scan(self, scan: "ScanInputTypeDef") -> "AsyncIterator[list[Item]]":
         """The items of a whole table, page by page, so that there is never more than a megabyte in memory."""
@@ -116,6 +118,10 @@ class Database:
         except ConditionFailed:
             return None
         return response.get("Attributes", {})
+
+    async def _delete(self, delete: "DeleteItemInputTypeDef") -> None:
+        """Delete an item, if it exists. Raises ConditionFailed."""
+        await self._send(lambda: self._client.delete_item(**delete), repeatable=True)
 
     async def _transact(self, all_or_none: "list[Write]") -> None:
         """Carry out all of the writes or none. Raises ConditionFailed."""

@@ -182,7 +182,7 @@ def _to_generation(item: "Item") -> Generation:
 
 
 COMPARISON_PART = "comparison"
-_BALLOT_PART = "ballot#"
+BALLOT_PREFIX = "ballot#"
 # A comparison needs this many sayings to be voted on.
 _LEAST_SAYINGS = 2
 
@@ -192,7 +192,11 @@ def comparison_key(comparison_id: str) -> "Item":
 
 
 def ballot_key(comparison_id: str, voter: str) -> "Item":
-    return {"comparison_id": text(comparison_id), "part": text(_BALLOT_PART + voter)}
+    return {"comparison_id": text(comparison_id), "part": text(BALLOT_PREFIX + voter)}
+
+
+def is_ballot(item: "Item") -> bool:
+    return item["part"]["S"] != COMPARISON_PART
 
 
 def realm(*, simulated: bool) -> "Value":
@@ -236,7 +240,7 @@ def to_ballot(item: "Item") -> Ballot | None:
     try:
         return Ballot(
             item["comparison_id"]["S"],
-            item["part"]["S"].removeprefix(_BALLOT_PART),
+            item["part"]["S"].removeprefix(BALLOT_PREFIX),
             float(item["shown_at"]["N"]),
             item["winner"]["S"] if "winner" in item else None,
             float(item["cast_at"]["N"]) if "cast_at" in item else None,

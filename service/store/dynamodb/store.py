@@ -1,14 +1,12 @@
 """The Store protocol on DynamoDB, assembled from its parts. The tables are described in tables.py."""
 
-from service.store.dynamodb.comparisons import DynamoComparisons
 from service.store.dynamodb.coordination import DynamoCoordination
 from service.store.dynamodb.counts import DynamoCounts
 from service.store.dynamodb.items import text
-from service.store.dynamodb.takedowns import DynamoTakedowns
-from service.store.dynamodb.votes import DynamoVotes
+from service.store.dynamodb.retention import DynamoRetention
 
 
-class DynamoStore(DynamoVotes, DynamoComparisons, DynamoTakedowns, DynamoCounts, DynamoCoordination):
+class DynamoStore(DynamoRetention, DynamoCounts, DynamoCoordination):
     """The Store protocol on five tables, whose names start with `prefix`.
 
     The caller owns the client and closes it. The client must not retry by itself (see transport.py).

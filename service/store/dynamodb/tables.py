@@ -16,6 +16,8 @@
 |                    | name = withdrawals     | part = an id   | why a saying was taken down, by whom and when   |
 |                    |                        | part = #revision | grows with every change of the withdrawals    |
 |                    | name = reports         | part = an id   | the reports of a saying by visitors             |
+|                    | name = forget      | part = <voter> | a voter's request to be forgotten (retention.py) |
+|                    | name = prune       | part = prune   | where the pass is that removes old data         |
 |                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |
 
 The collection's sayings have no created_at, so they are not in by_model, and a withdrawn saying loses its keys of both

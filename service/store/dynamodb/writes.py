@@ -25,9 +25,13 @@ from service.store.dynamodb.items import (
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateItemInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import (
+        DeleteItemInputTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateItemInputTypeDef,
+    )
 
-    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.items import Item, Value
 
     Write = TransactWriteItemTypeDef
 
@@ -38,6 +42,7 @@ IS_KNOWN = "attribute_exists(saying_id)"
 IS_STILL_THAT_VOTE = "feedback_type = :before AND first_cast_at = :first AND burst = :burst"
 IS_STILL_THAT_OLD_VOTE = "feedback_type = :before AND attribute_not_exists(first_cast_at)"
 IS_NEW_COMPARISON = "attribute_not_exists(comparison_id)"
+BURST_EXISTS = "attribute_exists(votes)"
 IS_NEW_CALL = "attribute_not_exists(generation_id)"
 IS_STILL_THAT_CHOICE = "winner = :before"
 IS_NOT_CAST_YET = "attribute_exists(shown_at) AND attribute_not_exists(winner)"
@@ -52,6 +57,8 @@ FITS = "(attribute_not_exists(#n{n}) OR #n{n} <= :r{n})"
 GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
 LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
 MODEL_PREFIX = "model#"
+# The requests to be forgotten are read together, so they are one partition.
+REQUESTS = "forget"
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, taken_at = :now, #token = if_not_exists(#token, :none) + :one"
 # The withdrawals are the parts of one name, and so are the reports, because there are few and they are read together.
@@ -63,6 +70,10 @@ WITHDRAWAL_REVISION_KEY: "Item" = {"name": {"S": WITHDRAWALS}, "part": {"S": "#r
 _WITHDRAWN_YES: "Item" = {":yes": {"BOOL": True}}
 # A day's spend is kept for a while, so that the operator can check a bill.
 _SPEND_KEPT = timedelta(days=35)
+# A client's share is of no use when its day is over, and its name holds the hash of an address.
+_CLIENTS_SPEND_KEPT = timedelta(days=2)
+# A request to be forgotten is carried out within days. If no pass runs for so long, it ends by itself.
+_REQUEST_KEPT = timedelta(days=90)
 
 
 def put_new_saying(table: str, saying: Saying) -> "Write":
@@ -156,6 +167,72 @@ def cast(table: str, ballot: Ballot, winner: str, *, before: str | None) -> "Wri
     }
 
 
+def delete_ballot(table: str, ballot: Ballot, winner: str) -> "Write":
+    """Delete a cast ballot on the condition that its choice is still `winner`."""
+    return {
+        "Delete": {
+            "TableName": table,
+            "Key": ballot_key(ballot.comparison_id, ballot.voter),
+            "ConditionExpression": IS_STILL_THAT_CHOICE,
+            "ExpressionAttributeValues": {":before": text(winner)},
+        }
+    }
+
+
+def delete_uncast(table: str, comparison_id: str, voter: str) -> "DeleteItemInputTypeDef":
+    """Delete a ballot on the condition that it has not been cast meanwhile."""
+    key = ballot_key(comparison_id, voter)
+    return {"TableName": table, "Key": key, "ConditionExpression": "attribute_not_exists(winner)"}
+
+
+def put(table: str, item: "Item") -> "Write":
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def replace_burst(table: str, key: "Item", *, before: str, after: "Value") -> "UpdateItemInputTypeDef":
+    """Replace the burst of a vote or ballot on the condition that it is still `before`."""
+    return {
+        "TableName": table,
+        "Key": key,
+        "ConditionExpression": "burst = :before",
+        "UpdateExpression": "SET burst = :after",
+        "ExpressionAttributeValues": {":before": text(before), ":after": after},
+    }
+
+
+def ask_to_forget(table: str, voter: str, *, asked_at: float) -> "UpdateItemInputTypeDef":
+    expires = datetime.fromtimestamp(asked_at, UTC) + _REQUEST_KEPT
+    return {
+        "TableName": table,
+        "Key": request_key(voter),
+        "UpdateExpression": "SET asked_at = :asked, #expiry = :expiry",
+        "ExpressionAttributeNames": {"#expiry": EXPIRY_ATTRIBUTE},
+        "ExpressionAttributeValues": {":asked": number(asked_at), ":expiry": number(int(expires.timestamp()))},
+    }
+
+
+def delete_request(table: str, voter: str, *, asked_at: float) -> "DeleteItemInputTypeDef":
+    """Delete a request to be forgotten, unless the voter has asked again since."""
+    return {
+        "TableName": table,
+        "Key": request_key(voter),
+        "ConditionExpression": "asked_at = :asked",
+        "ExpressionAttributeValues": {":asked": number(asked_at)},
+    }
+
+
+def settle_for_good(table: str, key: "Item") -> "UpdateItemInputTypeDef":
+    """Mark a burst as settled. The new revision refuses votes that are about to move it across the limit."""
+    return {
+        "TableName": table,
+        "Key": key,
+        "ConditionExpression": BURST_EXISTS,
+        "UpdateExpression": "SET settled = :yes ADD revision :one",
+        "ExpressionAttributeValues": {":yes": {"BOOL": True}, ":one": number(1)},
+        "ReturnValues": "ALL_NEW",
+    }
+
+
 def put_new_call(table: str, call: Call) -> "Write":
     return {"Put": {"TableName": table, "Item": to_call_item(call), "ConditionExpression": IS_NEW_CALL}}
 
@@ -198,7 +275,7 @@ def take_lease(table: str, name: str, holder: str, *, now: float, until: float) 
             ":holder": text(holder),
             ":now": number(now),
             ":until": number(until),
-            ":latest": number(now + LONGEST_LEASE_SECONDS),
+            ":latest": number(now + LONGEST_LEASE_SECONDS + CLOCK_LEEWAY_SECONDS),
             ":soon": number(now + CLOCK_LEEWAY_SECONDS),
             ":none": number(0),
             ":one": number(1),
@@ -220,7 +297,8 @@ def prolong_lease(table: str, lease: Lease, *, until: float) -> "UpdateItemInput
 
 def add_spend(table: str, item: "Item", window: SpendWindow, amounts: Mapping[str, int]) -> "UpdateItemInputTypeDef":
     """Add to the attributes of an item that holds a day's spend."""
-    expires = datetime.fromisoformat(window.day).replace(tzinfo=UTC) + _SPEND_KEPT
+    kept = _SPEND_KEPT if item == spend_key(window) else _CLIENTS_SPEND_KEPT
+    expires = datetime.fromisoformat(window.day).replace(tzinfo=UTC) + kept
     expression, names, values = addition(amounts)
     return {
         "TableName": table,
@@ -362,6 +440,23 @@ def reports_key(saying_id: str) -> "Item":
     return {"name": text(REPORTS), "part": text(saying_id)}
 
 
+def add_reporter(table: str, saying_id: str, reporter: str) -> "UpdateItemInputTypeDef":
+    return _change_reporters(table, saying_id, "ADD reporters :reporter", reporter)
+
+
+def remove_reporter(table: str, saying_id: str, reporter: str) -> "UpdateItemInputTypeDef":
+    return _change_reporters(table, saying_id, "DELETE reporters :reporter", reporter)
+
+
+def _change_reporters(table: str, saying_id: str, expression: str, reporter: str) -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": reports_key(saying_id),
+        "UpdateExpression": expression,
+        "ExpressionAttributeValues": {":reporter": {"SS": [reporter]}},
+    }
+
+
 def lease_key(name: str) -> "Item":
     return {"name": text(f"lease#{name}"), "part": text("lease")}
 
@@ -370,6 +465,10 @@ def spend_key(window: SpendWindow, share: str = "") -> "Item":
     """The key of the item that holds a share's spend. There are few purposes, so they are in the item of the day."""
     own = f"#{share}" if is_apart(share) else ""
     return {"name": text(f"spend#{window.day}{own}"), "part": text("spend")}
+
+
+def request_key(voter: str) -> "Item":
+    return {"name": text(REQUESTS), "part": text(voter)}
 
 
 def is_apart(share: str) -> bool:

@@ -35,6 +35,7 @@ _NEWEST_FIRST = "ORDER BY created_at DESC LIMIT :newest"
 _SHOW = f"INSERT OR IGNORE INTO ballots ({BALLOT_COLUMNS}) VALUES ({placeholders(BALLOT_COLUMNS)})"
 _BALLOT = f"SELECT {BALLOT_COLUMNS} FROM ballots WHERE comparison_id = ? AND voter = ?"
 _CAST = "UPDATE ballots SET winner = ?, cast_at = ?, burst = ? WHERE comparison_id = ? AND voter = ?"
+_DELETE = "DELETE FROM ballots WHERE comparison_id = ? AND voter = ?"
 _ADD_TO_OUTCOME = """
 INSERT INTO outcomes (outcome, votes, aside) VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET votes = votes + excluded.votes, aside = aside + excluded.aside
@@ -88,6 +89,16 @@ class SqliteComparisons(Bursts):
             comparison = self._damage.checked("comparison", to_comparison((row[0], *row[6:])))
             if comparison is not None:
                 yield StoredBallot(ballot, comparison)
+
+
+def remove_ballot(db: sqlite3.Connection, comparison_id: str, voter: str, limit: int) -> None:
+    """Delete a ballot, and take it back from the counts if it was cast."""
+    ballot, row = _ballot(db, comparison_id, voter), fetch_one(db, _BY_ID, comparison_id)
+    comparison = to_comparison(row) if row else None
+    db.execute(_DELETE, (comparison_id, voter))
+    if ballot is not None and ballot.winner is not None and comparison is not None:
+        _count(db, ballot.burst, comparison.outcome(ballot.winner), -1)
+        bursts.resize(db, ballot.burst, -1, limit)
 
 
 def _ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> Ballot | None:

@@ -68,6 +68,8 @@ class Connection:
         if not self._is_set_up:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            # What is deleted is overwritten, because a voter who is forgotten must not be left in the file.
+            self._connection.execute("PRAGMA secure_delete = ON")
             self._is_set_up = True
         return self._connection
 

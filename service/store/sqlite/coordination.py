@@ -50,7 +50,7 @@ class SqliteCoordination(Database):
             "holder": holder,
             "now": now,
             "until": now + seconds,
-            "latest": now + LONGEST_LEASE_SECONDS,
+            "latest": now + LONGEST_LEASE_SECONDS + CLOCK_LEEWAY_SECONDS,
             "soon": now + CLOCK_LEEWAY_SECONDS,
         }
 

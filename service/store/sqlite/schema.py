@@ -50,6 +50,7 @@ CREATE TABLE saying_feedback (
     first_cast_at        REAL NOT NULL,
     PRIMARY KEY (saying_id, voter)
 ) WITHOUT ROWID;
+CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
 
 CREATE TABLE comparisons (
     comparison_id TEXT PRIMARY KEY,
@@ -71,6 +72,7 @@ CREATE TABLE ballots (
     burst         TEXT NOT NULL,
     PRIMARY KEY (comparison_id, voter)
 ) WITHOUT ROWID;
+CREATE INDEX ballots_by_voter ON ballots (voter);
 
 CREATE TABLE calls (
     generation_id  TEXT PRIMARY KEY,
@@ -135,7 +137,8 @@ CREATE TABLE outcomes (
 CREATE TABLE bursts (
     burst     TEXT PRIMARY KEY,
     votes     INTEGER NOT NULL,          -- votes and cast ballots that are in it now
-    set_aside INTEGER NOT NULL           -- whether the lines below are part of what is set aside
+    set_aside INTEGER NOT NULL,          -- whether the lines below are part of what is set aside
+    settled   INTEGER NOT NULL DEFAULT 0 -- whether that stays so for good
 ) WITHOUT ROWID;
 
 CREATE TABLE burst_votes (
@@ -167,6 +170,11 @@ CREATE TABLE IF NOT EXISTS spend (
     period TEXT NOT NULL,
     nanos  INTEGER NOT NULL,
     PRIMARY KEY (share, unit, period)
+) WITHOUT ROWID;
+
+CREATE TABLE forgetting (
+    voter    TEXT PRIMARY KEY,           -- who asked to be forgotten
+    asked_at REAL NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS gone_models (
@@ -231,9 +239,13 @@ CREATE TABLE spend (
 INSERT INTO spend SELECT '', iif(length(period) = 10, 'day', 'hour'), period, nanos FROM old_spend;
 DROP TABLE old_spend;
 """
-# Versions 2 and 3 knew nothing of what is withdrawn, reported or filtered.
+# Versions 2 and 3 knew nothing of what is withdrawn, reported, filtered or to be forgotten.
 _NEW_SINCE_3 = f"""
 {TAKEDOWN_TABLES}
+ALTER TABLE bursts ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
+CREATE INDEX ballots_by_voter ON ballots (voter);
+CREATE TABLE forgetting (voter TEXT PRIMARY KEY, asked_at REAL NOT NULL) WITHOUT ROWID;
 """
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""

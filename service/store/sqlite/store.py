@@ -6,17 +6,17 @@ from pathlib import Path
 
 from service.errors import ConfigError, StoreError
 from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
-from service.store.sqlite.comparisons import SqliteComparisons
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
+from service.store.sqlite.files import create_private, make_private
+from service.store.sqlite.retention import SqliteRetention
 from service.store.sqlite.sayings import SqliteSayings
 from service.store.sqlite.schema import migrate
 from service.store.sqlite.takedowns import SqliteTakedowns
-from service.store.sqlite.votes import SqliteVotes
 from telemetry.events import SILENCE, Listener
 
 
-class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteTakedowns, SqliteCounts, SqliteCoordination):
+class SqliteStore(SqliteSayings, SqliteRetention, SqliteTakedowns, SqliteCounts, SqliteCoordination):
     """The Store protocol on one file."""
 
     @classmethod
@@ -30,13 +30,15 @@ class SqliteStore(SqliteSayings, SqliteVotes, SqliteComparisons, SqliteTakedowns
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> "SqliteStore":
-        """Open the file, or create it. Raises ConfigError when that is not possible.
+        """Open the file, or create it, readable only by its owner. Raises ConfigError when that is not possible.
 
         `clock` is in seconds since the epoch.
         """
+        create_private(path)
         store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits, clock=clock)
         try:
             await store._writer.run("open", migrate)
+            make_private(path, listener)  # only now, because the path may have led to a file of something else
         except StoreError as error:
             await store.close()
             raise ConfigError(

@@ -37,6 +37,12 @@ class SqliteVotes(Bursts):
                 yield stored
 
 
+def remove_vote(db: sqlite3.Connection, saying_id: str, voter: str, limit: int) -> None:
+    """Delete a vote and take it back from all counts. A vote that cannot be read was never counted."""
+    _replace(db, saying_id, voter, None, limit)
+    db.execute(_DELETE, (saying_id, voter))
+
+
 def _replace(db: sqlite3.Connection, saying_id: str, voter: str, vote: Vote | None, limit: int) -> VoteResult | None:
     """Replace the voter's vote on the saying by `vote`, or withdraw it if that is None, and update the counters."""
     saying = fetch_one(db, _SAYING, saying_id)

@@ -13,6 +13,7 @@ export type FeedbackType = FeedbackRequest['feedbackType'];
 export type ReportRequest = Bodies['ReportRequest'];
 export type ReportReason = NonNullable<ReportRequest['reason']>;
 export type ReportAnswer = Bodies['ReportAnswer'];
+export type ForgottenAnswer = Bodies['ForgottenAnswer'];
 export type ModelsAnswer = Bodies['ModelsAnswer'];
 export type Winner = Bodies['CompareVoteRequest']['winner'];
 // The document limits a slot's letters by a pattern, which TypeScript cannot express.

@@ -34,7 +34,11 @@ function table(given: readonly (Step | Trouble)[] = ALL, ...troubles: Trouble[])
       if (trouble) throw trouble;
       return { comparisonId: 'c1', winner: (letter.body as { winner: string }).winner, status: 'recorded', slots: [] };
     },
-    storage: { getItem: (key) => held.get(key) ?? null, setItem: (key, value) => void held.set(key, value) },
+    storage: {
+      getItem: (key) => held.get(key) ?? null,
+      setItem: (key, value) => void held.set(key, value),
+      removeItem: (key) => void held.delete(key),
+    },
     exclusively: (work) => work(),
     later: () => undefined,
   });

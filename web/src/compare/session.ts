@@ -73,6 +73,12 @@ export class Sessions {
     }
   }
 
+  /** Shows no comparison of the visitor any more. */
+  forget(): void {
+    this.controller.abort();
+    this.current.value = IDLE;
+  }
+
   /** Casts the visitor's ballot, or changes it. */
   pick(winner: Winner): void {
     const session = this.current.value;

@@ -1,7 +1,12 @@
-import { addressOf, VIEWS, type View } from '../routes';
+import { addressOf, type View } from '../routes';
 import { Logo } from './Logo';
 
-const NAMES: Record<View, string> = { sayings: 'Sayings', compare: 'Compare', dashboard: 'Dashboard' };
+// The footer leads to the view that is not here.
+const NAMES: [View, string][] = [
+  ['sayings', 'Sayings'],
+  ['compare', 'Compare'],
+  ['dashboard', 'Dashboard'],
+];
 
 export function Header({ view }: { view: View }) {
   return (
@@ -11,9 +16,9 @@ export function Header({ view }: { view: View }) {
         <span>Cloud Sayings</span>
       </a>
       <nav aria-label="Views">
-        {VIEWS.map((name) => (
+        {NAMES.map(([name, words]) => (
           <a key={name} href={addressOf(name)} aria-current={name === view ? 'page' : undefined}>
-            {NAMES[name]}
+            {words}
           </a>
         ))}
       </nav>

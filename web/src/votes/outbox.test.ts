@@ -25,7 +25,11 @@ function desk(...answers: (Trouble | 'fine')[]) {
       if (answer instanceof Trouble) throw answer;
       return answer;
     },
-    storage: { getItem: (key) => held.get(key) ?? null, setItem: (key, value) => void held.set(key, value) },
+    storage: {
+      getItem: (key) => held.get(key) ?? null,
+      setItem: (key, value) => void held.set(key, value),
+      removeItem: (key) => void held.delete(key),
+    },
     exclusively: (work) => work(),
     later: (work, ms) => timers.push({ work, ms }),
   };
@@ -51,7 +55,7 @@ describe('the outbox', () => {
 
     expect(sent).toEqual([UP]);
     expect(deliveries).toEqual([{ key: 'a', letter: UP, outcome: 'answered', answer: 'fine', late: false }]);
-    expect([...held.values()]).toEqual(['{}']);
+    expect([...held.keys()]).toEqual([]);
   });
 
   it('keeps an offline letter and sends it once when back', async () => {
@@ -179,6 +183,31 @@ describe('the outbox', () => {
     await Promise.all(tabs.map((tab) => tab.flush()));
 
     expect(sent).toEqual([UP, UP]); // offline, then once
+  });
+
+  it('throws waiting letters away and leaves nothing in the storage', async () => {
+    const { outbox, sent, held } = desk(OFFLINE);
+    outbox.put('a', UP);
+    await settled();
+
+    await outbox.discard();
+    await outbox.flush();
+
+    expect(sent).toEqual([UP]);
+    expect([[...held.keys()], outbox.kept.value]).toEqual([[], 0]);
+  });
+
+  it('waits for the letter that is on its way before all are thrown away', async () => {
+    const { outbox, environment, outcomes } = desk();
+    let arrive = () => {};
+    environment.send = () => new Promise((resolve) => (arrive = () => resolve('fine')));
+    outbox.put('a', UP);
+    outbox.put('b', DOWN);
+
+    const discarded = outbox.discard().then(outcomes);
+    arrive();
+
+    expect(await discarded).toEqual(['answered']);
   });
 
   it('sends what is put in while it finishes', async () => {

@@ -26,7 +26,7 @@ interface Waiting {
 
 export interface Environment {
   send: (letter: Letter) => Promise<unknown>;
-  storage: Pick<Storage, 'getItem' | 'setItem'>;
+  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
   /** Runs the work in one tab of this page at a time, because all tabs share the storage. */
   exclusively: (work: () => Promise<void>) => Promise<void>;
   later: (work: () => void, ms: number) => void;
@@ -85,6 +85,13 @@ export class Outbox {
       this.flushing = null;
     });
     return this.flushing;
+  }
+
+  /** Throws all letters away, and waits until none is on its way in any tab. */
+  async discard(): Promise<void> {
+    this.write({});
+    await this.flushing;
+    await this.environment.exclusively(async () => undefined);
   }
 
   private async sendWhileAsked(): Promise<void> {
@@ -167,7 +174,9 @@ export class Outbox {
   }
 
   private write(letters: Record<string, Waiting>): void {
-    this.environment.storage.setItem(STORED_AS, JSON.stringify(letters));
+    const { storage } = this.environment;
+    if (Object.keys(letters).length === 0) storage.removeItem(STORED_AS);
+    else storage.setItem(STORED_AS, JSON.stringify(letters));
     this.count();
   }
 

@@ -2,7 +2,7 @@
 
 import { fetchJson, Trouble } from '../api/client';
 import { online } from '../shared/connection';
-import { type Letter, Outbox } from './outbox';
+import { type Environment, type Letter, Outbox } from './outbox';
 import { SayingVotes } from './sayingVotes';
 
 export const outbox = new Outbox({ send, storage: storage(), exclusively, later: (work, ms) => setTimeout(work, ms) });
@@ -33,7 +33,7 @@ async function exclusively(work: () => Promise<void>): Promise<void> {
 }
 
 /** The browser's storage; where the page may not use it, memory for as long as the page is open. */
-function storage(): Pick<Storage, 'getItem' | 'setItem'> {
+function storage(): Environment['storage'] {
   const memory = new Map<string, string>();
   return {
     getItem: (key) => memory.get(key) ?? attempt(() => localStorage.getItem(key)),
@@ -41,6 +41,10 @@ function storage(): Pick<Storage, 'getItem' | 'setItem'> {
       memory.delete(key);
       attempt(() => localStorage.setItem(key, value));
       if (attempt(() => localStorage.getItem(key)) !== value) memory.set(key, value);
+    },
+    removeItem: (key) => {
+      memory.delete(key);
+      attempt(() => localStorage.removeItem(key));
     },
   };
 }

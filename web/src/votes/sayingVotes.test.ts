@@ -32,7 +32,11 @@ function booth(...troubles: (Trouble | null)[]) {
   };
   const outbox = new Outbox({
     send,
-    storage: { getItem: (key) => held.get(key) ?? null, setItem: (key, value) => void held.set(key, value) },
+    storage: {
+      getItem: (key) => held.get(key) ?? null,
+      setItem: (key, value) => void held.set(key, value),
+      removeItem: (key) => void held.delete(key),
+    },
     exclusively: (work) => work(),
     later: () => undefined,
   });

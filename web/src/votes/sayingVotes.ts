@@ -49,6 +49,11 @@ export class SayingVotes {
     }
   }
 
+  /** Shows no vote of the visitor any more. */
+  forget(): void {
+    for (const store of this.stores.values()) store.value = BLANK;
+  }
+
   /** The vote from an earlier visit that still waits in the outbox. */
   private kept(sayingId: string): SayingVote {
     const letter = this.outbox.waiting(PREFIX + sayingId);

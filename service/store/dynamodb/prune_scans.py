@@ -1,0 +1,81 @@
+"""The scans by which a pass finds what has reached its end, and the rows of voters who asked to be forgotten."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from service.store.dynamodb.bursts import BURST_PART, BURST_PREFIX
+from service.store.dynamodb.items import BALLOT_PREFIX, number, text
+from service.store.retention import FORGOTTEN, Cutoffs
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
+
+# How many items are scanned, and then changed, at a time. Most pages have nothing to change.
+PAGE_ITEMS = 1_000
+# DynamoDB compares with this many values at most. Beyond, all items are read.
+_MOST_COMPARED = 100
+
+_OLD_ADDRESS = "(burst > :none AND burst < :addresses)"
+_OLD_VOTE = (
+    "((first_cast_at < :voters OR (attribute_not_exists(first_cast_at) AND cast_at < :voters))"
+    " AND NOT begins_with(voter, :forgotten))"
+)
+_OLD_BALLOT = "(shown_at < :voters AND NOT begins_with(#part, :forgotten))"
+_UNVOTED = "(attribute_exists(shown_at) AND attribute_not_exists(winner) AND shown_at < :unvoted)"
+
+
+def votes_scan(table: str, asked: Iterable[str], cutoffs: Cutoffs) -> "ScanInputTypeDef":
+    """A scan for the votes that have something in them that has reached its end, and for those of the voters who asked.
+
+    When these are many, it returns all votes. The same is true of the other scan.
+    """
+    return _scan(table, [_OLD_ADDRESS, _OLD_VOTE], "voter", [*asked], cutoffs, FORGOTTEN)
+
+
+def ballots_scan(table: str, asked: Iterable[str], cutoffs: Cutoffs) -> "ScanInputTypeDef":
+    keys = [BALLOT_PREFIX + voter for voter in asked]
+    due = [_OLD_ADDRESS, _OLD_BALLOT, _UNVOTED]
+    scan = _scan(table, due, "#part", keys, cutoffs, BALLOT_PREFIX + FORGOTTEN)
+    if "FilterExpression" in scan:
+        scan["ExpressionAttributeNames"] = {"#part": "part"}
+        scan["ExpressionAttributeValues"] = {
+            **scan["ExpressionAttributeValues"],
+            ":unvoted": number(cutoffs.unvoted),
+        }
+    return scan
+
+
+def _scan(
+    table: str, due: list[str], key: str, asked: list[str], cutoffs: Cutoffs, forgotten: str
+) -> "ScanInputTypeDef":
+    """A scan for what has reached its end, and for the keys of those who asked."""
+    if len(asked) > _MOST_COMPARED:
+        return {"TableName": table, "Limit": PAGE_ITEMS}
+    names = {f":asked{position}": text(name) for position, name in enumerate(asked)}
+    any_asked = [f"{key} IN ({', '.join(names)})"] if names else []
+    return {
+        "TableName": table,
+        "Limit": PAGE_ITEMS,
+        "FilterExpression": " OR ".join([*due, *any_asked]),
+        "ExpressionAttributeValues": {
+            ":none": text(""),
+            ":addresses": text(cutoffs.addresses),
+            ":voters": number(cutoffs.voters),
+            ":forgotten": text(forgotten),
+            **names,
+        },
+    }
+
+
+def bursts_scan(table: str, cutoffs: Cutoffs) -> "ScanInputTypeDef":
+    return {
+        "TableName": table,
+        "Limit": PAGE_ITEMS,
+        "FilterExpression": "#part = :part AND #name < :before",
+        "ProjectionExpression": "#name, #part",
+        "ExpressionAttributeNames": {"#name": "name", "#part": "part"},
+        "ExpressionAttributeValues": {
+            ":part": text(BURST_PART),
+            ":before": text(BURST_PREFIX + cutoffs.addresses),
+        },
+    }

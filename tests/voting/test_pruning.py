@@ -1,0 +1,68 @@
+"""The daily pass goes on for a while, is continued later, and survives a store that fails."""
+
+from collections.abc import AsyncIterator
+
+from service.errors import StoreError
+from service.limits import DAY_SECONDS, Retention, Timeouts
+from service.store.base import Store
+from service.store.retention import Pruned
+from service.store.sqlite import SqliteStore
+from service.voting.pruning import Pruning
+from telemetry.events import DataPruned, DependencyFailed
+from tests.store.builders import CAST_AT, HOUR, generated, vote
+from tests.support import Clock, RecordingListener
+
+
+class SlowStore:
+    """A store whose pass has many parts, each of which takes ten seconds; it may fail after some."""
+
+    def __init__(self, ticks: Clock, *, fails_after: int = 100) -> None:
+        self._ticks = ticks
+        self._fails_after = fails_after
+        self.closed = False
+
+    async def prune(self, keep: Retention, *, now: float) -> AsyncIterator[Pruned]:
+        try:
+            for part in range(100):
+                if part == self._fails_after:
+                    raise StoreError("It is broken.")
+                self._ticks.forward(10)
+                yield Pruned(voters=1)
+        finally:
+            self.closed = True
+
+
+async def test_a_pass_is_reported_with_what_it_has_forgotten(store: SqliteStore, events: RecordingListener) -> None:
+    saying = generated("a saying")
+    await store.put_sayings([saying])
+    await store.vote(vote(saying, burst=f"{HOUR}/street"))
+
+    finished = await Pruning(store, events, clock=Clock(CAST_AT + 40 * DAY_SECONDS)).run()
+
+    assert finished
+    assert events.of(DataPruned) == [DataPruned(1, 0, 0, 0, 1, finished=True)]
+
+
+async def test_a_long_pass_is_interrupted(events: RecordingListener) -> None:
+    ticks = Clock()
+    slow = SlowStore(ticks)
+
+    finished = await _pruning(slow, events, ticks).run()
+
+    assert (finished, slow.closed) == (False, True)
+    assert events.of(DataPruned) == [DataPruned(0, 3, 0, 0, 0, finished=False)]
+
+
+async def test_a_failure_of_the_store_is_reported_and_leaves_work(events: RecordingListener) -> None:
+    ticks = Clock()
+
+    finished = await _pruning(SlowStore(ticks, fails_after=1), events, ticks).run()
+
+    assert not finished
+    assert [(event.dependency, event.operation) for event in events.of(DependencyFailed)] == [("store", "prune")]
+    assert events.of(DataPruned) == [DataPruned(0, 1, 0, 0, 0, finished=False)]
+
+
+def _pruning(store: SlowStore, events: RecordingListener, ticks: Clock) -> Pruning:
+    as_store: Store = store  # type: ignore[assignment]
+    return Pruning(as_store, events, timeouts=Timeouts(pruning=30.0), ticks=ticks)

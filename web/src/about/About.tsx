@@ -1,0 +1,71 @@
+import './about.css';
+import { Forget } from './Forget';
+
+// What is said here of times must agree with `Retention` in service/limits.py.
+const STORED = [
+  {
+    what: 'A random id, in a cookie and beside your votes',
+    why: 'So that your vote counts once, and you can change it. It says nothing else about you.',
+    until: 'The cookie ends a year after your first vote. A year after a vote, the id beside it is replaced.',
+  },
+  {
+    what: 'Your votes, and your choices in comparisons',
+    why: 'With their times, and what your browser says about how long the saying took to arrive.',
+    until: 'They stay, but after a year nobody can tell any more whose they were.',
+  },
+  {
+    what: 'Which comparisons were shown to you',
+    why: 'So that you can vote on them, and see others next time.',
+    until: 'Removed after 30 days, if you did not vote on them.',
+  },
+  {
+    what: 'A hash of your network address and the hour',
+    why: 'So that nobody outvotes the others from one place. The address itself is not stored.',
+    until: 'Removed after 30 days.',
+  },
+];
+
+export default function About() {
+  return (
+    <article class="about-view">
+      <h1>About and privacy</h1>
+      <p>
+        Cloud Sayings shows short analogies about AWS services that language models have written, and compares the
+        models by what people vote. Reading stores nothing about you. When you vote or compare, this is stored:
+      </p>
+      <dl class="stored">
+        {STORED.map(({ what, why, until }) => (
+          <div key={what} class="card">
+            <dt>{what}</dt>
+            <dd>{why}</dd>
+            <dd class="until">{until}</dd>
+          </div>
+        ))}
+      </dl>
+      <p>
+        What has reached its end is removed once a day. Where the operator has automatic backups, it is in them for up
+        to 35 days more. Votes that cannot be sent wait in this browser until they are.
+      </p>
+
+      <h2>Who sees it</h2>
+      <p>
+        Everybody sees how many votes a saying and a model have. Only the operators of this site can see single votes;
+        lists that they make for analysts have a hash in place of your id. There is no advertising, no analytics and
+        nothing from other sites on this page. The logs of this service hold neither your address nor your id.
+      </p>
+
+      <h2>What the makers of the models get</h2>
+      <p>
+        Nothing about you. They are sent a fixed text that asks for sayings, with the names of AWS services. The one
+        thing in it that you can choose is the service of a comparison, from a list.
+      </p>
+
+      <h2>Forget me</h2>
+      <p>
+        You can have everything that is stored of you deleted. This needs the cookie, so do it in the browser in which
+        you voted. Without the cookie, nobody can tell which votes are yours, and neither can we.
+      </p>
+      <Forget />
+    </article>
+  );
+}
