@@ -34,6 +34,8 @@ CloudSayingsError
 │   └── InternalError                 500, a defect of the service
 └── DependencyError                   something outside failed; callers fall back
     ├── StoreError
+    │   ├── StoreReplaced
+    │   ├── WrongSchema
     │   ├── LeaseLost
     │   ├── ConditionFailed
     │   └── RetryableError
@@ -243,16 +245,29 @@ class DependencyError(CloudSayingsError):
 class StoreError(DependencyError):
     """A store operation failed, and nothing of it was half done.
 
-    `timed_out` is true when the store did not respond in time.
+    `timed_out` is true when the store did not respond in time. `state` is what the readiness endpoint says then.
     """
 
     reason = "database_error"
+    state = "unavailable"
     timed_out = False
 
 
 class StorageFull(UnavailableError, StoreError):
-    status, code, reason = 503, "storage_full", "database_error"
+    status, code, reason, state = 503, "storage_full", "database_error", "full"
     message = "The store is full and nothing was written; it is safe to send the request again."
+
+
+class StoreReplaced(StoreError):
+    """The file of the database has been removed or replaced, so that what is written now will be lost."""
+
+    state = "replaced"
+
+
+class WrongSchema(StoreError):
+    """The tables are not those of this version: some are missing, or a newer version has changed them."""
+
+    state = "wrong_schema"
 
 
 class LeaseLost(StoreError):

@@ -27,6 +27,8 @@ class Timeouts:
     vote: float = 2.0
     statistics: float = 2.0
     readiness: float = 1.0
+    # A check writes to the store, so that a client that asks all the time must not cause one each time.
+    readiness_every: float = 2.0
 
     # Operations that only background work waits for.
     store_write: float = 1.0

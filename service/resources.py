@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.api.endpoints import Endpoints
 from service.api.operators import OperatorKey
+from service.api.readiness import Readiness
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.catalogue.line_up import LineUp
@@ -101,9 +102,10 @@ async def open_resources(
             listener,
             ttl=settings.pool_ttl_seconds,
             simulated=participants.simulated,
+            overdue_after=2 * settings.round_interval_seconds,
             timeouts=timeouts,
         )
-        gauge = PoolGauge(pool, line_up, listener, simulated=participants.simulated, timeouts=timeouts)
+        gauge = PoolGauge(pool, filler, line_up, listener, simulated=participants.simulated, timeouts=timeouts)
         serves = ServeCounter(store, listener, timeouts=timeouts)
         stack.push_async_callback(serves.flush)
         flow = Flow(
@@ -167,7 +169,7 @@ async def open_resources(
             topics=topics,
             line_up=line_up,
             simulated=participants.simulated,
-            checks={"store": store.ping},
+            readiness=Readiness(store.ping, lambda: filler.is_overdue, listener, timeouts=timeouts),
             timeouts=timeouts,
         )
         yield Resources(

@@ -122,6 +122,12 @@ class PoolMeasured(Event, frozen=True, gc=False):
     size: int
 
 
+class RoundsMeasured(Event, frozen=True, gc=False):
+    """Whether this process has needed a round for so long that none seems to come."""
+
+    overdue: bool
+
+
 class SpendMeasured(Event, frozen=True, gc=False):
     """The spend of today, reserved or final, of all processes together."""
 

@@ -22,6 +22,7 @@ from telemetry.events import (
     PoolMeasured,
     RequestServed,
     RoundFinished,
+    RoundsMeasured,
     SayingServed,
     SayingTakenDown,
     SpendMeasured,
@@ -95,6 +96,7 @@ DIMENSIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     names.FALLBACKS: ((names.ORIGIN,),),
     names.ERRORS: ((names.ERROR_TYPE,), (names.REQUEST_MODEL, names.ERROR_TYPE)),
     names.POOL_SIZE: ((),),
+    names.ROUNDS_OVERDUE: ((),),
     names.ROUND_SAYINGS: ((),),
     names.SPEND_RESERVED: ((),),
     names.MODEL_DAYS_LEFT: ((),),
@@ -204,6 +206,9 @@ class Metrics:
     def _pool(self, event: PoolMeasured) -> None:
         self._gauges[names.POOL_SIZE, ((names.REQUEST_MODEL, event.model),)] = event.size
 
+    def _rounds(self, event: RoundsMeasured) -> None:
+        self._gauges[names.ROUNDS_OVERDUE, ()] = int(event.overdue)
+
     def _spend(self, event: SpendMeasured) -> None:
         self._gauges[names.SPEND_RESERVED, ()] = event.today_usd
 
@@ -236,6 +241,7 @@ _COUNT: dict[type[Event], Callable[[Metrics, Any], None]] = {
     DependencyFailed: Metrics._failure,
     Unexpected: Metrics._defect,
     PoolMeasured: Metrics._pool,
+    RoundsMeasured: Metrics._rounds,
     SpendMeasured: Metrics._spend,
     ModelLifeMeasured: Metrics._life,
     ModelConcerning: Metrics._concern,

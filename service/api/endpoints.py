@@ -1,9 +1,8 @@
 """The endpoints, which map requests to use cases and results to responses, without a framework or I/O of their own."""
 
-import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import cached_property
 from typing import cast
@@ -88,7 +87,6 @@ from service.errors import (
 )
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, RateClass, Timeouts
 from service.resilience.networks import networks
-from service.resilience.timeouts import within
 from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
@@ -108,7 +106,7 @@ _ID = re.compile(SAYING_ID_PATTERN)
 
 
 class Endpoints:
-    """The service as functions from requests to responses. `checks` are the readiness checks by dependency name.
+    """The service as functions from requests to responses.
 
     Without an `operator_key` there are no routes for operators.
     """
@@ -128,7 +126,7 @@ class Endpoints:
         topics: Topics,
         line_up: LineUp,
         simulated: bool,
-        checks: dict[str, Callable[[], Awaitable[None]]],
+        readiness: Readiness,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._flow = flow
@@ -142,7 +140,7 @@ class Endpoints:
         self._topics = topics
         self._line_up = line_up
         self._simulated = simulated
-        self._checks = checks
+        self._readiness = readiness
         self._ready_seconds = timeouts.readiness
         self.draining = False
         self.routes = self._routes()
@@ -323,11 +321,9 @@ class Endpoints:
         return json_response(LiveAnswer())
 
     async def get_ready(self, _: Request) -> Response:
-        states = await asyncio.gather(*(_state(check, self._ready_seconds) for check in self._checks.values()))
-        dependencies = dict(zip(self._checks, states, strict=True))
+        ready, dependencies = await self._readiness.is_ready()
         if self.draining:
-            dependencies["server"] = "draining"
-        ready = all(state == "ok" for state in dependencies.values())
+            ready, dependencies = False, dependencies | {"server": "draining"}
         return json_response(ReadyAnswer("ready" if ready else "not_ready", dependencies), 200 if ready else 503)
 
     async def get_openapi(self, _: Request) -> Response:
@@ -407,14 +403,3 @@ def _new_voter() -> str:
 def _voter_cookie(voter: str, *, secure: bool, seconds: int = VOTER_COOKIE_SECONDS) -> str:
     attributes = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
     return f"{VOTER_COOKIE}={voter}; {attributes}{'; Secure' if secure else ''}"
-
-
-async def _state(check: Callable[[], Awaitable[None]], seconds: float) -> str:
-    try:
-        async with asyncio.timeout(within(seconds)):
-            await check()
-    except TimeoutError:
-        return "timeout"
-    except Exception:  # noqa: BLE001 - any error means not ready, and its details are not for clients
-        return "unavailable"
-    return "ok"

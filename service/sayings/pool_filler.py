@@ -1,8 +1,9 @@
 """Fills a process's pool from the store, where the rounds of all processes put their sayings, and measures it."""
 
 import asyncio
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from service.catalogue.models import Model
@@ -12,11 +13,14 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import store_guard
 from service.sayings.pool import SAYINGS_PER_MODEL, Pool
 from service.store.base import Store
-from telemetry.events import Listener, PoolMeasured
+from telemetry.events import Listener, PoolMeasured, RoundsMeasured
 
 
 class PoolFiller:
-    """Brings the newest sayings of the participating models from the store into the pool."""
+    """Brings the newest sayings of the participating models from the store into the pool.
+
+    `overdue_after` is in seconds, and `clock` is a monotonic clock.
+    """
 
     def __init__(
         self,
@@ -27,8 +31,13 @@ class PoolFiller:
         *,
         ttl: float,
         simulated: bool,
+        overdue_after: float = math.inf,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._overdue_after = overdue_after
+        self._clock = clock
+        self._needed_since: float | None = None
         self._pool = pool
         self._store = store
         self._models = models
@@ -39,7 +48,19 @@ class PoolFiller:
 
     def is_needed(self) -> bool:
         """Whether any model has too few fresh sayings, or only stale ones."""
-        return any(self._pool.lacks(model_contributor(model.id, simulated=self._simulated)) for model in self._models)
+        contributors = (model_contributor(model.id, simulated=self._simulated) for model in self._models)
+        needed = any(map(self._pool.lacks, contributors))
+        if not needed:
+            self._needed_since = None
+        elif self._needed_since is None:
+            self._needed_since = self._clock()
+        return needed
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the pool has needed a round for so long that none seems to come."""
+        since = self._needed_since
+        return since is not None and self._clock() - since > self._overdue_after
 
     async def fill(self) -> None:
         """Read the newest sayings of each model. A failure of the store is emitted, and the next fill tries again."""
@@ -62,11 +83,12 @@ class PoolFiller:
 
 
 class PoolGauge:
-    """Emits the number of warm sayings of each model."""
+    """Emits the number of warm sayings of each model, and whether a round is overdue."""
 
     def __init__(
         self,
         pool: Pool,
+        filler: PoolFiller,
         models: Sequence[Model],
         listener: Listener,
         *,
@@ -75,6 +97,7 @@ class PoolGauge:
     ) -> None:
         self._timeouts = timeouts
         self._pool = pool
+        self._filler = filler
         self._models = models
         self._listener = listener
         self._simulated = simulated
@@ -83,6 +106,7 @@ class PoolGauge:
         for model in self._models:
             size = self._pool.size_of(model_contributor(model.id, simulated=self._simulated))
             self._listener.emit(PoolMeasured(model.id, size))
+        self._listener.emit(RoundsMeasured(self._filler.is_overdue))
 
     async def run(self) -> None:
         """Measure at intervals until cancelled."""

@@ -355,7 +355,10 @@ class Store(Protocol):
         """What vendors last said of their models, by the id of the model: one read."""
 
     async def ping(self) -> None:
-        """Check that the store can be read. Raises StoreError when it cannot."""
+        """Check, with a small write, that votes can be stored, in the tables that this version needs.
+
+        Raises StoreError, whose `state` names the cause.
+        """
 
     async def close(self) -> None:
         """Close files and connections."""

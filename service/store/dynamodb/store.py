@@ -1,8 +1,11 @@
 """The Store protocol on DynamoDB, assembled from its parts. The tables are described in tables.py."""
 
+import asyncio
+
+from service.store.dynamodb import writes
 from service.store.dynamodb.coordination import DynamoCoordination
 from service.store.dynamodb.counts import DynamoCounts
-from service.store.dynamodb.items import text
+from service.store.dynamodb.items import comparison_key, text
 from service.store.dynamodb.retention import DynamoRetention
 
 
@@ -13,7 +16,14 @@ class DynamoStore(DynamoRetention, DynamoCounts, DynamoCoordination):
     """
 
     async def ping(self) -> None:
-        await self._get(self._sayings, {"saying_id": text("ping")})
+        """Every vote reads and writes these tables."""
+        nowhere = text("ping")
+        await asyncio.gather(
+            self._update(writes.note_check(self._state, at=self._clock.now()), repeatable=True),
+            self._get(self._sayings, {"saying_id": nowhere}),
+            self._get(self._feedback, {"saying_id": nowhere, "voter": nowhere}),
+            self._get(self._comparisons, comparison_key("ping")),
+        )
 
     async def close(self) -> None:
         """Do nothing, because the client belongs to the caller."""

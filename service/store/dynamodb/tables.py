@@ -13,6 +13,7 @@
 | service_state      | name = lease#<name>    | part = lease   | a lease's holder, its token and its expiry      |
 |                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
 |                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
+|                    | name = check           | part = check   | the last check that the table can be written    |
 |                    | name = withdrawals     | part = an id   | why a saying was taken down, by whom and when   |
 |                    |                        | part = #revision | grows with every change of the withdrawals    |
 |                    | name = reports         | part = an id   | the reports of a saying by visitors             |

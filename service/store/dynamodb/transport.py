@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from service.errors import ConditionFailed, Conflict, Refused, RetryableError, StoreError, Unanswered
+from service.errors import ConditionFailed, Conflict, Refused, RetryableError, StoreError, Unanswered, WrongSchema
 from service.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def _from_client_error(error: "ClientError") -> StoreError:
     if code == "TransactionCanceledException":
         reasons = error.response.get("CancellationReasons", [])
         return _from_reasons([str(reason.get("Code", "None")) for reason in reasons])
+    if code == "ResourceNotFoundException":
+        return WrongSchema("A table of the database does not exist.")
     if code in _THROTTLES | _CONFLICTS:
         return _from_reasons([code])
     metadata = error.response.get("ResponseMetadata")

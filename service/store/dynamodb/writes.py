@@ -321,6 +321,15 @@ def add_spend_within(
     return update
 
 
+def note_check(table: str, *, at: float) -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": {"name": text("check"), "part": text("check")},
+        "UpdateExpression": "SET checked_at = :at",
+        "ExpressionAttributeValues": {":at": number(at)},
+    }
+
+
 def mark_gone(table: str, model: str, *, since: float) -> "UpdateItemInputTypeDef":
     return {
         "TableName": table,

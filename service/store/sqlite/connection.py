@@ -29,6 +29,12 @@ class Connection:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{name}")
         self._connection: sqlite3.Connection | None = None
         self._is_set_up = False
+        self._file: tuple[int, int] | None = None
+
+    @property
+    def is_of_another_file(self) -> bool:
+        """Whether the path leads to no file any more, or to another one than the connection has open."""
+        return self._file != _identity(self._path)
 
     async def run(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` on the connection's thread. Raises StoreError, or StorageFull when the disk is full."""
@@ -65,6 +71,7 @@ class Connection:
         if self._connection is None:
             # Assigned before the set-up, so that it is closed even when the file turns out not to be a database.
             self._connection = sqlite3.connect(self._path, timeout=self._lock_seconds, isolation_level=None)
+            self._file = _identity(self._path)
         if not self._is_set_up:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
@@ -77,6 +84,14 @@ class Connection:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def transaction(db: sqlite3.Connection) -> AbstractContextManager[None]:

@@ -1,5 +1,6 @@
 """The tables, and the migration of a file of an earlier version."""
 
+import re
 import sqlite3
 
 from service.errors import ConfigError
@@ -50,6 +51,7 @@ CREATE TABLE saying_feedback (
     first_cast_at        REAL NOT NULL,
     PRIMARY KEY (saying_id, voter)
 ) WITHOUT ROWID;
+CREATE TABLE checks (id INTEGER PRIMARY KEY, checked_at REAL NOT NULL);
 CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
 
 CREATE TABLE comparisons (
@@ -177,6 +179,11 @@ CREATE TABLE forgetting (
     asked_at REAL NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE checks (
+    id         INTEGER PRIMARY KEY,      -- 1: what is written to see whether the file can be written
+    checked_at REAL NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS gone_models (
     model TEXT PRIMARY KEY,              -- which its vendor no longer knows
     since REAL NOT NULL
@@ -189,6 +196,8 @@ CREATE TABLE IF NOT EXISTS lifecycles (
 
 {TAKEDOWN_TABLES}
 """
+
+_NAMES = set(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", _TABLES, re.MULTILINE))
 
 # Version 1 had no services, hours, bursts, comparisons or calls.
 _RENAME_OLD_TABLES = """
@@ -275,6 +284,12 @@ def migrate(db: sqlite3.Connection) -> None:
         if version in (2, 3):
             _run(db, _NEW_SINCE_3)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def has_tables(db: sqlite3.Connection) -> bool:
+    """Whether the file has the present version and all of its tables."""
+    names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION and names >= _NAMES
 
 
 def _run(db: sqlite3.Connection, script: str) -> None:

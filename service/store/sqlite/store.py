@@ -1,17 +1,18 @@
 """The Store protocol on one file, assembled from its parts. The tables are defined in schema.py."""
 
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.errors import ConfigError, StoreError
+from service.errors import ConfigError, StoreError, StoreReplaced, WrongSchema
 from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
 from service.store.sqlite.files import create_private, make_private
 from service.store.sqlite.retention import SqliteRetention
 from service.store.sqlite.sayings import SqliteSayings
-from service.store.sqlite.schema import migrate
+from service.store.sqlite.schema import has_tables, migrate
 from service.store.sqlite.takedowns import SqliteTakedowns
 from telemetry.events import SILENCE, Listener
 
@@ -50,4 +51,11 @@ class SqliteStore(SqliteSayings, SqliteRetention, SqliteTakedowns, SqliteCounts,
         return store
 
     async def ping(self) -> None:
-        await self._read("ping", lambda db: db.execute("SELECT 1 FROM main_humor LIMIT 1").fetchone())
+        await self._write("ping", self._check)
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        if self._writer.is_of_another_file:
+            raise StoreReplaced("The file of the database has been removed or replaced.")
+        if not has_tables(db):
+            raise WrongSchema("The database has not the tables of this version.")
+        db.execute("INSERT OR REPLACE INTO checks (id, checked_at) VALUES (1, ?)", (self._clock(),))
