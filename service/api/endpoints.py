@@ -33,6 +33,7 @@ from service.api.presenters import (
     price_entry,
     saying_answer,
 )
+from service.api.readiness import Readiness
 from service.api.schemas import (
     SAYING_ID_PATTERN,
     CompareAnswer,
@@ -141,7 +142,6 @@ class Endpoints:
         self._line_up = line_up
         self._simulated = simulated
         self._readiness = readiness
-        self._ready_seconds = timeouts.readiness
         self.draining = False
         self.routes = self._routes()
         if operator_key is not None:

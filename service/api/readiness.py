@@ -36,13 +36,16 @@ class Readiness:
         self._checked_at: float | None = None
 
     async def is_ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether votes can be stored, and the state of each dependency: `ok`, or a word for what is wrong with it."""
+        """Whether votes can be stored, and the state of each dependency: `ok`, or a word for what is wrong with it.
+
+        Rounds are named only when they are overdue.
+        """
         async with self._lock:
             if self._checked_at is None or self._clock() - self._checked_at >= self._timeouts.readiness_every:
                 self._store = await self._check()
                 self._checked_at = self._clock()
-        rounds = "overdue" if self._are_rounds_overdue() else "ok"
-        return self._store == "ok", {"store": self._store, "rounds": rounds}
+        late = {"rounds": "overdue"} if self._are_rounds_overdue() else {}
+        return self._store == "ok", {"store": self._store} | late
 
     async def _check(self) -> str:
         try:

@@ -35,7 +35,9 @@ from tests.test_processes import Server as ServerProcess
 __all__ = ["machine"]
 
 # moto's first answer takes seconds, and any answer may where other processes compute without end.
-LONG = Timeouts(vote=60.0, saying_read=60.0, store_write=60.0, readiness=60.0, aws_connect=60.0, aws_read=60.0)
+LONG = Timeouts(
+    vote=60.0, saying_read=60.0, store_write=60.0, readiness=60.0, readiness_every=0.0, aws_connect=60.0, aws_read=60.0
+)
 PATIENT = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=50)
 
 Start = Callable[..., Awaitable[Server]]

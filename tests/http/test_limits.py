@@ -222,13 +222,13 @@ async def test_without_a_store_readiness_says_so_and_life_goes_on(without_store:
     ready = await without_store.ask("GET", "/health/ready")
     live = await without_store.ask("GET", "/health/live")
 
-    assert (ready.status, ready.json) == (503, {"status": "not_ready", "dependencies": {"store": "unavailable"}})
+    assert (ready.status, ready.json) == (503, {"status": "not_ready", "dependencies": {"store": "wrong_schema"}})
     assert (live.status, live.json) == (200, {"status": "alive"})
 
 
 @with_timeouts(readiness=0.01)
 async def test_a_store_that_hangs_is_not_ready_either(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(server.resources.endpoints._checks, "store", asyncio.Event().wait)
+    monkeypatch.setattr(server.resources.endpoints._readiness, "_ping", asyncio.Event().wait)
 
     ready = await server.ask("GET", "/health/ready")
 

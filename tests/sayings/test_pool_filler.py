@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed
 from tests.fakes import FakeStore, the_models
-from tests.support import NAMES, RecordingListener, model_saying
+from tests.support import NAMES, Clock, RecordingListener, model_saying
 
 TTL = 3_600.0
 
@@ -25,9 +26,10 @@ def the_filler(
     *,
     simulated: bool = False,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    **times: Any,
 ) -> PoolFiller:
     models = [model for model in the_models() if model.vendor == "openai"]
-    return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts)
+    return PoolFiller(pool, store, models, events, ttl=TTL, simulated=simulated, timeouts=timeouts, **times)
 
 
 async def test_it_adds_the_newest_fresh_sayings_of_participating_models(
@@ -105,3 +107,21 @@ async def test_it_fills_again_while_that_is_needed(events: RecordingListener) ->
     assert len(pool) == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_round_that_does_not_come_is_overdue_until_it_comes(
+    store: SqliteStore, events: RecordingListener
+) -> None:
+    clock, pool = Clock(), Pool(ttl=TTL)
+    filler = the_filler(pool, store, events, overdue_after=1_800.0, clock=clock)
+
+    overdue = []
+    for seconds in (0, 1_800, 1):
+        clock.forward(seconds)
+        filler.is_needed()
+        overdue.append(filler.is_overdue)
+    for model in ("gpt-4.1", "gpt-4.1-mini"):
+        pool.add(model_saying(f"{number} {model}", model=model, created_at=time.time()) for number in range(LOW_WATER))
+    filler.is_needed()
+
+    assert (overdue, filler.is_overdue) == ([False, False, True], False)

@@ -19,7 +19,7 @@ from service.domain import (
     VoteResult,
     VoteStatus,
 )
-from service.errors import LeaseLost, StoreError
+from service.errors import LeaseLost, StoreError, WrongSchema
 from service.limits import DEFAULT_RETENTION
 from service.store.base import (
     ROUND_LEASE,
@@ -694,6 +694,12 @@ class TestWhatIsSentAgain:
 
 
 class TestErrors:
+    async def test_a_table_that_is_gone_is_noticed_by_the_check(self, dynamo: Dynamo) -> None:
+        store, _ = faulty(dynamo, get_item=[error("ResourceNotFoundException")])
+
+        with pytest.raises(WrongSchema):
+            await store.ping()
+
     @pytest.mark.parametrize(
         "fault",
         [
@@ -712,7 +718,7 @@ class TestErrors:
         store, _ = faulty(dynamo, get_item=[fault] * 5)
 
         with pytest.raises(StoreError) as raised:
-            await store.ping()
+            await store.get_saying("a saying")
 
         assert raised.value.__cause__ is fault
         assert "main_humor" not in str(raised.value)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigError, StoreError
+from service.errors import ConfigError, StoreError, StoreReplaced, WrongSchema
 from service.limits import DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.base import StoredSaying, Tally
 from service.store.sqlite import SCHEMA_VERSION, SqliteStore
@@ -205,6 +205,37 @@ async def test_once_closed_every_call_is_an_error_of_the_store(tmp_path: Path) -
         await store.ping()
     with pytest.raises(StoreError):
         await store.vote(vote(generated("a saying")))
+
+
+class TestPing:
+    async def test_a_file_that_was_removed_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        (tmp_path / "sayings.db").unlink()
+
+        with pytest.raises(StoreReplaced):
+            await sqlite_store.ping()
+
+    async def test_a_file_that_was_replaced_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        copy = await SqliteStore.open(tmp_path / "copy.db")
+        await copy.close()
+        (tmp_path / "copy.db").replace(tmp_path / "sayings.db")
+
+        with pytest.raises(StoreReplaced):
+            await sqlite_store.ping()
+
+    @pytest.mark.parametrize("change", [f"PRAGMA user_version = {SCHEMA_VERSION + 1}", "DROP TABLE ballots"])
+    async def test_another_versions_tables_are_noticed(
+        self, sqlite_store: SqliteStore, tmp_path: Path, change: str
+    ) -> None:
+        _write(tmp_path / "sayings.db", change)
+
+        with pytest.raises(WrongSchema):
+            await sqlite_store.ping()
+
+    async def test_a_file_that_cannot_be_written_is_noticed(self, sqlite_store: SqliteStore) -> None:
+        await sqlite_store._writer.run("query only", lambda db: db.execute("PRAGMA query_only = on"))
+
+        with pytest.raises(StoreError):
+            await sqlite_store.ping()
 
 
 async def test_a_cancelled_caller_leaves_the_vote_complete(sqlite_store: SqliteStore) -> None:

@@ -51,7 +51,6 @@ CREATE TABLE saying_feedback (
     first_cast_at        REAL NOT NULL,
     PRIMARY KEY (saying_id, voter)
 ) WITHOUT ROWID;
-CREATE TABLE checks (id INTEGER PRIMARY KEY, checked_at REAL NOT NULL);
 CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
 
 CREATE TABLE comparisons (
@@ -250,6 +249,7 @@ DROP TABLE old_spend;
 """
 # Versions 2 and 3 knew nothing of what is withdrawn, reported, filtered or to be forgotten.
 _NEW_SINCE_3 = f"""
+CREATE TABLE checks (id INTEGER PRIMARY KEY, checked_at REAL NOT NULL);
 {TAKEDOWN_TABLES}
 ALTER TABLE bursts ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);

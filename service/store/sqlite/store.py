@@ -1,5 +1,6 @@
 """The Store protocol on one file, assembled from its parts. The tables are defined in schema.py."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
@@ -51,7 +52,7 @@ class SqliteStore(SqliteSayings, SqliteRetention, SqliteTakedowns, SqliteCounts,
         return store
 
     async def ping(self) -> None:
-        await self._write("ping", self._check)
+        await asyncio.gather(self._write("ping", self._check), self._read("ping", has_tables))
 
     def _check(self, db: sqlite3.Connection) -> None:
         if self._writer.is_of_another_file:
