@@ -56,6 +56,36 @@ class VoteStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Rejection(StrEnum):
+    """Why a saying that a model has written is not shown. `NOT_JSON` stands for a whole answer.
+
+    Those from `REFUSAL` on are the reasons of the content filter, of which `HARM` is a call to violence or self-harm.
+    """
+
+    NOT_JSON = "not_json"
+    SERVICE_NOT_ASKED = "service_not_asked"
+    SERVICE_NOT_NAMED = "service_not_named"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    MARKUP = "markup"
+    PROMPT_ECHO = "prompt_echo"
+    DUPLICATE = "duplicate"
+    REFUSAL = "refusal"
+    SELF_IDENTIFICATION = "self_identification"
+    SLUR = "slur"
+    INSULT = "insult"
+    HARM = "harm"
+    SEXUAL = "sexual"
+    PROFANITY = "profanity"
+    LIBEL = "libel"
+    MIXED_SCRIPT = "mixed_script"
+    COMBINING_MARKS = "combining_marks"
+    LINK = "link"
+    ADDRESS = "address"
+    NUMBER = "number"
+    KEY = "key"
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call, by the vendor's own count.
