@@ -3,7 +3,8 @@
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -128,13 +129,14 @@ class Call:
 
     `asked` is the number of sayings requested and `sayings` the number that may be shown. `error_type` is set when the
     response was a refusal or was cut off: such a call costs money all the same, but its duration is not counted as a
-    latency.
+    latency. `rejected` maps the reasons (see `Rejection`) to the numbers of sayings that may not be shown.
     """
 
     generation: Generation
     asked: int
     sayings: int
     error_type: str = ""
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def shape(self) -> CallShape:

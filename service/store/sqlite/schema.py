@@ -89,7 +89,8 @@ CREATE TABLE calls (
     error_type     TEXT NOT NULL,
     cache_write_tokens INTEGER NOT NULL DEFAULT 0,
     thinking_tokens    INTEGER NOT NULL DEFAULT 0,
-    snapshot           TEXT NOT NULL DEFAULT ''
+    snapshot           TEXT NOT NULL DEFAULT '',
+    rejected           TEXT NOT NULL DEFAULT '{}'  -- JSON object: the sayings by the reason why they are not shown
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies (
@@ -123,6 +124,14 @@ CREATE TABLE latencies (
     bucket      INTEGER NOT NULL,
     calls       INTEGER NOT NULL,
     PRIMARY KEY (contributor, shape, bucket)
+) WITHOUT ROWID;
+
+CREATE TABLE rejections (
+    contributor TEXT NOT NULL,
+    shape       TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    sayings     INTEGER NOT NULL,
+    PRIMARY KEY (contributor, shape, reason)
 ) WITHOUT ROWID;
 
 CREATE TABLE outcomes (
@@ -215,10 +224,15 @@ CREATE TABLE lifecycles (model TEXT PRIMARY KEY, said BLOB NOT NULL) WITHOUT ROW
 """
 # Versions 1 to 3 knew nothing of what is withdrawn, reported, filtered or to be forgotten.
 _NEW_SINCE_3 = """
+ALTER TABLE calls ADD COLUMN rejected TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE rejections (
+    contributor TEXT NOT NULL, shape TEXT NOT NULL, reason TEXT NOT NULL, sayings INTEGER NOT NULL,
+    PRIMARY KEY (contributor, shape, reason)
+) WITHOUT ROWID;
 """
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
-SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), ''
+SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), '', '{{}}'
 FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
 """
 
