@@ -47,7 +47,7 @@ _EMAIL = re.compile(
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:.])[23][0-9a-f]{3}:[0-9a-f:]{2,34}(?![\w:])", re.IGNORECASE)
 _POSTAL = re.compile(
-    r"\b\d{1,5} (?:[A-Z][\w'-]{1,30} ){1,2}(?:Street|Avenue|Boulevard|Blvd|Road|Lane|Drive|Court)\b"
+    r"\b\d{1,5}[A-Za-z]? (?:[A-Z][\w'-]{1,30} ){1,2}(?:Street|Avenue|Boulevard|Blvd|Road|Lane|Drive|Court)\b"
     r"|\b[A-ZÄÖÜ][a-zäöüß]{2,30}(?:straße|strasse|str\.|weg|platz|gasse|allee|straat|laan|plein|gracht) \d{1,4}\b"
     r"|\b\d{1,4},? (?:bis )?(?:rue|avenue|boulevard|impasse|chemin) (?:d|l|[A-Z])"
     r"|\b(?:Calle|Avenida|Paseo|Rua|Via|Viale|Piazza|Corso|ul\.|ulica) (?:\w{1,3} )?[A-ZŁŚŻ][\w ]{2,30},? \d{1,4}\b"
@@ -57,7 +57,7 @@ _POSTAL = re.compile(
 
 _PHONE = re.compile(
     r"\+\d[\d ()./-]{7,}\d|\(\d{3}\) ?\d{3}[ -]\d{4}|(?<![\d.,-])\d{3}[ .-]\d{3}[ .-]\d{4}(?![\d.,-])"
-    r"|(?<![\d.,:-])0\d{2,4}[ /-]\d{3,4}[ /-]?\d{2,5}(?![\d:])|(?<![\d.,:-])0\d(?: \d\d){4}\b"
+    r"|(?<![\d.,:-])(?<!\d )0\d{2,4}[ /-]\d{3,4}[ /-]?\d{2,5}(?![\d:])|(?<![\d.,:-])0\d(?: \d\d){4}\b"
     r"|(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"
 )
 _CARD = re.compile(r"(?<!\d)\d{4}([ -])\d{4}\1\d{4}\1\d|(?<!\d)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\d)")

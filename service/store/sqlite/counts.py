@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 
 from service.domain import Call, CallShape, Outcome
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
@@ -115,7 +116,9 @@ def _calls(db: sqlite3.Connection) -> dict[tuple[str, CallShape], CallTally]:
     for contributor, shape, reason, sayings in db.execute("SELECT contributor, shape, reason, sayings FROM rejections"):
         rejected[contributor, shape][reason] = sayings
     return {
-        (contributor, CallShape(shape)): CallTally(latencies[contributor, shape], *counts, rejected[contributor, shape])
+        (contributor, CallShape(shape)): replace(
+            CallTally(latencies[contributor, shape], *counts), rejected=rejected[contributor, shape]
+        )
         for contributor, shape, *counts in db.execute(f"SELECT contributor, shape, {_CALL_TALLY} FROM call_tallies")
     }
 
