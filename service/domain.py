@@ -3,8 +3,8 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Container
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -78,6 +78,36 @@ class WithdrawnBy(StrEnum):
     VISITORS = "visitors"
 
 
+class Rejection(StrEnum):
+    """Why a saying that a model has written is not shown. `NOT_JSON` stands for a whole answer.
+
+    Those from `REFUSAL` on are the reasons of the content filter, of which `HARM` is a call to violence or self-harm.
+    """
+
+    NOT_JSON = "not_json"
+    SERVICE_NOT_ASKED = "service_not_asked"
+    SERVICE_NOT_NAMED = "service_not_named"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    MARKUP = "markup"
+    PROMPT_ECHO = "prompt_echo"
+    DUPLICATE = "duplicate"
+    REFUSAL = "refusal"
+    SELF_IDENTIFICATION = "self_identification"
+    SLUR = "slur"
+    INSULT = "insult"
+    HARM = "harm"
+    SEXUAL = "sexual"
+    PROFANITY = "profanity"
+    LIBEL = "libel"
+    MIXED_SCRIPT = "mixed_script"
+    COMBINING_MARKS = "combining_marks"
+    LINK = "link"
+    ADDRESS = "address"
+    NUMBER = "number"
+    KEY = "key"
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call, by the vendor's own count.
@@ -120,13 +150,14 @@ class Call:
 
     `asked` is the number of sayings requested and `sayings` the number that may be shown. `error_type` is set when the
     response was a refusal or was cut off: such a call costs money all the same, but its duration is not counted as a
-    latency.
+    latency. `rejected` maps the reasons (see `Rejection`) to the numbers of sayings that may not be shown.
     """
 
     generation: Generation
     asked: int
     sayings: int
     error_type: str = ""
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def shape(self) -> CallShape:

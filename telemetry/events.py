@@ -135,7 +135,7 @@ class SpendMeasured(Event, frozen=True, gc=False):
 
 
 class SayingsRejected(Event, frozen=True, gc=False):
-    """The parser rejected sayings of a model; `problems` are its descriptions of the reasons."""
+    """The parser rejected sayings of a model; `problems` are its reasons, which are of a closed set."""
 
     model: str
     problems: tuple[str, ...]

@@ -24,6 +24,7 @@ from telemetry.events import (
     RoundFinished,
     RoundsMeasured,
     SayingServed,
+    SayingsRejected,
     SayingTakenDown,
     SpendMeasured,
     Unexpected,
@@ -196,6 +197,10 @@ class Metrics:
         for report in event.models:
             self._add(names.ROUND_SAYINGS, ((names.REQUEST_MODEL, report.model),), report.sayings)
 
+    def _rejected(self, event: SayingsRejected) -> None:
+        for problem in event.problems:
+            self._add(names.SAYINGS_REFUSED, ((names.REQUEST_MODEL, event.model), (names.ERROR_TYPE, problem)))
+
     def _failure(self, event: DependencyFailed) -> None:
         self._add(names.ERRORS, ((names.OPERATION, event.dependency), (names.ERROR_TYPE, event.error_type)))
 
@@ -238,6 +243,7 @@ _COUNT: dict[type[Event], Callable[[Metrics, Any], None]] = {
     VoteTaken: Metrics._vote,
     BallotTaken: Metrics._ballot,
     RoundFinished: Metrics._round,
+    SayingsRejected: Metrics._rejected,
     DependencyFailed: Metrics._failure,
     Unexpected: Metrics._defect,
     PoolMeasured: Metrics._pool,

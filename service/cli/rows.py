@@ -87,8 +87,8 @@ def _csv_writer(out: TextIO) -> Writer:
 
 
 def _cell(value: Any) -> Any:
-    """The value for a cell of a spreadsheet. A list becomes JSON; a text like a formula gets a leading apostrophe."""
-    if isinstance(value, list):
+    """The value for a spreadsheet's cell. Lists and objects become JSON; a text like a formula gets an apostrophe."""
+    if isinstance(value, (list, dict)):
         return msgspec.json.encode(value).decode()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
@@ -164,6 +164,7 @@ def _call_row(call: Call) -> Row:
         "asked": call.asked,
         "sayings": call.sayings,
         "error_type": call.error_type,
+        "rejected": dict(call.rejected),
         **_generation_columns(call.generation),
     }
 

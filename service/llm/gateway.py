@@ -6,14 +6,14 @@ It applies the breaker, the key, the spend caps, the deadline and the retry to e
 import asyncio
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import Call, CallKind, Generation, Saying, model_source
+from service.domain import Call, CallKind, Generation, Rejection, Saying, model_source
 from service.errors import (
     ModelBadResponse,
     ModelError,
@@ -52,11 +52,15 @@ NO_KEY = Secret("none")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The result of a successful call: the sayings that may be shown, if any, and the services left without one."""
+    """The result of a successful call: the sayings that may be shown, if any, and the services left without one.
+
+    `rejected` has the reason for each saying that may not be shown.
+    """
 
     generation: Generation
     sayings: tuple[Saying, ...]
     missing: tuple[str, ...]
+    rejected: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +307,7 @@ class Gateway:
         sayings = (Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
         done = {draft.asked for draft in parsed.drafts}
         missing = tuple(service for service in order.prompt.services if service not in done)
-        return Written(generation, tuple(sayings), missing)
+        return Written(generation, tuple(sayings), missing, parsed.rejected)
 
     def _report_answer(
         self, generation: Generation, response_id: str, attempt: int, failure: ModelError | None
@@ -358,7 +362,8 @@ async def _timed(completing: Awaitable[Completion], seconds: float) -> tuple[Com
 
 def _as_call(order: _Order, written: Written, failure: ModelError | None) -> Call:
     error_type = type(failure).__name__ if failure else ""
-    return Call(written.generation, len(order.prompt.services), len(written.sayings), error_type)
+    asked, shown = len(order.prompt.services), len(written.sayings)
+    return Call(written.generation, asked, shown, error_type, Counter(written.rejected))
 
 
 def _milliseconds_since(started: float) -> float:

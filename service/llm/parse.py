@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import msgspec
 
 from service.catalogue.topics import Topics
-from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, normalise, saying_id
+from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, Rejection, normalise, saying_id
+from service.llm.content_filter import ContentFilter
 from service.llm.prompt import Prompt
 
 # Three sayings are far shorter. A longer text does not follow the prompt and is not worth parsing.
@@ -25,13 +26,7 @@ _ANSI = re.compile(
 _INVISIBLE = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-# A scheme counts only when something follows it directly, because "three kinds of data: …" is a sentence.
-_MARKUP_OR_LINK = re.compile(r"<[a-z!/]|\]\(|\w+://|\b(?:javascript|data|vbscript):\S|\bwww\.", re.IGNORECASE)
-_REFUSAL = re.compile(
-    r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|I (?:can(?:['’]t|not)|won['’]t) (?:help|assist|write|create|"
-    r"generate|provide|comply|fulfil+|do that)|I must (?:decline|refuse)|as an? (?:AI|assistant, I|language model))\b",
-    re.IGNORECASE,
-)
+_MARKUP = re.compile(r"<[a-z!/]|\]\(", re.IGNORECASE)
 _ECHO_WORDS = 6
 
 
@@ -76,23 +71,18 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The sayings that are fit to be shown, and the reason (a single word) for each one that was rejected."""
+    """The sayings that are fit to be shown, and the reason for each one that was rejected."""
 
     drafts: tuple[Draft, ...]
-    rejected: tuple[str, ...]
+    rejected: tuple[Rejection, ...]
 
 
 class Parser:
-    """Reads sayings on the given topics out of the models' output.
-
-    `telltales` are regular expressions for the names by which a model would reveal itself. All of them apply to every
-    model, because a model may claim to be another vendor's.
-    """
+    """Reads sayings on the given topics out of the models' output. `telltales` are those of the `ContentFilter`."""
 
     def __init__(self, topics: Topics, telltales: Iterable[str]) -> None:
         self._topics = topics
-        names = "|".join(("language model", *telltales))
-        self._self_identification = re.compile(rf"\b(?:{names})\b", re.IGNORECASE)
+        self._filter = ContentFilter(telltales)
 
     def parse(self, output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
         """Read the sayings out of a model's output. `known` are the ids of sayings that would be duplicates.
@@ -101,21 +91,21 @@ class Parser:
         """
         items = _items(output)
         if items is None:
-            return Parsed((), ("not_json",))
+            return Parsed((), (Rejection.NOT_JSON,))
         drafts: list[Draft] = []
-        rejected: list[str] = []
+        rejected: list[Rejection] = []
         seen = set(known)
         open_services = list(prompt.services)
         for item in items:
             asked = self._asked(plain(item.service), open_services)
             if asked is None:
-                rejected.append("service_not_asked")
+                rejected.append(Rejection.SERVICE_NOT_ASKED)
                 continue
             text = plain(item.saying)
             problem = self._problem(text, asked, prompt)
             identity = saying_id(text)
             if problem or identity in seen:
-                rejected.append(problem or "duplicate")
+                rejected.append(problem or Rejection.DUPLICATE)
                 continue
             seen.add(identity)
             open_services.remove(asked)
@@ -136,18 +126,20 @@ class Parser:
         named = self._topics.named_in(text)
         return named if asked in named else (asked, *named)
 
-    def _problem(self, text: str, service: str, prompt: Prompt) -> str | None:
-        """The reason (a single word) why this text must not be shown, or None."""
-        checks = (
-            ("too_short", len(text) < MIN_SAYING_LENGTH),
-            ("too_long", len(text) > MAX_SAYING_LENGTH),
-            ("markup", _MARKUP_OR_LINK.search(text) is not None or html.unescape(text) != text),
-            ("refusal", _REFUSAL.search(text) is not None),
-            ("self_identification", self._self_identification.search(text) is not None),
-            ("service_not_named", not self._topics.mentions(text, service)),
-            ("prompt_echo", _echoes(text, prompt)),
-        )
-        return next((problem for problem, found in checks if found), None)
+    def _problem(self, text: str, service: str, prompt: Prompt) -> Rejection | None:
+        """The reason why this text must not be shown, or None. Only a text of the right length is looked at closely."""
+        if len(text) < MIN_SAYING_LENGTH:
+            return Rejection.TOO_SHORT
+        if len(text) > MAX_SAYING_LENGTH:
+            return Rejection.TOO_LONG
+        if _MARKUP.search(text) or html.unescape(text) != text:
+            return Rejection.MARKUP
+        return self._filter.reason(text) or self._off_topic(text, service, prompt)
+
+    def _off_topic(self, text: str, service: str, prompt: Prompt) -> Rejection | None:
+        if not self._topics.mentions(text, service):
+            return Rejection.SERVICE_NOT_NAMED
+        return Rejection.PROMPT_ECHO if _echoes(text, prompt) else None
 
 
 def clean(text: str) -> str:

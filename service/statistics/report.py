@@ -1,5 +1,6 @@
 """Computes the body of GET /stats from the counts in the store."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from service.statistics.schemas import (
     LatencyBucket,
     ModelStats,
     PairRecord,
+    Refused,
     ServiceStats,
     StatsAnswer,
     Tokens,
@@ -55,6 +57,10 @@ class _ModelCounts:
     @property
     def sayings(self) -> int:
         return self.single.sayings + self.round.sayings
+
+    @property
+    def rejected(self) -> Counter[str]:
+        return Counter(self.single.rejected) + Counter(self.round.rejected)
 
     @property
     def cost_nanos(self) -> int:
@@ -245,6 +251,7 @@ def _model(row: _ModelCounts, strength: Interval, standing: Standing | None) -> 
         tokens=Tokens(
             row.single.input_tokens + row.round.input_tokens, row.single.output_tokens + row.round.output_tokens
         ),
+        refused=_refused(row),
         cost=None if row.calls and row.unpriced == row.calls else row.cost_nanos / NANOS_PER_DOLLAR,
         cost_per1000=_per_1000(full_cost, row.sayings),
         cost_per_net_upvote=per_net_upvote,
@@ -253,6 +260,12 @@ def _model(row: _ModelCounts, strength: Interval, standing: Standing | None) -> 
         verdict=standing.verdict if standing else None,
         votes_needed=standing.votes_needed if standing else None,
     )
+
+
+def _refused(row: _ModelCounts) -> Refused:
+    count = row.rejected.total()
+    written = row.sayings + count
+    return Refused(count, count / written if written else None, dict(sorted(row.rejected.items())))
 
 
 def _per_1000(cost_nanos: int | None, sayings: int) -> float | None:

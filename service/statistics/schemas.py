@@ -97,6 +97,17 @@ class Tokens(Message, frozen=True):
     output: int
 
 
+class Refused(Message, frozen=True):
+    """What a model wrote and the service did not show, by reason. An answer that could not be read counts once.
+
+    `share` is of all that was written, and null when nothing was.
+    """
+
+    count: int
+    share: float | None
+    reasons: dict[str, int]
+
+
 class PairRecord(Message, frozen=True):
     """How often one model was preferred to another, in comparisons in which both had a saying."""
 
@@ -140,6 +151,7 @@ class ModelStats(Message, frozen=True):
     approval: Interval
     latency: Latencies
     tokens: Tokens
+    refused: Refused
     cost: float | None
     cost_per1000: float | None
     cost_per_net_upvote: float | None

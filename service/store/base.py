@@ -94,7 +94,7 @@ class CallTally:
 
     `latencies` maps buckets (see latency_buckets.py) to the number of successful calls in them, and `latency_ms` is the
     sum of their latencies. `sayings`, the tokens and `cost_nanos` are sums over all billed calls, and `unpriced` is the
-    number of billed calls without a known price.
+    number of billed calls without a known price. `rejected` maps reasons to the numbers of sayings refused for them.
     """
 
     latencies: Mapping[int, int] = field(default_factory=dict)
@@ -105,6 +105,7 @@ class CallTally:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_nanos: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,9 @@ def vote(saying: Saying, voter: str, liked: bool, *, address: str) -> Vote:
 
 async def record(store: Store, saying: Saying, n: int) -> None:
     assert saying.generation is not None
-    await store.record_call(
-        Call(saying.generation, asked=1 + 2 * (n % 2), sayings=n % 3, error_type="" if n % 5 else "ModelRefused")
-    )
+    asked, rejected = 1 + 2 * (n % 2), {"link": 1, "refusal": n} if n % 2 else {}
+    error_type = "" if n % 5 else "ModelRefused"
+    await store.record_call(Call(saying.generation, asked, sayings=n % 3, error_type=error_type, rejected=rejected))
 
 
 async def compare(store: Store, n: int) -> None:
@@ -159,6 +159,7 @@ def _call_tally(calls: list[dict[str, Any]]) -> CallTally:
         input_tokens=sum(call["input_tokens"] for call in calls),
         output_tokens=sum(call["output_tokens"] for call in calls),
         cost_nanos=sum(call["cost_nanos"] or 0 for call in calls),
+        rejected=sum((Counter(call["rejected"]) for call in calls), Counter()),
     )
 
 
@@ -182,6 +183,7 @@ async def test_the_statistics_can_be_computed_again_from_what_is_exported(store:
     shown = answer(await store.aggregates(since_hour=HOUR))
     assert answer(Recount(exports).aggregates()) == shown
     assert shown.totals.raw.votes > shown.totals.filtered.votes > 0
+    assert any(model.refused.count for model in shown.models)
     assert {size: len(rows) for size, rows in exports.items()} == await store.sizes()
 
 

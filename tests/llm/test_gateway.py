@@ -295,6 +295,17 @@ async def test_what_the_vendor_may_bill_stays_reserved(
     assert [event.error_type for event in events.of(ModelCalled)] == ["", *[KEPT[kind].__name__] * attempts]
 
 
+async def test_a_call_is_recorded_with_the_reasons_of_what_was_rejected(
+    gateway: Gateway, simulator: Simulator, store: SqliteStore
+) -> None:
+    simulator.inject(GPT.id, Fault(FaultKind.TEXT_REFUSAL))
+
+    await write(gateway)
+
+    [call] = await recorded(store)
+    assert (call.sayings, call.rejected) == (0, {"refusal": 3})
+
+
 @pytest.mark.parametrize("kind", BILLED)
 async def test_an_answer_that_is_no_use_costs_what_it_costs(
     kind: FaultKind, gateway: Gateway, simulator: Simulator, store: SqliteStore, events: RecordingListener

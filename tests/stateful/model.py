@@ -223,4 +223,5 @@ def _call_tally(calls: list[Call]) -> CallTally:
         input_tokens=sum(call.generation.usage.input_tokens for call in calls),
         output_tokens=sum(call.generation.usage.output_tokens for call in calls),
         cost_nanos=sum(cost or 0 for cost in costs),
+        rejected=sum((Counter(call.rejected) for call in calls), Counter()),
     )

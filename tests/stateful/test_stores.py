@@ -57,6 +57,7 @@ CALLS = st.builds(
     latency_ms=st.integers(1, 9_000).map(float),
     cost=st.sampled_from((None, 1_234)),
     error_type=st.sampled_from(("", "refusal")),
+    rejected=st.dictionaries(st.sampled_from(("link", "refusal", "too_long")), st.integers(1, 3)),
 )
 
 

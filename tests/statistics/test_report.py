@@ -11,7 +11,15 @@ from service.catalogue.line_up import LineUp
 from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome
 from service.statistics.intervals import MIN_VOTES, approval
 from service.statistics.report import first_hour, report
-from service.statistics.schemas import Interval, LatencyBucket, ModelStats, PairRecord, StatsAnswer, VoteCounts
+from service.statistics.schemas import (
+    Interval,
+    LatencyBucket,
+    ModelStats,
+    PairRecord,
+    Refused,
+    StatsAnswer,
+    VoteCounts,
+)
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
 from service.store.latency_buckets import bounds, bucket_of
 from tests.fakes import the_line_up
@@ -46,7 +54,9 @@ def test_without_counts_every_model_has_too_few_votes_and_no_values() -> None:
         "model": SONNET, "source": "Claude Sonnet 4.5", "vendor": "anthropic", "leftOn": None,
         "successor": "claude-sonnet-5-5", "serves": 0, **nothing, "raw": nothing,
         "approval": {"value": None, "low": 0.0, "high": 1.0}, "latency": {"single": no_calls, "round": no_calls},
-        "tokens": {"input": 0, "output": 0}, "cost": 0.0, "costPer1000": None, "costPerNetUpvote": None,
+        "tokens": {"input": 0, "output": 0},
+        "refused": {"count": 0, "share": None, "reasons": {}},
+        "cost": 0.0, "costPer1000": None, "costPerNetUpvote": None,
         "costPerNetUpvoteInterval": {"low": None, "high": None},
         "strength": {"value": None, "low": None, "high": None},
         "verdict": "too few votes", "votesNeeded": MIN_VOTES,
@@ -67,6 +77,16 @@ def test_votes_that_came_in_bursts_are_in_the_raw_counts_alone() -> None:
     assert answer.totals.raw == VoteCounts(670, 508, 162)
     assert answer.totals.filtered == VoteCounts(359, 207, 152)
     assert answer.totals.serves == 950
+
+
+def test_what_was_refused_is_a_share_of_all_that_was_written() -> None:
+    single = CallTally(billed=5, sayings=3, rejected={"link": 1, "refusal": 1})
+    round_ = CallTally(billed=2, sayings=4, rejected={"link": 1})
+    answer = the_report(Aggregates(calls={(GPT, CallShape.SINGLE): single, (GPT, CallShape.ROUND): round_}))
+
+    refused = of_model(answer).refused
+
+    assert refused == Refused(3, 0.3, {"link": 2, "refusal": 1})
 
 
 @pytest.mark.parametrize("simulated", [False, True])

@@ -1,5 +1,6 @@
 """Sayings, votes, calls and comparisons for tests, with as little to say as a test needs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from service.domain import (
@@ -70,9 +71,10 @@ def call(
     cost: int | None = 1_234,
     simulated: bool = False,
     error_type: str = "",
+    rejected: Mapping[str, int] | None = None,
 ) -> Call:
     made = replace(generation(cost=cost, simulated=simulated), generation_id=name, latency_ms=latency_ms)
-    return Call(made, asked, sayings, error_type)
+    return Call(made, asked, sayings, error_type, rejected or {})
 
 
 def comparison(

@@ -143,6 +143,18 @@ class TestCalls:
         assert (single.latency_ms, single.billed, single.sayings) == (9_100, 2, 2)
         assert (single.input_tokens, single.output_tokens, single.cost_nanos) == (420, 128, 2_468)
 
+    async def test_rejected_sayings_add_up_by_their_reasons(self, store: Store) -> None:
+        calls = [call("one", rejected={"link": 1, "refusal": 2}), call("two", rejected={"link": 1}), call("three")]
+        for made in calls:
+            await store.record_call(made)
+
+        (tally,) = (await store.aggregates(since_hour="")).calls.values()
+
+        assert tally.rejected == {"link": 2, "refusal": 2}
+        assert {made.generation.generation_id: made async for made in store.all_calls()} == {
+            made.generation.generation_id: made for made in calls
+        }
+
     async def test_recording_a_call_again_changes_nothing(self, store: Store) -> None:
         await store.record_call(call())
         once = (await store.aggregates(since_hour="")).calls

@@ -129,7 +129,7 @@ async def test_aggregates_read_no_table_that_grows_with_votes_or_calls(sqlite_st
 
     await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(None))
     read = {table for statement in statements for table in re.findall(r"\bFROM (\w+)", statement)}
-    assert read == {"tallies", "call_tallies", "latencies", "outcomes"}
+    assert read == {"tallies", "call_tallies", "latencies", "rejections", "outcomes"}
 
 
 async def test_the_hours_are_found_by_key(sqlite_store: SqliteStore, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import to_call
 from service.store.dynamodb.lines import (
     BUCKET,
+    REJECTED,
     add_to_hour,
     add_to_line,
     aggregates,
@@ -92,6 +93,7 @@ def _call_counts(call: Call) -> dict[str, float]:
         "input_tokens": made.usage.input_tokens,
         "output_tokens": made.usage.output_tokens,
         "cost_nanos": made.cost_nanos or 0,
+        **{f"{REJECTED}{reason}": sayings for reason, sayings in call.rejected.items()},
     }
     if call.error_type:
         return counts

@@ -251,16 +251,21 @@ def to_ballot(item: "Item") -> Ballot | None:
 
 
 def to_call_item(call: Call) -> "Item":
-    return _to_generation_attributes(call.generation) | {
+    item = _to_generation_attributes(call.generation) | {
         "asked": number(call.asked),
         "sayings": number(call.sayings),
         "error_type": text(call.error_type),
     }
+    rejected = {reason: number(sayings) for reason, sayings in call.rejected.items()}
+    return item | {"rejected": {"M": rejected}} if rejected else item
 
 
 def to_call(item: "Item") -> Call | None:
     """The call of an item; None for a damaged item."""
     try:
-        return Call(_to_generation(item), count(item, "asked"), count(item, "sayings"), item["error_type"]["S"])
+        rejected = {reason: int(value["N"]) for reason, value in item.get("rejected", {"M": {}})["M"].items()}
+        return Call(
+            _to_generation(item), count(item, "asked"), count(item, "sayings"), item["error_type"]["S"], rejected
+        )
     except (KeyError, ValueError):
         return None

@@ -6,6 +6,7 @@
 | service#<service>#<contributor> | upvotes, downvotes                                                    |
 | hour#<hour>#<contributor>       | serves, upvotes, downvotes; deleted after some days                   |
 | calls#<contributor>#<shape>     | billed, sayings, tokens, …; bucket#<number> for a bucket of latencies |
+|                                 | and rejected#<reason> for sayings that may not be shown               |
 | outcome#<contributors, result>  | votes                                                                 |
 | aside#                          | the part set aside because of bursts: up#…, down#… and outcome#…      |
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 ASIDE = "aside#"
 BUCKET = "bucket#"
+REJECTED = "rejected#"
 _OUTCOME = "outcome#"
 # The statistics show the hours of one day.
 _HOURS_KEPT = timedelta(days=3)
@@ -132,7 +134,7 @@ def _tally(line: Sums, aside: Sums | None = None, contributor: str = "") -> Tall
 
 def _call_tally(line: Sums) -> CallTally:
     return CallTally(
-        latencies={int(name[len(BUCKET) :]): int(line[name]) for name in line if name.startswith(BUCKET)},
+        latencies={int(name): count for name, count in _with_prefix(line, BUCKET).items()},
         latency_ms=float(line.get("latency_ms", 0)),
         billed=_int(line, "billed"),
         unpriced=_int(line, "unpriced"),
@@ -140,7 +142,13 @@ def _call_tally(line: Sums) -> CallTally:
         input_tokens=_int(line, "input_tokens"),
         output_tokens=_int(line, "output_tokens"),
         cost_nanos=_int(line, "cost_nanos"),
+        rejected=_with_prefix(line, REJECTED),
     )
+
+
+def _with_prefix(line: Sums, prefix: str) -> dict[str, int]:
+    """The counts whose names have a prefix, by their names without it."""
+    return {name.removeprefix(prefix): int(count) for name, count in line.items() if name.startswith(prefix)}
 
 
 def _outcome(part: str) -> Outcome:

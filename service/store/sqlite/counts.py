@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 
 from service.domain import Call, CallShape, Outcome
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
@@ -30,6 +31,10 @@ ON CONFLICT DO UPDATE SET latency_ms = latency_ms + excluded.latency_ms, billed 
 _ADD_LATENCY = """
 INSERT INTO latencies (contributor, shape, bucket, calls) VALUES (?, ?, ?, 1)
 ON CONFLICT DO UPDATE SET calls = calls + 1
+"""
+_ADD_REJECTIONS = """
+INSERT INTO rejections (contributor, shape, reason, sayings) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET sayings = sayings + excluded.sayings
 """
 _KEEP_CALL = f"INSERT OR IGNORE INTO calls ({CALL_COLUMNS}) VALUES ({placeholders(CALL_COLUMNS)})"
 _EVERY_CALL = f"SELECT {CALL_COLUMNS} FROM calls WHERE generation_id > ? ORDER BY generation_id LIMIT ?"
@@ -85,6 +90,7 @@ def keep_call(db: sqlite3.Connection, call: Call) -> None:
     db.execute(_ADD_TO_CALL_TALLY, (*line, latency_ms, unpriced, call.sayings, *tokens, made.cost_nanos or 0))
     if succeeded:
         db.execute(_ADD_LATENCY, (*line, bucket_of(latency_ms)))
+    db.executemany(_ADD_REJECTIONS, [(*line, reason, sayings) for reason, sayings in call.rejected.items()])
 
 
 def _totals(db: sqlite3.Connection) -> dict[str, Tally]:
@@ -106,8 +112,13 @@ def _calls(db: sqlite3.Connection) -> dict[tuple[str, CallShape], CallTally]:
     latencies: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
     for contributor, shape, bucket, calls in db.execute("SELECT contributor, shape, bucket, calls FROM latencies"):
         latencies[contributor, shape][bucket] = calls
+    rejected: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for contributor, shape, reason, sayings in db.execute("SELECT contributor, shape, reason, sayings FROM rejections"):
+        rejected[contributor, shape][reason] = sayings
     return {
-        (contributor, CallShape(shape)): CallTally(latencies[contributor, shape], *counts)
+        (contributor, CallShape(shape)): replace(
+            CallTally(latencies[contributor, shape], *counts), rejected=rejected[contributor, shape]
+        )
         for contributor, shape, *counts in db.execute(f"SELECT contributor, shape, {_CALL_TALLY} FROM call_tallies")
     }
 

@@ -18,7 +18,7 @@ VOTE_COLUMNS = (
 )
 COMPARISON_COLUMNS = "comparison_id, service, simulated, created_at, entries"
 BALLOT_COLUMNS = "comparison_id, voter, shown_at, winner, cast_at, burst"
-CALL_COLUMNS = f"{GENERATION_COLUMNS}, asked, sayings, error_type"
+CALL_COLUMNS = f"{GENERATION_COLUMNS}, asked, sayings, error_type, rejected"
 _GENERATION_SIZE = GENERATION_COLUMNS.count(",") + 1
 
 T = TypeVar("T")
@@ -102,12 +102,14 @@ def to_ballot(row: Row) -> Ballot:
 
 
 def call_row(call: Call) -> Row:
-    return (*_generation_row(call.generation), call.asked, call.sayings, call.error_type)
+    return (*_generation_row(call.generation), call.asked, call.sayings, call.error_type, to_json(call.rejected))
 
 
 def to_call(row: Row) -> Call | None:
+    *made, asked, sayings, error_type, text = row
+    rejected = from_json(text, dict[str, int])
     try:
-        return Call(_generation(*row[:_GENERATION_SIZE]), *row[_GENERATION_SIZE:])
+        return None if rejected is None else Call(_generation(*made), asked, sayings, error_type, rejected)
     except ValueError:
         return None
 

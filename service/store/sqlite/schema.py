@@ -93,7 +93,8 @@ CREATE TABLE calls (
     error_type     TEXT NOT NULL,
     cache_write_tokens INTEGER NOT NULL DEFAULT 0,
     thinking_tokens    INTEGER NOT NULL DEFAULT 0,
-    snapshot           TEXT NOT NULL DEFAULT ''
+    snapshot           TEXT NOT NULL DEFAULT '',
+    rejected           TEXT NOT NULL DEFAULT '{{}}'  -- JSON object: the sayings by the reason why they are not shown
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies (
@@ -127,6 +128,14 @@ CREATE TABLE latencies (
     bucket      INTEGER NOT NULL,
     calls       INTEGER NOT NULL,
     PRIMARY KEY (contributor, shape, bucket)
+) WITHOUT ROWID;
+
+CREATE TABLE rejections (
+    contributor TEXT NOT NULL,
+    shape       TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    sayings     INTEGER NOT NULL,
+    PRIMARY KEY (contributor, shape, reason)
 ) WITHOUT ROWID;
 
 CREATE TABLE outcomes (
@@ -255,10 +264,15 @@ ALTER TABLE bursts ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
 CREATE INDEX ballots_by_voter ON ballots (voter);
 CREATE TABLE forgetting (voter TEXT PRIMARY KEY, asked_at REAL NOT NULL) WITHOUT ROWID;
+ALTER TABLE calls ADD COLUMN rejected TEXT NOT NULL DEFAULT '{{}}';
+CREATE TABLE rejections (
+    contributor TEXT NOT NULL, shape TEXT NOT NULL, reason TEXT NOT NULL, sayings INTEGER NOT NULL,
+    PRIMARY KEY (contributor, shape, reason)
+) WITHOUT ROWID;
 """
 # Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
 _OLD_CALLS = f"""
-SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), ''
+SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), '', '{{}}'
 FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
 """
 

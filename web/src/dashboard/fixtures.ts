@@ -30,6 +30,7 @@ export function model(place: number, given: Partial<ModelStats> = {}): ModelStat
     approval: UNKNOWN_SHARE,
     latency: { single: NO_CALLS, round: NO_CALLS },
     tokens: { input: 0, output: 0 },
+    refused: { count: 0, share: null, reasons: {} },
     cost: 0,
     costPer1000: null,
     costPerNetUpvote: null,

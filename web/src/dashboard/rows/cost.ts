@@ -2,7 +2,7 @@
 
 import type { ModelStats, StatsAnswer } from '../../api/types';
 import { count, dollars } from '../../shared/words';
-import { whole } from '../figures';
+import { percent, whole } from '../figures';
 import { marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, amountDomain, type IntervalRow, ranked } from './intervals';
@@ -98,6 +98,7 @@ const COLUMNS: readonly Column<ModelStats>[] = [
   moneyColumn('cost', 'In all', (model) => model.cost),
   { key: 'input_tokens', name: 'Input tokens', value: (model) => model.tokens.input, text: tokens('input') },
   { key: 'output_tokens', name: 'Output tokens', value: (model) => model.tokens.output, text: tokens('output') },
+  { key: 'refused', name: 'Refused by our filter', value: (model) => model.refused.count, text: refused },
 ];
 
 const NET_COLUMNS: readonly Column<ModelStats>[] = [
@@ -111,6 +112,11 @@ const NET_COLUMNS: readonly Column<ModelStats>[] = [
 
 function moneyColumn(key: string, name: string, value: (model: ModelStats) => number | null): Column<ModelStats> {
   return { key, name, value, text: (model) => dollars(value(model)) };
+}
+
+/** "12 (2.1 %)": how many, and their share of all that the model wrote. */
+function refused({ refused: { count: refusals, share } }: ModelStats): string {
+  return share ? `${whole(refusals)} (${percent(share, 1)})` : whole(refusals);
 }
 
 function tokens(part: 'input' | 'output'): (model: ModelStats) => string {
