@@ -27,6 +27,7 @@ from telemetry.events import (
     ModelLifeMeasured,
     PoolMeasured,
     RequestServed,
+    RoundsMeasured,
     SayingServed,
     SayingsRejected,
     SayingTakenDown,
@@ -82,6 +83,7 @@ def called(batch: Batch) -> set[str]:
         (SayingsRejected("gpt-4.1", ("link", "refusal")), {"SayingsRefused"}),
         (Unexpected("gauges", ValueError()), {"Errors"}),
         (PoolMeasured("gpt-4.1", 12), {"PoolSize"}),
+        (RoundsMeasured(overdue=True), {"RoundsOverdue"}),
         (SpendMeasured(0.25), {"SpendReserved"}),
         (ModelLifeMeasured("gpt-4.1", 47), {"ModelDaysLeft"}),
         (ModelConcerning("openai mid", "The seat is empty."), {"Errors"}),
@@ -315,7 +317,7 @@ def meant() -> Iterable[tuple[str, ...]]:
     yield from product(["RoundSayings", "PoolSize"], MODELS)
     yield ("Errors", "postFeedback", "saying_not_found")
     yield ("Errors", "postCompareVote", "comparison_not_shown")
-    yield ("SpendReserved",)
+    yield from [("SpendReserved",), ("RoundsOverdue",)]
     yield from product(["ModelDaysLeft"], ["claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"])
     for model, vendor in MODELS.items():
         yield from product(["APILatency", "TokensUsed", "Cost"], [vendor], [model])
