@@ -83,11 +83,14 @@ class Limits:
 
     # Connections that wait to be accepted. Beyond that a client's connection attempt is retried only after a second.
     backlog: int = 1024
-    body_bytes: int = 1024 * 1024
+    # How much of a body may wait in memory to be read; more of it waits at the client.
+    body_buffer: int = 16 * 1024
     target_bytes: int = 8 * 1024
     # Client addresses whose request counts are remembered, in a few megabytes. When a flood comes from more addresses,
     # the oldest are forgotten and begin afresh; against such a flood the limits of the process and the spend caps help.
     remembered_addresses: int = 20_000
+    # File descriptors for the store, logs and telemetry; each live model call has one more.
+    reserved_descriptors: int = 64
     # Rows of a streamed SQLite table that are in memory at the same time.
     sqlite_page: int = 1_000
 
