@@ -276,7 +276,7 @@ run(main)
 
 
 class TestStopping:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     @pytest.mark.parametrize("command", [("workers",), ONE_PROCESS], ids=["worker", "one process"])
     async def test_between_rounds(self, machine: Machine, command: tuple[str, ...], number: signal.Signals) -> None:
         child = await machine.start("-m", *command)
