@@ -78,7 +78,9 @@ class Application:
             response = await self._dispatcher.dispatch(request, len(incoming.raw_path), read_body)
         if response.stream is not None:
             return await _streamed(incoming, response, response.stream)
-        written = await _write(incoming, response, stays=incoming.keep_alive and not connection.is_spare)
+        has_whole_body = incoming.content.exception() is None
+        stays = incoming.keep_alive and has_whole_body and not connection.is_spare
+        written = await _write(incoming, response, stays=stays)
         if connection.is_spare:
             connection.done()
         return written

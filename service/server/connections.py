@@ -107,9 +107,16 @@ class Connection(web.RequestHandler):
             piece, self._unparsed = self._unparsed[:end], self._unparsed[end:]
             super().data_received(piece)
             if self._messages:
-                self._newest_body = self._messages[-1][1]
+                self._note_body(self._messages[-1][1])
             if not self._unparsed or self._is_full:
                 break
+
+    def _note_body(self, body: StreamReader) -> None:
+        """Note the body of the newest request, or of the error that came instead of one."""
+        before, self._newest_body = self._newest_body, body
+        if before is not None and before is not body and not before.is_eof():
+            before.set_exception(web.RequestPayloadError("The body is malformed."))
+            before.feed_eof()  # otherwise aiohttp tries to read the rest
 
     @property
     def _is_full(self) -> bool:
