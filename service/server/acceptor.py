@@ -16,7 +16,10 @@ from service.server.connections import Connection, Server
 from telemetry.events import DependencyFailed, Listener
 
 # A refused connection takes its descriptor until the next turn, so this many may be open beyond the limit.
-ACCEPTED_AT_ONCE = 8
+MOST_AT_ONCE = 8
+# A request is read about five turns after its connection was accepted. In a flood, the newest connections must not use
+# up all spare places of their network, which are half of all, in that time.
+PLACES_PER_ACCEPTED = 16
 RETRY_SECONDS = 0.1
 # A process without descriptors says so at most once in this time.
 REPORT_SECONDS = 60.0
@@ -27,9 +30,12 @@ READ_TURNS = 2
 class Acceptor:
     """Accepts connections for a server from sockets that listen, until `stop`."""
 
-    def __init__(self, server: Server, sockets: list[socket.socket], backlog: int, listener: Listener) -> None:
+    def __init__(
+        self, server: Server, sockets: list[socket.socket], places: int, backlog: int, listener: Listener
+    ) -> None:
         self._server = server
         self._sockets = sockets
+        self._at_once = max(1, min(MOST_AT_ONCE, places // PLACES_PER_ACCEPTED))
         self._backlog = backlog
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -63,7 +69,7 @@ class Acceptor:
         self._loop.add_reader(listening, partial(self._accept_or_rest, listening))
 
     def _accept_or_rest(self, listening: socket.socket) -> None:
-        error = self._accept(listening, ACCEPTED_AT_ONCE)
+        error = self._accept(listening, self._at_once)
         if error is not None:
             self._report(error)
             self._server.dismiss_one()

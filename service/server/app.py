@@ -259,7 +259,7 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
         timeouts=timeouts,
         limits=settings.limits,
     )
-    acceptor = Acceptor(server, await _listen(settings), settings.limits.backlog, resources.listener)
+    acceptor = Acceptor(server, await _listen(settings), most, settings.limits.backlog, resources.listener)
     acceptor.start()
     async with load.watched():
         try:
