@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     compare_rate: str = "10/minute"
     read_rate: str = "off"
     max_connections: Connections = 450  # twice that many fit into 1,024 file descriptors, a common limit of a process
+    connections_per_address: Connections = 64
     burst_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 100
     allowed_origins: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0

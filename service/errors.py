@@ -164,7 +164,7 @@ class SlotNotEligible(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    status, code, message = 413, "body_too_large", "The body is larger than 1 MiB."
+    status, code, message = 413, "body_too_large", "The body is longer than this endpoint accepts."
 
 
 class UnsupportedMediaType(RequestError):

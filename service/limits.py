@@ -92,7 +92,8 @@ class Limits:
 
     # Connections that wait to be accepted. Beyond that a client's connection attempt is retried only after a second.
     backlog: int = 1024
-    body_bytes: int = 1024 * 1024
+    # How much of a body may wait in memory to be read; more of it waits at the client.
+    body_buffer: int = 16 * 1024
     target_bytes: int = 8 * 1024
     # Client addresses whose request counts are remembered, in a few megabytes. When a flood comes from more addresses,
     # the oldest are forgotten and begin afresh; against such a flood the limits of the process and the spend caps help.
@@ -101,6 +102,8 @@ class Limits:
     reporting_networks: int = 5
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
+    # File descriptors for the store, logs and telemetry; each live model call has one more.
+    reserved_descriptors: int = 64
     # Rows of a streamed SQLite table that are in memory at the same time, and rows that are forgotten in a transaction.
     sqlite_page: int = 1_000
 

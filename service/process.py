@@ -71,14 +71,16 @@ def _flush(stream: TextIO | None) -> str:
 
 
 def stop_signal() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set from now on.
+    """Return an event that SIGTERM, SIGINT and SIGHUP set from now on.
 
-    Call this before anything else, so that a signal during the start-up stops the process in good order, too.
+    SIGHUP comes when a terminal is closed; a process that was told to ignore it, as by nohup, goes on ignoring it. Call
+    this before anything else, so that a signal during the start-up stops the process in good order, too.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
     return stop
 
 

@@ -57,7 +57,7 @@ async def ask(tmp_path: Path) -> AsyncIterator[Ask]:
         yield ask
 
 
-async def _no_body() -> bytes:
+async def _no_body(_: int) -> bytes:
     raise AssertionError("Nobody reads the body of a GET.")
 
 

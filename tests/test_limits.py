@@ -81,6 +81,28 @@ def test_one_address_does_not_use_up_anothers(clock: Clock) -> None:
     assert admitted(limiter, BEN, 100) == 2
 
 
+def test_the_networks_of_a_48_share_four_times_the_rate(clock: Clock) -> None:
+    limiter = RateLimiter(Rate(5, 60.0), clock=clock)
+
+    of_one = admitted(limiter, "2001:db8:0:1::/64", 100)
+    of_the_site = sum(admitted(limiter, f"2001:db8:0:{number:x}::/64", 1) for number in range(2, 100))
+    elsewhere = admitted(limiter, "2001:db8:1:1::/64", 100)
+
+    assert (of_one, of_the_site, elsewhere) == (5, 15, 5)
+
+
+def test_a_request_refused_for_its_48_is_not_counted_for_its_64(clock: Clock) -> None:
+    limiter = RateLimiter(Rate(1, 60.0), clock=clock)
+    for number in range(4):
+        limiter.admit(f"2001:db8:0:{number:x}::/64")
+
+    refused = admitted(limiter, "2001:db8:0:9::/64", 10)
+    clock.forward(15)
+    admitted_later = admitted(limiter, "2001:db8:0:9::/64", 10)
+
+    assert (refused, admitted_later) == (0, 1)
+
+
 def test_a_client_without_an_address_is_not_limited(clock: Clock) -> None:
     limiter = RateLimiter(Rate(2, 60.0), clock=clock)
 

@@ -147,6 +147,7 @@ class Machine:
             "SAYINGS_CATALOGUE": _patient_catalogue(directory),
         }
         self._stack = stack
+        self._wrapper: tuple[str, ...] = ()
 
     async def start(self, *command: str, **environ: str) -> Child:
         return await self._start(Child, command, environ)
@@ -156,8 +157,13 @@ class Machine:
         server = await self._start(Server, ("-m", *(command or ONE_PROCESS)), environ)
         return await server.started()
 
+    def under(self, *wrapper: str) -> None:
+        """Start all further processes through that command, which ends in an `exec` of its arguments."""
+        self._wrapper = wrapper
+
     async def _start(self, kind: type[C], command: tuple[str, ...], environ: dict[str, str]) -> C:
         process = await asyncio.create_subprocess_exec(
+            *self._wrapper,
             *PYTHON,
             *command,
             cwd=self.directory,
@@ -288,7 +294,7 @@ run(main)
 
 
 class TestStopping:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     @pytest.mark.parametrize("command", [("workers",), ONE_PROCESS], ids=["worker", "one process"])
     async def test_between_rounds(self, machine: Machine, command: tuple[str, ...], number: signal.Signals) -> None:
         child = await machine.start("-m", *command)
@@ -299,6 +305,17 @@ class TestStopping:
         assert code == 0
         assert [line for line in child.said if not line.startswith("Cloud Sayings is at http://localhost:")] == []
         assert [line["level"] for line in child.logged if line["logger"] == "sayings"] == ["INFO"] * 10
+
+    async def test_a_process_under_nohup_outlives_its_terminal(self, machine: Machine) -> None:
+        machine.under("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+        server = await machine.serve("service")
+
+        server.process.send_signal(signal.SIGHUP)
+        async with new_visitor() as visitor:
+            live = await server.get("/health/live", visitor)
+        code = await server.stop()
+
+        assert (live, code) == ({"status": "alive"}, 0)
 
     async def test_the_api_alone(self, machine: Machine) -> None:
         server = await machine.serve("service")
@@ -353,6 +370,37 @@ class TestHostileAnswers:
 
         assert [slot["error"] for slot in answer["slots"]] == ["bad_response"] * len(MODELS)
         assert server.peak_bytes() - before < 32 * 2**20
+
+
+@asynccontextmanager
+async def many_connections(url: str, count: int) -> AsyncIterator[None]:
+    """Keep so many connections open that have asked nothing, each from an address of its own."""
+    port = int(url.rpartition(":")[2])
+    async with AsyncExitStack() as stack:
+        for number in range(count):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.bind((f"127.0.2.{number + 1}", 0))
+            client.connect_ex(("127.0.0.1", port))
+        yield
+
+
+class TestDescriptors:
+    async def test_a_server_with_few_file_descriptors_is_a_small_server(self, machine: Machine) -> None:
+        machine.under("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")
+        server = await machine.serve("service")
+
+        async with many_connections(server.url, 200), new_visitor() as visitor:
+            live = await server.get("/health/live", visitor)
+        async with new_visitor() as visitor:
+            saying = await server.get("/sayings", visitor)
+            vote = await server.vote(saying, "POSITIVE", visitor)
+        code = await server.stop()
+
+        assert (live["status"], vote["status"], code) == ("alive", "recorded", 0)
+        [said] = [line for line in server.logged if line.get("dependency") == "descriptors"]
+        assert "SAYINGS_MAX_CONNECTIONS is 450" in said["error_message"]
+        assert {line["logger"] for line in server.logged} == {"sayings"}
 
 
 class TestOneRound:

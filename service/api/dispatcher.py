@@ -19,7 +19,6 @@ from service.api.http import (
 from service.api.rate_limits import RateLimiter
 from service.api.schemas import ErrorAnswer, ErrorBody
 from service.errors import (
-    BodyTooLarge,
     HttpError,
     InternalError,
     InvalidRequest,
@@ -40,7 +39,8 @@ OTHER_METHOD = "_OTHER"
 BROKEN_OFF = 499
 BROKEN_OFF_CODE = "broken_off"
 
-ReadBody = Callable[[], Awaitable[bytes]]
+# Reads a body of at most so many bytes. Raises BodyTooLarge, if possible before it has read any of it.
+ReadBody = Callable[[int], Awaitable[bytes]]
 
 
 class Dispatcher:
@@ -76,9 +76,7 @@ class Dispatcher:
             operation = route.operation
             self._admit(request, route)
             if route.body is not None:
-                request.body = await read_body()
-                if len(request.body) > self._limits.body_bytes:
-                    raise BodyTooLarge
+                request.body = await read_body(route.body_bytes)
             return self._finish(request, operation, await route.handler(request))
         except HttpError as error:
             return self.refuse(request, error, operation)

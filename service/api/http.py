@@ -28,6 +28,8 @@ STREAM_HEADERS = JSON_HEADERS | {
 }
 _JSON_TYPE = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-?8\"?\s*)?", re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder()
+# Votes and comparisons are a few hundred bytes. The longest saying fits several times, with every character escaped.
+BODY_BYTES = 16 * 1024
 # A parser's message may quote the client's input; this much of it is enough to recognise the problem.
 _MAX_DETAIL_LENGTH = 200
 
@@ -106,7 +108,7 @@ class Route:
     `events` are the types of the streamed events by name and in order, for clients that accept a stream instead of
     JSON. `failure` is the status and type of a failure whose body is not an ErrorAnswer. `limit` is the rate class that
     requests are counted in; a route without one is served even under overload. `for_operators` is whether it needs the
-    operators' key.
+    operators' key, and `body_bytes` is how long a body may be.
     """
 
     method: str
@@ -116,6 +118,7 @@ class Route:
     handler: Handler
     answer: type
     body: type | None = None
+    body_bytes: int = BODY_BYTES
     errors: tuple[type[HttpError], ...] = ()
     failure: tuple[int, type] | None = None
     limit: RateClass | None = None

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 
 from service.api.client_address import client_address
 from service.api.http import Caller, Request, Response
-from service.errors import InvalidRequest
+from service.errors import BodyTooLarge, InvalidRequest
 
 Event = Mapping[str, Any]
 
@@ -95,14 +95,26 @@ def target_bytes(event: Event, payload: Payload) -> int:
     return len(event["path"]) + (1 + len(_query(parameters)) if parameters else 0)
 
 
-async def body_of(event: Event) -> bytes:
-    """The request's body. Raises InvalidRequest when it is not text, or is declared as base64 but invalid."""
+async def body_of(event: Event, most: int) -> bytes:
+    """The request's body. Raises BodyTooLarge when it has more than `most` bytes.
+
+    Raises InvalidRequest when it is not text, or is declared as base64 but invalid.
+    """
     body = event.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
         raise InvalidRequest("The body did not arrive whole.")
-    if event.get("isBase64Encoded") is not True:
+    if len(body) > most * 2:  # base64 takes four characters for three bytes, and other text one for each
+        raise BodyTooLarge
+    decoded = _decoded(body, in_base64=event.get("isBase64Encoded") is True)
+    if len(decoded) > most:
+        raise BodyTooLarge
+    return decoded
+
+
+def _decoded(body: str, *, in_base64: bool) -> bytes:
+    if not in_base64:
         return body.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)

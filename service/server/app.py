@@ -21,24 +21,30 @@ from service.api.http import Caller, Request, Response
 from service.config import Settings
 from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, Overloaded, RequestTimeout
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.resilience.networks import networks
 from service.resources import Resources
+from service.server.acceptor import Acceptor, listen
 from service.server.connections import Connection, Server
+from service.server.descriptors import places_that_fit
 from service.server.load_shedding import LoopLoad
+from service.server.places import Doors, Networks, Places
 from service.server.response_writer import SERVER_NAME, wire_form
 from service.server.static_files import Page
-
-# The event loop needs one turn each to accept a connection, make it, read from it, and start the request.
-ACCEPT_TURNS = 4
+from telemetry.events import DependencyFailed
 
 
 class Application:
-    """Adapts aiohttp's requests and responses to those of the dispatcher."""
+    """Adapts aiohttp's requests and responses to those of the dispatcher.
+
+    `under_way` bounds the requests of each client behind the trusted proxies, whose connections carry those of many.
+    """
 
     def __init__(
         self,
         dispatcher: Dispatcher,
         page: Page,
         load: LoopLoad,
+        under_way: "Places[_Client]",
         *,
         trusted_proxies: int = 0,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
@@ -48,11 +54,23 @@ class Application:
         self._page = page
         self._load = load
         self._trusted_proxies = trusted_proxies
+        self._under_way = under_way
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", incoming.protocol)
         self._load.began(connection.end_wait())
         caller = _Client(incoming, connection, self._load, self._trusted_proxies)
+        if not self._trusted_proxies:
+            return await self._respond(incoming, connection, caller)
+        caller.takes_its_share(self._under_way)
+        try:
+            return await self._respond(incoming, connection, caller)
+        finally:
+            self._under_way.leave(caller)
+
+    async def _respond(
+        self, incoming: web.BaseRequest, connection: Connection, caller: "_Client"
+    ) -> web.StreamResponse:
         request = Request(incoming.method, incoming.path, incoming.headers, caller=caller)
         self._dispatcher.begin(request)
         response = self._file(request)
@@ -61,7 +79,12 @@ class Application:
             response = await self._dispatcher.dispatch(request, len(incoming.raw_path), read_body)
         if response.stream is not None:
             return await _streamed(incoming, response, response.stream)
-        return await _write(incoming, response, stays=incoming.keep_alive and not connection.is_spare)
+        has_whole_body = incoming.content.exception() is None
+        stays = incoming.keep_alive and has_whole_body and not connection.is_spare
+        written = await _write(incoming, response, stays=stays)
+        if connection.is_spare:
+            connection.done()
+        return written
 
     def _file(self, request: Request) -> Response | None:
         try:
@@ -95,7 +118,7 @@ class Application:
 class _Client(Caller):
     """The client of a connection, as seen through the trusted proxies in front of the server."""
 
-    __slots__ = ("_connection", "_incoming", "_load", "_trusted_proxies")
+    __slots__ = ("_connection", "_has_too_many", "_incoming", "_load", "_trusted_proxies", "networks")
 
     takes_streams = True
 
@@ -104,6 +127,14 @@ class _Client(Caller):
         self._connection = connection
         self._load = load
         self._trusted_proxies = trusted_proxies
+        self._has_too_many = False
+        self.networks: Networks = ()
+
+    def takes_its_share(self, under_way: "Places[_Client]") -> None:
+        """Count this request among those of its client. If there are too many, only its health is answered."""
+        self.networks = networks(self.address)
+        self._has_too_many = not under_way.have_room(self.networks)
+        under_way.take(self)
 
     @property
     def address(self) -> str:
@@ -112,7 +143,7 @@ class _Client(Caller):
 
     @property
     def is_too_many(self) -> bool:
-        return self._load.is_shedding or self._connection.is_spare
+        return self._load.is_shedding or self._connection.is_spare or self._has_too_many
 
     @property
     def is_secure(self) -> bool:
@@ -141,6 +172,8 @@ class _Written(web.StreamResponse):
         """Do nothing, because the body is already written."""
 
 
+# An address that this machine does not have, and a family of addresses that it does not know.
+_OF_THE_HOST = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _STAYS, _ENDS = _Written(stays=True), _Written(stays=False)
 
 
@@ -174,17 +207,22 @@ async def _streamed(
     return outgoing
 
 
-async def _read_body(incoming: web.BaseRequest, seconds: float) -> bytes:
+async def _read_body(incoming: web.BaseRequest, seconds: float, most: int) -> bytes:
+    if (incoming.content_length or 0) > most:
+        raise BodyTooLarge
+    body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             await _invite_body(incoming)
-            return await incoming.read()
+            while piece := await incoming.content.readany():
+                body += piece
+                if len(body) > most:
+                    raise BodyTooLarge
     except TimeoutError:
         raise RequestTimeout from None
-    except web.HTTPRequestEntityTooLarge:
-        raise BodyTooLarge from None
     except (web.RequestPayloadError, ConnectionError):
         raise InvalidRequest("The body did not arrive whole.") from None
+    return bytes(body)
 
 
 async def _invite_body(incoming: web.BaseRequest) -> None:
@@ -205,53 +243,66 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
         rates=settings.rates,
         limits=settings.limits,
     )
-    load = LoopLoad()
-    application = Application(dispatcher, Page(), load, trusted_proxies=settings.trusted_proxies, timeouts=timeouts)
-    server = Server(application, settings.max_connections, timeouts)
-    acceptor = await _listen(server, settings)
+    load, most = LoopLoad(), _places(resources)
+    per_address = settings.connections_per_address
+    application = Application(
+        dispatcher,
+        Page(),
+        load,
+        Places(most, per_address),
+        trusted_proxies=settings.trusted_proxies,
+        timeouts=timeouts,
+    )
+    server = Server(
+        application,
+        Doors(most, per_address),
+        shares=settings.trusted_proxies == 0,
+        timeouts=timeouts,
+        limits=settings.limits,
+    )
+    acceptor = Acceptor(server, await _listen(settings), most, settings.limits.backlog, resources.listener)
+    acceptor.start()
     async with load.watched():
         try:
-            yield _url(settings.host, acceptor.sockets[0].getsockname()[1])
+            yield _url(settings.host, acceptor.port)
         finally:
             resources.endpoints.drain()
-            await _stop_accepting(acceptor)
+            await acceptor.stop()
             server.pre_shutdown()
             await server.shutdown(timeouts.shutdown)
             await server.settle()
 
 
+def _places(resources: Resources) -> int:
+    """How many connections to serve: as many as the settings say, or fewer if there are too few file descriptors."""
+    settings = resources.settings
+    most, descriptors = places_that_fit(
+        settings.max_connections, settings.limits.reserved_descriptors + settings.max_live_calls
+    )
+    if most < settings.max_connections:
+        message = (
+            f"SAYINGS_MAX_CONNECTIONS is {settings.max_connections}, but {descriptors} file descriptors"
+            f" (ulimit -n) are enough only for {most}."
+        )
+        resources.listener.emit(DependencyFailed("descriptors", "listen", "TooFewDescriptors", message))
+    return most
+
+
 def _url(host: str, port: int) -> str:
-    if host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - recognised, not bound
+    if host in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104 - recognised, not bound
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _listen(server: Server, settings: Settings) -> asyncio.Server:
+async def _listen(settings: Settings) -> list[socket.socket]:
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(server, settings.host, settings.port, backlog=settings.limits.backlog)
+        found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return listen([(family, address) for family, *_, address in found], settings.limits.backlog)
     except OSError as error:
-        about_the_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        about_the_host = isinstance(error, socket.gaierror) or error.errno in _OF_THE_HOST
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise ConfigError(
             "SAYINGS_HOST" if about_the_host else "SAYINGS_PORT",
             f"cannot listen on {settings.host}:{settings.port} ({reason})",
         ) from error
-
-
-async def _stop_accepting(acceptor: asyncio.Server) -> None:
-    """Stop accepting, but serve all clients that have connected by now.
-
-    An immediate close would make asyncio drop the connections that it is just accepting.
-    """
-    await _finish_accepting()
-    for listener in acceptor.sockets:
-        asyncio.get_running_loop().remove_reader(listener)
-    await _finish_accepting()
-    acceptor.close()
-
-
-async def _finish_accepting() -> None:
-    """Give the loop the turns from a connection that waits to be accepted to its first request."""
-    for _ in range(ACCEPT_TURNS):
-        await asyncio.sleep(0)

@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum, auto
 from typing import Any, Protocol, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
-from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.limits import Limits, Timeouts
+from service.resilience.networks import networks
+from service.server.places import Doors, Networks, Room
+
+HEAD_END = b"\r\n\r\n"
+# How often a connection whose client has ended its side is looked at: once all is answered, our side is ended, too.
+HALF_CLOSED_CHECK_SECONDS = 0.05
 
 
 class Responder(Protocol):
@@ -28,11 +33,21 @@ class Responder(Protocol):
 class Connection(web.RequestHandler):
     """A connection with documented errors, instead of aiohttp's, for input that never becomes a request."""
 
-    def __init__(self, server: "Server", application: Responder, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        server: "Server",
+        application: Responder,
+        timeouts: Timeouts,
+        limits: Limits,
+        networks_: Networks,
+        *,
+        is_spare: bool,
+    ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=timeouts.keep_alive,
+            read_bufsize=limits.body_buffer,
             access_log=None,  # type: ignore[arg-type]  # aiohttp's documentation turns the log off this way
             lingering_time=timeouts.lingering_read,
             auto_decompress=False,  # no decompression bombs: a body with a Content-Encoding is refused
@@ -45,16 +60,18 @@ class Connection(web.RequestHandler):
         self._unread_timer: asyncio.TimerHandle | None = None
         self._received_at = self._loop.time()
         self._waiting_since: float | None = None  # of a request that is read but not begun
-        self.is_spare = False
+        self._has_served = False
+        self._is_done = False
+        self._is_half_closed = False
+        self._unparsed = b""
+        self._newest_body: StreamReader | None = None
+        self.networks = networks_
+        self.is_spare = is_spare
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         # Writing then pauses as soon as the client's side of the connection is full.
         cast("asyncio.Transport", transport).set_write_buffer_limits(0)
-        room = self._server.make_room()
-        self.is_spare = room is Room.SPARE
-        if room is Room.NONE:
-            self._refuse(self._application.refuse_connection())
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -68,7 +85,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         awaited_head = self._awaits_head()
-        super().data_received(data)
+        self._parse(data)
         self._received_at = self._loop.time()
         if not self._awaits_head():
             self._stop_head_timer()
@@ -79,9 +96,56 @@ class Connection(web.RequestHandler):
                 self._timeouts.request_head, self._refuse_slow_head
             )
 
+    def _parse(self, data: bytes) -> None:
+        """Hand the data to aiohttp one head at a time.
+
+        When its parser meets an error, aiohttp loses the requests that it has parsed from the same data before.
+        """
+        self._unparsed += data
+        while True:
+            end = _first_head(self._unparsed)
+            piece, self._unparsed = self._unparsed[:end], self._unparsed[end:]
+            super().data_received(piece)
+            if self._messages:
+                self._note_body(self._messages[-1][1])
+            if not self._unparsed or self._is_full:
+                break
+
+    def _note_body(self, body: StreamReader) -> None:
+        """Note the body of the newest request, or of the error that came instead of one."""
+        before, self._newest_body = self._newest_body, body
+        if before is not None and before is not body and not before.is_eof():
+            before.set_exception(web.RequestPayloadError("The body is malformed."))
+            before.feed_eof()  # otherwise aiohttp tries to read the rest
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether aiohttp wants no more data for now. It will ask for more by calling `data_received` without any."""
+        return self._reading_paused or len(self._messages) >= self._max_msg_queue_size
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for this answer, which aiohttp does not give
+        """Whether to keep the connection, although the client sends no more: it may still read its answers.
+
+        Work that is useful only while the client is connected is not gone on with, because a client that has gone looks
+        the same. A body that has ended too early cannot become a request any more.
+        """
+        has_whole_body = self._newest_body is None or self._newest_body.is_eof()
+        if self._awaits_head() or self._staying is not None or not has_whole_body:
+            return False
+        self._is_half_closed = True
+        self._end_when_answered()
+        return True
+
+    def _end_when_answered(self) -> None:
+        if self._awaits_head():
+            self.force_close()
+        elif self.transport is not None:
+            self._loop.call_later(HALF_CLOSED_CHECK_SECONDS, self._end_when_answered)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
         self._stop_unread_timer()
+        self._server.release(self)
         super().connection_lost(exc)
         if self._staying is not None and not self._staying.cancelling():  # at shutdown the task is already cancelled
             self._staying.cancel()
@@ -91,6 +155,7 @@ class Connection(web.RequestHandler):
 
         They are 0.0 for a pipelined request, which has waited for the one before it and not for the loop.
         """
+        self._has_served = True
         since, self._waiting_since = self._waiting_since, None
         return 0.0 if since is None else self._loop.time() - since
 
@@ -100,7 +165,7 @@ class Connection(web.RequestHandler):
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._server.hold(task)
         self._staying = task
-        if self.transport is None:  # it is lost already
+        if self.transport is None or self._is_half_closed:  # the client has gone already
             task.cancel()
         try:
             yield
@@ -118,6 +183,22 @@ class Connection(web.RequestHandler):
     def is_idle(self) -> bool:
         """Whether no request has been pending, and no data received, for the idle time."""
         return self._awaits_head() and self._loop.time() - self._received_at >= self._timeouts.idle_connection
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is no request to be answered: none has come, or the only one that was allowed is answered."""
+        return self._awaits_head() or self._is_done
+
+    def done(self) -> None:
+        """Note that the last answer has been written."""
+        self._is_done = True
+
+    def dismiss(self) -> None:
+        """End the connection, because another needs its place. A client that has asked nothing yet is told why."""
+        if self._has_served:
+            self.force_close()
+        else:
+            self._refuse(self._application.refuse_connection())
 
     def _awaits_head(self) -> bool:
         # aiohttp ends slow headers only when the keep-alive time is over, and without a response. It has no public
@@ -143,47 +224,59 @@ class Connection(web.RequestHandler):
             self.force_close()
 
 
-class Room(Enum):
-    """Whether there is room for one more connection."""
-
-    ENOUGH = auto()
-    SPARE = auto()
-    NONE = auto()
-
-
 class Server(web.Server):
-    """aiohttp's low-level server with at most `most` full connections, and as many spare ones for one request each.
+    """aiohttp's low-level server, whose connections are admitted one by one (see `Doors`).
 
-    The spare connections keep the health endpoints reachable under overload, and let other requests be refused with
-    a documented error.
+    Where `shares` is false, they are not shared out between networks: behind proxies, a connection belongs to a proxy
+    and says nothing about the clients.
     """
 
-    def __init__(self, application: Responder, most: int, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(
+        self, application: Responder, doors: Doors[Connection], *, shares: bool, timeouts: Timeouts, limits: Limits
+    ) -> None:
         super().__init__(application.handle)
         self._application = application
-        self._most = most
+        self._doors = doors
+        self._shares = shares
         self._timeouts = timeouts
+        self._limits = limits
         self._held: set[asyncio.Task[Any]] = set()
+
+    def admit(self, address: str) -> Connection | None:
+        """A connection for a client of that address, whose place `release` gives back; None when there is no place."""
+        networks_ = networks(address) if self._shares else ()
+        room = self._doors.make_room(networks_)
+        if room is Room.NONE:
+            return None
+        spare = room is Room.SPARE
+        connection = Connection(self, self._application, self._timeouts, self._limits, networks_, is_spare=spare)
+        self._doors.enter(connection)
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        self._doors.leave(connection)
+
+    def refusal(self) -> bytes:
+        """The encoded response to a connection that has not been admitted."""
+        return self._application.refuse_connection()
+
+    def dismiss_one(self) -> None:
+        """End a connection on which no request is pending, if there is one, because its descriptor is needed."""
+        self._doors.dismiss_one()
 
     def hold(self, task: asyncio.Task[Any]) -> None:
         """Register a task for `settle` to wait for."""
         self._held.add(task)
         task.add_done_callback(self._held.discard)
 
-    def make_room(self) -> Room:
-        """Find room for the newest connection, if necessary by closing the oldest idle connection."""
-        connections = self.connections
-        if len(connections) <= self._most:
-            return Room.ENOUGH
-        for connection in connections:
-            if cast("Connection", connection).is_idle:
-                connection.force_close()
-                return Room.ENOUGH
-        return Room.SPARE if len(connections) <= 2 * self._most else Room.NONE
-
     async def settle(self) -> None:
         """Wait for tasks that aiohttp cancels at its shutdown timeout but does not await; they may still store work."""
         await asyncio.gather(*self._held, return_exceptions=True)
 
-    def __call__(self) -> Connection:
-        return Connection(self, self._application, self._timeouts)
+
+def _first_head(data: bytes) -> int:
+    """Where the first head in this data ends; the end of the data if there is no other."""
+    if data.startswith((b"\n", b"\r\n")):  # what came before may have ended within the blank line
+        return data.index(b"\n") + 1
+    end = data.find(HEAD_END)
+    return len(data) if end < 0 else end + len(HEAD_END)

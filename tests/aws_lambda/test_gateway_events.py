@@ -1,5 +1,6 @@
 """Whatever event arrives gets an answer that API Gateway can use, and never an exception."""
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.api.http import BODY_BYTES
 from service.aws_lambda.handler import Api
 from service.limits import DEFAULT_LIMITS
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
@@ -24,7 +26,7 @@ VOTE = Asked(
     json.dumps({"saying": "Who said so?", "source": SIMULATED.source, "feedbackType": "POSITIVE"}).encode(),
     {"Content_Type": "application/json", "Cookie": f"sayings_voter={'v' * 32}"},
 )
-INVALID = (400, "invalid_request")
+INVALID, TOO_LARGE = (400, "invalid_request"), (413, "body_too_large")
 TOO_LONG = "x" * DEFAULT_LIMITS.target_bytes
 UNKNOWN_SAYING = (404, "saying_not_found")  # which means that the whole request was understood
 
@@ -156,6 +158,20 @@ def test_a_vote_and_its_voter_are_understood_in_every_form(ask: Ask, event: obje
 
     assert found.error == UNKNOWN_SAYING
     assert "Set-Cookie" not in found.headers  # which a new voter would get
+
+
+@pytest.mark.parametrize("form", [Asked.v1, Asked.v2])
+@pytest.mark.parametrize("in_base64", [False, True])
+@pytest.mark.parametrize(
+    ("size", "error"), [(BODY_BYTES, INVALID), (BODY_BYTES + 1, TOO_LARGE), (1_000_000, TOO_LARGE)]
+)
+def test_a_body_may_be_as_long_as_at_the_server(
+    ask: Ask, form: Callable[[Asked], dict[str, Any]], in_base64: bool, size: int, error: tuple[int, str]
+) -> None:
+    text = "{".ljust(size)
+    body = base64.b64encode(text.encode()).decode() if in_base64 else text
+
+    assert ask(form(VOTE) | {"body": body, "isBase64Encoded": in_base64}).error == error
 
 
 @pytest.mark.parametrize("form", [Asked.v1, Asked.v2])

@@ -14,6 +14,7 @@ import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a li
 import openai  # noqa: F401
 import pytest
 
+from service.api.http import BODY_BYTES
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
@@ -241,8 +242,8 @@ ENCODED = [
 BODIES = [
     *(Asked("POST", "/feedback", body, VOTED) for body in cases(bad_input.test_a_body_that_is_no_vote_is_refused)),
     *(Asked("POST", path, body, VOTED) for path, body in bad_input.WRONG_BODIES),
-    Asked("POST", "/feedback", bad_input.padded(DEFAULT_LIMITS.body_bytes), VOTED),
-    Asked("POST", "/feedback", bad_input.padded(DEFAULT_LIMITS.body_bytes + 1), VOTED),
+    Asked("POST", "/feedback", bad_input.padded(BODY_BYTES), VOTED),
+    Asked("POST", "/feedback", bad_input.padded(BODY_BYTES + 1), VOTED),
 ]
 SOURCES = [
     Asked("POST", "/feedback", bad_input.with_more(b"").replace(SIMULATED.source.encode(), source), VOTED)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.limits import DEFAULT_LIMITS
+from service.api.http import BODY_BYTES
 from telemetry.events import RequestServed, SpendMeasured, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import Answer, request
@@ -132,8 +132,8 @@ async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
     "body",
     [
         b"", b"{", b"null", b"[]", b"17", b"NaN", b'"text"', b"\xff\xfe{}", b"\xef\xbb\xbf" + with_more(b""),
-        with_more(b"").decode().encode("utf-16"), b"[" * 200_000, b"[" * 200_000 + b"]" * 200_000,
-        with_more(b'"more": ' + b"[" * 200_000), with_more(b'"more": ' + b'{"a":' * 100_000),
+        with_more(b"").decode().encode("utf-16"), b"[" * 16_000, b"[" * 8_000 + b"]" * 8_000,
+        with_more(b'"more": ' + b"[" * 8_000), with_more(b'"more": ' + b'{"a":' * 3_000),
         with_more(b'"more": "\\ud800"'), with_more(b'"more": NaN'), with_more(b'"more": -Infinity'),
         with_more(b'"more": ' + b"1" * 5_000), with_more(b'"more": "\xff"'), with_more(b'"more": "a\nb"'),
         with_more(b'"source": "From the collection"'), with_more(b'"more": {"a": 1, "a": 2}'),
@@ -170,7 +170,7 @@ async def test_a_body_that_is_no_vote_is_refused(server: Server, body: bytes) ->
 COMPARE, COMPARE_VOTE = "/compare", f"/compare/{'0' * 32}/vote"
 MALFORMED = [
     b"", b"{", b"null", b"[]", b"17", b"NaN", b'"text"', b"\xff\xfe{}", b"\xef\xbb\xbf{}", "{}".encode("utf-16"),
-    b"[" * 200_000, b'{"more": ' + b"[" * 200_000, b'{"more": ' + b'{"a":' * 100_000, b'{"more": "\\ud800"}',
+    b"[" * 16_000, b'{"more": ' + b"[" * 16_000, b'{"more": ' + b'{"a":' * 3_000, b'{"more": "\\ud800"}',
     b'{"more": NaN}', b'{"more": "\xff"}', b'{"more": "a\nb"}', b'{"more": 1, "more": 1}',
     b'{"more": ' + b"1" * 5_000 + b"}", b"{}{}",
 ]  # fmt: skip
@@ -251,7 +251,7 @@ async def test_json_in_utf8_is_taken_however_it_is_announced(server: Server, con
 
 
 async def test_a_gzip_bomb_is_not_unpacked(server: Server) -> None:
-    bomb = gzip.compress(b" " * 20_000_000)
+    bomb = gzip.compress(b" " * 15_000_000)
 
     [answer] = await server.converse(
         request("POST", "/feedback", bomb, Content_Type=JSON, Content_Encoding="gzip", Content_Length=str(len(bomb)))
@@ -290,15 +290,13 @@ def padded(size: int) -> bytes:
 
 
 def chunked(body: bytes) -> bytes:
-    pieces = [body[start : start + 65_536] for start in range(0, len(body), 65_536)]
+    pieces = [body[start : start + 4_096] for start in range(0, len(body), 4_096)]
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 @pytest.mark.parametrize("way", ["with its length", "chunked"])
-@pytest.mark.parametrize(("size", "status"), [(DEFAULT_LIMITS.body_bytes, 200), (DEFAULT_LIMITS.body_bytes + 1, 413)])
-async def test_a_body_may_have_one_mebibyte_and_not_a_byte_more(
-    server: Server, way: str, size: int, status: int
-) -> None:
+@pytest.mark.parametrize(("size", "status"), [(BODY_BYTES, 200), (BODY_BYTES + 1, 413)])
+async def test_a_body_may_have_16_kib_and_not_a_byte_more(server: Server, way: str, size: int, status: int) -> None:
     body = padded(size)
     if way == "chunked":
         sent = request("POST", "/feedback", chunked(body), Content_Type=JSON, Transfer_Encoding="chunked")
@@ -339,7 +337,7 @@ async def test_what_is_not_http_is_refused_in_the_same_words(server: Server, sen
 
 @pytest.mark.parametrize("path", [COMPARE, COMPARE_VOTE])
 async def test_the_body_of_a_comparison_has_the_same_limit(server: Server, path: str) -> None:
-    body, most = b'{"service": "Amazon S4", "winner": "A"}', DEFAULT_LIMITS.body_bytes
+    body, most = b'{"service": "Amazon S4", "winner": "A"}', BODY_BYTES
     sent = [request("POST", path, body.ljust(size), Content_Type=JSON) for size in (most, most + 1)]
 
     fits, too_large = await server.converse(*sent, answers=2)

@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.sayings.flow import Flow
@@ -143,7 +144,10 @@ class TestWithPlacesForOneComparison:
 
 
 class Flood:
-    """So many clients that ask for sayings one after the other, each of which keeps the loop from everything else."""
+    """So many clients that ask for sayings one after the other, each of which keeps the loop from everything else.
+
+    Each has an address of its own, so that none is refused for having too many connections.
+    """
 
     def __init__(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         self._server = server
@@ -153,7 +157,7 @@ class Flood:
 
         async def next_saying(flow: Flow) -> Any:
             self.served += 1
-            time.sleep(0.005)  # noqa: ASYNC251 - which is the point
+            time.sleep(0.015)  # noqa: ASYNC251 - which is the point
             return await original(flow)
 
         monkeypatch.setattr(Flow, "next_saying", next_saying)
@@ -161,7 +165,7 @@ class Flood:
     @asynccontextmanager
     async def running(self, clients: int) -> AsyncIterator[None]:
         self.answers.clear()
-        asking = [asyncio.create_task(self._ask()) for _ in range(clients)]
+        asking = [asyncio.create_task(self._ask(f"127.0.1.{number}")) for number in range(clients)]
         try:
             while len(self.answers) < clients:
                 await self._server.ask("GET", "/health/live")
@@ -171,17 +175,17 @@ class Flood:
                 task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
 
-    async def _ask(self) -> None:
-        async with connected(self._server.port) as (reader, writer):
+    async def _ask(self, address: str) -> None:
+        async with connected(self._server.port, address) as (reader, writer):
             while True:
                 writer.write(SAYING)
                 answer = await read_answer(reader)
                 self.answers.append((answer.status, answer.headers.get("Retry-After", "")))
 
     async def served_before_health(self) -> int:
-        """How many sayings are served while health is asked for ten times."""
+        """How many sayings are served while health is asked for five times."""
         before = self.served
-        answers = [await self._server.ask("GET", "/health/live") for _ in range(10)]
+        answers = [await self._server.ask("GET", "/health/live") for _ in range(5)]
         assert {answer.status for answer in answers} == {200}
         return self.served - before
 
@@ -253,7 +257,7 @@ async def test_only_the_first_of_pipelined_requests_waits_for_the_loop(
 
 
 class TestWithRoomForTwo:
-    """Two connections, and two more for one answer each."""
+    """Two connections, and two more for one answer each; a client may have one of both kinds."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
@@ -261,7 +265,10 @@ class TestWithRoomForTwo:
 
     @pytest.fixture
     async def two_others(self, server: Server) -> AsyncIterator[None]:
-        async with connected(server.port) as (one, to_one), connected(server.port) as (other, to_other):
+        async with (
+            connected(server.port, "127.0.0.2") as (one, to_one),
+            connected(server.port, "127.0.0.3") as (other, to_other),
+        ):
             for reader, writer in ((one, to_one), (other, to_other)):
                 writer.write(SAYING)
                 assert (await read_answer(reader)).status == 200
@@ -269,7 +276,10 @@ class TestWithRoomForTwo:
 
     @pytest.mark.usefixtures("two_others")
     async def test_a_third_is_refused_and_closed_while_health_is_answered(self, server: Server) -> None:
-        async with connected(server.port) as (third, to_third), connected(server.port) as (fourth, to_fourth):
+        async with (
+            connected(server.port, "127.0.0.4") as (third, to_third),
+            connected(server.port, "127.0.0.5") as (fourth, to_fourth),
+        ):
             to_third.write(SAYING)
             to_fourth.write(HEALTH)
             answers = [await read_answer(third), await read_answer(fourth)]
@@ -280,12 +290,17 @@ class TestWithRoomForTwo:
             assert await third.read() == await fourth.read() == b""
 
     @pytest.mark.usefixtures("two_others")
-    async def test_a_fifth_is_closed_before_it_has_asked_anything(self, server: Server) -> None:
-        async with connected(server.port), connected(server.port), connected(server.port) as (fifth, _):
-            answer = await read_answer(fifth)
+    async def test_for_a_fifth_one_is_closed_that_has_asked_nothing(self, server: Server) -> None:
+        async with (
+            connected(server.port, "127.0.0.4") as (third, _),
+            connected(server.port, "127.0.0.5"),
+            connected(server.port, "127.0.0.6") as (fifth, to_fifth),
+        ):
+            to_fifth.write(HEALTH)
+            told, answered = await read_answer(third), await read_answer(fifth)
 
-            assert answer.error == OVERLOADED
-            assert await fifth.read() == b""
+            assert (told.error, answered.status) == (OVERLOADED, 200)
+            assert await third.read() == b""
 
     @with_timeouts(idle_connection=0.0)
     @pytest.mark.usefixtures("two_others")
@@ -295,6 +310,13 @@ class TestWithRoomForTwo:
                 writer.write(SAYING)
                 assert (await read_answer(reader)).status == 200
 
+    async def test_a_client_with_all_its_places_has_its_oldest_closed(self, server: Server) -> None:
+        async with connected(server.port) as (first, _), connected(server.port) as (second, to_second):
+            to_second.write(SAYING)
+            answered, told = await read_answer(second), await read_answer(first)
+
+            assert (answered.status, told.error) == (200, OVERLOADED)
+
     async def test_a_closed_connection_takes_no_room(self, server: Server) -> None:
         for _ in range(10):
             async with connected(server.port):
@@ -303,6 +325,87 @@ class TestWithRoomForTwo:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (await server.converse(SAYING))[0].status != 200:
                 pass
+
+
+@asynccontextmanager
+async def flooding(server: Server, addresses: Iterable[str]) -> AsyncIterator[None]:
+    """Keep a connection open from each of these addresses that has sent one byte."""
+    clients = []
+    try:
+        for address in addresses:
+            client = socket.socket()
+            clients.append(client)
+            client.setblocking(False)
+            client.bind((address, 0))
+            client.connect_ex(("127.0.0.1", server.port))
+        for client in clients:
+            await asyncio.get_running_loop().sock_sendall(client, b"G")
+        yield
+    finally:
+        for client in clients:
+            client.close()
+
+
+VISITOR = "127.0.0.2"
+
+
+async def of_visitor(server: Server, *requests: bytes) -> list[int]:
+    """The statuses of the answers to these requests from another address than the flood's, each on a new connection."""
+    statuses = []
+    for asked in requests:
+        async with connected(server.port, VISITOR) as (reader, writer):
+            writer.write(asked)
+            statuses.append((await read_answer(reader)).status)
+    return statuses
+
+
+@pytest.mark.parametrize("count", [460, 1_000, 2_000])
+async def test_a_flood_from_one_address_costs_the_others_nothing(server: Server, count: int) -> None:
+    vote = request("POST", "/feedback", msgspec.json.encode(await server.known()), Content_Type=JSON)
+    comparison = request("POST", "/compare", b"{}", Content_Type=JSON, Accept=JSON)
+    ready = request("GET", "/health/ready")
+
+    async with flooding(server, ["127.0.0.1"] * count):
+        statuses = await of_visitor(server, *[SAYING] * 20, vote, comparison, HEALTH, ready)
+
+    assert set(statuses) == {200}
+
+
+async def test_a_flood_from_many_addresses_leaves_health(server: Server) -> None:
+    addresses = [f"127.0.{third}.{fourth}" for third in range(1, 5) for fourth in range(250)]
+
+    async with flooding(server, addresses):
+        statuses = await of_visitor(server, SAYING, HEALTH, request("GET", "/health/ready"))
+
+    assert statuses == [503, 200, 200]
+
+
+class TestWithTwoRequestsAtOnce:
+    """Behind a proxy, whose one connection, or many, carry the requests of all clients."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"trusted_proxies": 1, "connections_per_address": 2}
+
+    async def test_a_client_behind_a_proxy_has_so_many_under_way(self, server: Server, simulator: Simulator) -> None:
+        simulator.inject("*", Fault(FaultKind.HANG, count=8))
+        greedy = [asyncio.create_task(server.ask("POST", "/compare", json={}, headers=by("192.0.2.1"))) for _ in "12"]
+        await simulator.until(lambda: simulator.in_flight == 8)
+
+        third = await server.ask("GET", "/models", headers=by("192.0.2.1"))
+        health = await server.ask("GET", "/health/live", headers=by("192.0.2.1"))
+        other = await server.ask("GET", "/models", headers=by("192.0.2.2"))
+        for task in greedy:
+            task.cancel()
+        await asyncio.gather(*greedy, return_exceptions=True)
+
+        assert third.error == OVERLOADED
+        assert (health.status, other.status) == (200, 200)
+
+    async def test_the_connections_of_a_proxy_are_not_bounded(self, server: Server) -> None:
+        answers = await asyncio.gather(*(server.ask("GET", "/models", headers=by(f"192.0.2.{n}")) for n in range(50)))
+
+        assert {answer.status for answer in answers} == {200}
 
 
 @pytest.mark.parametrize("count", [10, 10_000])

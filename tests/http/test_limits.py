@@ -68,7 +68,6 @@ async def test_a_body_that_drips_in_is_cut_off(server: Server) -> None:
     assert server.events.of(RequestServed)[0].operation == "postFeedback"
 
 
-@with_timeouts(request_body=0.1)
 async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(server: Server) -> None:
     head = request("POST", "/feedback", Content_Type=JSON, Transfer_Encoding="chunked", Expect="100-continue")
     async with connected(server.port) as (reader, writer):
@@ -77,7 +76,8 @@ async def test_a_body_whose_chunks_make_no_sense_is_not_waited_for(server: Serve
 
         writer.write(b"nonsense\r\n")
 
-        assert (await read_answer(reader)).error in (TIMEOUT, (400, "invalid_request"))  # as aiohttp's parser has it
+        assert (await read_answer(reader)).error == (400, "invalid_request")
+        assert await reader.read() == b""
 
 
 @with_timeouts(request_head=0.1)

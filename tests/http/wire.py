@@ -46,9 +46,14 @@ async def converse(port: int, *pieces: bytes, answers: int = 1, without_body: bo
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which no wait lasts for ever; raises TimeoutError when the patience of the test ends."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(
+    port: int, address: str = "127.0.0.1"
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which no wait lasts for ever; raises TimeoutError when the patience of the test ends.
+
+    `address` is the client's: every address of 127.0.0.0/8 is this machine, and another client to the server.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             yield reader, writer

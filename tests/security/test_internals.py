@@ -58,7 +58,7 @@ async def test_an_error_has_a_code_and_a_message_but_hides_its_cause(error: type
     assert inside_of(answer.body, answer.headers) == []
 
 
-async def unread() -> bytes:
+async def unread(_: int) -> bytes:
     raise AssertionError("There is no body.")
 
 

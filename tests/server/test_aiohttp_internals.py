@@ -16,8 +16,9 @@ from service.server import connections
 
 ROOT = Path(__file__).parents[2]
 # `_waiter` says that a connection waits for a request's head, which aiohttp's own keep-alive looks at; `_loop` is the
-# event loop of the connection.
-PRIVATE = {"_waiter", "_loop"}
+# event loop of the connection. `_messages` are the requests that are read but not begun. While there are
+# `_max_msg_queue_size` of them, or a body is not read on (`_reading_paused`), no more is read.
+PRIVATE = {"_waiter", "_loop", "_messages", "_max_msg_queue_size", "_reading_paused"}
 
 
 def used() -> set[str]:

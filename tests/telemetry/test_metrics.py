@@ -242,7 +242,7 @@ class Crowd:
         self.asked += 1
         request = Request(method, path, {"Content-Type": "application/json"} | headers)
 
-        async def read_body() -> bytes:
+        async def read_body(_: int) -> bytes:
             return msgspec.json.encode(body)
 
         self._dispatcher.begin(request)
