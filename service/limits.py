@@ -54,6 +54,8 @@ class Timeouts:
     request_body: float = 5.0
     # After this long without a request, a connection may be closed to make room for another.
     idle_connection: float = 5.0
+    # How long accepting rests when there is no file descriptor for another connection.
+    accept_retry: float = 0.1
     # A client that reads nothing for this long is disconnected.
     unread_answer: float = 30.0
     # How long aiohttp goes on reading a body after the response has been sent.

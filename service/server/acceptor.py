@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from service.api.client_address import client_address
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.server.connections import Connection, Server
 from telemetry.events import DependencyFailed, Listener
 
@@ -20,7 +21,6 @@ MOST_AT_ONCE = 8
 # A request is read about five turns after its connection was accepted. In a flood, the newest connections must not use
 # up all spare places of their network, which are half of all, in that time.
 PLACES_PER_ACCEPTED = 16
-RETRY_SECONDS = 0.1
 # A process without descriptors says so at most once in this time.
 REPORT_SECONDS = 60.0
 # The loop reads from a new connection in the one turn, and starts the request in the other.
@@ -31,12 +31,20 @@ class Acceptor:
     """Accepts connections for a server from sockets that listen, until `stop`."""
 
     def __init__(
-        self, server: Server, sockets: list[socket.socket], places: int, backlog: int, listener: Listener
+        self,
+        server: Server,
+        sockets: list[socket.socket],
+        places: int,
+        listener: Listener,
+        *,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._server = server
         self._sockets = sockets
         self._at_once = max(1, min(MOST_AT_ONCE, places // PLACES_PER_ACCEPTED))
-        self._backlog = backlog
+        self._backlog = limits.backlog
+        self._retry_seconds = timeouts.accept_retry
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._connecting: set[asyncio.Task[None]] = set()
@@ -74,7 +82,7 @@ class Acceptor:
             self._report(error)
             self._server.dismiss_one()
             self._loop.remove_reader(listening)
-            self._resting[listening] = self._loop.call_later(RETRY_SECONDS, self._watch, listening)
+            self._resting[listening] = self._loop.call_later(self._retry_seconds, self._watch, listening)
 
     def _accept(self, listening: socket.socket, count: int) -> OSError | None:
         """Accept at most so many connections; the error that prevents it, if any."""

@@ -260,7 +260,8 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
         timeouts=timeouts,
         limits=settings.limits,
     )
-    acceptor = Acceptor(server, await _listen(settings), most, settings.limits.backlog, resources.listener)
+    sockets = await _listen(settings)
+    acceptor = Acceptor(server, sockets, most, resources.listener, timeouts=timeouts, limits=settings.limits)
     acceptor.start()
     async with load.watched():
         try:

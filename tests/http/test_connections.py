@@ -144,10 +144,10 @@ def without_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, usual)
 
 
+@with_timeouts(accept_retry=0.0)
 async def test_without_descriptors_accepting_rests_and_then_goes_on(
-    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(acceptor, "RETRY_SECONDS", 0.0)
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
         client.setblocking(False)
@@ -163,11 +163,8 @@ async def test_without_descriptors_accepting_rests_and_then_goes_on(
     assert caplog.records == []
 
 
-@with_timeouts(keep_alive=60.0)
-async def test_without_descriptors_a_connection_at_rest_is_closed(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(acceptor, "RETRY_SECONDS", 0.0)
+@with_timeouts(keep_alive=60.0, accept_retry=0.0)
+async def test_without_descriptors_a_connection_at_rest_is_closed(server: Server) -> None:
     loop = asyncio.get_running_loop()
     async with connected(server.port) as (reader, writer):
         writer.write(HEALTH)
