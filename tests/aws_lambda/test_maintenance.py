@@ -22,7 +22,7 @@ from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws import REGION, answering, http_response
 from tests.aws_lambda.conftest import Start, telemetry_to
 from tests.aws_lambda.gateway import Asked, Remaining, answer
-from tests.support import NAMES, Clock, RecordingListener, model_saying
+from tests.support import NAMES, Clock, RecordingListener, clocked, model_saying
 
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
@@ -141,7 +141,7 @@ async def test_while_the_pool_stays_low_it_is_asked_again_after_a_while(
         process = await started(start, WITH_WORKER)
         trigger = process.resources.round_trigger
         assert trigger is not None
-        monkeypatch.setattr(trigger, "_clock", clock)
+        monkeypatch.setattr(trigger, "_store", clocked(trigger._store, clock))
 
         pulled = []
         for seconds in (0.0, TRIGGER_SECONDS - 1, 1.0):

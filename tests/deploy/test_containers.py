@@ -17,10 +17,13 @@ __all__ = ["machine"]
 READ_ONLY = """
 import errno, os, sys
 
+# The database of these tests. In a container its place is taken by DynamoDB.
+_DATABASE = "sayings.db"
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 
 def refuse(event, arguments):
     opened = event == "open" and arguments[2] & _WRITES and arguments[0] not in ("/dev/null", 1, 2)
+    opened = opened and not str(arguments[0]).endswith(_DATABASE)
     if opened or event in ("os.mkdir", "os.rename", "os.remove", "os.link", "os.symlink"):
         sys.stderr.write(f"WROTE {event} {arguments}\\n")
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -30,7 +30,7 @@ FUNCTIONS = STACK.of_type("AWS::Serverless::Function")
 # Section 10 of the design.
 METRICS = {
     "TotalExecutionTime", "APILatency", "TokensUsed", "Cost", "Feedback", "Fallbacks", "Errors", "PoolSize",
-    "RoundSayings", "SpendReserved", "ModelDaysLeft",
+    "RoundSayings", "RoundsOverdue", "SayingsRefused", "SpendReserved", "ModelDaysLeft",
 }  # fmt: skip
 DIMENSIONS = {
     "service.name", "operation", "saying.origin", "gen_ai.provider.name", "gen_ai.request.model", "error.type",

@@ -75,7 +75,10 @@ async def start(tmp_path: Path, simulator_url: str, events: RecordingListener) -
         "store": f"sqlite:///{tmp_path}/sayings.db",
         "simulator": simulator_url,
         "live_every": 1,
-        "max_live_calls": 32,
+        # One client asks for everything, and must not meet its shares.
+        "max_live_calls": 64,
+        "hourly_cap_usd": 100.0,
+        "daily_cap_usd": 100.0,
     }
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))

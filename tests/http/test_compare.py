@@ -21,10 +21,10 @@ from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import StoredBallot
 from service.store.sqlite import SqliteStore
-from telemetry.events import BallotTaken, ComparisonFinished, Event, ModelCalled, RequestServed, Unexpected
+from telemetry.events import BallotTaken, ComparisonFinished, ModelCalled, RequestServed, Unexpected
 from tests.http.conftest import Server
-from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request
-from tests.support import NAMES, RecordingListener, with_timeouts
+from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request, until_told
+from tests.support import NAMES, with_timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -59,22 +59,6 @@ def overdrawn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every reservation fail from now on, as over the budget."""
     budget = server.resources.gateway._budget
     monkeypatch.setattr(budget, "_caps", type(budget._caps)(day=0, hour=0))
-
-
-async def until_told(events: RecordingListener, kind: type[Event]) -> Any:
-    """The first event of that kind, once it is there."""
-    told, emit = asyncio.Event(), events.emit
-
-    def emit_and_tell(event: Event) -> None:
-        emit(event)
-        told.set()
-
-    events.emit = emit_and_tell  # type: ignore[method-assign]
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not events.of(kind):
-            told.clear()
-            await told.wait()
-    return events.of(kind)[0]
 
 
 # --- the stream -------------------------------------------------------------------------------------------------------

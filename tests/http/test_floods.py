@@ -155,10 +155,10 @@ class Flood:
         self.answers: list[tuple[int, str]] = []
         original = Flow.next_saying
 
-        async def next_saying(flow: Flow) -> Any:
+        async def next_saying(flow: Flow, client: str) -> Any:
             self.served += 1
             time.sleep(0.015)  # noqa: ASYNC251 - which is the point
-            return await original(flow)
+            return await original(flow, client)
 
         monkeypatch.setattr(Flow, "next_saying", next_saying)
 

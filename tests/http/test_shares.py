@@ -1,7 +1,6 @@
 """One client that begins comparisons and hangs up leaves comparisons, rounds and money to everybody else."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -42,13 +41,13 @@ async def spent_by_the_hour(server: Server) -> float:
 
 
 @pytest.fixture
-async def curve(server: Server) -> AsyncIterator[list[float]]:
+async def curve(server: Server) -> list[float]:
     """The dollars of the hour after each hang-up."""
     spent = []
     for _ in range(HANG_UPS):
         await hang_up_after_the_first_event(server)
         spent.append(await spent_by_the_hour(server))
-    yield spent
+    return spent
 
 
 @with_timeouts(comparison_begin=0.0)
@@ -58,7 +57,6 @@ async def test_hang_ups_leave_a_fresh_comparison_and_a_round(
     compared = await server.ask("POST", "/compare", json={}, headers={"Accept": "application/json", **VISITOR})
     finished = await fleet_rounds(server.resources).run()
 
-    print("dollars of the hour after each hang-up:", [round(dollars, 4) for dollars in curve])
     assert max(curve) <= HOURLY_CAP * ADDRESS_SHARE
     assert compared.status == 200
     assert compared.json["replayed"] is False

@@ -10,6 +10,8 @@ import msgspec
 from multidict import CIMultiDict
 
 from service.api.schemas import ErrorAnswer
+from telemetry.events import Event
+from tests.support import RecordingListener
 
 PATIENCE_SECONDS = 20.0
 
@@ -79,3 +81,19 @@ def request(method: str, target: str, body: bytes = b"", **headers: str) -> byte
         given.setdefault("Content-Length", str(len(body)))
     lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
     return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+
+
+async def until_told(events: RecordingListener, kind: type[Event]) -> Any:
+    """The first event of that kind, once it is there."""
+    told, emit = asyncio.Event(), events.emit
+
+    def emit_and_tell(event: Event) -> None:
+        emit(event)
+        told.set()
+
+    events.emit = emit_and_tell  # type: ignore[method-assign]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not events.of(kind):
+            told.clear()
+            await told.wait()
+    return events.of(kind)[0]

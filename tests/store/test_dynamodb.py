@@ -625,7 +625,8 @@ class TestStreams:
 
         assert {stored.vote async for stored in store.all_votes()} == set(votes)
         assert {stored.saying async for stored in store.all_sayings()} == {SAYING, COLLECTED}
-        assert {stored async for stored in store.all_calls()} == set(recorded)
+        calls = [stored async for stored in store.all_calls()]
+        assert sorted(calls, key=lambda one: one.generation.generation_id) == recorded
 
     async def test_a_ballot_finds_its_comparison_on_another_page(self, dynamo: Dynamo) -> None:
         await dynamo.store.put_comparison(OFFERED, shown(OFFERED))

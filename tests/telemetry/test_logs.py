@@ -27,6 +27,7 @@ from telemetry.events import (
     PriceMissing,
     RequestServed,
     RoundFinished,
+    RoundsMeasured,
     RoundStarted,
     SayingReported,
     SayingRestored,
@@ -249,6 +250,7 @@ UNLOGGED = [
     AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
     SqliteCalled("vote", 0.7),
     PoolMeasured("gpt-4.1", 12),
+    RoundsMeasured(overdue=True),
     SpendMeasured(0.42),
     ModelLifeMeasured("gpt-4.1", 47),
 ]
