@@ -11,6 +11,8 @@ from service.simulator.faults import FaultKind
 
 MAX_CALLS = 10_000
 
+PATIENCE_SECONDS = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCall:
@@ -99,9 +101,13 @@ class CallLog:
                 call.task.cancel()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds. It is checked again whenever a call begins or ends."""
-        while not condition():
-            await self._changed.wait()
+        """Wait until the condition holds. It is checked again whenever a call begins or ends.
+
+        Raises TimeoutError when it does not hold for very long, so that a test that waits in vain ends.
+        """
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                await self._changed.wait()
 
     def _notify(self) -> None:
         self._changed.set()

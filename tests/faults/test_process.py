@@ -99,7 +99,8 @@ async def until_refused(visitors: Load) -> None:
 async def test_sigterm_while_models_hang_answers_all_with_what_has_landed(
     machine: Machine, simulator: Simulator
 ) -> None:
-    server = await machine.serve("service", SAYINGS_LIVE_EVERY="1")
+    unshared = {"SAYINGS_MAX_LIVE_CALLS": "64", "SAYINGS_HOURLY_CAP_USD": "100", "SAYINGS_DAILY_CAP_USD": "100"}
+    server = await machine.serve("service", SAYINGS_LIVE_EVERY="1", **unshared)
     async with new_visitor() as visitor:
         await landed(server, visitor, "text/event-stream")  # so that the SDKs are there, and the visitor has a cookie
         for _ in range(3):

@@ -17,6 +17,7 @@ import pytest
 from telemetry.events import RequestServed, Unexpected
 from tests.http.conftest import Server
 from tests.store.builders import collected
+from tests.support import with_timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,7 @@ def settings() -> dict[str, Any]:
     return {"vote_rate": "off", "compare_rate": "off", "daily_cap_usd": 1e6, "hourly_cap_usd": 1e6}
 
 
+@with_timeouts(comparison_begin=0.0)
 @pytest.mark.parametrize(
     ("accepted", "unreached"), [("application/json", set()), ("text/event-stream", {"postCompareVote"})]
 )
