@@ -98,6 +98,7 @@ DIMENSIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     names.ERRORS: ((names.ERROR_TYPE,), (names.REQUEST_MODEL, names.ERROR_TYPE)),
     names.POOL_SIZE: ((),),
     names.ROUNDS_OVERDUE: ((),),
+    names.SAYINGS_REFUSED: ((),),
     names.ROUND_SAYINGS: ((),),
     names.SPEND_RESERVED: ((),),
     names.MODEL_DAYS_LEFT: ((),),

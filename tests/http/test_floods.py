@@ -129,7 +129,10 @@ class TestWithPlacesForOneComparison:
         assert again.headers["Retry-After"] == "5"
         assert simulator.max_in_flight == 4
 
-    async def test_a_disconnected_client_frees_its_places(self, server: Server, simulator: Simulator) -> None:
+    @with_timeouts(comparison=4.0)
+    async def test_a_disconnected_clients_places_are_free_when_its_comparison_ends(
+        self, server: Server, simulator: Simulator
+    ) -> None:
         async with comparing_for_ever(server, simulator):
             pass
         while not server.events.of(ComparisonFinished):
