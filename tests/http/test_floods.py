@@ -130,7 +130,7 @@ class TestWithPlacesForOneComparison:
         assert simulator.max_in_flight == 4
 
     @with_timeouts(comparison=4.0)
-    async def test_a_disconnected_clients_places_are_free_when_its_comparison_ends(
+    async def test_places_are_free_again_when_an_abandoned_comparison_ends(
         self, server: Server, simulator: Simulator
     ) -> None:
         async with comparing_for_ever(server, simulator):

@@ -12,6 +12,7 @@ from telemetry.events import (
     RoundFinished,
     RoundsMeasured,
     SayingServed,
+    SayingsRejected,
     SpendMeasured,
     VoteTaken,
 )
@@ -40,6 +41,7 @@ EVERYTHING: tuple[Event, ...] = (
     BallotTaken("winner", "recorded"),
     PoolMeasured("gpt-4.1", 12),
     RoundsMeasured(overdue=False),
+    SayingsRejected("gpt-4.1", ("link",)),
     SpendMeasured(0.25),
     ModelLifeMeasured("gpt-4.1", 47),
     RoundFinished((ModelReport("gpt-4.1", 3, 1500.0), ModelReport("gpt-4.1-mini", 0, 80.0, "ModelTimeout")), 1500.0, 7),
