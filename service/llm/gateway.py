@@ -227,7 +227,7 @@ class Gateway:
         model, adapter = order.model, self._adapters.of(order.model)
         try:
             async with asyncio.timeout(order.deadline - self._clock()):
-                await adapter.load()
+                await asyncio.gather(adapter.load(), self._parser.load())
                 key = await self._key(model)
                 reservation = await self._reservation(order)
         except TimeoutError:

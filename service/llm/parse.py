@@ -1,5 +1,6 @@
 """The parser that turns a model's output into sayings fit to be shown. Until then the output is hostile text."""
 
+import asyncio
 import html
 import json
 import re
@@ -12,6 +13,7 @@ import msgspec
 from service.catalogue.topics import Topics
 from service.domain import MAX_SAYING_LENGTH, MIN_SAYING_LENGTH, Rejection, normalise, saying_id
 from service.llm.content_filter import ContentFilter
+from service.llm.lexicon import lexicon
 from service.llm.prompt import Prompt
 
 # Three sayings are far shorter. A longer text does not follow the prompt and is not worth parsing.
@@ -83,6 +85,13 @@ class Parser:
     def __init__(self, topics: Topics, telltales: Iterable[str]) -> None:
         self._topics = topics
         self._filter = ContentFilter(telltales)
+        self._is_loaded = False
+
+    async def load(self) -> None:
+        """Read the words of the filter, which takes some milliseconds, beside the event loop and only once."""
+        if not self._is_loaded:
+            await asyncio.to_thread(lexicon)
+            self._is_loaded = True
 
     def parse(self, output: str, prompt: Prompt, known: Iterable[str] = ()) -> Parsed:
         """Read the sayings out of a model's output. `known` are the ids of sayings that would be duplicates.
