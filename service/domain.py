@@ -57,6 +57,38 @@ class VoteStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class BallotStatus(StrEnum):
+    """What became of a ballot: the voter's first choice, the same choice again, or one that came after the reveal."""
+
+    RECORDED = "recorded"
+    UNCHANGED = "unchanged"
+    AFTER_REVEAL = "after_reveal"
+
+
+class Attribution(StrEnum):
+    """What a voter was told about the author with a saying.
+
+    A lot decides between BLIND and NAMED, so that these two may be compared. OPEN is for sayings whose author was shown
+    without a lot.
+    """
+
+    BLIND = "blind"
+    NAMED = "named"
+    OPEN = "open"
+
+
+class Standing(StrEnum):
+    """Whether a vote or a ballot counts in the comparison of the models, which is decided when it is first cast.
+
+    UNVERIFIED is a vote that came without a token, and what an earlier version has stored. SET_ASIDE is what is more
+    than one address or one voter may give, and all that comes from an address whose votes cannot be honest.
+    """
+
+    COUNTED = "counted"
+    UNVERIFIED = "unverified"
+    SET_ASIDE = "set_aside"
+
+
 class ReportReason(StrEnum):
     """Why a visitor reports a saying."""
 
@@ -146,11 +178,12 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One model call that the vendor bills.
+    """One model call, answered or not.
 
     `asked` is the number of sayings requested and `sayings` the number that may be shown. `error_type` is set when the
-    response was a refusal or was cut off: such a call costs money all the same, but its duration is not counted as a
-    latency. `rejected` maps the reasons (see `Rejection`) to the numbers of sayings that may not be shown.
+    call has failed, and its duration is not counted as a latency then. A response that was a refusal or was cut off
+    costs money all the same; a call without an answer has neither tokens nor cost, and its generation stands for the
+    attempt. `rejected` maps the reasons (see `Rejection`) to the numbers of sayings that may not be shown.
     """
 
     generation: Generation
@@ -199,30 +232,49 @@ class Saying:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """One voter's opinion of one saying.
+class NetworkDay:
+    """A network that a client is in, on one UTC day.
 
-    `cast_at` is in seconds since the epoch. `burst` identifies the client address within one hour (see `burst_of`) and
-    is "" when the address is unknown. The `claimed_` fields repeat what the client claims about the response; they are
-    stored but never trusted.
+    `name` is the day and a keyed hash of the network (see voting/networks.py), and `share` is how many times one
+    address's allowance the network has.
+    """
+
+    name: str
+    share: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One voter's opinion of one saying, as it is cast.
+
+    `cast_at` is in seconds since the epoch. `attribution` is what the vote's token proves, and None without a token.
+    `networks` are those that the client is in, the smallest first, and empty when its address is unknown. `models` is
+    how many models have sayings to be served at the moment, by which a pattern of votes is judged. The `claimed_`
+    fields repeat what the client claims about the response; they are stored but never trusted.
     """
 
     saying_id: str
     voter: str
     feedback_type: FeedbackType
     cast_at: float
-    burst: str = ""
+    attribution: Attribution | None = None
+    networks: tuple[NetworkDay, ...] = ()
+    models: int = 0
     claimed_execution_ms: float | None = None
     claimed_cached: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VoteResult:
-    """The effect of a vote, and the saying's counters after it."""
+    """The effect of a vote, the saying's counters after it, and the standing of the voter's first opinion.
+
+    The standing is None where there is no vote.
+    """
 
     status: VoteStatus
     upvotes: int
     downvotes: int
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +343,8 @@ class Comparison:
     def outcome(self, winner: str) -> "Outcome":
         """The outcome of a vote for a slot, TIE or NONE, among the models that had a saying to show."""
         names = {entry.slot: self._contributor(entry) for entry in self.entries if entry.saying is not None}
-        return Outcome(tuple(sorted(names.values())), names.get(winner, winner))
+        failed = (self._contributor(entry) for entry in self.entries if entry.saying is None)
+        return Outcome(tuple(sorted(names.values())), names.get(winner, winner), tuple(sorted(failed)))
 
     def shows_any(self, withdrawn: Container[str]) -> bool:
         """Whether one of the sayings is withdrawn, by the ids of those that are."""
@@ -313,8 +366,9 @@ class Comparison:
 class Ballot:
     """One voter's part in one comparison.
 
-    `winner` is a slot, TIE or NONE, and is None until the voter votes. `shown_at` and `cast_at` are in seconds since
-    the epoch. `burst` is the same as in a Vote.
+    `winner` is the voter's first choice, a slot, TIE or NONE, and None until the voter votes; it is the only one that
+    can count. `later` is what the voter chose after the reveal, if that differs. `shown_at` and `cast_at` are in
+    seconds since the epoch. `network` is the name of the smallest NetworkDay, or "" when it is unknown or forgotten.
     """
 
     comparison_id: str
@@ -322,18 +376,31 @@ class Ballot:
     shown_at: float
     winner: str | None = None
     cast_at: float | None = None
-    burst: str = ""
+    standing: Standing | None = None
+    network: str = ""
+    later: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BallotResult:
+    """The effect of a ballot, the ballot as it is kept now, and how many have been cast on the comparison."""
+
+    status: BallotStatus
+    ballot: Ballot
+    ballots: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Outcome:
     """The result of a comparison.
 
-    `contributors` are those that had a saying to show, sorted. `result` is the best of them, TIE or NONE.
+    `contributors` are those that had a saying to show, and `failed` those that were asked and had none, both sorted.
+    `result` is the best of the former, TIE or NONE.
     """
 
     contributors: tuple[str, ...]
     result: str
+    failed: tuple[str, ...] = ()
 
 
 def normalise(text: str) -> str:
@@ -364,22 +431,14 @@ def feedback_id(voter: str, saying: str) -> str:
     return hashlib.sha256(f"{voter}\0{saying}".encode()).hexdigest()[:32]
 
 
-def burst_of(address: str, moment: float) -> str:
-    """The burst of a vote: the UTC hour and a hash of the client address, or "" when the address is unknown.
-
-    All votes from one address within an hour share it. Addresses themselves are not stored, and one address has
-    different hashes in different hours. The hash hides an address from a reader, but not from an attacker that tries
-    every IPv4 address, so data that holds it is personal data.
-    """
-    if not address:
-        return ""
-    hour = hour_of(moment)
-    return f"{hour}/{hashlib.sha256(f'{hour}/{address}'.encode()).hexdigest()[:16]}"
-
-
 def hour_of(moment: float) -> str:
     """The UTC hour of a moment in seconds since the epoch, such as `2026-11-20T13`."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H}"
+
+
+def day_of(moment: float) -> str:
+    """The UTC day of a moment in seconds since the epoch, such as `2026-11-20`."""
+    return hour_of(moment)[:10]
 
 
 def model_contributor(model: str, *, simulated: bool) -> str:

@@ -114,7 +114,7 @@ class Limits:
 class Retention:
     """How many days data are kept. What the page says about privacy must agree with this."""
 
-    # The hash of a client address in a vote or ballot. It is needed for as long as the limit on bursts may change.
+    # The hash of a client address in a vote or ballot. Operators may look for a pattern of cheating until then.
     address_days: int = 30
     # A voter's id in a vote or ballot, and in the voter's cookie.
     voter_days: int = 365
@@ -124,14 +124,40 @@ class Retention:
     request_days: int = 3
     # The statistics show the hours of one day.
     hour_days: int = 3
+    # The headline of the statistics covers 30 days. The counts of earlier days are folded together.
+    tally_days: int = 45
+    # The secret of a day, and the counts of addresses on it. Votes may bring a token of the day before.
+    secret_days: int = 3
     # A day's spend is kept for a while, so that the operator can check a bill.
     spend_days: int = 35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """How much of what one party casts can count in the comparison of the models.
+
+    `address_votes` is for the verified votes of one address on one day, and also for its ballots. The other limits
+    follow from what people do: the models are served in equal shares and half of the serves are blind, so an honest
+    voter's votes spread over models and attributions.
+    """
+
+    address_votes: int = 24
+    # The counted blind votes of one voter on one model, ever.
+    voter_model_votes: int = 60
+    # The ballots on one comparison. More of them would say more about its sayings, but little more about the models.
+    comparison_ballots: int = 8
+
+    @property
+    def address_model_votes(self) -> int:
+        """The votes of one address on one model on one day, for blind and for named votes each."""
+        return max(1, self.address_votes // 8)
 
 
 DAY_SECONDS = 24 * 3600.0
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_LIMITS = Limits()
 DEFAULT_RETENTION = Retention()
+DEFAULT_QUOTAS = Quotas()
 
 
 class RateClass(StrEnum):

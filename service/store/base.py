@@ -19,20 +19,26 @@ from typing import Protocol
 
 from service.catalogue.lifecycle import Lifecycle
 from service.domain import (
+    Attribution,
     Ballot,
+    BallotResult,
     Call,
+    CallKind,
     CallShape,
     Comparison,
+    FeedbackType,
+    NetworkDay,
     Outcome,
     Report,
     ReportReason,
     ReportStatus,
     Saying,
+    Standing,
     Vote,
     VoteResult,
-    VoteStatus,
     Withdrawal,
 )
+from service.keys.secret import Secret
 from service.limits import Retention
 from service.store.retention import Pruned
 
@@ -77,29 +83,63 @@ class Spend:
 NO_SHARES: Mapping[str, Spend] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The counts of a contributor. `aside_*` is the part of the votes that is set aside because of bursts."""
+@dataclass(frozen=True, slots=True, order=True)
+class Strand:
+    """What counts are kept apart by: the contributor, the UTC day, and which prompt and snapshot wrote the saying.
 
-    serves: int = 0
+    The day is that of the vote or call, such as `2026-11-20`, or "" for all the days that have been folded together.
+    Prompt version and snapshot are "" for the collection and where they are unknown.
+    """
+
+    contributor: str
+    day: str
+    prompt_version: str = ""
+    snapshot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Votes, and how many of them are upvotes."""
+
+    votes: int = 0
     upvotes: int = 0
-    downvotes: int = 0
-    aside_upvotes: int = 0
-    aside_downvotes: int = 0
+
+
+# The group of a voter, and that of a saying or of a comparison (see groups.py).
+Cell = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VoteTally:
+    """The votes of one strand, by their first opinion.
+
+    `blind` and `named` are the counted votes by what the lot decided, and `opened` the counted ones without a lot.
+    `voters` and `sayings` are the numbers of those whose first counted blind vote for the contributor is among them.
+    """
+
+    blind: Mapping[Cell, Counts] = field(default_factory=dict)
+    named: Mapping[Cell, Counts] = field(default_factory=dict)
+    opened: Counts = Counts()
+    aside: Counts = Counts()
+    unverified: Counts = Counts()
+    voters: int = 0
+    sayings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CallTally:
-    """The counts of the calls of one contributor and shape.
+    """The calls of one strand, kind and shape.
 
-    `latencies` maps buckets (see latency_buckets.py) to the number of successful calls in them, and `latency_ms` is the
-    sum of their latencies. `sayings`, the tokens and `cost_nanos` are sums over all billed calls, and `unpriced` is the
-    number of billed calls without a known price. `rejected` maps reasons to the numbers of sayings refused for them.
+    `failed` maps error types to the numbers of calls that ended so. `latencies` maps buckets (see latency_buckets.py)
+    to the number of the other calls in them, and `latency_ms` is the sum of their latencies. `sayings`, the tokens and
+    `cost_nanos` are sums over all calls, and `unpriced` is the number of calls without a known price. `rejected` maps
+    reasons to the numbers of sayings refused for them.
     """
 
+    calls: int = 0
+    failed: Mapping[str, int] = field(default_factory=dict)
     latencies: Mapping[int, int] = field(default_factory=dict)
     latency_ms: float = 0.0
-    billed: int = 0
     unpriced: int = 0
     sayings: int = 0
     input_tokens: int = 0
@@ -110,34 +150,57 @@ class CallTally:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTally:
-    """The number of votes on comparisons that had one outcome. `aside` is the part set aside because of bursts."""
+    """The first ballots that had one outcome: those that count by cell, and how many are set aside."""
 
-    votes: int = 0
+    counted: Mapping[Cell, int] = field(default_factory=dict)
     aside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HourTally:
+    """The serves in an hour, and the votes of any standing that were first cast in it."""
+
+    serves: int = 0
+    votes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregates:
     """All the counts that the statistics are computed from. Their size does not depend on the number of votes.
 
-    The keys of `services` and `hours` are pairs of a service or an hour (`2026-11-20T13`) and a contributor. These two
-    count every vote, because bursts are not set aside there. A vote counts in the hour in which it was first cast.
+    `serves` is by contributor. The keys of `services` and `hours` are pairs of a service or an hour (`2026-11-20T13`)
+    and a contributor. `services` has the counted blind votes. The keys of `outcomes` begin with a day, as in a strand.
     """
 
-    contributors: Mapping[str, Tally] = field(default_factory=dict)
-    services: Mapping[tuple[str, str], Tally] = field(default_factory=dict)
-    hours: Mapping[tuple[str, str], Tally] = field(default_factory=dict)
-    calls: Mapping[tuple[str, CallShape], CallTally] = field(default_factory=dict)
-    outcomes: Mapping[Outcome, OutcomeTally] = field(default_factory=dict)
+    serves: Mapping[str, int] = field(default_factory=dict)
+    hours: Mapping[tuple[str, str], HourTally] = field(default_factory=dict)
+    services: Mapping[tuple[str, str], Counts] = field(default_factory=dict)
+    votes: Mapping[Strand, VoteTally] = field(default_factory=dict)
+    calls: Mapping[tuple[Strand, CallKind, CallShape], CallTally] = field(default_factory=dict)
+    outcomes: Mapping[tuple[str, Outcome], OutcomeTally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredVote:
-    """A vote as it was last cast, but with the burst of its first casting, and the contributor it counts for."""
+    """A vote as it is kept.
 
-    vote: Vote
+    `first` is the opinion that was cast first, at `first_cast_at`: the only one that can count in the comparison.
+    `opinion` is the present one, which the saying's own counters go by, and None after it was withdrawn. `network` is
+    the name of the smallest NetworkDay, or "" when it is unknown or forgotten.
+    """
+
+    saying_id: str
+    voter: str
     contributor: str
+    first: FeedbackType
     first_cast_at: float
+    opinion: FeedbackType | None
+    cast_at: float
+    attribution: Attribution | None = None
+    standing: Standing = Standing.UNVERIFIED
+    network: str = ""
+    claimed_execution_ms: float | None = None
+    claimed_cached: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +253,9 @@ REPORTS_KEPT = 30 * 24 * 3600
 class Store(Protocol):
     """Stores sayings, votes, comparisons, calls, leases and spend, and keeps counts of them.
 
-    A vote is counted for its contributor, for each service that its saying names and for the hour in which it was first
-    cast. A ballot is counted for its outcome. The transaction that stores a vote or a ballot also counts it. The votes
-    and ballots of one burst (`Vote.burst`, taken at the first casting) are set aside together while there are more of
-    them than the store's `burst_limit`.
+    The transaction that stores a vote or a ballot also counts it. Only what was cast first is counted: a vote that is
+    changed or withdrawn later moves the saying's own counters alone, because by then the voter knows the author.
+    Whether it counts in the comparison is decided at the same moment by the store's quotas (see quotas.py).
     """
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
@@ -218,10 +280,16 @@ class Store(Protocol):
         """The newest sayings of a model created at or after `since`, newest first."""
 
     async def vote(self, vote: Vote) -> VoteResult | None:
-        """Store a vote in place of the voter's earlier one and update the counters. None when the saying is unknown."""
+        """Store a vote, or change the voter's opinion, and update the counters. None when the saying is unknown.
+
+        When this vote makes all those from its address and day implausible, they are set aside with it.
+        """
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
-        """Withdraw a vote; `unchanged` when there was no vote. None when the saying is unknown."""
+        """Withdraw a vote; `unchanged` when there was none. None when the saying is unknown.
+
+        Its first opinion stays on record, so that nobody can vote again when they know the author.
+        """
 
     async def forget(self, voter: str, *, asked_at: float) -> bool:
         """Begin to forget a voter: take back and delete their votes and ballots.
@@ -234,14 +302,15 @@ class Store(Protocol):
         """Remove what has reached its end by `now`, and what is left of voters who asked to be forgotten.
 
         The work is done page by page, each of which is short. A pass that is interrupted goes on where it was, or is
-        repeated, the next time. Votes and ballots lose the hash of their address, and later their voter, but count on.
+        repeated, the next time. Votes and ballots lose the hash of their address, and later their voter, but count on. The
+        counts of old days are folded together.
         """
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
         """Add to the serves of each contributor, both to the total and to the given hour (`2026-11-20T13`)."""
 
     async def record_call(self, call: Call) -> None:
-        """Store a call that was billed and count it. Recording the same call again changes nothing."""
+        """Store a call and count it. Recording the same call again changes nothing."""
 
     async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:
         """Store a comparison and the ballot of the voter it has been shown to first."""
@@ -257,15 +326,17 @@ class Store(Protocol):
     ) -> Comparison | None:
         """A stored comparison with at least two sayings, none withdrawn, that has not been shown to this voter.
 
-        It is drawn at random from the newest comparisons, of the given service if there is one. None when no comparison
-        qualifies.
+        It is one of those with the fewest ballots among some of the newest, of the given service if there is one. None
+        when no comparison qualifies; one that has all the ballots it may get does not.
         """
 
     async def show_comparison(self, ballot: Ballot) -> None:
         """Record that a comparison has been shown to a voter. Recording it again changes nothing."""
 
-    async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
-        """Store a ballot with a winner in place of the voter's earlier choice.
+    async def cast_ballot(
+        self, comparison: Comparison, voter: str, winner: str, *, at: float, networks: Sequence[NetworkDay] = ()
+    ) -> BallotResult | None:
+        """Store the voter's first choice and count it, or keep a later one apart, which counts for nothing.
 
         None when the comparison was never shown to this voter.
         """
@@ -297,8 +368,14 @@ class Store(Protocol):
     async def aggregates(self, *, since_hour: str) -> Aggregates:
         """All counts, with the hours from `since_hour` (`2026-11-20T13`) on, in O(models) reads."""
 
-    async def review_bursts(self) -> int:
-        """Set bursts aside, or count them again, according to the store's present limit. Returns how many it moved."""
+    async def day_secret(self, day: str) -> Secret:
+        """The fleet's secret of a UTC day (`2026-11-20`), made by whoever asks first and forgotten after some days."""
+
+    async def put_analysis(self, analysis: str) -> None:
+        """Keep the result of `python -m service analyse`, a JSON text, in place of the earlier one."""
+
+    async def analysis(self) -> str | None:
+        """The result of the last analysis, or None."""
 
     def all_votes(self) -> AsyncIterator[StoredVote]:
         """Stream every vote, page by page. Like the other `all_` methods, it may miss what is written meanwhile."""
