@@ -3,19 +3,22 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from service.store.dynamodb.bursts import BURST_PART, BURST_PREFIX
 from service.store.dynamodb.items import BALLOT_PREFIX, number, text
+from service.store.dynamodb.quota_items import NETWORK_PART
 from service.store.retention import FORGOTTEN, Cutoffs
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
 
+# The items in which earlier versions have counted the votes of an address within an hour.
+BURST_PART = "burst"
 # How many items are scanned, and then changed, at a time. Most pages have nothing to change.
 PAGE_ITEMS = 1_000
 # DynamoDB compares with this many values at most. Beyond, all items are read.
 _MOST_COMPARED = 100
 
-_OLD_ADDRESS = "(burst > :none AND burst < :addresses)"
+# Earlier versions have stored the hash of an address as a burst.
+_OLD_ADDRESS = "((network > :none AND network < :addresses) OR (burst > :none AND burst < :addresses))"
 _OLD_VOTE = (
     "((first_cast_at < :voters OR (attribute_not_exists(first_cast_at) AND cast_at < :voters))"
     " AND NOT begins_with(voter, :forgotten))"
@@ -67,15 +70,14 @@ def _scan(
     }
 
 
-def bursts_scan(table: str, cutoffs: Cutoffs) -> "ScanInputTypeDef":
+def state_scan(table: str, *, is_anybody_asked_for: bool) -> "ScanInputTypeDef":
+    """A scan for what earlier versions have left, and for all network-days if some voters are to be forgotten."""
+    wanted = [BURST_PART, *([NETWORK_PART] if is_anybody_asked_for else [])]
+    parts = {f":part{position}": text(part) for position, part in enumerate(wanted)}
     return {
         "TableName": table,
         "Limit": PAGE_ITEMS,
-        "FilterExpression": "#part = :part AND #name < :before",
-        "ProjectionExpression": "#name, #part",
-        "ExpressionAttributeNames": {"#name": "name", "#part": "part"},
-        "ExpressionAttributeValues": {
-            ":part": text(BURST_PART),
-            ":before": text(BURST_PREFIX + cutoffs.addresses),
-        },
+        "FilterExpression": f"#part IN ({', '.join(parts)})",
+        "ExpressionAttributeNames": {"#part": "part"},
+        "ExpressionAttributeValues": parts,
     }
