@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from service.store.dynamodb.items import BALLOT_PREFIX, number, text
-from service.store.dynamodb.quota_items import NETWORK_PART
+from service.store.dynamodb.quota_items import NETWORK_PART, network_name
+from service.store.dynamodb.writes import secret_name
 from service.store.retention import FORGOTTEN, Cutoffs
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
 
+    from service.store.dynamodb.items import Item
+
 # The items in which earlier versions have counted the votes of an address within an hour.
-BURST_PART = "burst"
+_BURST_PART = "burst"
 # How many items are scanned, and then changed, at a time. Most pages have nothing to change.
 PAGE_ITEMS = 1_000
 # DynamoDB compares with this many values at most. Beyond, all items are read.
@@ -70,14 +73,24 @@ def _scan(
     }
 
 
-def state_scan(table: str, *, is_anybody_asked_for: bool) -> "ScanInputTypeDef":
-    """A scan for what earlier versions have left, and for all network-days if some voters are to be forgotten."""
-    wanted = [BURST_PART, *([NETWORK_PART] if is_anybody_asked_for else [])]
-    parts = {f":part{position}": text(part) for position, part in enumerate(wanted)}
+def state_scan(table: str, cutoffs: Cutoffs, *, is_anybody_asked_for: bool) -> "ScanInputTypeDef":
+    """A scan for bursts of earlier versions, and for secrets and network-days that have reached their end.
+
+    If voters are to be forgotten, it returns all network-days.
+    """
+    due = ["#part = :burst", "#name BETWEEN :secrets AND :old_secrets", "#name BETWEEN :networks AND :old_networks"]
+    everyone: Item = {":network": text(NETWORK_PART)} if is_anybody_asked_for else {}
     return {
         "TableName": table,
         "Limit": PAGE_ITEMS,
-        "FilterExpression": f"#part IN ({', '.join(parts)})",
-        "ExpressionAttributeNames": {"#part": "part"},
-        "ExpressionAttributeValues": parts,
+        "FilterExpression": " OR ".join([*due, *(["#part = :network"] if everyone else [])]),
+        "ExpressionAttributeNames": {"#name": "name", "#part": "part"},
+        "ExpressionAttributeValues": {
+            ":burst": text(_BURST_PART),
+            ":secrets": text(secret_name("")),
+            ":old_secrets": text(secret_name(cutoffs.secrets)),
+            ":networks": text(network_name("")),
+            ":old_networks": text(network_name(cutoffs.secrets)),
+            **everyone,
+        },
     }

@@ -39,8 +39,17 @@ _GIVEN, _GIVEN_UPVOTES, _RECEIPTS = "g#", "u#", "r#"
 IS_NOT_ASIDE = "attribute_not_exists(is_aside)"
 
 
+def network_name(name: str) -> str:
+    """The name of an item in the table. That of a day alone sorts before those of the networks on that day."""
+    return f"network#{name}"
+
+
 def network_key(name: str) -> "Item":
-    return {"name": text(f"network#{name}"), "part": text(NETWORK_PART)}
+    return {"name": text(network_name(name)), "part": text(NETWORK_PART)}
+
+
+def is_network_day(item: "Item") -> bool:
+    return item["part"]["S"] == NETWORK_PART
 
 
 def voter_key(voter: str) -> "Item":

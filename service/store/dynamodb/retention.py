@@ -32,8 +32,15 @@ from service.store.dynamodb.items import (
     to_stored_vote,
     vote_key,
 )
-from service.store.dynamodb.prune_scans import BURST_PART, ballots_scan, state_scan, votes_scan
-from service.store.dynamodb.quota_items import delete_voter, receipts, remove_receipts, voter_key
+from service.store.dynamodb.prune_scans import ballots_scan, state_scan, votes_scan
+from service.store.dynamodb.quota_items import (
+    delete_voter,
+    is_network_day,
+    network_name,
+    receipts,
+    remove_receipts,
+    voter_key,
+)
 from service.store.dynamodb.takedowns import DynamoTakedowns
 from service.store.dynamodb.tallies import Tallies
 from service.store.dynamodb.transport import decide
@@ -112,8 +119,9 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         return await _sum(partial(self._prune_ballot, item, wanted) for item in filter(is_ballot, items)), last
 
     async def _prune_state(self, wanted: _Pass, after: "Item | None") -> "tuple[Pruned, Item | None]":
-        """Forget voters in what is known of networks, and remove the bursts of earlier versions."""
-        items, last = await self._page(state_scan(self._state, is_anybody_asked_for=bool(wanted.asked)), after)
+        """Remove secrets, network-days and what earlier versions knew of addresses, and forget voters in the others."""
+        scan = state_scan(self._state, wanted.cutoffs, is_anybody_asked_for=bool(wanted.asked))
+        items, last = await self._page(scan, after)
         return await _sum(partial(self._prune_item, item, wanted) for item in items), last
 
     async def _fold_lines(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
@@ -168,8 +176,8 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         return await self._forget_network(self._comparisons, key) if loses_network else Pruned()
 
     async def _prune_item(self, item: "Item", wanted: _Pass) -> Pruned:
-        """Remove a burst, or from a network-day the receipts of the voters who asked."""
-        if item["part"]["S"] == BURST_PART:
+        """Remove what has reached its end, or from a network-day the receipts of the voters who asked."""
+        if not is_network_day(item) or item["name"]["S"] < network_name(wanted.cutoffs.secrets):
             await self._delete({"TableName": self._state, "Key": {"name": item["name"], "part": item["part"]}})
         elif voters := wanted.asked.keys() & {voter for _, voter in receipts(item)}:
             await self._update(remove_receipts(self._state, item, voters), repeatable=True)

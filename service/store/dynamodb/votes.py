@@ -229,7 +229,7 @@ class DynamoVotes(DynamoSayings, VoteCounts):
             await self._transact([set_vote_aside(self._feedback, saying_id, voter), *self._recount(change)])
 
     async def _remove_vote(self, saying_id: str, voter: str) -> None:
-        """Delete a vote and take it back from all counts. One without a saying, or that makes no sense, is only deleted."""
+        """Delete a vote and take it back from all counts. One that has no saying or makes no sense counts nowhere."""
         saying, item, of_voter = await self._read_all(saying_id, voter)
         vote = self._stored(item, saying)
         if vote is None:

@@ -200,12 +200,16 @@ def add_spend_within(
     return update
 
 
+def secret_name(day: str) -> str:
+    return f"secret#{day}"
+
+
 def keep_secret(table: str, day: str, secret: str) -> "UpdateItemInputTypeDef":
     """Keep the secret of a day, unless there is one. DynamoDB returns the one that there is by then."""
     expires = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=DEFAULT_RETENTION.secret_days)
     return {
         "TableName": table,
-        "Key": {"name": text(f"secret#{day}"), "part": text("secret")},
+        "Key": {"name": text(secret_name(day)), "part": text("secret")},
         "UpdateExpression": "SET secret = if_not_exists(secret, :secret), #expiry = :expiry",
         "ExpressionAttributeNames": {"#expiry": EXPIRY_ATTRIBUTE},
         "ExpressionAttributeValues": {":secret": text(secret), ":expiry": number(int(expires.timestamp()))},
