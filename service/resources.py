@@ -134,7 +134,6 @@ async def open_resources(
         comparisons = Comparisons(
             gateway=gateway,
             store=store,
-            pool=pool,
             listener=listener,
             topics=topics,
             models=line_up,
