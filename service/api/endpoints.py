@@ -95,7 +95,7 @@ from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
 from service.voting.comparison_votes import ComparisonVotes
-from service.voting.comparisons import Closed, Comparisons, Opened, Shown, Step
+from service.voting.comparisons import Closed, Comparisons, Opened, Slots, Step
 from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
 from service.voting.saying_votes import Opinion, SayingVotes
@@ -392,7 +392,7 @@ async def _collected(request: Request, first: Step, steps: AsyncGenerator[Step, 
         async with aclosing(steps):
             collected = [first, *[step async for step in steps]]
     opened, *_, shown, closed = collected
-    return compare_answer(cast("Opened", opened), cast("Shown", shown), cast("Closed", closed))
+    return compare_answer(cast("Opened", opened), cast("Slots", shown), cast("Closed", closed))
 
 
 def _voter(request: Request) -> str:

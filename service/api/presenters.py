@@ -27,8 +27,8 @@ from service.api.schemas import (
 from service.catalogue.models import NANOS_PER_DOLLAR, Price
 from service.domain import BallotResult, Comparison, Entry, FeedbackType, Generation, Origin, VoteResult, feedback_id
 from service.sayings.flow import Served
-from service.voting.comparison_votes import Showing
-from service.voting.comparisons import Closed, Opened, Progress, Shown, Step
+from service.voting.comparison_votes import VoterView
+from service.voting.comparisons import Closed, Opened, Progress, Slots, Step
 from service.voting.forgetting import Promise
 
 
@@ -84,7 +84,7 @@ def event_of(step: Step) -> tuple[str, msgspec.Struct]:
             return "comparison", ComparisonStarted(step.comparison_id, step.service, replayed, step.reason)
         case Progress():
             return "progress", ComparisonProgress(step.landed, step.of)
-        case Shown():
+        case Slots():
             return "slots", ComparisonSlots(_blind(step.entries))
         case Closed():
             return "done", ComparisonDone(step.comparison_id, step.votable)
@@ -95,7 +95,7 @@ def forgotten_answer(promise: Promise) -> ForgottenAnswer:
     return ForgottenAnswer("forgotten" if promise.is_kept else "accepted", before)
 
 
-def compare_answer(opened: Opened, shown: Shown, closed: Closed) -> CompareAnswer:
+def compare_answer(opened: Opened, shown: Slots, closed: Closed) -> CompareAnswer:
     return CompareAnswer(
         comparison_id=opened.comparison_id,
         service=opened.service,
@@ -111,7 +111,7 @@ def compare_vote_answer(comparison: Comparison, result: BallotResult) -> Compare
     return CompareVoteAnswer(comparison.comparison_id, winner, result.status, _revealed(comparison.entries))
 
 
-def comparison_view(showing: Showing) -> ComparisonView:
+def comparison_view(showing: VoterView) -> ComparisonView:
     comparison, winner = showing.comparison, cast("Winner | None", showing.winner)
     return ComparisonView(
         comparison_id=comparison.comparison_id,

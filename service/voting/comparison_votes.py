@@ -40,7 +40,7 @@ NetworkDays = Callable[[str, float], Awaitable[tuple[NetworkDay, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class VoterView:
     """A comparison as one voter sees it: `winner` is what they voted for, and `votable` whether they still can."""
 
     comparison: Comparison
@@ -78,7 +78,7 @@ class ComparisonVotes:
         self._reading = VoteGuard(listener, timeouts=timeouts, failure=ComparisonUnavailable)
         self._tasks = ShieldedTasks()
 
-    async def show(self, voter: str, comparison_id: str) -> Showing:
+    async def show(self, voter: str, comparison_id: str) -> VoterView:
         """A comparison, which is shown to this voter from now on if it was not before.
 
         Raises ComparisonNotFound, ComparisonUnavailable or StorageFull.
@@ -103,14 +103,14 @@ class ComparisonVotes:
         await self._reading.close()
         await self._tasks.close()
 
-    async def _show(self, voter: str, comparison_id: str) -> Showing:
+    async def _show(self, voter: str, comparison_id: str) -> VoterView:
         comparison, ballot = await self._found(voter, comparison_id)
         now = self._clock()
         if ballot is None:
             ballot = Ballot(comparison_id, voter, now)
             await self._store.show_comparison(ballot)
         votable = ballot.winner is None and self._is_open(ballot, now) and bool(_candidates(comparison))
-        return Showing(comparison.without(self._withdrawn), ballot.winner, votable)
+        return VoterView(comparison.without(self._withdrawn), ballot.winner, votable)
 
     async def _vote(self, voter: str, comparison_id: str, winner: str, address: str) -> tuple[Comparison, BallotResult]:
         comparison, shown = await self._found(voter, comparison_id)

@@ -75,7 +75,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Slots:
     """All slots at once, in their order."""
 
     entries: tuple[Entry, ...]
@@ -89,7 +89,7 @@ class Closed:
     votable: bool
 
 
-Step = Opened | Progress | Shown | Closed
+Step = Opened | Progress | Slots | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class Comparisons:
             self._tasks.start(self._abandon(calls, plan))
             raise
         entries, is_votable = await self._tasks.finish(self._conclude(calls, plan))
-        yield Shown(entries)
+        yield Slots(entries)
         yield Closed(plan.comparison_id, is_votable)
 
     def _begin(self, plan: _Plan) -> _Calls:
@@ -356,7 +356,7 @@ class Comparisons:
         entries = comparison.entries
         self._finish(started, _answered(entries), len(entries), reason)
         yield Opened(comparison.comparison_id, comparison.service, reason)
-        yield Shown(entries)
+        yield Slots(entries)
         yield Closed(comparison.comparison_id, votable=True)
 
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:

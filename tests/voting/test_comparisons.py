@@ -23,7 +23,7 @@ from service.errors import (
 )
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import deadline
-from service.voting.comparisons import ASKED_SECONDS, BUSY_SECONDS, Closed, Comparisons, Opened, Progress, Shown, Step
+from service.voting.comparisons import ASKED_SECONDS, BUSY_SECONDS, Closed, Comparisons, Opened, Progress, Slots, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_models
 from tests.support import TOPICS, Clock, RecordingListener, model_saying
@@ -75,8 +75,8 @@ class Parts:
         return {entry.model: entry for entry in shown(await self.steps()).entries}
 
 
-def shown(steps: list[Step]) -> Shown:
-    [found] = [step for step in steps if isinstance(step, Shown)]
+def shown(steps: list[Step]) -> Slots:
+    [found] = [step for step in steps if isinstance(step, Slots)]
     return found
 
 
@@ -92,7 +92,7 @@ async def test_a_comparison_opens_shows_all_slots_at_once_and_closes(parts: Part
     identity = comparison.comparison_id
     assert opened == Opened(identity, "Amazon S3")
     assert (progress[0], progress[-1]) == (Progress(0, 4), Progress(4, 4))
-    assert all_slots == Shown(comparison.entries)
+    assert all_slots == Slots(comparison.entries)
     assert closed == Closed(identity, votable=True)
     assert [entry.slot for entry in comparison.entries] == ["A", "B", "C", "D"]
     assert {entry.model for entry in comparison.entries} == {model.id for model in MODELS}
@@ -151,7 +151,7 @@ async def test_two_models_are_enough(parts: Parts) -> None:
 
     *_, all_slots, closed = await parts.steps()
 
-    assert isinstance(all_slots, Shown)
+    assert isinstance(all_slots, Slots)
     assert [entry.slot for entry in all_slots.entries] == ["A", "B"]
     assert closed == Closed(parts.store.comparisons[0].comparison_id, votable=True)
 
@@ -269,7 +269,7 @@ async def test_nothing_is_shown_before_the_last_has_landed(parts: Parts) -> None
 
     parts.gateway.late.set()
 
-    assert [await anext(run) for _ in range(2)] == [Progress(4, 4), Shown(parts.store.comparisons[0].entries)]
+    assert [await anext(run) for _ in range(2)] == [Progress(4, 4), Slots(parts.store.comparisons[0].entries)]
     await run.aclose()
 
 
@@ -283,7 +283,7 @@ async def test_a_model_that_is_late_has_failed_and_its_call_goes_on(parts: Parts
     [late] = [entry for entry in shown(steps).entries if entry.model == HAIKU]
     assert (late.saying, late.error, late.latency_ms) == (None, "timeout", 50.0)
     assert (steps[-2:], parts.gateway.released) == (
-        [Shown(parts.store.comparisons[0].entries), Closed(parts.store.comparisons[0].comparison_id, votable=True)],
+        [Slots(parts.store.comparisons[0].entries), Closed(parts.store.comparisons[0].comparison_id, votable=True)],
         [],
     )
     parts.gateway.late.set()
@@ -372,7 +372,7 @@ async def test_a_comparison_new_to_the_voter_is_replayed_once(
     identity = comparison.comparison_id
     assert replayed == [
         Opened(identity, "Amazon S3", reason),
-        Shown(comparison.entries),
+        Slots(comparison.entries),
         Closed(identity, votable=True),
     ]
     assert parts.store.ballots[-1] == Ballot(identity, "bob", shown_at=NOW)
