@@ -87,7 +87,7 @@ async def open_resources(
         line_up = _line_up(settings, catalogue, participants)
         address = _store_address(settings, simulated=participants.simulated)
         store = await open_store(
-            address, aws, stack, listener, burst_limit=settings.burst_votes, timeouts=timeouts, limits=settings.limits
+            address, aws, stack, listener, quotas=settings.quotas, timeouts=timeouts, limits=settings.limits
         )
 
         gone = GoneModels(line_up, store, listener, timeouts=timeouts)

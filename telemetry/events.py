@@ -229,7 +229,6 @@ class DataPruned(Event, frozen=True, gc=False):
     voters: int
     unvoted: int
     taken_back: int
-    bursts: int
     finished: bool
 
 

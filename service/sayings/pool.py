@@ -2,12 +2,15 @@
 
 import heapq
 import random
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from service.domain import Saying
 from service.limits import DEFAULT_LIMITS, Limits
+from service.sayings.wish import ANYTHING, Wish
 
 SAYINGS_PER_MODEL = 60
 # When a model has fewer fresh sayings than this, the pool needs another round.
@@ -17,34 +20,49 @@ SERVES_BEFORE_STALE = 20
 # How many serves to one client count for that in a day. Without a bound a single client could have rounds made for it.
 SERVES_OF_ONE_CLIENT = 60
 _DAY = 86_400.0
-# How many missed serves a returning model may catch up on. Without a bound it would be served alone for hours.
+
+# No saying is served this many times as often as the median saying. A round is asked for at half of it.
+MOST_TIMES_THE_MEDIAN = 20
+# The median is computed anew after this many serves, because that takes as long as several serves.
+_SERVES_PER_MEDIAN = 64
+
+# A contributor that has been served this much more than another waits for it.
+MOST_AHEAD = 8
+# No contributor gets more than so many of so many serves in a row, as long as there are two others.
+MOST_IN_A_ROW, ROW = 10, 20
+# How many of the serves go to contributors that are further behind, beside their equal share of the others.
+_SHARE_OF_THOSE_BEHIND = 0.25
+# How many missed serves a returning model may catch up on. Without a bound it would be favoured for hours.
 CATCH_UP_SERVES = 100
 
 
 @dataclass(slots=True, eq=False)
 class _Warm:
-    """A saying in the heap, which orders by serves and breaks ties at random."""
-
-    serves: int
-    tie: float
     saying: Saying
     expires_at: float
+    serves: int = 0
     counted: int = 0  # the serves that make it stale
 
-    def __lt__(self, other: "_Warm") -> bool:
-        return self.serves < other.serves or (self.serves == other.serves and self.tie < other.tie)
+
+# A saying in a heap. The number orders by serves, and its fraction breaks ties at random; the id makes it unique.
+_Entry = tuple[float, str, _Warm]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Shelf:
-    """The sayings of one contributor."""
+    """The sayings of one contributor, its serves, and how many of the last serves of all were its own."""
 
+    heap: list[_Entry] = field(default_factory=list)
     serves: int = 0
-    heap: list[_Warm] = field(default_factory=list)
+    in_row: int = 0
 
 
 class Pool:
-    """Warm sayings. `ttl` in seconds counts from when a saying was written; `clock` is seconds since the epoch."""
+    """Warm sayings. `ttl` in seconds counts from when a saying was written; `clock` is seconds since the epoch.
+
+    Contributors get equal shares, but which one comes next is drawn among all that are not ahead. If it were always the
+    one with the fewest serves, a lone visitor who knows the authors of three sayings would know that of the fourth.
+    """
 
     def __init__(self, *, ttl: float, limits: Limits = DEFAULT_LIMITS, clock: Callable[[], float] = time.time) -> None:
         self._ttl = ttl
@@ -55,6 +73,9 @@ class Pool:
         self._shelves: dict[str, _Shelf] = {}
         self._ids: set[str] = set()
         self._kept_out: frozenset[str] = frozenset()
+        self._row: deque[_Shelf] = deque()
+        self._most_serves = MOST_TIMES_THE_MEDIAN
+        self._until_median = _SERVES_PER_MEDIAN
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -66,37 +87,46 @@ class Pool:
     def ids(self) -> frozenset[str]:
         return frozenset(self._ids)
 
+    @property
+    def contributors(self) -> int:
+        """The number of contributors that have sayings to be served."""
+        return sum(bool(shelf.heap) for shelf in self._shelves.values())
+
     def add(self, sayings: Iterable[Saying]) -> int:
         """Add sayings that models wrote, and return how many were new. A full shelf drops its oldest saying.
 
         The most served saying is not dropped instead, because it may still be among the newest in the store. The next
         fill from the store would then add it again as if it were new.
         """
-        return sum(self._add(saying) for saying in sayings)
+        added = sum(self._add(saying) for saying in sayings)
+        self._update_most_serves()
+        return added
 
-    def take(self, client: str = "") -> Saying | None:
-        """The least-served saying of the least-served contributor, or None when no fresh saying is left.
+    def take(self, client: str = "", wish: Wish = ANYTHING) -> Saying | None:
+        """One of the least-served sayings that the wish allows, or None when the pool has none.
 
-        `client` is any name for the client that it is for, such as its address.
+        `client` is any name for the client that it is for, such as its address. What somebody asks for by its service
+        does not count in the shares, so that nobody can shift them.
         """
         now = self._clock()
-        while True:
-            shelf = self._least_served()
-            if shelf is None:
-                return None
-            warm = shelf.heap[0]
-            if warm.expires_at > now:
-                shelf.serves += 1
-                warm.serves += 1
-                served = self._clients.get(client, 0)
-                if served < SERVES_OF_ONE_CLIENT:
-                    self._clients[client] = served + 1
-                    warm.counted += 1
-                warm.tie = random.random()
-                heapq.heapreplace(shelf.heap, warm)
-                return warm.saying
-            heapq.heappop(shelf.heap)
-            self._ids.discard(warm.saying.saying_id)
+        found = self._servable(wish, now)
+        if not found:
+            self._update_most_serves()
+            found = self._servable(wish, now)
+        if not found:
+            return None
+        shelf = self._draw(found)
+        warm = self._serve(shelf, found[shelf])
+        if wish.service is None:
+            self._count_share(shelf)
+        served = self._clients.get(client, 0)
+        if served < SERVES_OF_ONE_CLIENT:
+            self._clients[client] = served + 1
+            warm.counted += 1
+        self._until_median -= 1
+        if not self._until_median:
+            self._update_most_serves()
+        return warm.saying
 
     def keep_out(self, saying_ids: frozenset[str]) -> None:
         """Drop these sayings and add none of them from now on. They take the place of those kept out so far."""
@@ -110,8 +140,9 @@ class Pool:
             return
         self._ids -= found
         for shelf in self._shelves.values():
-            shelf.heap = [warm for warm in shelf.heap if warm.saying.saying_id not in found]
+            shelf.heap = [entry for entry in shelf.heap if entry[1] not in found]
             heapq.heapify(shelf.heap)
+        self._update_most_serves()
 
     def size_of(self, contributor: str) -> int:
         """The number of a contributor's sayings, including expired ones that have not been removed yet."""
@@ -122,8 +153,13 @@ class Pool:
         """Whether a contributor has too few fresh sayings, or ones that many clients have been served."""
         now = self._clock()
         self._forget_clients(now)
-        fresh = [warm for warm in self._shelf(contributor).heap if warm.expires_at > now]
-        return len(fresh) < LOW_WATER or sum(warm.counted for warm in fresh) >= SERVES_BEFORE_STALE * len(fresh)
+        self._update_most_serves()
+        counted = [warm.counted for _, _, warm in self._shelf(contributor).heap if warm.expires_at > now]
+        return (
+            len(counted) < LOW_WATER
+            or sum(counted) >= SERVES_BEFORE_STALE * len(counted)
+            or min(counted) >= self._most_serves // 2
+        )
 
     def _forget_clients(self, now: float) -> None:
         if now - self._day >= _DAY or len(self._clients) > self._most_clients:
@@ -137,40 +173,79 @@ class Pool:
         if expires_at <= self._clock():
             return False
         shelf = self._shelf(saying.contributor)
-        if not shelf.heap:
-            shelf.serves = max(shelf.serves, self._most_serves() - CATCH_UP_SERVES)
-        elif len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_one_before(expires_at, shelf):
+        if len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_one_before(expires_at, shelf):
             return False
-        heapq.heappush(shelf.heap, _Warm(0, random.random(), saying, expires_at))
+        heapq.heappush(shelf.heap, (random.random(), saying.saying_id, _Warm(saying, expires_at)))
         self._ids.add(saying.saying_id)
         return True
 
     def _shelf(self, contributor: str) -> _Shelf:
         return self._shelves.setdefault(contributor, _Shelf())
 
-    def _most_serves(self) -> int:
-        return max(shelf.serves for shelf in self._shelves.values())
-
-    def _least_served(self) -> _Shelf | None:
-        """The shelf to serve from next, among those that are not empty. Ties are broken at random."""
-        least: list[_Shelf] = []
-        for shelf in self._shelves.values():
-            if not shelf.heap:
-                continue
-            if not least or shelf.serves < least[0].serves:
-                least = [shelf]
-            elif shelf.serves == least[0].serves:
-                least.append(shelf)
-        if len(least) < 2:
-            return least[0] if least else None
-        return random.choice(least)
-
     def _drop_one_before(self, expiry: float, shelf: _Shelf) -> bool:
         """Drop the oldest saying if it expires before that time; returns whether one was dropped."""
-        oldest = min(shelf.heap, key=lambda warm: warm.expires_at)
-        if oldest.expires_at >= expiry:
+        oldest = min(shelf.heap, key=lambda entry: entry[2].expires_at)
+        if oldest[2].expires_at >= expiry:
             return False
         shelf.heap.remove(oldest)
         heapq.heapify(shelf.heap)
-        self._ids.discard(oldest.saying.saying_id)
+        self._ids.discard(oldest[1])
         return True
+
+    def _servable(self, wish: Wish, now: float) -> dict[_Shelf, _Entry]:
+        """The shelves that have a saying which the wish allows, with the least-served one of them."""
+        found = {}
+        for shelf in self._shelves.values():
+            heap = shelf.heap
+            while heap and heap[0][2].expires_at <= now:
+                self._ids.discard(heapq.heappop(heap)[1])
+            if not heap or heap[0][2].serves >= self._most_serves:
+                continue
+            if wish is ANYTHING or wish.allows(heap[0][2].saying):
+                found[shelf] = heap[0]
+            elif allowed := [entry for entry in heap if self._is_servable(entry[2], wish, now)]:
+                found[shelf] = min(allowed)
+        return found
+
+    def _is_servable(self, warm: _Warm, wish: Wish, now: float) -> bool:
+        return warm.expires_at > now and warm.serves < self._most_serves and wish.allows(warm.saying)
+
+    def _draw(self, shelves: Collection[_Shelf]) -> _Shelf:
+        """The shelf to serve from: drawn among those that are not ahead of others, and seldom among those behind."""
+        drawn = list(shelves)
+        if len(drawn) > 2:  # with two of them, a row like this could only repeat itself
+            drawn = [shelf for shelf in drawn if shelf.in_row < MOST_IN_A_ROW] or drawn
+        serves = [shelf.serves for shelf in drawn]
+        most, least = max(serves), min(serves)
+        if most - least > MOST_AHEAD:
+            behind = [shelf for shelf in drawn if shelf.serves < most - MOST_AHEAD]
+            for shelf in behind:
+                shelf.serves = max(shelf.serves, most - CATCH_UP_SERVES)
+            if random.random() < _SHARE_OF_THOSE_BEHIND:
+                return random.choice(behind)
+            least = min(count for count in serves if count >= most - MOST_AHEAD)
+        waiting = [shelf for shelf in drawn if shelf.serves < least + MOST_AHEAD]
+        return waiting[int(random.random() * len(waiting))]  # random.choice takes five times as long
+
+    def _serve(self, shelf: _Shelf, entry: _Entry) -> _Warm:
+        _, saying_id, warm = entry
+        warm.serves += 1
+        served = (warm.serves + random.random(), saying_id, warm)
+        if shelf.heap[0] is entry:
+            heapq.heapreplace(shelf.heap, served)
+        else:
+            shelf.heap[shelf.heap.index(entry)] = served
+            heapq.heapify(shelf.heap)
+        return warm
+
+    def _count_share(self, shelf: _Shelf) -> None:
+        shelf.serves += 1
+        shelf.in_row += 1
+        self._row.append(shelf)
+        if len(self._row) == ROW:
+            self._row.popleft().in_row -= 1
+
+    def _update_most_serves(self) -> None:
+        serves = [warm.serves for shelf in self._shelves.values() for _, _, warm in shelf.heap]
+        self._most_serves = MOST_TIMES_THE_MEDIAN * max(1, statistics.median_low(serves)) if serves else 0
+        self._until_median = _SERVES_PER_MEDIAN

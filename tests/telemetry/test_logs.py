@@ -110,7 +110,7 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
         {"level": "INFO", "message": "saying reported", "saying_id": "2b63", "reason": "wrong", "status": "recorded"},
     ),
     (
-        DataPruned(addresses=3, voters=2, unvoted=1, taken_back=4, bursts=5, finished=True),
+        DataPruned(addresses=3, voters=2, unvoted=1, taken_back=4, finished=True),
         {"level": "INFO", "message": "data pruned", "addresses": 3, "taken_back": 4, "finished": True},
     ),
     (
