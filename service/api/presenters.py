@@ -111,12 +111,12 @@ def compare_vote_answer(comparison: Comparison, result: BallotResult) -> Compare
     return CompareVoteAnswer(comparison.comparison_id, winner, result.status, _revealed(comparison.entries))
 
 
-def comparison_view(showing: VoterView) -> ComparisonView:
-    comparison, winner = showing.comparison, cast("Winner | None", showing.winner)
+def comparison_view(view: VoterView) -> ComparisonView:
+    comparison, winner = view.comparison, cast("Winner | None", view.winner)
     return ComparisonView(
         comparison_id=comparison.comparison_id,
         service=comparison.service,
-        votable=showing.votable,
+        votable=view.votable,
         slots=_blind(comparison.entries),
         vote=winner,
         revealed=None if winner is None else _revealed(comparison.entries),

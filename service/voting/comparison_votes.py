@@ -1,7 +1,7 @@
 """Votes on comparisons: a voter to whom a comparison was shown votes for one of its slots, and then sees the models."""
 
 import time
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,6 @@ from service.domain import (
     BallotStatus,
     Comparison,
     Entry,
-    NetworkDay,
     Saying,
     saying_id,
 )
@@ -34,9 +33,8 @@ from service.sayings.pool import Pool
 from service.store.base import Store
 from service.voting.comparisons import LEAST_CANDIDATES
 from service.voting.guard import VoteGuard
+from service.voting.networks import VoterNetworks
 from telemetry.events import BallotTaken, Listener
-
-NetworkDays = Callable[[str, float], Awaitable[tuple[NetworkDay, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class ComparisonVotes:
         store: Store,
         pool: Pool,
         topics: Topics,
-        networks: NetworkDays,
+        networks: VoterNetworks,
         listener: Listener,
         *,
         withdrawn: Container[str] = frozenset(),
@@ -120,7 +118,7 @@ class ComparisonVotes:
         if not self._is_open(shown, now):
             raise ComparisonExpired
         _check_eligible(comparison, winner)
-        networks = await self._networks(address, now)
+        networks = await self._networks.on(address, now)
         result = await self._store.cast_ballot(comparison, voter, winner, at=now, networks=networks)
         if result is None:
             raise ComparisonNotShown
