@@ -94,6 +94,7 @@ def vote(
 def call(
     name: str = "call",
     *,
+    kind: CallKind = CallKind.ROUND,
     asked: int = 1,
     sayings: int = 1,
     latency_ms: float = 1204.2,
@@ -102,7 +103,8 @@ def call(
     error_type: str = "",
     rejected: Mapping[str, int] | None = None,
 ) -> Call:
-    made = replace(generation(cost=cost, simulated=simulated), generation_id=name, latency_ms=latency_ms)
+    made = generation(cost=cost, simulated=simulated)
+    made = replace(made, generation_id=name, kind=kind, latency_ms=latency_ms)
     return Call(made, asked, sayings, error_type, rejected or {})
 
 

@@ -10,17 +10,18 @@ from service.store.base import Aggregates, Counts, HourTally, Store, VoteTally
 
 K = TypeVar("K")
 T = TypeVar("T", Counts, HourTally, VoteTally)
+NOTHING = Counts()
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
     """The votes of a contributor in all of its strands."""
 
-    blind: Counts = Counts()
-    named: Counts = Counts()
-    opened: Counts = Counts()
-    aside: Counts = Counts()
-    unverified: Counts = Counts()
+    blind: Counts = NOTHING
+    named: Counts = NOTHING
+    opened: Counts = NOTHING
+    aside: Counts = NOTHING
+    unverified: Counts = NOTHING
     voters: int = 0
     sayings: int = 0
 

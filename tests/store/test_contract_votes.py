@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain import Attribution, NetworkDay, Saying, Standing, Vote, VoteResult, VoteStatus
+from service.domain import Attribution, Saying, Standing, Vote, VoteResult, VoteStatus
 from service.limits import Quotas
 from service.store.base import Counts, HourTally, Store, StoredVote, Strand, VoteTally
 from service.store.groups import item_group, voter_group
@@ -29,11 +29,11 @@ from tests.store.builders import (
     vote,
 )
 from tests.store.conftest import OpenStore
-from tests.store.counting import Total, outcomes, totals, without
+from tests.store.counting import NOTHING, Total, outcomes, totals, without
 
 COUNTED, SET_ASIDE, UNVERIFIED = Standing.COUNTED, Standing.SET_ASIDE, Standing.UNVERIFIED
 A_DAY = 24 * 3_600
-UP, DOWN, NOTHING = Counts(1, 1), Counts(1, 0), Counts()
+UP, DOWN = Counts(1, 1), Counts(1, 0)
 # An address has two votes on each model, blind and named each.
 TWO_ON_A_MODEL = Quotas(address_votes=16)
 # So many models that three votes on one of them cannot be honest.
@@ -323,7 +323,7 @@ class TestImplausibleNetworks:
         sayings = [generated(f"saying {n}") for n in range(3)]
         await store.put_sayings(sayings)
 
-        standings = await cast(store, blind_votes(sayings, "ann"))
+        standings = await cast(store, blind_votes(sayings))
 
         counted = await store.aggregates(since_hour="")
         assert standings == [COUNTED, COUNTED, SET_ASIDE]
@@ -336,7 +336,7 @@ class TestImplausibleNetworks:
         sayings, compared = [generated(f"saying {n}") for n in range(4)], comparison()
         await store.put_sayings(sayings)
         await store.put_comparison(compared, shown(compared))
-        await cast(store, blind_votes(sayings[:3], "ann"))
+        await cast(store, blind_votes(sayings[:3]))
 
         later = await cast(store, [vote(sayings[3], attribution=NAMED, networks=[network()])])
         await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=[network()])
@@ -355,7 +355,7 @@ class TestImplausibleNetworks:
         ]
         await cast(store, others)
 
-        await cast(store, blind_votes(sayings, "ann"))
+        await cast(store, blind_votes(sayings))
 
         assert await totals(store) == {
             MODEL: Total(Counts(2, 2), UP, aside=Counts(3, 3), unverified=UP, voters=2, sayings=1)
@@ -374,20 +374,20 @@ class TestImplausibleNetworks:
     async def test_a_vote_that_was_changed_and_withdrawn_is_set_aside_by_its_first_opinion(self, store: Store) -> None:
         sayings = [generated(f"saying {n}") for n in range(3)]
         await store.put_sayings(sayings)
-        await cast(store, blind_votes(sayings[:2], "ann"))
+        await cast(store, blind_votes(sayings[:2]))
         await store.vote(vote(sayings[0], feedback=NEGATIVE))
         await store.withdraw_vote(sayings[1].saying_id, "ann")
 
-        await cast(store, blind_votes(sayings[2:], "ann"))
+        await cast(store, blind_votes(sayings[2:]))
 
         counters = {one.saying.saying_id: (one.upvotes, one.downvotes) async for one in store.all_sayings()}
         assert await totals(store) == {MODEL: Total(aside=Counts(3, 3))}
         assert [counters[saying.saying_id] for saying in sayings] == [(0, 1), (0, 0), (1, 0)]
 
 
-def blind_votes(sayings: Sequence[Saying], voter: str, near: NetworkDay = network()) -> list[Vote]:
-    """Votes of which three cannot be honest."""
-    return [vote(saying, voter, networks=[near], models=VERY_MANY) for saying in sayings]
+def blind_votes(sayings: Sequence[Saying]) -> list[Vote]:
+    """Votes from one network, of which three cannot be honest."""
+    return [vote(saying, networks=[network()], models=VERY_MANY) for saying in sayings]
 
 
 async def cast(store: Store, votes: Sequence[Vote]) -> list[Standing | None]:
