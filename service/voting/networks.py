@@ -24,7 +24,4 @@ class VoterNetworks:
         if not found:
             return ()
         day, keys = day_of(moment), await self._secrets.at(moment)
-        return tuple(
-            NetworkDay(f"{day}/{keys.network(network.encode()).hex()}", share)
-            for network, share in found
-        )
+        return tuple(NetworkDay(f"{day}/{keys.network(network.encode()).hex()}", share) for network, share in found)
