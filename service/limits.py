@@ -18,8 +18,9 @@ class Timeouts:
     # The model gets less time than the whole live saying. The gateway must give up first, so that it reports the call
     # and counts the failure in its breaker, and so that a response of the last moment can still be stored.
     live_model: float = 7.5
-    comparison: float = 25.0
-    # The end of a comparison is reserved for storing it, so that a response of the last moment is stored as well.
+    # The models of a comparison have this long. All their answers are shown together, and a later one has failed.
+    comparison: float = 12.0
+    # An invocation of Lambda reserves this much of its time for storing the comparison.
     comparison_keeping: float = 2.5
     # A client that hangs up by then costs nothing.
     comparison_begin: float = 0.2

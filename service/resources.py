@@ -153,7 +153,6 @@ async def open_resources(
         comparisons = Comparisons(
             gateway=gateway,
             store=store,
-            pool=pool,
             listener=listener,
             topics=topics,
             models=line_up,
@@ -162,7 +161,9 @@ async def open_resources(
             timeouts=timeouts,
         )
         stack.push_async_callback(comparisons.close)
-        comparison_votes = ComparisonVotes(store, listener, withdrawn=takedowns, timeouts=timeouts)
+        comparison_votes = ComparisonVotes(
+            store, pool, topics, networks, listener, withdrawn=takedowns, timeouts=timeouts
+        )
         stack.push_async_callback(comparison_votes.close)
         forgetting = Forgetting(store, memory, listener, timeouts=timeouts)
         stack.push_async_callback(forgetting.close)
@@ -170,7 +171,6 @@ async def open_resources(
             store=store,
             line_up=line_up,
             simulated=participants.simulated,
-            burst_limit=settings.burst_votes,
             listener=listener,
             timeouts=timeouts,
         )

@@ -28,6 +28,7 @@ from service.api.operators import OperatorKey
 from service.api.presenters import (
     compare_answer,
     compare_vote_answer,
+    comparison_view,
     event_of,
     feedback_answer,
     forgotten_answer,
@@ -43,7 +44,10 @@ from service.api.schemas import (
     CompareVoteAnswer,
     CompareVoteRequest,
     ComparisonDone,
+    ComparisonProgress,
+    ComparisonSlots,
     ComparisonStarted,
+    ComparisonView,
     FeedbackAnswer,
     FeedbackRequest,
     ForgottenAnswer,
@@ -56,14 +60,13 @@ from service.api.schemas import (
     SayingAnswer,
     SayingQuery,
     SeatEntry,
-    SlotAnswer,
     TakedownAnswer,
     WithdrawRequest,
 )
 from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import Entry, model_source
+from service.domain import model_source
 from service.errors import (
     BodyTooLarge,
     ComparisonExpired,
@@ -95,7 +98,7 @@ from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
 from service.voting.comparison_votes import ComparisonVotes
-from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.voting.comparisons import Closed, Comparisons, Opened, Slots, Step
 from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
 from service.voting.saying_votes import Opinion, SayingVotes
@@ -193,11 +196,20 @@ class Endpoints:
                 "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
                 CompareAnswer, body=CompareRequest,
                 errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited), limit=RateClass.COMPARE,
-                events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
+                events={
+                    "comparison": ComparisonStarted, "progress": ComparisonProgress, "slots": ComparisonSlots,
+                    "done": ComparisonDone,
+                },
+            ),
+            Route(
+                "GET", "/compare/{comparisonId}", "getCompare", "A comparison again, and its authors after the vote",
+                self.get_compare, ComparisonView,
+                errors=(InvalidRequest, ComparisonNotFound, ComparisonUnavailable, StorageFull, *limited),
+                limit=RateClass.VOTE,
             ),
             Route(
                 "POST", "/compare/{comparisonId}/vote", "postCompareVote",
-                "Vote on a comparison, or change one's vote, and see who wrote what", self.post_compare_vote,
+                "Vote on a comparison, once, and see who wrote what", self.post_compare_vote,
                 CompareVoteAnswer, body=CompareVoteRequest,
                 errors=(
                     *bad_body, ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible,
@@ -306,19 +318,24 @@ class Endpoints:
         return json_response(TakedownAnswer(identity, withdrawn=False, changed=changed))
 
     async def post_compare(self, request: Request) -> Response:
-        wanted = decode_body(request, CompareRequest).service
-        steps = self._comparisons.run(_voter(request), wanted, client=request.caller.address)
+        wanted = decode_body(request, CompareRequest)
+        stored = wanted.from_ is not None
+        steps = self._comparisons.run(_voter(request), wanted.service, stored=stored, client=request.caller.address)
         first = await anext(steps)  # an error raised here can still become an error response
         if wants_stream(request):
             return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
         return json_response(await _collected(request, first, steps))
 
+    async def get_compare(self, request: Request) -> Response:
+        identity = _path_id(request, "comparisonId")
+        return json_response(comparison_view(await self._comparison_votes.show(_voter(request), identity)))
+
     async def post_compare_vote(self, request: Request) -> Response:
         identity = _path_id(request, "comparisonId")
         winner = decode_body(request, CompareVoteRequest).winner
         voter = _known_voter(request) or _new_voter()
-        comparison, status = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
-        return json_response(compare_vote_answer(comparison, winner, status))
+        comparison, result = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
+        return json_response(compare_vote_answer(comparison, result))
 
     async def delete_me(self, request: Request) -> Response:
         voter = _known_voter(request)
@@ -401,8 +418,8 @@ async def _collected(request: Request, first: Step, steps: AsyncGenerator[Step, 
     with request.caller.staying():
         async with aclosing(steps):
             collected = [first, *[step async for step in steps]]
-    opened, *entries, closed = collected
-    return compare_answer(cast("Opened", opened), cast("list[Entry]", entries), cast("Closed", closed))
+    opened, *_, shown, closed = collected
+    return compare_answer(cast("Opened", opened), cast("Slots", shown), cast("Closed", closed))
 
 
 def _voter(request: Request) -> str:

@@ -108,6 +108,7 @@ _LINKS = {
     },
     "postCompare": {
         "vote": {"operationId": "postCompareVote", "parameters": _from_answer("comparisonId")},
+        "again": {"operationId": "getCompare", "parameters": _from_answer("comparisonId")},
     },
 }
 
@@ -136,8 +137,9 @@ def _reference(body: type) -> dict[str, str]:
 def _stream(events: Mapping[str, type]) -> dict[str, Any]:
     """OpenAPI 3.1 cannot describe a stream of events, so the schema describes each event, as most tools expect."""
     description = (
-        "Server-sent events in this order, unless JSON is asked for by `Accept: application/json`; each is as told "
-        "here, its data one line of JSON. Where something goes wrong in between, the last one is `error`."
+        "Server-sent events in this order, of which `progress` may come several times or not at all, unless JSON is "
+        "asked for by `Accept: application/json`. Each is as told here, its data one line of JSON. Where something "
+        "goes wrong in between, the last one is `error`."
     )
     described = {**events, "error": ErrorAnswer}
     return {EVENT_STREAM: {"schema": {"description": description, "oneOf": list(starmap(_event, described.items()))}}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import cast
 
 import msgspec
 
@@ -9,7 +10,10 @@ from service.api.schemas import (
     CompareAnswer,
     CompareVoteAnswer,
     ComparisonDone,
+    ComparisonProgress,
+    ComparisonSlots,
     ComparisonStarted,
+    ComparisonView,
     FeedbackAnswer,
     ForgottenAnswer,
     Metrics,
@@ -22,6 +26,7 @@ from service.api.schemas import (
 )
 from service.catalogue.models import NANOS_PER_DOLLAR, Price
 from service.domain import (
+    BallotResult,
     Comparison,
     Entry,
     FeedbackType,
@@ -29,11 +34,11 @@ from service.domain import (
     Origin,
     Saying,
     VoteResult,
-    VoteStatus,
     feedback_id,
 )
 from service.sayings.flow import Served
-from service.voting.comparisons import Closed, Opened, Step
+from service.voting.comparison_votes import VoterView
+from service.voting.comparisons import Closed, Opened, Progress, Slots, Step
 from service.voting.forgetting import Promise
 from service.voting.showing import Shown
 
@@ -104,10 +109,12 @@ def event_of(step: Step) -> tuple[str, msgspec.Struct]:
     """A step of a comparison as an event of the stream: its name and its data."""
     match step:
         case Opened():
-            slots = list(step.slots)
-            return "comparison", ComparisonStarted(step.comparison_id, step.service, step.replayed, slots)
-        case Entry():
-            return "slot", _blind(step)
+            replayed = step.reason is not None
+            return "comparison", ComparisonStarted(step.comparison_id, step.service, replayed, step.reason)
+        case Progress():
+            return "progress", ComparisonProgress(step.landed, step.of)
+        case Slots():
+            return "slots", ComparisonSlots(_blind(step.entries))
         case Closed():
             return "done", ComparisonDone(step.comparison_id, step.votable)
 
@@ -117,22 +124,44 @@ def forgotten_answer(promise: Promise) -> ForgottenAnswer:
     return ForgottenAnswer("forgotten" if promise.is_kept else "accepted", before)
 
 
-def compare_answer(opened: Opened, entries: Iterable[Entry], closed: Closed) -> CompareAnswer:
-    slots = sorted(map(_blind, entries), key=lambda slot: slot.slot)
-    return CompareAnswer(opened.comparison_id, opened.service, opened.replayed, closed.votable, slots)
+def compare_answer(opened: Opened, shown: Slots, closed: Closed) -> CompareAnswer:
+    return CompareAnswer(
+        comparison_id=opened.comparison_id,
+        service=opened.service,
+        replayed=opened.reason is not None,
+        reason=opened.reason,
+        votable=closed.votable,
+        slots=_blind(shown.entries),
+    )
 
 
-def compare_vote_answer(comparison: Comparison, winner: Winner, status: VoteStatus) -> CompareVoteAnswer:
-    slots = [_revealed(entry) for entry in comparison.entries]
-    return CompareVoteAnswer(comparison.comparison_id, winner, status, slots)
+def compare_vote_answer(comparison: Comparison, result: BallotResult) -> CompareVoteAnswer:
+    winner = cast("Winner", result.ballot.winner)
+    return CompareVoteAnswer(comparison.comparison_id, winner, result.status, _revealed(comparison.entries))
 
 
-def _blind(entry: Entry) -> SlotAnswer:
-    """All that a client may know about a slot before the vote."""
-    return SlotAnswer(entry.slot, entry.saying, entry.error)
+def comparison_view(view: VoterView) -> ComparisonView:
+    comparison, winner = view.comparison, cast("Winner | None", view.winner)
+    return ComparisonView(
+        comparison_id=comparison.comparison_id,
+        service=comparison.service,
+        votable=view.votable,
+        slots=_blind(comparison.entries),
+        vote=winner,
+        revealed=None if winner is None else _revealed(comparison.entries),
+    )
 
 
-def _revealed(entry: Entry) -> RevealedSlot:
+def _blind(entries: Iterable[Entry]) -> list[SlotAnswer]:
+    """All that a client may know about the slots before the vote."""
+    return [SlotAnswer(entry.slot, entry.saying, entry.blind_error) for entry in entries]
+
+
+def _revealed(entries: Iterable[Entry]) -> list[RevealedSlot]:
+    return [_revealed_slot(entry) for entry in entries]
+
+
+def _revealed_slot(entry: Entry) -> RevealedSlot:
     return RevealedSlot(
         slot=entry.slot,
         model=entry.model,

@@ -6,7 +6,17 @@ import msgspec
 from msgspec import Meta
 
 from service.catalogue.line_up import SeatState
-from service.domain import FeedbackType, Origin, ReportReason, ReportStatus, Standing, VoteStatus
+from service.domain import (
+    BallotStatus,
+    BlindError,
+    FeedbackType,
+    Origin,
+    ReplayReason,
+    ReportReason,
+    ReportStatus,
+    Standing,
+    VoteStatus,
+)
 
 SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
 
@@ -164,9 +174,13 @@ class ForgottenAnswer(Message, frozen=True):
 
 
 class CompareRequest(Message, frozen=True):
-    """The AWS service to compare the models on, by its full name. Without one it is drawn at random."""
+    """The AWS service to compare the models on, by its full name. Without one it is drawn at random.
+
+    With `from`, an earlier comparison that this voter has not seen is shown and no model is asked.
+    """
 
     service: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    from_: Literal["stored"] | None = msgspec.field(default=None, name="from")
 
 
 class SlotAnswer(Message, frozen=True):
@@ -174,30 +188,45 @@ class SlotAnswer(Message, frozen=True):
 
     slot: Slot
     saying: str | None
-    error: str | None
+    error: BlindError | None
 
 
 class CompareAnswer(Message, frozen=True):
     """A comparison.
 
-    `replayed` is true for an older comparison, which is shown when the spend cap leaves no room for a new one.
-    `votable` is true if at least two slots have a saying and the comparison could be stored.
+    `replayed` is true for an older comparison, and `reason` says why it is shown: the spend cap leaves no room for a
+    new one, all places for live calls are taken, or the client has asked for it. `votable` is true if at least two
+    slots have a saying and the comparison could be stored.
     """
 
     comparison_id: str
     service: str
     replayed: bool
+    reason: ReplayReason | None
     votable: bool
     slots: list[SlotAnswer]
 
 
 class ComparisonStarted(Message, frozen=True):
-    """The first event of the stream, `comparison`, which names the slots that will follow."""
+    """The first event of the stream, `comparison`. `replayed` and `reason` mean the same as in CompareAnswer."""
 
     comparison_id: str
     service: str
     replayed: bool
-    slots: list[Slot]
+    reason: ReplayReason | None
+
+
+class ComparisonProgress(Message, frozen=True):
+    """The event `progress`: how many models have answered or failed. It may come several times, or not at all."""
+
+    landed: int
+    of: int
+
+
+class ComparisonSlots(Message, frozen=True):
+    """The event `slots`: all slots, in their order, when every model has answered or its time is up."""
+
+    slots: list[SlotAnswer]
 
 
 class ComparisonDone(Message, frozen=True):
@@ -227,10 +256,30 @@ class RevealedSlot(Message, frozen=True):
 
 
 class CompareVoteAnswer(Message, frozen=True):
+    """The voter's first choice, which is the one that can count, and what was hidden until then.
+
+    The status is `after_reveal` when the vote differs from the first choice. It is kept and moves nothing.
+    """
+
     comparison_id: str
     winner: Winner
-    status: VoteStatus
+    status: BallotStatus
     slots: list[RevealedSlot]
+
+
+class ComparisonView(Message, frozen=True):
+    """A comparison as this voter knows it.
+
+    `vote` is the voter's first choice, and `revealed` is there once there is one. `votable` is true while the voter can
+    still make it.
+    """
+
+    comparison_id: str
+    service: str
+    votable: bool
+    slots: list[SlotAnswer]
+    vote: Winner | None
+    revealed: list[RevealedSlot] | None
 
 
 class PriceEntry(Message, frozen=True):

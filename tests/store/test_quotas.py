@@ -59,8 +59,8 @@ def test_a_network_and_a_comparison_have_ballots(network: NetworkTally, ballots:
     [
         ({"ours": Counts(10, 10)}, False),
         ({"ours": Counts(13, 13)}, True),
-        ({"ours": Counts(8, 8), "b": Counts(8, 0), "c": Counts(8, 0)}, True),
-        ({"ours": Counts(8, 0), "b": Counts(8, 8), "c": Counts(8, 8)}, True),
+        ({"ours": Counts(10, 10), "b": Counts(10, 0), "c": Counts(10, 0)}, True),
+        ({"ours": Counts(10, 0), "b": Counts(10, 10), "c": Counts(10, 10)}, True),
         ({name: Counts(8, 8) for name in "abcd"}, False),
         ({"a": Counts(8, 7), "b": Counts(8, 4), "c": Counts(8, 3), "d": Counts(8, 2)}, False),
         ({}, False),
