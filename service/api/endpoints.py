@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import cast
 
 import msgspec
@@ -17,6 +17,7 @@ from service.api.http import (
     Response,
     Route,
     decode_body,
+    decode_query,
     elapsed_ms,
     json_response,
     server_sent_event,
@@ -33,6 +34,7 @@ from service.api.presenters import (
     forgotten_answer,
     price_entry,
     saying_answer,
+    withdrawn_feedback_answer,
 )
 from service.api.readiness import Readiness
 from service.api.schemas import (
@@ -56,6 +58,7 @@ from service.api.schemas import (
     ReportAnswer,
     ReportRequest,
     SayingAnswer,
+    SayingQuery,
     SeatEntry,
     TakedownAnswer,
     WithdrawRequest,
@@ -99,6 +102,7 @@ from service.voting.comparisons import Closed, Comparisons, Opened, Slots, Step
 from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
 from service.voting.saying_votes import Opinion, SayingVotes
+from service.voting.showing import Showing
 from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
@@ -107,6 +111,7 @@ VOTER_COOKIE_SECONDS = int(DEFAULT_RETENTION.voter_days * DAY_SECONDS)
 
 _VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
 _ID = re.compile(SAYING_ID_PATTERN)
+_NOTHING_ASKED = SayingQuery()
 
 
 class Endpoints:
@@ -119,6 +124,7 @@ class Endpoints:
         self,
         *,
         flow: Flow,
+        showing: Showing,
         saying_votes: SayingVotes,
         moderation: Moderation,
         operator_key: OperatorKey | None,
@@ -134,6 +140,7 @@ class Endpoints:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._flow = flow
+        self._showing = showing
         self._saying_votes = saying_votes
         self._moderation = moderation
         self._comparisons = comparisons
@@ -168,7 +175,7 @@ class Endpoints:
         return (
             Route(
                 "GET", "/sayings", "getSaying", "The next saying", self.get_saying, SayingAnswer,
-                errors=(NoSayingAvailable, *limited), limit=RateClass.READ,
+                query=SayingQuery, errors=(InvalidRequest, NoSayingAvailable, *limited), limit=RateClass.READ,
             ),
             Route(
                 "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
@@ -259,23 +266,37 @@ class Endpoints:
         )  # fmt: skip
 
     async def get_saying(self, request: Request) -> Response:
-        served = await self._flow.next_saying(request.caller.address)
-        return json_response(saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
+        asked = _saying_query(request.query) if request.query else _NOTHING_ASKED
+        by_lot = asked.attribution is not None
+        shown = await self._showing.next(
+            request.caller.address,
+            _voter(request) if by_lot else _known_voter(request),
+            by_lot=by_lot,
+            service=asked.service,
+            after=asked.after,
+        )
+        return json_response(saying_answer(shown, elapsed_ms(request), xray_form(request.trace_id)))
 
     async def post_feedback(self, request: Request) -> Response:
         vote = decode_body(request, FeedbackRequest)
         voter = _voter(request)
         opinion = Opinion(
-            vote.saying, vote.saying_id, vote.source, vote.feedback_type, vote.execution_time, vote.is_cached
+            text=vote.saying,
+            identity=vote.saying_id,
+            feedback_type=vote.feedback_type,
+            source=vote.source,
+            token=vote.vote_token,
+            execution_ms=vote.execution_time,
+            cached=vote.is_cached,
         )
-        identity, result = await self._saying_votes.vote(voter, opinion, request.caller.address)
-        return json_response(feedback_answer(voter, identity, vote.feedback_type, result))
+        saying, result = await self._saying_votes.vote(voter, opinion, request.caller.address)
+        return json_response(feedback_answer(voter, saying, vote.feedback_type, result))
 
     async def delete_feedback(self, request: Request) -> Response:
         identity = _path_id(request, "sayingId")
         voter = _known_voter(request) or _new_voter()
         result = await self._saying_votes.withdraw(voter, identity)
-        return json_response(feedback_answer(voter, identity, None, result))
+        return json_response(withdrawn_feedback_answer(voter, identity, result))
 
     async def post_report(self, request: Request) -> Response:
         identity = _path_id(request, "sayingId")
@@ -368,6 +389,12 @@ class Endpoints:
         holder = self._line_up.holder_of(seat)
         follower = None if holder is None else self._line_up.follower_of(holder)
         return SeatEntry(seat.name, holder.id if holder else None, follower.id if follower else None)
+
+
+# The page asks for the same thing again and again.
+@lru_cache(maxsize=64)
+def _saying_query(query: str) -> SayingQuery:
+    return decode_query(query, SayingQuery)
 
 
 def _path_id(request: Request, name: str) -> str:

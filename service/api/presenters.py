@@ -25,43 +25,72 @@ from service.api.schemas import (
     Winner,
 )
 from service.catalogue.models import NANOS_PER_DOLLAR, Price
-from service.domain import BallotResult, Comparison, Entry, FeedbackType, Generation, Origin, VoteResult, feedback_id
+from service.domain import (
+    BallotResult,
+    Comparison,
+    Entry,
+    FeedbackType,
+    Generation,
+    Origin,
+    Saying,
+    VoteResult,
+    feedback_id,
+)
 from service.sayings.flow import Served
 from service.voting.comparison_votes import VoterView
 from service.voting.comparisons import Closed, Opened, Progress, Slots, Step
 from service.voting.forgetting import Promise
+from service.voting.showing import Shown
 
 
-def saying_answer(served: Served, elapsed_ms: float, trace: str) -> SayingAnswer:
-    saying, generation = served.saying, served.generation
+def saying_answer(shown: Shown, elapsed_ms: float, trace: str) -> SayingAnswer:
+    served, saying = shown.served, shown.served.saying
+    author = None if shown.is_blind else saying.generation
     return SayingAnswer(
         saying_id=saying.saying_id,
         saying=saying.text,
-        source=saying.source,
+        source=None if shown.is_blind else saying.source,
         origin=served.origin,
-        model=saying.model,
-        vendor=saying.vendor,
+        model=author.model if author else None,
+        vendor=author.vendor if author else None,
         services=saying.services,
         request_number=served.request_number,
         is_cached=served.origin is Origin.CACHE,
         execution_time=elapsed_ms,
-        original_llm_time=saying.llm_time_ms,
+        original_llm_time=author.latency_ms if author else None,
         degraded=served.degraded,
-        metrics=Metrics(
-            total_execution_time=elapsed_ms,
-            api_latency=served.api_latency_ms,
-            tokens_used=_tokens(generation),
-            cost=_dollars(generation),
-        ),
+        metrics=Metrics(elapsed_ms) if shown.is_blind else _metrics(served, elapsed_ms),
+        blind=shown.is_blind,
+        vote_token=shown.token,
+        vote=shown.opinion,
         trace_id=trace,
     )
 
 
-def feedback_answer(
-    voter: str, identity: str, feedback_type: FeedbackType | None, result: VoteResult
-) -> FeedbackAnswer:
+def _metrics(served: Served, elapsed_ms: float) -> Metrics:
+    return Metrics(elapsed_ms, served.api_latency_ms, _tokens(served.generation), _dollars(served.generation))
+
+
+def feedback_answer(voter: str, saying: Saying, feedback_type: FeedbackType, result: VoteResult) -> FeedbackAnswer:
     return FeedbackAnswer(
-        feedback_id(voter, identity), identity, feedback_type, result.upvotes, result.downvotes, result.status
+        feedback_id=feedback_id(voter, saying.saying_id),
+        saying_id=saying.saying_id,
+        feedback_type=feedback_type,
+        upvotes=result.upvotes,
+        downvotes=result.downvotes,
+        status=result.status,
+        standing=result.standing,
+        source=saying.source,
+        model=saying.model,
+        vendor=saying.vendor,
+        original_llm_time=saying.llm_time_ms,
+    )
+
+
+def withdrawn_feedback_answer(voter: str, identity: str, result: VoteResult) -> FeedbackAnswer:
+    """The answer to a vote that was taken back. It does not tell the author, because there may have been no vote."""
+    return FeedbackAnswer(
+        feedback_id(voter, identity), identity, None, result.upvotes, result.downvotes, result.status, result.standing
     )
 
 

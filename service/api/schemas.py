@@ -14,6 +14,7 @@ from service.domain import (
     ReplayReason,
     ReportReason,
     ReportStatus,
+    Standing,
     VoteStatus,
 )
 
@@ -46,15 +47,39 @@ class Metrics(Message, frozen=True):
     cost: float | None = None
 
 
+class SayingQuery(Message, frozen=True):
+    """What a client may ask of the next saying."""
+
+    attribution: Annotated[
+        Literal["random"] | None,
+        Meta(description="A lot decides whether the author is told. A client without a voter's cookie gets one."),
+    ] = None
+    service: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(description="The full name of an AWS service that the saying is to be about, if there is such a saying."),
+    ] = None
+    after: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9a-f]{8,32}(,[0-9a-f]{8,32}){0,99})?$",
+            max_length=3299,
+            description="The ids of up to 100 sayings that the client has seen, or at least 8 digits of each, with "
+            "commas between them. They come again only when there is nothing else.",
+        ),
+    ] = ""
+
+
 class SayingAnswer(Message, frozen=True):
     """A saying and where it came from.
 
-    `degraded` is the reason why it did not come from the origin that was intended, or null if it did.
+    When it is `blind`, everything that tells its author is null until the vote. `degraded` is the reason why it did not
+    come from the origin that was intended, or null if it did. `voteToken` goes with a vote on it, and is null for a
+    client without a voter's cookie. `vote` is this voter's earlier vote on it, if this process remembers one.
     """
 
     saying_id: str
     saying: str
-    source: str
+    source: str | None
     origin: Origin
     model: str | None
     vendor: str | None
@@ -65,23 +90,35 @@ class SayingAnswer(Message, frozen=True):
     original_llm_time: float | None
     degraded: str | None
     metrics: Metrics
+    blind: bool
+    vote_token: str | None
+    vote: FeedbackType | None
     trace_id: str
 
 
 class FeedbackRequest(Message, frozen=True):
-    """A vote. Either `saying` or `sayingId` is required."""
+    """A vote. Either `saying` or `sayingId` is required, and either `voteToken` or `source`.
 
-    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    A vote with the token that came with the saying is verified, so that it can count in the comparison of the models.
+    Any other vote needs the source, and counts for the saying only.
+    """
+
     feedback_type: FeedbackType
+    source: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     saying: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
     saying_id: SayingId | None = None
+    vote_token: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
     execution_time: Milliseconds | None = None
     is_cached: bool | None = None
     original_llm_time: Milliseconds | None = None
 
 
 class FeedbackAnswer(Message, frozen=True):
-    """What became of the vote, and the saying's counters. `feedbackType` is null after a vote was taken back."""
+    """What became of the vote, the saying's counters, and who wrote it.
+
+    `standing` says whether the voter's first vote on the saying counts in the comparison of the models. After a vote
+    was taken back, `feedbackType` and the author are null, and so is `standing` if there was no vote.
+    """
 
     feedback_id: str
     saying_id: str
@@ -89,6 +126,11 @@ class FeedbackAnswer(Message, frozen=True):
     upvotes: int
     downvotes: int
     status: VoteStatus
+    standing: Standing | None
+    source: str | None = None
+    model: str | None = None
+    vendor: str | None = None
+    original_llm_time: float | None = None
 
 
 class ReportRequest(Message, frozen=True):

@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 
 import msgspec
@@ -19,7 +20,7 @@ from service.llm.gateway import Gateway
 from service.resilience.timeouts import Drain, store_guard, within
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
-from service.sayings.wish import ANYTHING, Wish
+from service.sayings.wish import ANYTHING, Wish, short_id
 from service.store.base import Store
 from telemetry.events import Listener, SayingServed
 
@@ -134,8 +135,9 @@ class Flow:
 
     async def _search(self, wanted: Origin, number: int, search: _Search) -> Served:
         chain, service = _CHAINS[wanted], search.wish.service
-        for search.wish in search.wish.and_less():
-            if search.wish.service != service:
+        for wish in search.wish.and_less():
+            search.wish = wish
+            if wish.service != service:
                 search.degraded = search.degraded or "service_empty"
             found = await self._along(chain, search)
             if found is not None:
@@ -151,13 +153,17 @@ class Flow:
             if saying is not None:
                 return saying, origin
             search.degraded = search.degraded or reason
-        allowed = [saying for saying in self._builtin() if search.wish.allows(saying)]
-        return (random.choice(allowed), Origin.BUILTIN) if allowed else None
+        return self._builtin(search.wish)
 
-    def _builtin(self) -> Iterator[Saying]:
-        """The collection in memory, without what is withdrawn."""
-        sayings = collection() if self._last_resort else ()
-        return (saying for saying in sayings if saying.saying_id not in self._withdrawn)
+    def _builtin(self, wish: Wish) -> tuple[Saying, Origin] | None:
+        """A random saying of the collection in memory that the wish allows."""
+        candidates = _collection() if self._last_resort else ()
+        allowed = [
+            saying
+            for short, saying in candidates
+            if wish.allows(saying, short) and saying.saying_id not in self._withdrawn
+        ]
+        return (random.choice(allowed), Origin.BUILTIN) if allowed else None
 
     async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str | None]:
         """A saying of that origin, or None with the reason.
@@ -181,7 +187,7 @@ class Flow:
                     saying = await self._store.random_saying()
                     if saying is None:
                         return None, "database_empty"
-                    if wish.allows(saying):
+                    if wish.allows(saying, short_id(saying.saying_id)):
                         return saying, None
                 return None, None
         except StoreError as error:
@@ -228,3 +234,9 @@ class Flow:
         """The model's share of a live call's seconds, which leaves time to store the saying under any deadline."""
         kept_back = self._timeouts.live_saying - self._timeouts.live_model
         return max(0.0, min(self._timeouts.live_model, seconds - kept_back))
+
+
+@cache
+def _collection() -> tuple[tuple[int, Saying], ...]:
+    """Every hand-written saying with its short id."""
+    return tuple((short_id(saying.saying_id), saying) for saying in collection())

@@ -2,15 +2,14 @@
 
 import heapq
 import random
-import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from service.domain import Saying
 from service.limits import DEFAULT_LIMITS, Limits
-from service.sayings.wish import ANYTHING, Wish
+from service.sayings.wish import ANYTHING, Wish, short_id
 
 SAYINGS_PER_MODEL = 60
 # When a model has fewer fresh sayings than this, the pool needs another round.
@@ -44,8 +43,8 @@ class _Warm:
     counted: int = 0  # the serves that make it stale
 
 
-# A saying in a heap. The number orders by serves, and its fraction breaks ties at random; the id makes it unique.
-_Entry = tuple[float, str, _Warm]
+# A saying in a heap, with its short id. The first number orders by serves, and its fraction breaks ties at random.
+_Entry = tuple[float, int, _Warm]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +75,7 @@ class Pool:
         self._row: deque[_Shelf] = deque()
         self._most_serves = MOST_TIMES_THE_MEDIAN
         self._until_median = _SERVES_PER_MEDIAN
+        self._skips = False  # whether the last search has passed over a shelf that has been served too often
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -108,15 +108,14 @@ class Pool:
         `client` is any name for the client that it is for, such as its address. What somebody asks for by its service
         does not count in the shares, so that nobody can shift them.
         """
-        now = self._clock()
-        found = self._servable(wish, now)
-        if not found:
+        taken = self._find(wish)
+        if taken is None and self._skips:
             self._update_most_serves()
-            found = self._servable(wish, now)
-        if not found:
+            taken = self._find(wish)
+        if taken is None:
             return None
-        shelf = self._draw(found)
-        warm = self._serve(shelf, found[shelf])
+        shelf, entry = taken
+        warm = self._serve(shelf, entry)
         if wish.service is None:
             self._count_share(shelf)
         served = self._clients.get(client, 0)
@@ -140,7 +139,7 @@ class Pool:
             return
         self._ids -= found
         for shelf in self._shelves.values():
-            shelf.heap = [entry for entry in shelf.heap if entry[1] not in found]
+            shelf.heap = [entry for entry in shelf.heap if entry[2].saying.saying_id not in found]
             heapq.heapify(shelf.heap)
         self._update_most_serves()
 
@@ -175,7 +174,7 @@ class Pool:
         shelf = self._shelf(saying.contributor)
         if len(shelf.heap) >= SAYINGS_PER_MODEL and not self._drop_one_before(expires_at, shelf):
             return False
-        heapq.heappush(shelf.heap, (random.random(), saying.saying_id, _Warm(saying, expires_at)))
+        heapq.heappush(shelf.heap, (random.random(), short_id(saying.saying_id), _Warm(saying, expires_at)))
         self._ids.add(saying.saying_id)
         return True
 
@@ -187,36 +186,52 @@ class Pool:
         oldest = min(shelf.heap, key=lambda entry: entry[2].expires_at)
         if oldest[2].expires_at >= expiry:
             return False
-        shelf.heap.remove(oldest)
-        heapq.heapify(shelf.heap)
-        self._ids.discard(oldest[1])
+        self._remove(oldest, shelf)
         return True
 
-    def _servable(self, wish: Wish, now: float) -> dict[_Shelf, _Entry]:
-        """The shelves that have a saying which the wish allows, with the least-served one of them."""
-        found = {}
-        for shelf in self._shelves.values():
-            heap = shelf.heap
-            while heap and heap[0][2].expires_at <= now:
-                self._ids.discard(heapq.heappop(heap)[1])
-            if not heap or heap[0][2].serves >= self._most_serves:
-                continue
-            if wish is ANYTHING or wish.allows(heap[0][2].saying):
-                found[shelf] = heap[0]
-            elif allowed := [entry for entry in heap if self._is_servable(entry[2], wish, now)]:
-                found[shelf] = min(allowed)
-        return found
+    def _remove(self, entry: _Entry, shelf: _Shelf) -> None:
+        shelf.heap.remove(entry)
+        heapq.heapify(shelf.heap)
+        self._ids.discard(entry[2].saying.saying_id)
 
-    def _is_servable(self, warm: _Warm, wish: Wish, now: float) -> bool:
-        return warm.expires_at > now and warm.serves < self._most_serves and wish.allows(warm.saying)
+    def _find(self, wish: Wish) -> tuple[_Shelf, _Entry] | None:
+        """A shelf that is drawn among those that have a saying which the wish allows, and the least-served of these."""
+        now, self._skips = self._clock(), False
+        shelves = [shelf for shelf in self._shelves.values() if shelf.heap]
+        while shelves:
+            shelf = self._draw(shelves)
+            entry = self._least_served(shelf, wish, now)
+            if entry is not None:
+                return shelf, entry
+            shelves.remove(shelf)
+        return None
 
-    def _draw(self, shelves: Collection[_Shelf]) -> _Shelf:
+    def _least_served(self, shelf: _Shelf, wish: Wish, now: float) -> _Entry | None:
+        """The least-served saying of a shelf that the wish allows, unless even that has been served too often."""
+        while shelf.heap:
+            entry = shelf.heap[0]
+            if wish is not ANYTHING and not wish.allows(entry[2].saying, entry[1]):
+                allowed = (each for each in shelf.heap if wish.allows(each[2].saying, each[1]))
+                found = min(allowed, default=None)
+                if found is None:
+                    return None
+                entry = found
+            if entry[2].expires_at <= now:
+                self._remove(entry, shelf)
+            elif entry[2].serves < self._most_serves:
+                return entry
+            else:
+                self._skips = True
+                return None
+        return None
+
+    def _draw(self, shelves: Sequence[_Shelf]) -> _Shelf:
         """The shelf to serve from: drawn among those that are not ahead of others, and seldom among those behind."""
-        drawn = list(shelves)
-        if len(drawn) > 2:  # with two of them, a row like this could only repeat itself
-            drawn = [shelf for shelf in drawn if shelf.in_row < MOST_IN_A_ROW] or drawn
+        drawn = shelves
+        if len(shelves) > 2:  # with two of them, a row like this could only repeat itself
+            drawn = [shelf for shelf in shelves if shelf.in_row < MOST_IN_A_ROW]
         serves = [shelf.serves for shelf in drawn]
-        most, least = max(serves), min(serves)
+        least, most = min(serves), max(serves)
         if most - least > MOST_AHEAD:
             behind = [shelf for shelf in drawn if shelf.serves < most - MOST_AHEAD]
             for shelf in behind:
@@ -224,13 +239,14 @@ class Pool:
             if random.random() < _SHARE_OF_THOSE_BEHIND:
                 return random.choice(behind)
             least = min(count for count in serves if count >= most - MOST_AHEAD)
-        waiting = [shelf for shelf in drawn if shelf.serves < least + MOST_AHEAD]
-        return waiting[int(random.random() * len(waiting))]  # random.choice takes five times as long
+        if most - least >= MOST_AHEAD:
+            drawn = [shelf for shelf in drawn if shelf.serves < least + MOST_AHEAD]
+        return drawn[int(random.random() * len(drawn))]  # random.choice takes five times as long
 
     def _serve(self, shelf: _Shelf, entry: _Entry) -> _Warm:
-        _, saying_id, warm = entry
+        _, short, warm = entry
         warm.serves += 1
-        served = (warm.serves + random.random(), saying_id, warm)
+        served = (warm.serves + random.random(), short, warm)
         if shelf.heap[0] is entry:
             heapq.heapreplace(shelf.heap, served)
         else:
@@ -246,6 +262,7 @@ class Pool:
             self._row.popleft().in_row -= 1
 
     def _update_most_serves(self) -> None:
-        serves = [warm.serves for shelf in self._shelves.values() for _, _, warm in shelf.heap]
-        self._most_serves = MOST_TIMES_THE_MEDIAN * max(1, statistics.median_low(serves)) if serves else 0
+        serves = sorted(warm.serves for shelf in self._shelves.values() for _, _, warm in shelf.heap)
+        median = serves[(len(serves) - 1) // 2] if serves else 0
+        self._most_serves = MOST_TIMES_THE_MEDIAN * max(1, median)
         self._until_median = _SERVES_PER_MEDIAN

@@ -23,8 +23,9 @@ class Wish:
     seen: Collection[int] = frozenset()
     service: str | None = None
 
-    def allows(self, saying: Saying) -> bool:
-        return short_id(saying.saying_id) not in self.seen and self.service in (None, *saying.services)
+    def allows(self, saying: Saying, short: int) -> bool:
+        """Whether a saying with that short id will do."""
+        return short not in self.seen and (self.service is None or self.service in saying.services)
 
     def and_less(self) -> Iterator["Wish"]:
         """The wish itself, and then those that ask for ever less of it; the last one asks for nothing."""

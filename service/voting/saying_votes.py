@@ -8,7 +8,6 @@ from service.catalogue.models import Catalogue
 from service.domain import Attribution, FeedbackType, Saying, Vote, VoteResult, saying_id
 from service.errors import InvalidRequest, SayingNotFound, SayingWithdrawn, SourceMismatch
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
-from service.sayings.pool import Pool
 from service.sayings.voter_memory import VoterMemory
 from service.store.base import Store
 from service.voting.guard import VoteGuard
@@ -35,28 +34,32 @@ class Opinion:
 
 
 class SayingVotes:
-    """Checks, stores and withdraws votes on sayings. `withdrawn` has the ids of those that take no more votes."""
+    """Checks, stores and withdraws votes on sayings.
+
+    `models` returns how many models have sayings to be served at the moment, and `withdrawn` has the ids of the sayings
+    that take no more votes.
+    """
 
     def __init__(
         self,
         store: Store,
         catalogue: Catalogue,
-        pool: Pool,
-        memory: VoterMemory,
-        tokens: VoteTokens,
-        networks: VoterNetworks,
         listener: Listener,
         *,
+        tokens: VoteTokens,
+        networks: VoterNetworks,
+        memory: VoterMemory,
+        models: Callable[[], int],
         withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
-        self._pool = pool
-        self._memory = memory
         self._tokens = tokens
         self._networks = networks
+        self._memory = memory
+        self._models = models
         self._withdrawn = withdrawn
         self._listener = listener
         self._clock = clock
@@ -117,7 +120,7 @@ class SayingVotes:
             cast_at=now,
             attribution=attribution,
             networks=await self._networks.on(address, now),
-            models=self._pool.contributors,
+            models=self._models(),
             claimed_execution_ms=opinion.execution_ms,
             claimed_cached=opinion.cached,
         )

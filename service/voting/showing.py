@@ -1,6 +1,6 @@
 """Shows sayings to voters: new ones first, with or without the author as the lot falls, and with a token for a vote."""
 
-from dataclasses import dataclass
+import msgspec
 
 from service.catalogue.topics import Topics
 from service.domain import Attribution, FeedbackType, Origin
@@ -11,8 +11,7 @@ from service.sayings.wish import ANYTHING, Wish, short_id
 from service.voting.tokens import VoteTokens
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True, gc=False):
     """A served saying and what belongs to it for this voter.
 
     `token` is None when nobody is known to whom it could belong, and `opinion` when no vote of the voter is remembered.
@@ -63,13 +62,10 @@ class Showing:
 
     def _attribution(self, served: Served, voter: str) -> Attribution:
         """The lot. A saying that a model has just written takes no part, because its time would tell the author."""
-        if served.origin is Origin.LIVE:
+        is_blind = self._tokens.draw_blind(served.saying.saying_id, voter)
+        if served.origin is Origin.LIVE or is_blind is None:
             return Attribution.OPEN
-        match self._tokens.draw_blind(served.saying.saying_id, voter):
-            case None:
-                return Attribution.OPEN
-            case is_blind:
-                return Attribution.BLIND if is_blind else Attribution.NAMED
+        return Attribution.BLIND if is_blind else Attribution.NAMED
 
 
 def _wish(seen: set[int], service: str | None) -> Wish:
