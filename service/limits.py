@@ -120,12 +120,16 @@ class Retention:
     voter_days: int = 365
     # A comparison that was shown to a voter who never voted on it.
     unvoted_days: int = 30
+    # The reports of a saying, after the last of them.
+    report_days: int = 30
     # A request to be forgotten is carried out within this time, which is several daily passes.
     request_days: int = 3
     # The statistics show the hours of one day.
     hour_days: int = 3
     # A day's spend is kept for a while, so that the operator can check a bill.
     spend_days: int = 35
+    # What clients have spent in a day, by the hashes of their addresses, after the end of that day.
+    client_spend_days: int = 1
 
 
 DAY_SECONDS = 24 * 3600.0

@@ -183,10 +183,6 @@ class ReportedSaying:
     last_at: float
 
 
-# A saying's reports are forgotten this many seconds after the last of them.
-REPORTS_KEPT = 30 * 24 * 3600
-
-
 class Store(Protocol):
     """Stores sayings, votes, comparisons, calls, leases and spend, and keeps counts of them.
 

@@ -18,17 +18,17 @@ FORGOTTEN = "forgotten:"
 class Cutoffs:
     """What has reached its end when a pass starts.
 
-    `addresses`, `hours`, `spend` and `yesterday` (for what clients have spent) are an hour or a day as text
-    (`2026-11-20T13`, `2026-11-20`), the other fields are seconds since the epoch. What is before the cutoff has reached
-    its end.
+    `addresses` and `hours` are hours as text (`2026-11-20T13`), `spend` and `client_spend` are days (`2026-11-20`), and
+    the other fields are seconds since the epoch. What is before the cutoff has reached its end.
     """
 
     addresses: str
     voters: float
     unvoted: float
+    reports: float
     hours: str
     spend: str
-    yesterday: str
+    client_spend: str
 
     @classmethod
     def at(cls, now: float, keep: Retention) -> "Cutoffs":
@@ -36,9 +36,10 @@ class Cutoffs:
             addresses=hour_of(now - keep.address_days * DAY_SECONDS),
             voters=now - keep.voter_days * DAY_SECONDS,
             unvoted=now - keep.unvoted_days * DAY_SECONDS,
+            reports=now - keep.report_days * DAY_SECONDS,
             hours=hour_of(now - keep.hour_days * DAY_SECONDS),
             spend=_day_of(now - keep.spend_days * DAY_SECONDS),
-            yesterday=_day_of(now - DAY_SECONDS),
+            client_spend=_day_of(now - keep.client_spend_days * DAY_SECONDS),
         )
 
     def ends_burst(self, burst: str) -> bool:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from service.domain import CallShape, Outcome
+from service.limits import DEFAULT_RETENTION
 from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
 from service.store.dynamodb.items import text
 from service.store.dynamodb.tables import TALLY_SHARDS
@@ -36,8 +37,7 @@ ASIDE = "aside#"
 BUCKET = "bucket#"
 REJECTED = "rejected#"
 _OUTCOME = "outcome#"
-# The statistics show the hours of one day.
-_HOURS_KEPT = timedelta(days=3)
+_HOURS_KEPT = timedelta(days=DEFAULT_RETENTION.hour_days)
 
 Sums = Mapping[str, Decimal]
 

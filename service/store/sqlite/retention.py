@@ -45,9 +45,11 @@ _RENAME_BALLOT = "UPDATE ballots SET voter = ?, burst = ? WHERE comparison_id = 
 _REMOVE_UNVOTED = "DELETE FROM ballots WHERE comparison_id = ? AND voter = ? AND winner IS NULL"
 _RENAME_REPORTER = "UPDATE reports SET reporter = ? WHERE saying_id = ? AND reporter = ?"
 _OLD_BURSTS = "SELECT burst FROM bursts WHERE burst > '' AND burst < ? LIMIT ?"
+_OLD_REPORTS = "SELECT saying_id FROM reports GROUP BY saying_id HAVING max(reported_at) < :reports"
 _EXPIRE = (
+    f"DELETE FROM reports WHERE saying_id IN ({_OLD_REPORTS})",
     "DELETE FROM spend WHERE period < :spend",
-    "DELETE FROM spend WHERE share LIKE 'client/%' AND period < :yesterday",
+    "DELETE FROM spend WHERE share LIKE 'client/%' AND period < :client_spend",
     "DELETE FROM tallies WHERE scope = 'hour' AND name < :hours",
 )
 _TABLES_OF_BURSTS = ("burst_votes", "burst_outcomes", "bursts")
@@ -189,7 +191,7 @@ def _remove_bursts(before: str, most: int, db: sqlite3.Connection) -> int:
 
 
 def _expire(cutoffs: Cutoffs, db: sqlite3.Connection) -> None:
-    """Remove what nobody looks at any more. There are a few rows an hour."""
+    """Remove what is counted nowhere. These are few rows."""
     for statement in _EXPIRE:
         db.execute(statement, asdict(cutoffs))
 
