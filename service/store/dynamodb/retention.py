@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from service.domain import Ballot, feedback_id
 from service.errors import ConditionFailed
 from service.limits import Retention
+from service.store.base import CLOCK_LEEWAY_SECONDS
 from service.store.dynamodb import writes
 from service.store.dynamodb.comparisons import DynamoComparisons
 from service.store.dynamodb.items import (
@@ -50,8 +51,6 @@ T = TypeVar("T")
 _AT_ONCE = 5
 # How many requests to be forgotten a pass takes on, in a few megabytes. The others wait for the next pass.
 _MOST_REQUESTS = 100_000
-# The clocks of a fleet differ. A request that is not older than this is left to the next pass.
-_CLOCK_SECONDS = 300.0
 _PLACE_KEY: "Item" = {"name": text("prune"), "part": text("prune")}
 
 
@@ -82,7 +81,8 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
 
     async def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
         place = await self._place() or _Place(now)
-        asked = await self._requests(until=place.started_at - _CLOCK_SECONDS)
+        # A newer request is left to the next pass, because clocks differ and a vote of its voter may be under way.
+        asked = await self._requests(until=place.started_at - CLOCK_LEEWAY_SECONDS)
         wanted = _Pass(asked, Cutoffs.at(place.started_at, keep), Pseudonyms())
         steps = (
             self._prune_votes,
