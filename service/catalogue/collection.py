@@ -28,6 +28,11 @@ def collection() -> tuple[Saying, ...]:
     )
 
 
+def builtin(identity: str) -> Saying | None:
+    """The hand-written saying with that id, whether or not the store has it."""
+    return next((saying for saying in collection() if saying.saying_id == identity), None)
+
+
 def random_builtin(withdrawn: Container[str] = frozenset()) -> Saying | None:
     """One random saying from memory, for when everything else is down. None when all of them are withdrawn."""
     sayings = [saying for saying in collection() if saying.saying_id not in withdrawn]

@@ -8,7 +8,7 @@ from service.errors import ComparisonExpired, ComparisonNotFound, ComparisonNotS
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.base import Store
 from service.voting.comparisons import LEAST_CANDIDATES
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from telemetry.events import BallotTaken, Listener
 
 
@@ -29,7 +29,7 @@ class ComparisonVotes:
         self._listener = listener
         self._clock = clock
         self._open_seconds = timeouts.comparison_open
-        self._guard = VoteGuard(listener, timeouts=timeouts)
+        self._guard = WriteGuard(listener, timeouts=timeouts)
 
     async def vote(
         self, voter: str, comparison_id: str, winner: str, address: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from service.errors import NotForgotten
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, Retention, Timeouts
 from service.store.base import Store
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from telemetry.events import Listener
 
 
@@ -30,7 +30,7 @@ class Forgetting:
     ) -> None:
         self._store = store
         self._most_seconds = retention.request_days * DAY_SECONDS
-        self._guard = VoteGuard(listener, timeouts=timeouts, failure=NotForgotten)
+        self._guard = WriteGuard(listener, timeouts=timeouts, failure=NotForgotten)
 
     async def forget(self, voter: str | None) -> Promise:
         """Forget a voter, or nobody. It is safe to repeat. Raises NotForgotten or StorageFull."""

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable
 
-from service.catalogue.collection import collection
+from service.catalogue.collection import builtin
 from service.domain import Report, ReportReason, ReportStatus, WithdrawnBy, feedback_id, network_hash
 from service.errors import NotStored, SayingNotFound, SayingWithdrawn
 from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.sayings.takedowns import Takedowns
 from service.store.base import Store
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from telemetry.events import Listener, SayingReported
 
 SET_ASIDE_REASON = "reported by visitors"
@@ -33,7 +33,7 @@ class Moderation:
         self._listener = listener
         self._enough = limits.reporting_networks
         self._clock = clock
-        self._guard = VoteGuard(listener, timeouts=timeouts, failure=NotStored)
+        self._guard = WriteGuard(listener, timeouts=timeouts, failure=NotStored)
 
     async def report(self, voter: str, identity: str, reason: ReportReason, network: str) -> ReportStatus:
         """Store a voter's report; `unchanged` when the voter or the network has reported this saying before.
@@ -75,6 +75,4 @@ class Moderation:
         return result.status
 
     async def _is_known(self, identity: str) -> bool:
-        if any(saying.saying_id == identity for saying in collection()):  # also where it has not been loaded
-            return True
-        return await self._store.get_saying(identity) is not None
+        return builtin(identity) is not None or await self._store.get_saying(identity) is not None

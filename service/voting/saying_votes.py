@@ -9,7 +9,7 @@ from service.domain import FeedbackType, Saying, Vote, VoteResult, burst_of, say
 from service.errors import InvalidRequest, SayingNotFound, SayingWithdrawn, SourceMismatch
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.store.base import Store
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from telemetry.events import Listener, VoteTaken
 
 
@@ -46,7 +46,7 @@ class SayingVotes:
         self._withdrawn = withdrawn
         self._listener = listener
         self._clock = clock
-        self._guard = VoteGuard(listener, timeouts=timeouts)
+        self._guard = WriteGuard(listener, timeouts=timeouts)
 
     async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
         """Store a vote; returns the saying's id and the effect of the vote.
