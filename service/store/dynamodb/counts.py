@@ -26,7 +26,7 @@ from service.store.dynamodb.writes import put_new_call
 from service.store.latency_buckets import bucket_of
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TableDescriptionTypeDef
+    from types_aiobotocore_dynamodb.type_defs import TableDescriptionTypeDef
 
     from service.store.dynamodb.items import Item
 
@@ -74,14 +74,7 @@ class DynamoCounts(Database):
         return (await self._send(lambda: self._client.describe_table(TableName=table), repeatable=True))["Table"]
 
     async def _lines(self, shard: int) -> "list[Item]":
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :shard",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":shard": tally_name(shard)},
-            "ConsistentRead": True,
-        }
-        return await self._query_all(query)
+        return await self._query_all(self._all_named(tally_name(shard)))
 
 
 def _call_counts(call: Call) -> dict[str, float]:

@@ -91,6 +91,16 @@ class Database:
         response = await self._send(lambda: self._client.query(**query), repeatable=True)
         return response["Items"]
 
+    def _all_named(self, name: str) -> "QueryInputTypeDef":
+        """A query, with consistent reads, for the items of the state that have this name."""
+        return {
+            "TableName": self._state,
+            "KeyConditionExpression": "#name = :name",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": {":name": {"S": name}},
+            "ConsistentRead": True,
+        }
+
     async def _query_all(self, query: "QueryInputTypeDef") -> "list[Item]":
         return [item async for page in self._query_pages(query) for item in page]
 

@@ -30,7 +30,7 @@ from service.store.dynamodb.tables import TALLY_SHARDS
 from service.store.dynamodb.writes import add_to
 
 if TYPE_CHECKING:
-    from service.store.dynamodb.items import Item, Value
+    from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
 
 ASIDE = "aside#"
@@ -50,12 +50,12 @@ def any_shard() -> int:
     return random.randrange(TALLY_SHARDS)
 
 
-def tally_name(shard: int) -> "Value":
-    return text(f"tally#{shard}")
+def tally_name(shard: int) -> str:
+    return f"tally#{shard}"
 
 
 def line_key(shard: int, part: str) -> "Item":
-    return {"name": tally_name(shard), "part": text(part)}
+    return {"name": text(tally_name(shard)), "part": text(part)}
 
 
 def add_to_line(table: str, shard: int, part: str, counts: Mapping[str, float]) -> "Write":

@@ -40,7 +40,7 @@ from service.store.dynamodb.writes import replace_vote
 from service.store.retention import Cutoffs, Pruned, Pseudonyms
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
 
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
@@ -116,7 +116,7 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
 
     async def _forget_reporters(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
         """Keep the voters' reports, which say something of the sayings, under names that lead to nobody."""
-        for item in await self._all_of(writes.REPORTS):
+        for item in await self._query_all(self._all_named(writes.REPORTS)):
             saying_id, reporters = item["part"]["S"], set(item["reporters"]["SS"])
             for reporter in reporters.intersection(feedback_id(voter, saying_id) for voter in wanted.asked):
                 other = secrets.token_hex(16)
@@ -232,14 +232,8 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
 
     async def _requests(self, *, until: float) -> dict[str, float]:
         """The voters who asked by then to be forgotten, and when they did."""
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :requests",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":requests": text(writes.REQUESTS)},
-        }
         asked: dict[str, float] = {}
-        async for page in self._query_pages(query):
+        async for page in self._query_pages(self._all_named(writes.REQUESTS)):
             asked |= {item["part"]["S"]: float(item["asked_at"]["N"]) for item in page}
             if len(asked) >= _MOST_REQUESTS:
                 break

@@ -18,7 +18,7 @@ from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 from service.store.dynamodb.transport import decide
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, UpdateItemInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import UpdateItemInputTypeDef
 
     from service.store.dynamodb.items import Item
 
@@ -44,7 +44,7 @@ class DynamoTakedowns(DynamoSayings):
     async def withdrawals(self) -> Withdrawals:
         # The revision is the first item of the query. One that is older than what follows is read again later; one that
         # is newer would hide a change.
-        revision, *items = await self._all_of(writes.WITHDRAWALS) or [{}]
+        revision, *items = await self._query_all(self._all_named(writes.WITHDRAWALS)) or [{}]
         up_to_date = [_to_withdrawal(item) for item in items if _is_in_force(item)]
         return Withdrawals(count(revision, "revision"), {each.saying_id: each for each in up_to_date})
 
@@ -56,7 +56,7 @@ class DynamoTakedowns(DynamoSayings):
         return ReportResult(status, _counted(item))
 
     async def reported_sayings(self) -> list[ReportedSaying]:
-        found = map(_to_reported, await self._all_of(writes.REPORTS))
+        found = map(_to_reported, await self._query_all(self._all_named(writes.REPORTS)))
         return sorted(found, key=lambda reported: reported.last_at, reverse=True)
 
     async def _withdraw(self, withdrawal: Withdrawal) -> bool:
@@ -93,16 +93,6 @@ class DynamoTakedowns(DynamoSayings):
         if changes:
             await self._transact(changes)
         return bool(changes)
-
-    async def _all_of(self, name: str) -> "list[Item]":
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :name",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":name": text(name)},
-            "ConsistentRead": True,
-        }
-        return await self._query_all(query)
 
 
 def _is_in_force(withdrawal: "Item") -> bool:
