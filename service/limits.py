@@ -102,6 +102,9 @@ class Limits:
     remembered_addresses: int = 20_000
     # Reports from this many networks set a saying aside. One person with many cookies is one network.
     reporting_networks: int = 5
+    # Sayings that visitors set aside in a day without an operator's decision. More stay up, or else a few networks that
+    # report everything could empty the page.
+    set_aside_in_a_day: int = 10
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
     # File descriptors for the store, logs and telemetry; each live model call has one more.
