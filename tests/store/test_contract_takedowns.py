@@ -241,3 +241,10 @@ class TestStoredIds:
 
         assert await store.stored_ids([SAYING.saying_id, UNKNOWN]) == {SAYING.saying_id}
         assert await store.stored_ids([]) == frozenset()
+
+    async def test_a_withdrawn_text_that_is_not_stored_is_not_among_them(self, store: Store) -> None:
+        await store.put_sayings([BY_HAND])
+        for identity in (BY_HAND.saying_id, UNKNOWN):
+            await store.withdraw_saying(withdrawal(identity))
+
+        assert await store.stored_ids([BY_HAND.saying_id, UNKNOWN]) == {BY_HAND.saying_id}

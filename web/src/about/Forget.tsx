@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import { fetchJson, Trouble } from '../api/client';
+import { asTrouble, fetchJson, Trouble } from '../api/client';
 import { sessions } from '../compare/sessions';
 import { TroubleNote } from '../shared/TroubleNote';
 import { outbox, sayingVotes } from '../votes/post';
@@ -20,7 +20,7 @@ export function Forget() {
     dialog.current?.close();
     setBusy(true);
     setNews('');
-    setNews(await forget(MEMORY).then(outcome, troubleOf));
+    setNews(await forget(MEMORY).then(outcome, asTrouble));
     setBusy(false);
   };
   return (
@@ -48,9 +48,4 @@ export function Forget() {
       </dialog>
     </div>
   );
-}
-
-function troubleOf(error: unknown): Trouble {
-  if (error instanceof Trouble) return error;
-  throw error;
 }
