@@ -18,8 +18,8 @@ class Cutoffs:
     """What has reached its end when a pass starts, which is everything before these moments.
 
     `voters`, `unvoted` and `reports` are in seconds since the epoch, `hours` is an hour (`2026-11-20T13`), and the
-    other fields are days (`2026-11-20`). Before `tallies`, counts are folded together. `secrets` is for the secrets of days and for
-    what is known of networks on a day, and `client_spend` for what clients have spent.
+    other fields are days (`2026-11-20`). Before `tallies`, counts are folded together. `secrets` is for the secrets of
+    days and for what is known of networks on a day, and `client_spend` for what clients have spent.
     """
 
     addresses: str

@@ -60,7 +60,7 @@ async def put_fresh_sayings(process: LambdaProcess, each: int = 3) -> None:
 async def serves(process: LambdaProcess) -> int:
     reading = process.resources.store.aggregates(since_hour="")
     counted = await asyncio.to_thread(process.run, reading, Remaining())
-    return sum(tally.serves for tally in counted.contributors.values())
+    return sum(counted.serves.values())
 
 
 async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start: Start) -> None:

@@ -17,6 +17,7 @@ from tests.faults.proxy import Fault, refuse, unheard
 from tests.http.conftest import Server
 from tests.http.wire import Answer
 from tests.store.builders import comparison
+from tests.store.counting import outcomes
 
 GET, TRANSACT, UPDATE = "BatchGetItem", "TransactWriteItems", "UpdateItem"
 UNAVAILABLE, FULL = (503, "store_unavailable"), (503, "storage_full")
@@ -61,7 +62,7 @@ async def vote(server: Server, voter: str = "a") -> tuple[int, str]:
 
 async def counted(store: Store) -> int:
     """The number of votes in the statistics."""
-    return sum(tally.votes for tally in (await store.aggregates(since_hour="")).outcomes.values())
+    return sum(counted for counted, _ in (await outcomes(store)).values())
 
 
 async def compare(server: Server) -> Answer:

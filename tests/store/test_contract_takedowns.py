@@ -92,7 +92,7 @@ class TestWithdrawals:
 
         assert await store.get_saying(saying.saying_id) == saying
         assert [(each.saying, each.upvotes) async for each in store.all_sayings()] == [(saying, 1)]
-        assert [each.vote.saying_id async for each in store.all_votes()] == [saying.saying_id]
+        assert [each.saying_id async for each in store.all_votes()] == [saying.saying_id]
 
     async def test_a_vote_on_a_withdrawn_saying_can_be_taken_back(self, store: Store) -> None:
         await store.put_sayings([SAYING])

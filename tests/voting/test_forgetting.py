@@ -1,6 +1,7 @@
 """A voter who asks is forgotten by the clock of the store, because a pass on another machine looks for the request."""
 
 from service.limits import DAY_SECONDS, Retention
+from service.sayings.voter_memory import VoterMemory
 from service.store.base import Store
 from service.voting.forgetting import Forgetting, Promise
 from telemetry.events import SILENCE
@@ -26,7 +27,7 @@ async def test_a_request_and_its_promise_go_by_the_clock_of_the_store() -> None:
     store = StoreOfRequests()
     as_store: Store = store  # type: ignore[assignment]
 
-    promise = await Forgetting(as_store, SILENCE, retention=Retention(request_days=3)).forget("ann")
+    promise = await Forgetting(as_store, VoterMemory(), SILENCE, retention=Retention(request_days=3)).forget("ann")
 
     assert store.asked == {"ann": NOW}
     assert promise == Promise(is_kept=False, before=NOW + 3 * DAY_SECONDS)
