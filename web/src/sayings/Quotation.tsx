@@ -1,23 +1,35 @@
 import type { SayingAnswer } from '../api/types';
-import { degradation, provenance, timing } from './words';
+import type { SayingVote } from '../votes/sayingVotes';
+import { attribution, degradation, provenance, timing } from './words';
 
 // The greatest number of characters for each size of type.
 const SHORT = 90;
 const MEDIUM = 170;
 
+interface QuotationProps {
+  answer: SayingAnswer | null;
+  vote: SayingVote;
+  busy: boolean;
+}
+
 /** The saying, in the space of the longest one, so that nothing moves when one arrives. */
-export function Quotation({ answer, busy }: { answer: SayingAnswer | null; busy: boolean }) {
+export function Quotation({ answer, vote, busy }: QuotationProps) {
   return (
     <section class="stage" aria-label="Saying" aria-busy={busy}>
       <Room />
-      <figure class="quotation" aria-live="polite" aria-atomic="true">
-        {answer ? <Words answer={answer} key={answer.requestNumber + answer.sayingId} /> : <Nothing busy={busy} />}
+      <figure class="quotation" aria-live="polite">
+        {answer ? (
+          <Words answer={answer} vote={vote} key={answer.requestNumber + answer.sayingId} />
+        ) : (
+          <Nothing busy={busy} />
+        )}
       </figure>
     </section>
   );
 }
 
-function Words({ answer }: { answer: SayingAnswer }) {
+/** All of it is new with another saying; when the vote reveals the author, only that is announced. */
+function Words({ answer, vote }: { answer: SayingAnswer; vote: SayingVote }) {
   const why = degradation(answer);
   return (
     <>
@@ -26,7 +38,7 @@ function Words({ answer }: { answer: SayingAnswer }) {
         {answer.saying}
       </blockquote>
       <figcaption class="about">
-        <p class="source">{answer.source}</p>
+        <p class="source">{attribution(answer, vote)}</p>
         <p>
           {provenance(answer)} {timing(answer)}
         </p>
