@@ -116,8 +116,8 @@ class Figures(Message, frozen=True):
     the approval of `named` minus that of `votes`.
 
     `picked` is how often the model is picked as the best of a line-up, among the ballots that pick one, by Luce's
-    choice model. `pickedOfAsked` is the same, where a model that was asked and had no saying to show has lost. `ballots`
-    are those in which it was shown and one of the models was picked, and `wins` those that picked it.
+    choice model. `pickedOfAsked` is the same, where a model that was asked and had no saying to show has lost.
+    `ballots` are those in which it was shown and one of the models was picked, and `wins` those that picked it.
     """
 
     votes: VoteCounts
@@ -190,9 +190,9 @@ class ModelStats(Message, frozen=True):
 class PairRecord(Message, frozen=True):
     """How one model did against another, in the comparisons that showed a saying of both.
 
-    `wins` picked the model and `losses` the other; `ties` found all equally good. `share` is that of the wins among wins
-    and losses. `verdict` says that the model is ahead or behind, allowing for the number of pairs, and is null where
-    that is open.
+    `wins` picked the model and `losses` the other; `ties` found all equally good. `share` is that of the wins among
+    wins and losses. `verdict` says that the model is ahead or behind, allowing for the number of pairs, and is null
+    where that is open.
     """
 
     wins: int
@@ -227,9 +227,10 @@ class Headline(Message, frozen=True):
     """What can be said of the last `recentDays` days.
 
     `leader` is the model that is approved of more than every other, and `decisiveVotes` the smallest number of its and
-    another's votes that would put that other first, if their opinion were the opposite. `pickedLeader` is the model that
-    ballots prefer to every other. `disagree` is true if votes prefer one of two models and ballots the other. `fallen`
-    is the model that would lead if it were not behind another in the last seven days. Each is null where there is none.
+    another's votes that would put that other first, if their opinion were the opposite. `pickedLeader` is the model
+    that ballots prefer to every other. `disagree` is true if votes prefer one of two models and ballots the other.
+    `fallen` is the model that would lead if it were not behind another in the last seven days. Each is null where there
+    is none.
     """
 
     leader: str | None
@@ -284,9 +285,9 @@ class CollectionStats(Message, frozen=True):
 class StatsAnswer(Message, frozen=True):
     """The comparison of the models.
 
-    `models` begins with the one that certainly has the highest approval (by the lower end of its interval), and ends
-    with those that left. `stale` is true if the store could not be read and these are earlier figures. `analysis` is the
-    result of `python -m service analyse`, or null if nobody has run it.
+    `models` is in the order of the lower ends of their intervals of approval, so that few votes put none first; those
+    that left come last. `stale` is true if the store could not be read and these are earlier figures. `analysis` is
+    the result of `python -m service analyse`, or null if nobody has run it.
     """
 
     generated_at: str
