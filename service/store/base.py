@@ -302,8 +302,8 @@ class Store(Protocol):
         """Remove what has reached its end by `now`, and what is left of voters who asked to be forgotten.
 
         The work is done page by page, each of which is short. A pass that is interrupted goes on where it was, or is
-        repeated, the next time. Votes and ballots lose the hash of their address, and later their voter, but count on. The
-        counts of old days are folded together.
+        repeated, the next time. Votes and ballots lose the hash of their address, and later their voter, but count on.
+        The counts of old days are folded together.
         """
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:

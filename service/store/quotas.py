@@ -92,10 +92,11 @@ def _chance_of_such_opinions(one: Counts, given: Mapping[str, Counts]) -> float:
     """The chance that the upvotes are dealt between one model and the others as unevenly as this, or more so."""
     votes = sum(counts.votes for counts in given.values())
     upvotes = sum(counts.upvotes for counts in given.values())
-    ways = math.comb(votes, one.votes)
-    most, least = min(one.votes, upvotes), max(0, one.votes - (votes - upvotes))
-    above = sum(math.comb(upvotes, k) * math.comb(votes - upvotes, one.votes - k) for k in range(one.upvotes, most + 1))
-    below = sum(
-        math.comb(upvotes, k) * math.comb(votes - upvotes, one.votes - k) for k in range(least, one.upvotes + 1)
-    )
-    return min(above, below) / ways
+    downvotes = votes - upvotes
+
+    def ways(numbers: range) -> int:
+        return sum(math.comb(upvotes, k) * math.comb(downvotes, one.votes - k) for k in numbers)
+
+    above = ways(range(one.upvotes, min(one.votes, upvotes) + 1))
+    below = ways(range(max(0, one.votes - downvotes), one.upvotes + 1))
+    return min(above, below) / math.comb(votes, one.votes)
