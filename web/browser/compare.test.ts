@@ -115,7 +115,7 @@ describe('a model that fails', () => {
     await orderFaults({ [String(failing?.model)]: { kind: 'refusal' } });
     await compare(visitor);
     await complete(visitor);
-    await visitor.reads('No answer. It declined to answer.');
+    await visitor.reads('No answer. It wrote nothing that could be compared.');
 
     const failed = visitor.page.locator('.slot[data-state=failed]');
     const slot = (await failed.locator('.letter').textContent())?.at(-1) ?? '';
@@ -126,6 +126,7 @@ describe('a model that fails', () => {
 
     expect(early).toBe(0);
     expect(await failed.locator('.unveiled strong').textContent()).toBe(failing?.name);
+    expect(await failed.textContent()).toContain('No answer. It declined to answer.');
     expect(await visitor.page.locator('.slot blockquote').count()).toBe(others.length);
   });
 

@@ -24,7 +24,7 @@ interface CardProps {
 function Card({ slot, digit, session, pick }: CardProps) {
   const { phase, answers, pick: picked } = session;
   const revealed = session.reveal?.slots.find((each) => each.slot === slot);
-  const answer = revealed?.error === 'withdrawn' ? revealed : answers[slot];
+  const answer = revealed ?? answers[slot];
   const state = answer ? (answer.saying === null ? 'failed' : 'answered') : phase === 'running' ? 'writing' : 'empty';
   return (
     <li class="card slot" data-state={state} data-picked={picked === slot}>

@@ -1,7 +1,7 @@
 /** The comparison on the page, from the request to the reveal. It goes on while the visitor looks at another view. */
 
 import { Trouble } from '../api/client';
-import type { CompareVoteAnswer, ComparisonAnswer, ReplayReason, Slot, SlotAnswer, Winner } from '../api/types';
+import type { CompareVoteAnswer, ComparisonView, ReplayReason, Slot, SlotAnswer, Winner } from '../api/types';
 import type { Keep } from '../shared/storage';
 import { Store } from '../shared/store';
 import type { Delivery, Outbox } from '../votes/outbox';
@@ -56,7 +56,7 @@ const STORED_AS = 'sayings.comparison';
 
 export interface Server {
   ask: (wish: Wish, signal: AbortSignal) => AsyncIterable<Step>;
-  recall: (id: string, signal: AbortSignal) => Promise<ComparisonAnswer>;
+  recall: (id: string, signal: AbortSignal) => Promise<ComparisonView>;
 }
 
 export class Sessions {
@@ -165,7 +165,7 @@ function withAnswers(slots: readonly SlotAnswer[]): Pick<Session, 'slots' | 'lan
 }
 
 /** A pick that waited may have been delivered meanwhile, so that the session can know more than the answer. */
-function afterRecall(session: Session, { service, votable, slots, vote, revealed }: ComparisonAnswer): Session {
+function afterRecall(session: Session, { service, votable, slots, vote, revealed }: ComparisonView): Session {
   const filled = { ...session, ...withAnswers(slots), service };
   if (vote === null || revealed === null) return { ...filled, phase: votable ? 'open' : 'closed' };
   const reveal = { winner: vote, slots: revealed, late: false };

@@ -25,6 +25,7 @@ it('reads the model’s name from its source', () => {
 
 it.each([
   ['timeout', 'It took too long.'],
+  ['unusable', 'It wrote nothing that could be compared.'],
   ['key_not_found', 'Its key does not work right now.'],
   ['something_new', 'Something went wrong.'],
 ])('explains %s', (word, words) => {

@@ -10,7 +10,12 @@ export function modelName(source: string): string {
 }
 
 const FAILURES: Record<string, string> = {
+  // These are all that is said before the pick, because more would tell whose answer it is.
   timeout: 'It took too long.',
+  unavailable: 'It could not be asked, or did not answer.',
+  unusable: 'It wrote nothing that could be compared.',
+  withdrawn: 'It was taken down in the meantime.',
+  // The others come with the reveal.
   connection_failed: 'It could not be reached.',
   rate_limited: 'Its vendor asked us to slow down.',
   overloaded: 'It is overloaded right now.',
@@ -19,7 +24,7 @@ const FAILURES: Record<string, string> = {
   refused: 'It declined to answer.',
   truncated: 'Its answer was cut short.',
   bad_response: 'What it wrote was no saying that could be shown.',
-  withdrawn: 'It was taken down in the meantime.',
+  duplicate: 'What it wrote has been shown before, so that its author could be known.',
   budget: 'The model budget is used up for now.',
 };
 
