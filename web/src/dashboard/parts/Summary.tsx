@@ -8,7 +8,7 @@ export function Summary({ stats: { totals, comparisons } }: { stats: StatsAnswer
   return (
     <dl class="summary" aria-label="Of all time">
       <Figure name="Blind votes" value={whole(votes.votes)} />
-      <Figure name="Votes that saw the author" value={whole(named.votes + open.votes)} />
+      <Figure name="Votes with the name" value={whole(named.votes + open.votes)} />
       <Figure
         name="Votes not counted"
         value={whole(unverified + setAside)}

@@ -9,7 +9,7 @@ const ROW = 118;
 /** The space above a row's line for its name. */
 const WORDS = 34;
 const LEFT = 46;
-const RIGHT = 18;
+const RIGHT = 26;
 const DAY_MS = 86_400_000;
 
 export function daysHeight(rows: number): number {

@@ -21,10 +21,10 @@ describe('an unknown cost says why', () => {
   });
 
   test.each([
-    [model(0), 'no calls yet'],
+    [model(0), 'no calls'],
     [model(0, { ...called, cost: cost(null) }), 'price not known'],
     [model(0, { ...called, cost: cost(0.2) }), 'price not known'],
-    [model(0, { ...called, cost: cost(0) }), 'no sayings yet'],
+    [model(0, { ...called, cost: cost(0) }), 'no sayings'],
   ])('per thousand (%#)', (one, text) => {
     expect(costPer1000(empty({ models: [one] }), 'recent')).toMatchObject({ known: false, rows: [{ text }] });
   });

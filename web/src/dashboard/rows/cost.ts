@@ -77,8 +77,8 @@ function tick(rows: readonly IntervalRow[]): (amount: number) => string {
 }
 
 export function noCost({ answered, cost }: Figures): string {
-  if (!answered.asked) return 'no calls yet';
-  return cost.total === null || cost.total > 0 ? 'price not known' : 'no sayings yet';
+  if (!answered.asked) return 'no calls';
+  return cost.total === null || cost.total > 0 ? 'price not known' : 'no sayings';
 }
 
 export function noNetUpvotes(figures: Figures): string {

@@ -7,6 +7,7 @@ const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
 const WITH_DAYS: Partial<ModelStats> = {
   days: [
+    { day: '2026-10-24', votes: 90, upvotes: 45 },
     { day: '2026-11-01', votes: 20, upvotes: 2 },
     { day: '2026-11-10', votes: 12, upvotes: 12 },
     { day: '2026-11-12', votes: 20, upvotes: 12 },
@@ -35,10 +36,10 @@ test('a point stands for a week with enough votes', () => {
   expect(known).toBe(true);
 });
 
-test('the scales are those of all models and of the whole period', () => {
+test('the scales begin with the first whole week', () => {
   const { domain } = days(STATS);
 
-  expect(domain.x.map((day) => day.toISOString().slice(0, 10))).toEqual(['2026-10-22', '2026-11-20']);
+  expect(domain.x.map((day) => day.toISOString().slice(0, 10))).toEqual(['2026-10-28', '2026-11-20']);
   expect(domain.y).toEqual([0.45, 0.8]);
 });
 
@@ -50,10 +51,11 @@ test('what changed is said, the latest first', () => {
   ]);
 });
 
-test('the table has every day, and a share from enough votes on', () => {
+test('the table has every day, and a share of whole weeks with enough votes', () => {
   const { sheet } = days(STATS);
 
   expect(sheet.rows.map((row) => plain(row.at(-1)?.text ?? ''))).toEqual([
+    '–',
     'too few votes',
     'too few votes',
     '75.0 %',

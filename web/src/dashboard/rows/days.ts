@@ -1,6 +1,6 @@
 /** Approval day by day, as the share of a week up to each day, and the days on which something about a model changed. */
 
-import type { Change, DayStats, ModelStats, StatsAnswer } from '../../api/types';
+import type { Change, DayStats, ModelStats, StatsAnswer, VoteCounts } from '../../api/types';
 import { dayAndMonth, percent } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
@@ -36,46 +36,54 @@ const LEAST_VOTES = 30;
 
 export function days(stats: StatsAnswer): Days {
   const marks = marksOf(stats);
+  const last = new Date(stats.generatedAt.slice(0, 10));
+  // The statistics begin with this day, so that the weeks to the days before it are not known in full.
+  const first = new Date(last.getTime() - (stats.recentDays - WEEK) * DAY_MS);
   const rows = stats.models.map((model) => ({
     name: model.source,
     mark: marks.get(model.model) ?? NEUTRAL,
-    points: weeks(model.days).flatMap(point),
-    changes: model.marks.map((change) => ({ day: new Date(change.day), title: told(change, stats.models) })),
+    points: weeks(model.days, first).flatMap(point),
+    changes: model.marks
+      .map((change) => ({ day: new Date(change.day), title: told(change, stats.models) }))
+      .filter(({ day }) => day >= first),
   }));
   const shares = rows.flatMap((row) => row.points.map(({ share }) => ({ value: share, low: null, high: null })));
-  const last = new Date(stats.generatedAt.slice(0, 10));
+  const entries = stats.models.flatMap(({ source, days }) =>
+    weeks(days, first).map((week) => ({ ...week, model: source })),
+  );
   return {
     rows,
-    domain: { x: [new Date(last.getTime() - (stats.recentDays - 1) * DAY_MS), last], y: shareDomain(shares) },
+    domain: { x: [first, last], y: shareDomain(shares) },
     known: shares.length > 0,
     changes: changes(stats.models),
-    sheet: sheet('approval-by-day', 'Approval by model and day', COLUMNS, stats.models.flatMap(entries)),
+    sheet: sheet('approval-by-day', 'Approval by model and day', COLUMNS, entries),
   };
 }
 
 interface Week extends DayStats {
-  /** The votes of the seven days that end with this one. */
-  week: { votes: number; upvotes: number };
+  /** The votes of the seven days that end with this one; null when some of these days are too long ago. */
+  week: VoteCounts | null;
 }
 
-/** Each day with the week that ends with it. Days without votes may be missing. */
-function weeks(days: readonly DayStats[]): Week[] {
+/** Each day with the week that ends with it, from the first whole one on. Days without votes may be missing. */
+function weeks(days: readonly DayStats[], first: Date): Week[] {
   return days.map((last) => {
-    const first = Date.parse(last.day) - (WEEK - 1) * DAY_MS;
-    const within = days.filter(({ day }) => day <= last.day && Date.parse(day) >= first);
+    const end = new Date(last.day);
+    const start = new Date(end.getTime() - (WEEK - 1) * DAY_MS);
+    const within = days.filter(({ day }) => new Date(day) >= start && new Date(day) <= end);
     const sum = (of: 'votes' | 'upvotes') => within.reduce((total, one) => total + one[of], 0);
-    return { ...last, week: { votes: sum('votes'), upvotes: sum('upvotes') } };
+    return { ...last, week: end < first ? null : { votes: sum('votes'), upvotes: sum('upvotes') } };
   });
 }
 
-function shareOf({ week: { votes, upvotes } }: Week): number | null {
-  return votes < LEAST_VOTES ? null : upvotes / votes;
+function shareOf({ week }: Week): number | null {
+  return week === null || week.votes < LEAST_VOTES ? null : week.upvotes / week.votes;
 }
 
 function point(one: Week): DayPoint[] {
   const share = shareOf(one);
   if (share === null) return [];
-  const title = `${percent(share)} of ${one.week.votes} votes in the week to ${dayAndMonth(one.day)}`;
+  const title = `${percent(share)} of ${one.week?.votes} votes in the week to ${dayAndMonth(one.day)}`;
   return [{ day: new Date(one.day), share, title }];
 }
 
@@ -93,25 +101,19 @@ function told({ change, value }: Change, models: readonly ModelStats[]): string 
   return follower ? `left, and ${follower.source} follows` : 'left';
 }
 
-interface Entry extends Week {
-  model: string;
-}
-
-function entries({ source, days }: ModelStats): Entry[] {
-  return weeks(days).map((week) => ({ ...week, model: source }));
-}
+type Entry = Week & { model: string };
 
 const COLUMNS: readonly Column<Entry>[] = [
   { key: 'model', name: 'Model', value: (one) => one.model },
   { key: 'day', name: 'Day', value: (one) => one.day },
   { key: 'votes', name: 'Blind votes', value: (one) => one.votes },
   { key: 'upvotes', name: 'Thumbs up', value: (one) => one.upvotes },
-  { key: 'votes_of_week', name: 'Votes of the week', value: (one) => one.week.votes },
+  { key: 'votes_of_week', name: 'Votes of the week', value: ({ week }) => week?.votes ?? null },
   {
     key: 'approval_of_week',
     name: 'Approval of the week',
     value: shareOf,
     text: (one) => percent(shareOf(one) ?? 0, 1),
-    none: () => 'too few votes',
+    none: ({ week }) => (week ? 'too few votes' : '–'),
   },
 ];

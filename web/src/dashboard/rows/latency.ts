@@ -114,9 +114,9 @@ export function percentileText(row: LatencyRow): string {
   return row.percentiles.map(({ name, at }) => `${name} ${duration(at)}`).join(' · ');
 }
 
-/** "196 of 200 calls answered", "no calls yet". */
+/** "196 of 200 calls answered", "no calls". */
 export function callText({ asked, answered }: LatencyRow): string {
-  if (!asked) return 'no calls yet';
+  if (!asked) return 'no calls';
   return answered === asked ? count(asked, 'call') : `${whole(answered)} of ${count(asked, 'call')} answered`;
 }
 

@@ -15,20 +15,20 @@ test('the table has the figures of a model in words', () => {
     'Approval, blind',
     'Picked as the best',
     'Answered',
-    'Half within',
+    'Time (p50)',
     'Per 1,000 sayings',
     'Per net upvote',
     'Rests on, of all time',
   ]);
   expect(shown).toEqual([
     'Claude Sonnet 4.5',
-    '74 % (72–77 %)',
-    '36 % (32–40 %)',
-    '98.0 % (97.0–99.0 %)',
+    '74 %\n72–77 %',
+    '36 %\n32–40 %',
+    '98.0 %\n97.0–99.0 %',
     '1.9 s',
     '$1.31',
-    '$0.0027 ($0.0025–$0.0030)',
-    '298 voters, 149 sayings',
+    '$0.0027\n$0.0025–$0.0030',
+    '298 voters\n149 sayings',
   ]);
 });
 
@@ -39,11 +39,11 @@ test('what is not known says why', () => {
   expect(shown?.slice(1)).toEqual([
     'no votes',
     'no picks',
-    'no calls yet',
-    'no calls yet',
-    'no calls yet',
+    'no calls',
+    'no calls',
+    'no calls',
     'no votes',
-    '0 voters, 0 sayings',
+    '0 voters\n0 sayings',
   ]);
 });
 

@@ -2,7 +2,7 @@
 
 import type { Interval, ModelStats, StatsAnswer } from '../../api/types';
 import { count, dollars, duration } from '../../shared/words';
-import { estimate } from '../figures';
+import { decimals, percent, percentRange } from '../figures';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 import { NO_VOTES } from './approval';
@@ -38,15 +38,15 @@ function columns(period: Period): Column<ModelStats>[] {
       'Answered',
       (model) => model[period].answered.share,
       (model) => {
-        return model[period].answered.asked ? 'too few calls' : 'no calls yet';
+        return model[period].answered.asked ? 'too few calls' : 'no calls';
       },
     ),
     {
       key: 'p50_ms',
-      name: 'Half within',
+      name: 'Time (p50)',
       value: (model) => half(model, period),
       text: (model) => duration(half(model, period) ?? 0),
-      none: (model) => (model[period].latency.single.asked ? 'too few answers' : 'no calls yet'),
+      none: (model) => (model[period].latency.single.asked ? 'too few answers' : 'no calls'),
     },
     {
       key: 'cost_per_1000',
@@ -66,7 +66,7 @@ function columns(period: Period): Column<ModelStats>[] {
       key: 'voters',
       name: 'Rests on, of all time',
       value: (model) => model.voters,
-      text: ({ voters, sayings }) => `${count(voters, 'voter')}, ${count(sayings, 'saying')}`,
+      text: ({ voters, sayings }) => `${count(voters, 'voter')}\n${count(sayings, 'saying')}`,
     },
     { key: 'sayings', name: null, value: (model) => model.sayings },
     end('cost_per_net_upvote_low', (model) => model[period].cost.perNetUpvote.low),
@@ -82,7 +82,7 @@ function share(
   none: (model: ModelStats) => string,
 ): Column<ModelStats>[] {
   return [
-    { key, name, value: (model) => of(model).value, text: (model) => estimate(of(model).value ?? 0, of(model)), none },
+    { key, name, value: (model) => of(model).value, text: (model) => shareText(of(model)), none },
     end(`${key}_low`, (model) => of(model).low),
     end(`${key}_high`, (model) => of(model).high),
   ];
@@ -97,7 +97,11 @@ function half(model: ModelStats, period: Period): number | null {
   return percentiles(model[period].latency.single).find(({ name }) => name === 'p50')?.at ?? null;
 }
 
+// The interval is on a line of its own, because a wide table is hard to read on a small screen.
+function shareText(share: Interval): string {
+  return `${percent(share.value ?? 0, decimals(share))}\n${percentRange(share)}`;
+}
+
 function perNetUpvote({ value, low, high }: Interval): string {
-  const range = dollarRange(low, high);
-  return `${dollars(value)}${range && ` (${range})`}`;
+  return `${dollars(value)}\n${dollarRange(low, high)}`.trimEnd();
 }
