@@ -1,4 +1,4 @@
-"""The commands that maintain a store: they load the collection, review bursts of votes and remove what is old."""
+"""The commands that maintain a store: they load the collection and remove what is old."""
 
 import argparse
 import time
@@ -23,17 +23,6 @@ async def seed(arguments: argparse.Namespace, settings: Settings) -> int:
             say(f"The collection could not be loaded into {address}: {error}")
             return 1
         say(f"The {len(collection())} sayings of the collection are in {address}")
-    return 0
-
-
-async def review_bursts(_: argparse.Namespace, settings: Settings) -> int:
-    """Apply the present limit of the settings to all votes: set bursts aside, or count them again."""
-    async with opened(existing_address(settings), settings) as store:
-        changed = await store.review_bursts()
-    say(
-        f"More than {settings.burst_votes} votes from one address in an hour are a burst now: "
-        f"{changed} have changed sides."
-    )
     return 0
 
 

@@ -71,7 +71,8 @@ class Application:
     async def _respond(
         self, incoming: web.BaseRequest, connection: Connection, caller: "_Client"
     ) -> web.StreamResponse:
-        request = Request(incoming.method, incoming.path, incoming.headers, caller=caller)
+        query = incoming.rel_url.raw_query_string
+        request = Request(incoming.method, incoming.path, incoming.headers, query=query, caller=caller)
         self._dispatcher.begin(request)
         response = self._file(request)
         if response is None:

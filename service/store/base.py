@@ -115,6 +115,7 @@ class VoteTally:
 
     `blind` and `named` are the counted votes by what the lot decided, and `opened` the counted ones without a lot.
     `voters` and `sayings` are the numbers of those whose first counted blind vote for the contributor is among them.
+    After votes were taken back, these two are exact only in their sums over all strands.
     """
 
     blind: Mapping[Cell, Counts] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.errors import NotForgotten, VoteNotStored
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, Retention, Timeouts
+from service.sayings.voter_memory import VoterMemory
 from service.store.base import Store
 from service.voting.guard import VoteGuard
 from telemetry.events import Listener
@@ -25,6 +26,7 @@ class Forgetting:
     def __init__(
         self,
         store: Store,
+        memory: VoterMemory,
         listener: Listener,
         *,
         retention: Retention = DEFAULT_RETENTION,
@@ -32,6 +34,7 @@ class Forgetting:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._memory = memory
         self._clock = clock
         self._most_seconds = retention.request_days * DAY_SECONDS
         self._guard = VoteGuard(listener, timeouts=timeouts)
@@ -45,6 +48,7 @@ class Forgetting:
             is_kept = await self._guard.accept(self._store.forget(voter, asked_at=now), "forget")
         except VoteNotStored as error:
             raise NotForgotten from error
+        self._memory.forget(voter)
         return Promise(is_kept, now if is_kept else now + self._most_seconds)
 
     async def close(self) -> None:

@@ -124,7 +124,7 @@ class TestWithPlacesForOneComparison:
             shown = await server.ask("POST", "/compare", json={}, headers=other)
             again = await server.ask("POST", "/compare", json={}, headers=other)
 
-        assert shown.json == made.json | {"replayed": True}
+        assert shown.json == made.json | {"replayed": True, "reason": "busy"}
         assert again.error == (503, "comparison_unavailable")
         assert again.headers["Retry-After"] == "5"
         assert simulator.max_in_flight == 4

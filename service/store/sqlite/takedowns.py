@@ -9,7 +9,7 @@ from service.store.base import REPORTS_KEPT, ReportedSaying, ReportResult, Withd
 from service.store.sqlite.database import Database, fetch_one
 
 TAKEDOWN_TABLES = """
-CREATE TABLE withdrawals (
+CREATE TABLE IF NOT EXISTS withdrawals (
     saying_id    TEXT PRIMARY KEY,       -- also of a text that is not stored
     reason       TEXT NOT NULL,
     withdrawn_by TEXT NOT NULL,          -- operator or visitors
@@ -17,9 +17,9 @@ CREATE TABLE withdrawals (
     restored_at  REAL,                   -- null while the saying is withdrawn
     revision     INTEGER NOT NULL        -- the highest one is that of the whole table
 ) WITHOUT ROWID;
-CREATE INDEX withdrawals_by_revision ON withdrawals (revision);
+CREATE INDEX IF NOT EXISTS withdrawals_by_revision ON withdrawals (revision);
 
-CREATE TABLE reports (
+CREATE TABLE IF NOT EXISTS reports (
     saying_id   TEXT NOT NULL,
     reporter    TEXT NOT NULL,           -- hashes, see domain.Report
     network     TEXT NOT NULL,
