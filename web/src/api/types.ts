@@ -6,8 +6,8 @@ type Bodies = components['schemas'];
 type With<Name extends keyof Bodies, Narrower> = Omit<Bodies[Name], keyof Narrower> & Narrower;
 
 export type SayingAnswer = Bodies['SayingAnswer'];
-// The document describes "one of two properties is required" as alternatives, and TypeScript sees two types.
-export type FeedbackRequest = Extract<Bodies['FeedbackRequest'], { feedbackType: unknown }>;
+// The document asks for the source or the token, of which TypeScript makes types that a saying's own fields do not fit.
+export type FeedbackRequest = With<'FeedbackRequest', Pick<SayingAnswer, 'source' | 'voteToken'>>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];
 export type FeedbackType = FeedbackRequest['feedbackType'];
 export type ReportRequest = Bodies['ReportRequest'];

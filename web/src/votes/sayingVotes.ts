@@ -101,7 +101,8 @@ function answered(vote: SayingVote, stored: FeedbackType | null, answer: unknown
   const after: SayingVote = { ...vote, stored, state, trouble: null };
   if (result === null) return after;
   const { upvotes, downvotes, source, model, vendor, originalLlmTime, standing } = result;
-  const author = { source, model, vendor, originalLlmTime };
+  // The answer to a withdrawal does not tell the author, who is known already.
+  const author = source === null ? vote.author : { source, model, vendor, originalLlmTime };
   return { ...after, counts: { up: upvotes, down: downvotes }, author, standing };
 }
 
