@@ -28,17 +28,18 @@ export function Quotation({ answer, vote, busy }: QuotationProps) {
   );
 }
 
-/** All of it is new with another saying; when the vote reveals the author, only that is announced. */
+/** Another saying replaces all parts, and the vote's reveal the caption alone. What is replaced is announced. */
 function Words({ answer, vote }: { answer: SayingAnswer; vote: SayingVote }) {
   const why = degradation(answer);
+  const author = attribution(answer, vote);
   return (
     <>
       <p class="services">{answer.services.join(' · ')}</p>
       <blockquote class="saying" dir="auto" data-length={lengthOf(answer.saying)}>
         {answer.saying}
       </blockquote>
-      <figcaption class="about">
-        <p class="source">{attribution(answer, vote)}</p>
+      <figcaption class="about" key={author}>
+        <p class="source">{author}</p>
         <p>
           {provenance(answer)} {timing(answer)}
         </p>

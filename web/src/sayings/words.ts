@@ -26,7 +26,7 @@ export function provenance(answer: SayingAnswer): string {
 /** Names who wrote the saying, or says when the visitor will know. */
 export function attribution({ source }: SayingAnswer, { wanted }: SayingVote): string {
   if (source !== null) return source;
-  return wanted === null ? 'Who wrote it? Vote to see.' : 'Who wrote it? You will see once your vote has arrived.';
+  return wanted === null ? 'Who wrote it? Vote to see.' : 'You will see who wrote it.';
 }
 
 /** Says how long this request took. */
