@@ -14,9 +14,11 @@ import openai  # noqa: F401
 import pytest
 from multidict import CIMultiDict
 
-from service.catalogue.models import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR, Model
 from service.domain import saying_id
+from service.llm.adapter import Completion
 from service.llm.billing import spend_window
+from service.llm.openai import OpenAiAdapter
 from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import StoredBallot
@@ -441,18 +443,27 @@ async def test_a_slot_that_fails_says_why_and_the_others_stand(
 
 
 @with_timeouts(comparison=1.0)
-async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, simulator: Simulator) -> None:
-    simulator.inject(GPT, Fault(FaultKind.SLOW_DRIP))
+async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, complete = asyncio.Event(), OpenAiAdapter.complete
 
+    async def late(adapter: OpenAiAdapter, model: Model, *asked: Any) -> Completion:
+        completion = await complete(adapter, model, *asked)
+        if model.id == GPT:
+            await let_go.wait()
+        return completion
+
+    monkeypatch.setattr(OpenAiAdapter, "complete", late)
     compared = await compare(server)
-    finished = len(simulator.calls)
-    await simulator.until(lambda: simulator.in_flight == 0)
-    await server.resources.gateway.close()
+    before = {call.generation.model async for call in server.resources.store.all_calls()}
+    let_go.set()
+    await server.resources.endpoints._comparisons.close()
 
-    assert [slot["error"] for slot in compared.json["slots"] if slot["saying"] is None] == ["timeout"]
-    assert (finished, len(simulator.calls)) == (3, 4)
     calls = {call.generation.model: call async for call in server.resources.store.all_calls()}
-    assert set(calls) == set(NAMES)
+    assert [slot["error"] for slot in compared.json["slots"] if slot["saying"] is None] == ["timeout"]
+    assert (before, set(calls)) == (set(NAMES) - {GPT}, set(NAMES))
+    assert (calls[GPT].error_type, calls[GPT].generation.latency_ms > 1000) == ("", True)
+    spent = await server.resources.store.spend(spend_window(time.time()))
+    assert spent.hour == sum(call.generation.cost_nanos or 0 for call in calls.values())
 
 
 @pytest.mark.parametrize("kind", [FaultKind.TEXT_CRLF, FaultKind.TEXT_BIDI, FaultKind.TEXT_ANSI, FaultKind.TEXT_NUL])

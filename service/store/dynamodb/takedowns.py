@@ -17,7 +17,7 @@ from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 from service.store.dynamodb.transport import decide
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, UpdateItemInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import UpdateItemInputTypeDef
 
     from service.store.dynamodb.items import Item
 
@@ -91,16 +91,6 @@ class DynamoTakedowns(DynamoSayings):
         if changes:
             await self._transact(changes)
         return bool(changes)
-
-    async def _all_of(self, name: str) -> "list[Item]":
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :name",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":name": text(name)},
-            "ConsistentRead": True,
-        }
-        return await self._query_all(query)
 
 
 def _is_in_force(withdrawal: "Item") -> bool:
