@@ -1,13 +1,14 @@
 import { useRef, useState } from 'preact/hooks';
 import { asTrouble, fetchJson, Trouble } from '../api/client';
 import { sessions } from '../compare/sessions';
+import { shown } from '../sayings/shown';
 import { TroubleNote } from '../shared/TroubleNote';
 import { outbox, sayingVotes } from '../votes/post';
 import { forget, type Memory, outcome } from './forget';
 
 const MEMORY: Memory = {
   outbox,
-  shown: [sayingVotes, sessions],
+  shown: [sayingVotes, shown, sessions],
   ask: () => fetchJson('/me', { method: 'DELETE' }),
 };
 
