@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from service.domain import NetworkDay, day_of
 from service.errors import StoreError
 from service.limits import DAY_SECONDS, Retention, Timeouts
 from service.store.base import Store
@@ -9,7 +10,7 @@ from service.store.retention import Pruned
 from service.store.sqlite import SqliteStore
 from service.voting.pruning import Pruning
 from telemetry.events import DataPruned, DependencyFailed
-from tests.store.builders import CAST_AT, HOUR, generated, vote
+from tests.store.builders import CAST_AT, generated, vote
 from tests.support import Clock, RecordingListener
 
 
@@ -35,12 +36,12 @@ class SlowStore:
 async def test_a_pass_is_reported_with_what_it_has_forgotten(store: SqliteStore, events: RecordingListener) -> None:
     saying = generated("a saying")
     await store.put_sayings([saying])
-    await store.vote(vote(saying, burst=f"{HOUR}/street"))
+    await store.vote(vote(saying, networks=[NetworkDay(f"{day_of(CAST_AT)}/street")]))
 
     finished = await Pruning(store, events, clock=Clock(CAST_AT + 40 * DAY_SECONDS)).run()
 
     assert finished
-    assert events.of(DataPruned) == [DataPruned(1, 0, 0, 0, 1, finished=True)]
+    assert events.of(DataPruned) == [DataPruned(1, 0, 0, 0, finished=True)]
 
 
 async def test_a_long_pass_is_interrupted(events: RecordingListener) -> None:
@@ -50,7 +51,7 @@ async def test_a_long_pass_is_interrupted(events: RecordingListener) -> None:
     finished = await _pruning(slow, events, ticks).run()
 
     assert (finished, slow.closed) == (False, True)
-    assert events.of(DataPruned) == [DataPruned(0, 3, 0, 0, 0, finished=False)]
+    assert events.of(DataPruned) == [DataPruned(0, 3, 0, 0, finished=False)]
 
 
 async def test_a_failure_of_the_store_is_reported_and_leaves_work(events: RecordingListener) -> None:
@@ -60,7 +61,7 @@ async def test_a_failure_of_the_store_is_reported_and_leaves_work(events: Record
 
     assert not finished
     assert [(event.dependency, event.operation) for event in events.of(DependencyFailed)] == [("store", "prune")]
-    assert events.of(DataPruned) == [DataPruned(0, 1, 0, 0, 0, finished=False)]
+    assert events.of(DataPruned) == [DataPruned(0, 1, 0, 0, finished=False)]
 
 
 def _pruning(store: SlowStore, events: RecordingListener, ticks: Clock) -> Pruning:
