@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from service.domain import SLOTS
 from service.errors import ConfigError
-from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Rate, RateClass, Timeouts
+from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS, Limits, Quotas, Rate, RateClass, Timeouts
 from service.llm.vendors import VENDORS, Vendor, Vendors
 from service.urls import is_http_url
 
@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     read_rate: str = "off"
     max_connections: Connections = 450  # twice that many fit into 1,024 file descriptors, a common limit of a process
     connections_per_address: Connections = 64
-    burst_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 100
+    address_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = DEFAULT_QUOTAS.address_votes
     allowed_origins: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     trace: Switch = "off"
@@ -96,6 +96,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The rate of each class of requests that is limited; it applies to one client address at a time."""
         chosen = {limit: Rate.parse(getattr(self, f"{limit}_rate")) for limit in RateClass}
         return {limit: rate for limit, rate in chosen.items() if rate is not None}
+
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(address_votes=self.address_votes)
 
     @property
     def worker_function(self) -> str | None:

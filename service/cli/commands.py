@@ -37,8 +37,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     restore.add_argument("id", help="the id of the saying")
     reports = _add(commands, "reports", moderating.reports, "list the sayings that visitors have reported")
     reports.add_argument("--json", action="store_true", help="write JSON instead of a table")
-    review = "set bursts of votes aside, or count them again, by the present SAYINGS_BURST_VOTES"
-    _add(commands, "review-bursts", maintaining.review_bursts, review)
     prune = "remove old data, and voters who asked for it, now and to the end (workers do so once a day)"
     _add(commands, "prune", maintaining.prune, prune)
     models = _add(commands, "models", models_command.models, "show seats, models, prices, and what needs a person")

@@ -1,7 +1,6 @@
-"""The commands that maintain a store: they load the collection, review bursts of votes and remove what is old."""
+"""The commands that maintain a store: they load the collection and remove what is old."""
 
 import argparse
-import time
 
 from service.catalogue.collection import collection
 from service.cli.stores import existing_address, opened
@@ -26,22 +25,11 @@ async def seed(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def review_bursts(_: argparse.Namespace, settings: Settings) -> int:
-    """Apply the present limit of the settings to all votes: set bursts aside, or count them again."""
-    async with opened(existing_address(settings), settings) as store:
-        changed = await store.review_bursts()
-    say(
-        f"More than {settings.burst_votes} votes from one address in an hour are a burst now: "
-        f"{changed} have changed sides."
-    )
-    return 0
-
-
 async def prune(_: argparse.Namespace, settings: Settings) -> int:
     """Remove what has reached its end, and voters who asked to be forgotten, until a pass is finished."""
     done = Pruned()
     async with opened(existing_address(settings), settings) as store:
-        async for part in store.prune(DEFAULT_RETENTION, now=time.time()):
+        async for part in store.prune(DEFAULT_RETENTION, now=await store.time()):
             done += part
     say(
         f"{done.addresses} votes and ballots have lost the hash of their address, {done.voters} their voter. "

@@ -15,6 +15,7 @@ import msgspec
 
 from service.domain import Call, Generation, Withdrawal
 from service.store.base import Store, StoredBallot, StoredSaying, StoredVote
+from service.store.groups import item_group, voter_group
 
 # A spreadsheet takes a cell that begins with one of these for a formula, and the text of a saying cannot be trusted.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -107,17 +108,21 @@ async def _with_withdrawals(
 
 
 def _vote_row(stored: StoredVote) -> Row:
-    vote = stored.vote
     return {
-        "saying_id": vote.saying_id,
-        "voter": _pseudonym(vote.voter),
-        "feedback_type": vote.feedback_type,
+        "saying_id": stored.saying_id,
+        "saying_group": item_group(stored.saying_id),
+        "voter": _pseudonym(stored.voter),
+        "voter_group": voter_group(stored.voter),
         "contributor": stored.contributor,
+        "first": stored.first,
         "first_cast_at": _moment(stored.first_cast_at),
-        "cast_at": _moment(vote.cast_at),
-        "burst": vote.burst,
-        "claimed_execution_ms": vote.claimed_execution_ms,
-        "claimed_cached": vote.claimed_cached,
+        "opinion": stored.opinion,
+        "cast_at": _moment(stored.cast_at),
+        "attribution": stored.attribution,
+        "standing": stored.standing,
+        "network": stored.network,
+        "claimed_execution_ms": stored.claimed_execution_ms,
+        "claimed_cached": stored.claimed_cached,
     }
 
 
@@ -144,16 +149,21 @@ def _ballot_row(stored: StoredBallot, withdrawn: Mapping[str, Withdrawal]) -> Ro
     outcome = comparison.outcome(ballot.winner or "")
     return {
         "comparison_id": comparison.comparison_id,
+        "comparison_group": item_group(comparison.comparison_id),
         "service": comparison.service,
         "simulated": comparison.simulated,
         "created_at": _moment(comparison.created_at),
         "voter": _pseudonym(ballot.voter),
+        "voter_group": voter_group(ballot.voter),
         "shown_at": _moment(ballot.shown_at),
         "cast_at": _moment(ballot.cast_at),
         "winner": ballot.winner,
+        "later": ballot.later,
+        "standing": ballot.standing,
+        "network": ballot.network,
         "result": outcome.result or None,
         "contributors": list(outcome.contributors),
-        "burst": ballot.burst,
+        "failed": list(outcome.failed),
         "slots": msgspec.to_builtins(list(comparison.without(withdrawn).entries)),
     }
 

@@ -25,7 +25,7 @@ async def opened(address: str, settings: Settings, *, create_tables: bool = Fals
             address,
             aws,
             stack,
-            burst_limit=settings.burst_votes,
+            quotas=settings.quotas,
             timeouts=settings.timeouts,
             limits=settings.limits,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.errors import ConfigError, StoreError
-from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Quotas, Timeouts
 from service.store.base import Store
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE, Listener
@@ -21,21 +21,19 @@ async def open_store(
     stack: AsyncExitStack,
     listener: Listener = SILENCE,
     *,
-    burst_limit: int,
+    quotas: Quotas,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Store:
     """Open the store at `address` and have the stack close it. An embedded store is seeded with the collection.
 
     The address is `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `dynamodb://` or `dynamodb://table-prefix`.
-    Votes and ballots that come from one client address within an hour are set aside when there are more than
-    `burst_limit` of them. Raises ConfigError when the address is not valid or the store cannot be opened.
+    Votes and ballots beyond the quotas are set aside. Raises ConfigError when the address is not valid or the store
+    cannot be opened.
     """
     scheme, separator, rest = address.partition("://")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        store = await SqliteStore.open(
-            Path(rest[1:]), listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits
-        )
+        store = await SqliteStore.open(Path(rest[1:]), listener, quotas=quotas, timeouts=timeouts, limits=limits)
         stack.push_async_callback(store.close)
         try:
             await store.put_sayings(collection())
@@ -45,5 +43,5 @@ async def open_store(
     if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
         from service.store.dynamodb import DynamoStore  # imported only where it is used: SQLite needs no AWS SDK
 
-        return DynamoStore(await aws.dynamodb(), rest, burst_limit, listener)
+        return DynamoStore(await aws.dynamodb(), rest, quotas, listener)
     raise ConfigError("SAYINGS_STORE", f"{address!r} is neither sqlite:///file.db nor dynamodb://")

@@ -115,6 +115,7 @@ class VoteTally:
 
     `blind` and `named` are the counted votes by what the lot decided, and `opened` the counted ones without a lot.
     `voters` and `sayings` are the numbers of those whose first counted blind vote for the contributor is among them.
+    After votes were taken back, these two are exact only in their sums over all strands.
     """
 
     blind: Mapping[Cell, Counts] = field(default_factory=dict)
@@ -244,10 +245,6 @@ class ReportedSaying:
     reasons: Mapping[ReportReason, int]
     networks: int
     last_at: float
-
-
-# A saying's reports are forgotten this many seconds after the last of them.
-REPORTS_KEPT = 30 * 24 * 3600
 
 
 class Store(Protocol):
@@ -393,7 +390,10 @@ class Store(Protocol):
         """The approximate numbers of `votes`, `sayings`, `comparisons` (that is, ballots) and `calls` in the store."""
 
     async def time(self) -> float:
-        """The seconds since the epoch by the store's clock, which all processes share. Leases and spend go by it."""
+        """The seconds since the epoch by the store's clock, which all processes share.
+
+        Leases, spend and end dates go by it.
+        """
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
         """Take the lease if it is free or has expired; None when another process holds it.

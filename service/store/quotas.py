@@ -10,6 +10,8 @@ from service.store.base import Counts
 
 # An honest address is taken for a dishonest one in less than one of a million days.
 IMPLAUSIBLE = 1e-6
+# Votes are judged one after the other up to this number, which is more than may count. Flooding shall not take time.
+_MOST_JUDGED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ def is_implausible(given: Mapping[str, Counts], models: int) -> bool:
     served equally often. The other is an opinion that goes by the author: upvotes for one model and downvotes for the
     others, or the reverse. The chance of each is that of a table whose votes were dealt at random (Fisher 1922).
     """
-    votes = sum(counts.votes for counts in given.values())
-    return any(
+    votes, models = sum(counts.votes for counts in given.values()), max(models, len(given))
+    return votes <= _MOST_JUDGED and any(
         _chance_of_so_many(counts.votes, votes, models) * models < IMPLAUSIBLE
         or _chance_of_such_opinions(counts, given) * models < IMPLAUSIBLE
         for counts in given.values()

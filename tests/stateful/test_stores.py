@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from service.domain import Call, Comparison, FeedbackType, Saying, Vote
-from service.limits import DAY_SECONDS, Retention
+from service.domain import Attribution, Call, Comparison, FeedbackType, NetworkDay, Saying, Vote
+from service.limits import DAY_SECONDS, Quotas, Retention
 from service.store.base import Store
 from tests.stateful.backends import Backend, OnDynamo, OnSqlite
 from tests.stateful.conftest import RunMachine
@@ -20,11 +21,11 @@ from tests.store.builders import (
     CAST_AT,
     HOUR,
     MODEL,
-    ballot,
     call,
     collected,
     comparison,
     generated,
+    network,
     shown,
     vote,
 )
@@ -41,15 +42,30 @@ MOMENTS = st.sampled_from((CAST_AT, CAST_AT + 3_600))
 LATER = CAST_AT + 2 * 3_600
 # The hours are compared too, and only one of the stores removes them at once.
 KEEP = Retention(hour_days=1_000)
-BURSTS = st.sampled_from(("", f"{HOUR}/street", f"{HOUR}/office"))
-LIMITS = st.integers(1, 3)
-SAYINGS = st.sampled_from([collected("by hand"), generated("by a model")])
+NETWORKS = st.sampled_from(
+    ((), (network("street"),), (network("office"), network("town", share=2)), (network("street"), network("town")))
+)
+QUOTAS = st.builds(
+    Quotas,
+    address_votes=st.integers(1, 4),
+    voter_model_votes=st.integers(1, 3),
+    comparison_ballots=st.integers(1, 3),
+)
+SAYINGS = st.sampled_from([collected("by hand"), generated("by a model"), generated("by it, too")])
 COMPARISONS = st.sampled_from(
     [comparison("whole", failed=""), comparison("torn", failed="CD"), comparison("alone", failed="BCD")]
 )
 WINNERS = st.sampled_from(("A", "B", "tie", "none"))
-VOTES = st.builds(vote, SAYINGS, VOTERS, st.sampled_from(FeedbackType), at=MOMENTS, burst=BURSTS)
-MANY_VOTES = st.lists(VOTES, min_size=2, max_size=6, unique_by=lambda vote: (vote.saying_id, vote.voter))
+OPINIONS = st.sampled_from(FeedbackType)
+ATTRIBUTIONS = st.sampled_from((Attribution.BLIND, Attribution.BLIND, Attribution.NAMED, Attribution.OPEN, None))
+# Three votes on one of very many models cannot be honest.
+NUMBERS_OF_MODELS = st.sampled_from((4, 10_000))
+VOTES = st.builds(
+    vote, SAYINGS, VOTERS, OPINIONS, at=MOMENTS, attribution=ATTRIBUTIONS, networks=NETWORKS, models=NUMBERS_OF_MODELS
+)
+# What becomes of these does not depend on their order.
+VOTES_OF_ANYWHERE = st.builds(vote, SAYINGS, VOTERS, OPINIONS, at=MOMENTS, attribution=ATTRIBUTIONS)
+MANY_VOTES = st.lists(VOTES_OF_ANYWHERE, min_size=2, max_size=3, unique_by=lambda vote: vote.voter)
 CALLS = st.builds(
     call,
     st.sampled_from(("first", "second", "third")),
@@ -69,17 +85,18 @@ class StoreMachine(RuleBasedStateMachine):
         self._backend = backend
         self._runner = asyncio.Runner()
         self._model = Model()
+        self._passes = 0
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
-    @initialize(limit=LIMITS)
-    def start(self, limit: int) -> None:
-        self._open(limit)
+    @initialize(quotas=QUOTAS)
+    def start(self, quotas: Quotas) -> None:
+        self._open(quotas)
 
-    def _open(self, limit: int) -> None:
-        self._limit = limit
-        self._store: Store = self._do(self._backend.open(limit))
+    def _open(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._store: Store = self._do(self._backend.open(quotas))
 
     @rule(sayings=st.lists(SAYINGS, max_size=3))
     def put_sayings(self, sayings: list[Saying]) -> None:
@@ -87,7 +104,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(vote=VOTES)
     def vote(self, vote: Vote) -> None:
-        assert self._do(self._store.vote(vote)) == self._model.vote(vote)
+        cast = replace(vote, networks=self._as_known_now(vote.networks))
+        assert self._do(self._store.vote(cast)) == self._model.vote(cast, self._quotas)
 
     @rule(saying=SAYINGS, voter=VOTERS)
     def withdraw(self, saying: Saying, voter: str) -> None:
@@ -101,7 +119,8 @@ class StoreMachine(RuleBasedStateMachine):
             return await asyncio.gather(*map(self._store.vote, votes))
 
         statuses = [result and result.status for result in self._do(all_of_them())]
-        assert statuses == [result and result.status for result in map(self._model.vote, votes)]
+        expected = [self._model.vote(vote, self._quotas) for vote in votes]
+        assert statuses == [result and result.status for result in expected]
 
     @rule(comparison=COMPARISONS, voters=SOME_VOTERS)
     def show(self, comparison: Comparison, voters: list[str]) -> None:
@@ -112,16 +131,18 @@ class StoreMachine(RuleBasedStateMachine):
             self._do(put(comparison, ballot) if is_new else show(ballot))
             self._model.show(comparison, ballot)
 
-    @rule(comparison=COMPARISONS, voters=SOME_VOTERS, winner=WINNERS, burst=BURSTS)
-    def choose(self, comparison: Comparison, voters: list[str], winner: str, burst: str) -> None:
+    @rule(comparison=COMPARISONS, voters=SOME_VOTERS, winner=WINNERS, near=NETWORKS)
+    def choose(self, comparison: Comparison, voters: list[str], winner: str, near: tuple[NetworkDay, ...]) -> None:
+        near = self._as_known_now(near)
         for voter in voters:
-            cast = ballot(comparison, voter, winner, burst=burst)
-            assert self._do(self._store.cast_ballot(comparison, cast)) == self._model.cast(cast)
+            cast = self._store.cast_ballot(comparison, voter, winner, at=CAST_AT, networks=near)
+            expected = self._model.cast(comparison.comparison_id, voter, winner, CAST_AT, near, self._quotas)
+            assert self._do(cast) == expected
 
     @rule(voter=VOTERS)
     def look_for_something_new(self, voter: str) -> None:
         found = self._do(self._store.unseen_comparison(voter, service=None, simulated=False))
-        unseen = self._model.unseen(voter)
+        unseen = self._model.unseen(voter, self._quotas)
         assert found in unseen if unseen else found is None
 
     @rule(contributor=st.sampled_from((MODEL, "collection")), count=st.integers(1, 9))
@@ -143,23 +164,33 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def forget_addresses(self) -> None:
         self._do(self._prune(LATER + 32 * DAY_SECONDS))
-        self._model.forget_addresses(self._limit)
+        self._model.forget_addresses()
+        self._passes += 1
+
+    @rule()
+    def fold(self) -> None:
+        self._do(self._prune(LATER + 50 * DAY_SECONDS))
+        self._model.forget_addresses()
+        self._passes += 1
+
+    def _as_known_now(self, near: Sequence[NetworkDay]) -> tuple[NetworkDay, ...]:
+        """Other networks after every pass, because it forgets them."""
+        return tuple(replace(each, name=f"{each.name} {self._passes}") for each in near)
 
     async def _prune(self, now: float) -> None:
         async for _ in self._store.prune(KEEP, now=now):
             pass
 
-    @rule(limit=LIMITS)
-    def restart_with_a_limit(self, limit: int) -> None:
+    @rule(quotas=QUOTAS)
+    def restart_with_quotas(self, quotas: Quotas) -> None:
         self._do(self._store.close())
-        self._open(limit)
-        self._do(self._store.review_bursts())
+        self._open(quotas)
 
     @rule(votes=MANY_VOTES, moment=st.integers(0, 9))
     def crash_while_voting(self, votes: list[Vote], moment: int) -> None:
         possible = [vote for vote in votes if vote.saying_id in self._model.sayings]
         acknowledged = self._do(self._backend.kill(self._store, possible, moment))
-        self._open(self._limit)
+        self._open(self._quotas)
 
         self._expect(possible, acknowledged)
         for repeated in possible:  # as clients do that got no response
@@ -171,7 +202,7 @@ class StoreMachine(RuleBasedStateMachine):
         for cast in votes:
             key = (cast.saying_id, cast.voter)
             before = self._model.votes.get(key)
-            self._model.vote(cast)
+            self._model.vote(cast, self._quotas)
             after = self._model.votes[key]
             assert kept.get(key) in ([after] if cast in acknowledged else [before, after])
 
@@ -180,7 +211,7 @@ class StoreMachine(RuleBasedStateMachine):
         kept = self._do(kept_by(self._store))
 
         assert kept.model == self._model
-        kept.assert_counted_right(self._limit)
+        kept.assert_counted_right()
 
     def teardown(self) -> None:
         self._do(self._close())

@@ -1,10 +1,11 @@
 """Sayings, votes, calls and comparisons for tests, with as little to say as a test needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from service.domain import (
     SLOTS,
+    Attribution,
     Ballot,
     Call,
     CallKind,
@@ -12,7 +13,9 @@ from service.domain import (
     Entry,
     FeedbackType,
     Generation,
+    NetworkDay,
     Saying,
+    Standing,
     Usage,
     Vote,
     model_source,
@@ -22,13 +25,15 @@ from service.domain import (
 MODEL = "gpt-4.1"
 MODELS = (MODEL, "claude-haiku-4-5", "gpt-4.1-mini", "claude-sonnet-4-5")  # in slots A to D of a comparison
 POSITIVE, NEGATIVE = FeedbackType.POSITIVE, FeedbackType.NEGATIVE
+BLIND, NAMED, OPEN = Attribution.BLIND, Attribution.NAMED, Attribution.OPEN
 # Votes are cast at eight minutes past this hour unless a test says otherwise.
-HOUR = "2027-01-15T08"
+DAY = "2027-01-15"
+HOUR = f"{DAY}T08"
 CAST_AT = 1_800_000_500.5
 
 
 def generation(
-    *, created_at: float = 1_800_000_000.25, simulated: bool = False, cost: int | None = 1_234
+    *, created_at: float = 1_800_000_000.25, simulated: bool = False, cost: int | None = 1_234, snapshot: str = ""
 ) -> Generation:
     return Generation(
         generation_id=f"generation-{created_at}",
@@ -41,6 +46,7 @@ def generation(
         usage=Usage(input_tokens=210, output_tokens=64, cached_input_tokens=128),
         cost_nanos=cost,
         created_at=created_at,
+        snapshot=snapshot,
     )
 
 
@@ -49,22 +55,46 @@ def collected(text: str) -> Saying:
     return Saying(saying_id(text), text, ("Amazon S3", "AWS Lambda"), "From the collection")
 
 
-def generated(text: str, *, created_at: float = 1_800_000_000.25, simulated: bool = False) -> Saying:
+def generated(
+    text: str, *, created_at: float = 1_800_000_000.25, simulated: bool = False, snapshot: str = ""
+) -> Saying:
     """A saying a model wrote."""
     source = model_source("GPT-4.1", simulated=simulated)
-    made = generation(created_at=created_at, simulated=simulated)
+    made = generation(created_at=created_at, simulated=simulated, snapshot=snapshot)
     return Saying(saying_id(text), text, ("Amazon S3",), source, made)
 
 
+def network(name: str = "street", *, day: str = DAY, share: int = 1) -> NetworkDay:
+    return NetworkDay(f"{day}/{name}", share)
+
+
 def vote(
-    saying: Saying, voter: str = "ann", feedback: FeedbackType = POSITIVE, *, at: float = CAST_AT, burst: str = ""
+    saying: Saying,
+    voter: str = "ann",
+    feedback: FeedbackType = POSITIVE,
+    *,
+    at: float = CAST_AT,
+    attribution: Attribution | None = BLIND,
+    networks: Sequence[NetworkDay] = (),
+    models: int = 4,
 ) -> Vote:
-    return Vote(saying.saying_id, voter, feedback, at, burst, claimed_execution_ms=12.5, claimed_cached=True)
+    return Vote(
+        saying.saying_id,
+        voter,
+        feedback,
+        at,
+        attribution,
+        tuple(networks),
+        models,
+        claimed_execution_ms=12.5,
+        claimed_cached=True,
+    )
 
 
 def call(
     name: str = "call",
     *,
+    kind: CallKind = CallKind.ROUND,
     asked: int = 1,
     sayings: int = 1,
     latency_ms: float = 1204.2,
@@ -73,7 +103,8 @@ def call(
     error_type: str = "",
     rejected: Mapping[str, int] | None = None,
 ) -> Call:
-    made = replace(generation(cost=cost, simulated=simulated), generation_id=name, latency_ms=latency_ms)
+    made = generation(cost=cost, simulated=simulated)
+    made = replace(made, generation_id=name, kind=kind, latency_ms=latency_ms)
     return Call(made, asked, sayings, error_type, rejected or {})
 
 
@@ -87,7 +118,7 @@ def comparison(
 ) -> Comparison:
     """A comparison of all models; those in the `failed` slots had nothing to show."""
     entries = tuple(_entry(name, slot, model, failed=slot in failed) for slot, model in zip(SLOTS, MODELS, strict=True))
-    return Comparison(name, service, simulated, created_at, entries)
+    return Comparison(saying_id(name), service, simulated, created_at, entries)
 
 
 def _entry(name: str, slot: str, model: str, *, failed: bool) -> Entry:
@@ -103,6 +134,14 @@ def shown(comparison: Comparison, voter: str = "ann") -> Ballot:
 
 
 def ballot(
-    comparison: Comparison, voter: str = "ann", winner: str = "A", *, at: float = CAST_AT, burst: str = ""
+    comparison: Comparison,
+    voter: str = "ann",
+    winner: str = "A",
+    *,
+    standing: Standing = Standing.COUNTED,
+    network: str = "",
+    later: str | None = None,
 ) -> Ballot:
-    return replace(shown(comparison, voter), winner=winner, cast_at=at, burst=burst)
+    """The ballot of a voter that has voted at CAST_AT."""
+    seen = shown(comparison, voter)
+    return replace(seen, winner=winner, cast_at=CAST_AT, standing=standing, network=network, later=later)

@@ -11,6 +11,7 @@ import aioboto3
 import pytest
 from aiobotocore.config import AioConfig
 
+from service.limits import DEFAULT_QUOTAS, Quotas
 from service.store.base import Store
 from service.store.dynamodb import TABLES, DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
@@ -64,27 +65,27 @@ async def sqlite_store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-OpenStore = Callable[[int], Awaitable[Store]]
+OpenStore = Callable[[Quotas], Awaitable[Store]]
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
 async def open_store(
     request: pytest.FixtureRequest, tmp_path: Path, connect: Connect, moto_url: str
 ) -> AsyncIterator[OpenStore]:
-    """Open the test's one store on what is stored so far, with a burst limit. On every backend."""
+    """Open the test's one store on what is stored so far, with quotas. On every backend."""
     async with AsyncExitStack() as stack:
         if request.param == "sqlite":
 
-            async def open_with(burst_limit: int) -> Store:
-                opened = await SqliteStore.open(tmp_path / "sayings.db", burst_limit=burst_limit)
+            async def open_with(quotas: Quotas) -> Store:
+                opened = await SqliteStore.open(tmp_path / "sayings.db", quotas=quotas)
                 stack.push_async_callback(opened.close)
                 return opened
 
         else:
             dynamo = await stack.enter_async_context(dynamo_tables(connect, moto_url))
 
-            async def open_with(burst_limit: int) -> Store:
-                return DynamoStore(dynamo.client, dynamo.prefix, burst_limit=burst_limit)
+            async def open_with(quotas: Quotas) -> Store:
+                return DynamoStore(dynamo.client, dynamo.prefix, quotas=quotas)
 
         yield open_with
 
@@ -92,4 +93,4 @@ async def open_store(
 @pytest.fixture
 async def store(open_store: OpenStore) -> Store:
     """The contract is tested on every backend."""
-    return await open_store(100)
+    return await open_store(DEFAULT_QUOTAS)

@@ -1,4 +1,4 @@
-"""What store/base.py promises of sayings, votes, leases and spend, on every backend."""
+"""What store/base.py promises of sayings, leases, spend and secrets, on every backend."""
 
 import asyncio
 import random
@@ -9,11 +9,10 @@ from datetime import date
 import pytest
 
 from service.catalogue.lifecycle import Lifecycle, LifeStage
-from service.domain import Saying, VoteResult, VoteStatus
+from service.domain import Saying, VoteStatus
 from service.errors import LeaseLost
-from service.store.base import LONGEST_LEASE_SECONDS, ROUND_LEASE, Lease, Spend, SpendWindow, Store, Tally
-from tests.store.builders import HOUR, MODEL, NEGATIVE, POSITIVE, collected, generated, generation, vote
-from tests.store.counting import totals
+from service.store.base import LONGEST_LEASE_SECONDS, ROUND_LEASE, Lease, Spend, SpendWindow, Store
+from tests.store.builders import DAY, MODEL, collected, generated, generation, vote
 
 NOON = SpendWindow("2026-11-20", "2026-11-20T12")
 ONE = SpendWindow("2026-11-20", "2026-11-20T13")
@@ -55,7 +54,9 @@ class TestSayings:
         await store.put_sayings([second, second])
 
         assert await store.get_saying(first.saying_id) == first
-        assert await store.vote(vote(first)) == VoteResult(VoteStatus.UNCHANGED, 1, 0)
+        again = await store.vote(vote(first))
+        assert again is not None
+        assert (again.status, again.upvotes) == (VoteStatus.UNCHANGED, 1)
 
     async def test_known_and_new_ones_may_be_mixed(self, store: Store) -> None:
         known, new = collected("known"), collected("new")
@@ -143,136 +144,6 @@ class TestRecentSayings:
         await store.put_sayings([generated("real")])
 
         assert await store.recent_sayings(MODEL, since=0, limit=0, simulated=False) == []
-
-
-class TestVotes:
-    async def test_a_vote_moves_the_counters_of_the_saying_and_of_its_model(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-
-        recorded = await store.vote(vote(saying, "ann", POSITIVE))
-        beside = await store.vote(vote(saying, "bob", NEGATIVE))
-
-        assert recorded == VoteResult(VoteStatus.RECORDED, 1, 0)
-        assert beside == VoteResult(VoteStatus.RECORDED, 1, 1)
-        assert await totals(store) == {MODEL: Tally(serves=0, upvotes=1, downvotes=1)}
-
-    async def test_repeating_a_vote_changes_nothing(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-        await store.vote(vote(saying))
-
-        again = await store.vote(vote(saying))
-
-        assert again == VoteResult(VoteStatus.UNCHANGED, 1, 0)
-        assert await totals(store) == {MODEL: Tally(upvotes=1)}
-
-    async def test_changing_a_vote_moves_both_counters(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-        await store.vote(vote(saying, feedback=POSITIVE))
-
-        changed = await store.vote(vote(saying, feedback=NEGATIVE))
-
-        assert changed == VoteResult(VoteStatus.CHANGED, 0, 1)
-        assert await totals(store) == {MODEL: Tally(downvotes=1)}
-
-    async def test_a_vote_can_be_taken_back_and_cast_again(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-        await store.vote(vote(saying))
-
-        withdrawn = await store.withdraw_vote(saying.saying_id, "ann")
-        tallies = await totals(store)
-        again = await store.vote(vote(saying))
-
-        assert withdrawn == VoteResult(VoteStatus.WITHDRAWN, 0, 0)
-        assert tallies == {}
-        assert again == VoteResult(VoteStatus.RECORDED, 1, 0)
-
-    async def test_taking_back_what_was_not_cast_changes_nothing(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-        await store.vote(vote(saying, "bob"))
-
-        assert await store.withdraw_vote(saying.saying_id, "ann") == VoteResult(VoteStatus.UNCHANGED, 1, 0)
-
-    @pytest.mark.parametrize("unknown", ["unknown", "", "x" * 10_000])
-    async def test_an_unknown_saying_cannot_be_voted_on(self, store: Store, unknown: str) -> None:
-        on_nothing = vote(Saying(unknown, "never put", (), "nobody"))
-
-        assert await store.vote(on_nothing) is None
-        assert await store.withdraw_vote(unknown, "ann") is None
-        assert await totals(store) == {}
-
-    async def test_votes_count_for_the_contributor_of_the_saying(self, store: Store) -> None:
-        sayings = [generated("real"), generated("simulated", simulated=True), collected("of the collection")]
-        await store.put_sayings(sayings)
-
-        for saying in sayings:
-            await store.vote(vote(saying))
-
-        one = Tally(upvotes=1)
-        assert await totals(store) == {MODEL: one, f"{MODEL} (simulated)": one, "collection": one}
-
-    async def test_two_hundred_voters_at_once_are_all_counted(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-
-        votes = [vote(saying, f"voter {n}", POSITIVE if n < 150 else NEGATIVE) for n in range(200)]
-        results = await asyncio.gather(*map(store.vote, votes))
-
-        assert {result.status for result in results if result} == {VoteStatus.RECORDED}
-        assert await store.withdraw_vote(saying.saying_id, "nobody") == VoteResult(VoteStatus.UNCHANGED, 150, 50)
-        assert await totals(store) == {MODEL: Tally(upvotes=150, downvotes=50)}
-
-    async def test_one_voter_fifty_times_at_once_counts_once(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-
-        results = await asyncio.gather(*(store.vote(vote(saying)) for _ in range(50)))
-
-        statuses = Counter(result.status for result in results if result)
-        assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
-        assert await totals(store) == {MODEL: Tally(upvotes=1)}
-
-    async def test_concurrent_changes_and_withdrawals_of_a_vote_count_once(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-        await store.vote(vote(saying, feedback=POSITIVE))
-
-        changes = await asyncio.gather(*(store.vote(vote(saying, feedback=NEGATIVE)) for _ in range(15)))
-        changed = await totals(store)
-        withdrawals = await asyncio.gather(*(store.withdraw_vote(saying.saying_id, "ann") for _ in range(15)))
-
-        assert Counter(result.status for result in changes if result) == {"changed": 1, "unchanged": 14}
-        assert changed == {MODEL: Tally(downvotes=1)}
-        assert Counter(result.status for result in withdrawals if result) == {"withdrawn": 1, "unchanged": 14}
-        assert await totals(store) == {}
-
-    async def test_one_voter_of_two_minds_at_once_ends_with_one_vote(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-
-        await asyncio.gather(*(store.vote(vote(saying, feedback=mind)) for mind in (POSITIVE, NEGATIVE)))
-
-        assert await totals(store) in ({MODEL: Tally(upvotes=1)}, {MODEL: Tally(downvotes=1)})
-
-
-class TestServes:
-    async def test_serves_add_up_and_leave_votes_alone(self, store: Store) -> None:
-        saying = generated("a saying")
-        await store.put_sayings([saying])
-        await store.vote(vote(saying))
-
-        await asyncio.gather(*(store.add_serves({MODEL: 2, "collection": 1}, hour=HOUR) for _ in range(20)))
-
-        assert await totals(store) == {MODEL: Tally(serves=40, upvotes=1), "collection": Tally(serves=20)}
-
-    async def test_adding_no_serves_changes_nothing(self, store: Store) -> None:
-        await store.add_serves({}, hour=HOUR)
-
-        assert await totals(store) == {}
 
 
 class TestLeases:
@@ -493,3 +364,23 @@ async def test_what_vendors_say_of_their_models_replaces_what_they_said(store: S
     await store.put_lifecycles([after])
 
     assert await store.lifecycles() == {"gpt-4.1": after, "claude-haiku-4-5": other}
+
+
+class TestDaySecrets:
+    async def test_whoever_asks_first_makes_it_for_all(self, store: Store) -> None:
+        drawn = await asyncio.gather(*(store.day_secret(DAY) for _ in range(20)))
+
+        assert len(set(drawn)) == 1
+        assert len(drawn[0].reveal()) >= 32
+
+    async def test_every_day_has_its_own(self, store: Store) -> None:
+        assert await store.day_secret(DAY) != await store.day_secret("2027-01-16")
+
+
+async def test_the_last_analysis_takes_the_place_of_the_earlier_one(store: Store) -> None:
+    before = await store.analysis()
+
+    await store.put_analysis('{"n": 1}')
+    await store.put_analysis('{"n": 2}')
+
+    assert (before, await store.analysis()) == (None, '{"n": 2}')

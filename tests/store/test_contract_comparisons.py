@@ -7,21 +7,26 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain import NONE, TIE, Outcome, VoteStatus
+from service.domain import NONE, TIE, BallotResult, BallotStatus, Comparison, NetworkDay, Outcome, Standing
+from service.limits import Quotas
 from service.store.base import OutcomeTally, Store, StoredBallot
-from tests.store.builders import CAST_AT, MODELS, ballot, comparison, shown
+from service.store.groups import item_group, voter_group
+from tests.store.builders import CAST_AT, DAY, MODELS, ballot, comparison, network, shown
+from tests.store.conftest import OpenStore
 from tests.store.counting import outcomes
 
 COMPARISON = comparison(failed="D")
+ID = COMPARISON.comparison_id
 THREE = tuple(sorted(MODELS[:3]))
+FAILED = (MODELS[3],)
 
 
 class TestShowing:
     async def test_a_comparison_is_read_back_with_the_ballot_of_its_voter(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        assert await store.get_comparison("comparison", "ann") == (COMPARISON, shown(COMPARISON))
-        assert await store.get_comparison("comparison", "bob") == (COMPARISON, None)
+        assert await store.get_comparison(ID, "ann") == (COMPARISON, shown(COMPARISON))
+        assert await store.get_comparison(ID, "bob") == (COMPARISON, None)
 
     @pytest.mark.parametrize("unknown", ["unknown", "", "x" * 10_000])
     async def test_an_unknown_one_is_nothing(self, store: Store, unknown: str) -> None:
@@ -32,15 +37,15 @@ class TestShowing:
 
         await store.show_comparison(shown(COMPARISON, "bob"))
 
-        assert await store.get_comparison("comparison", "bob") == (COMPARISON, shown(COMPARISON, "bob"))
+        assert await store.get_comparison(ID, "bob") == (COMPARISON, shown(COMPARISON, "bob"))
 
     async def test_showing_it_again_changes_nothing(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await store.cast_ballot(COMPARISON, ballot(COMPARISON))
+        await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT)
 
         await store.show_comparison(replace(shown(COMPARISON), shown_at=1.5))
 
-        assert await store.get_comparison("comparison", "ann") == (COMPARISON, ballot(COMPARISON))
+        assert await store.get_comparison(ID, "ann") == (COMPARISON, ballot(COMPARISON))
 
 
 class TestUnseen:
@@ -80,103 +85,163 @@ class TestUnseen:
 
         assert await store.unseen_comparison("bob", service=None, simulated=False) is None
 
-    async def test_every_one_comes_up(self, store: Store) -> None:
+    async def test_it_is_one_of_those_with_the_fewest_ballots(self, store: Store) -> None:
         random.seed(20_261_120)
         stored = [comparison(f"comparison {n}", created_at=1_800_000_000.0 + n) for n in range(5)]
         for one in stored:
             await store.put_comparison(one, shown(one))
+        for one in stored[3:]:
+            await store.cast_ballot(one, "ann", "A", at=CAST_AT)
 
         drawn = Counter([await store.unseen_comparison("bob", service=None, simulated=False) for _ in range(60)])
 
-        assert set(drawn) == set(stored)
-        assert min(drawn.values()) >= 3
+        assert set(drawn) == set(stored[:3])
+        assert min(drawn.values()) >= 5
+
+    async def test_one_with_all_its_ballots_is_not_drawn(self, open_store: OpenStore) -> None:
+        store = await open_store(Quotas(comparison_ballots=2))
+        await store.put_comparison(COMPARISON, shown(COMPARISON))
+        before = await store.unseen_comparison("dee", service=None, simulated=False)
+
+        await vote_of_all(store, ["ann", "bob"])
+
+        assert before == COMPARISON
+        assert await store.unseen_comparison("dee", service=None, simulated=False) is None
 
 
 class TestBallots:
     @pytest.mark.parametrize(
         ("winner", "result"), [("A", "gpt-4.1"), ("C", "gpt-4.1-mini"), (TIE, "tie"), (NONE, "none")]
     )
-    async def test_a_ballot_is_stored_and_counted_by_its_outcome(self, store: Store, winner: str, result: str) -> None:
+    async def test_the_first_is_stored_and_counted_by_its_outcome(self, store: Store, winner: str, result: str) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        status = await store.cast_ballot(COMPARISON, ballot(COMPARISON, winner=winner))
+        cast = await store.cast_ballot(COMPARISON, "ann", winner, at=CAST_AT, networks=[network()])
 
-        assert status is VoteStatus.RECORDED
-        assert await store.get_comparison("comparison", "ann") == (COMPARISON, ballot(COMPARISON, winner=winner))
-        assert await outcomes(store) == {Outcome(THREE, result): OutcomeTally(votes=1)}
+        kept, cell = ballot(COMPARISON, winner=winner, network=f"{DAY}/street"), (voter_group("ann"), item_group(ID))
+        assert cast == BallotResult(BallotStatus.RECORDED, kept, 1)
+        assert await store.get_comparison(ID, "ann") == (COMPARISON, kept)
+        assert (await store.aggregates(since_hour="")).outcomes == {
+            (DAY, Outcome(THREE, result, FAILED)): OutcomeTally(counted={cell: 1})
+        }
 
     async def test_what_was_never_shown_to_a_voter_cannot_be_voted_on(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        assert await store.cast_ballot(COMPARISON, ballot(COMPARISON, "bob")) is None
-        assert await store.cast_ballot(comparison("unknown"), ballot(comparison("unknown"))) is None
+        assert await store.cast_ballot(COMPARISON, "bob", "A", at=CAST_AT) is None
+        assert await store.cast_ballot(comparison("unknown"), "ann", "A", at=CAST_AT) is None
 
         assert await outcomes(store) == {}
-        assert await store.get_comparison("comparison", "bob") == (COMPARISON, None)
+        assert await store.get_comparison(ID, "bob") == (COMPARISON, None)
 
-    async def test_repeating_a_ballot_changes_nothing(self, store: Store) -> None:
+    async def test_the_same_choice_again_changes_nothing(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await store.cast_ballot(COMPARISON, ballot(COMPARISON))
+        await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT)
 
-        again = await store.cast_ballot(COMPARISON, ballot(COMPARISON, at=CAST_AT + 60, burst="another"))
+        again = await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT + 60, networks=[network()])
 
-        assert again is VoteStatus.UNCHANGED
-        assert await store.get_comparison("comparison", "ann") == (COMPARISON, ballot(COMPARISON))
-        assert await outcomes(store) == {Outcome(THREE, "gpt-4.1"): OutcomeTally(votes=1)}
+        assert again == BallotResult(BallotStatus.UNCHANGED, ballot(COMPARISON), 1)
+        assert await store.get_comparison(ID, "ann") == (COMPARISON, ballot(COMPARISON))
+        assert await outcomes(store) == {Outcome(THREE, "gpt-4.1", FAILED): (1, 0)}
 
-    async def test_changing_a_ballot_moves_the_outcome_and_keeps_its_burst(self, store: Store) -> None:
+    async def test_what_is_chosen_after_the_reveal_is_kept_and_does_not_count(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await store.cast_ballot(COMPARISON, ballot(COMPARISON, burst="first"))
+        await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT)
+        before = await store.aggregates(since_hour="")
 
-        last = ballot(COMPARISON, winner=TIE, at=CAST_AT + 60, burst="second")
-        changed = await store.cast_ballot(COMPARISON, last)
+        later = await store.cast_ballot(COMPARISON, "ann", TIE, at=CAST_AT + 60, networks=[network()])
 
-        assert changed is VoteStatus.CHANGED
-        assert await store.get_comparison("comparison", "ann") == (COMPARISON, replace(last, burst="first"))
-        assert await outcomes(store) == {Outcome(THREE, TIE): OutcomeTally(votes=1)}
+        assert later == BallotResult(BallotStatus.AFTER_REVEAL, ballot(COMPARISON, later=TIE), 1)
+        assert await store.get_comparison(ID, "ann") == (COMPARISON, ballot(COMPARISON, later=TIE))
+        assert await store.aggregates(since_hour="") == before
 
     async def test_outcomes_are_counted_by_field_and_apart_for_the_simulator(self, store: Store) -> None:
         of_two, simulated = comparison("of two", failed="CD"), comparison("simulated", simulated=True)
         for one in (COMPARISON, of_two, simulated):
             await store.put_comparison(one, shown(one))
-            await store.cast_ballot(one, ballot(one))
+            await store.cast_ballot(one, "ann", "A", at=CAST_AT)
 
-        once = OutcomeTally(votes=1)
         assert await outcomes(store) == {
-            Outcome(THREE, "gpt-4.1"): once,
-            Outcome(tuple(sorted(MODELS[:2])), "gpt-4.1"): once,
-            Outcome(tuple(f"{model} (simulated)" for model in THREE), "gpt-4.1 (simulated)"): once,
+            Outcome(THREE, "gpt-4.1", FAILED): (1, 0),
+            Outcome(tuple(sorted(MODELS[:2])), "gpt-4.1", tuple(sorted(MODELS[2:]))): (1, 0),
+            Outcome(
+                tuple(f"{model} (simulated)" for model in THREE),
+                "gpt-4.1 (simulated)",
+                (f"{MODELS[3]} (simulated)",),
+            ): (1, 0),
         }
 
-    async def test_one_voter_twenty_times_at_once_counts_once(self, store: Store) -> None:
+    async def test_of_many_choices_of_one_voter_at_once_the_first_counts(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        statuses = await asyncio.gather(*(store.cast_ballot(COMPARISON, ballot(COMPARISON)) for _ in range(20)))
+        choices = (store.cast_ballot(COMPARISON, "ann", "AB"[n % 2], at=CAST_AT) for n in range(20))
+        statuses = Counter(result.status for result in await asyncio.gather(*choices) if result)
 
-        assert Counter(statuses) == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 19}
-        assert await outcomes(store) == {Outcome(THREE, "gpt-4.1"): OutcomeTally(votes=1)}
+        assert statuses == {"recorded": 1, "unchanged": 9, "after_reveal": 10}
+        assert list((await outcomes(store)).values()) == [(1, 0)]
 
-    async def test_many_voters_at_once_are_all_counted(self, store: Store) -> None:
-        voters = [f"voter {n}" for n in range(30)]
+    async def test_many_voters_at_once_are_all_counted(self, open_store: OpenStore) -> None:
+        store, voters = await open_store(Quotas(comparison_ballots=30)), [f"voter {n}" for n in range(30)]
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await asyncio.gather(*(store.show_comparison(shown(COMPARISON, voter)) for voter in voters))
+        for voter in voters:
+            await store.show_comparison(shown(COMPARISON, voter))
 
-        ballots = [ballot(COMPARISON, voter, "ABC"[n % 3]) for n, voter in enumerate(voters)]
-        await asyncio.gather(*(store.cast_ballot(COMPARISON, cast) for cast in ballots))
+        casting = (store.cast_ballot(COMPARISON, one, "ABC"[n % 3], at=CAST_AT) for n, one in enumerate(voters))
+        results = await asyncio.gather(*casting)
 
-        assert await outcomes(store) == {Outcome(THREE, model): OutcomeTally(votes=10) for model in THREE}
+        # Those that are cast at the same moment may be given the same number, but somebody is the first.
+        assert min(result.ballots for result in results if result) == 1
+        assert await outcomes(store) == {Outcome(THREE, model, FAILED): (10, 0) for model in THREE}
 
     async def test_every_ballot_is_streamed_with_its_comparison_cast_or_not(self, store: Store) -> None:
         other = comparison("another")
         for one in (COMPARISON, other):
             await store.put_comparison(one, shown(one))
-        await store.show_comparison(shown(COMPARISON, "bob"))
-        await store.cast_ballot(COMPARISON, ballot(COMPARISON, "bob", burst="hour/address"))
+        await vote_of_all(store, ["bob"])
 
         stored = {(one.ballot.comparison_id, one.ballot.voter): one async for one in store.all_ballots()}
 
         assert stored == {
-            ("comparison", "ann"): StoredBallot(shown(COMPARISON), COMPARISON),
-            ("comparison", "bob"): StoredBallot(ballot(COMPARISON, "bob", burst="hour/address"), COMPARISON),
-            ("another", "ann"): StoredBallot(shown(other), other),
+            (ID, "ann"): StoredBallot(shown(COMPARISON), COMPARISON),
+            (ID, "bob"): StoredBallot(ballot(COMPARISON, "bob"), COMPARISON),
+            (other.comparison_id, "ann"): StoredBallot(shown(other), other),
         }
+
+
+class TestQuotas:
+    async def test_an_address_has_so_many_ballots_a_day(self, open_store: OpenStore) -> None:
+        store, compared = await open_store(Quotas(address_votes=2)), [comparison(f"comparison {n}") for n in range(3)]
+
+        standings = [
+            await first_standing(store, one, networks=[network(f"near {n}"), network()])
+            for n, one in enumerate(compared)
+        ]
+        elsewhere = await first_standing(store, comparison("elsewhere"), networks=[network("office")])
+
+        assert standings == [Standing.COUNTED, Standing.COUNTED, Standing.SET_ASIDE]
+        assert elsewhere is Standing.COUNTED
+        assert list((await outcomes(store)).values()) == [(3, 1)]
+
+    async def test_a_comparison_has_so_many_ballots(self, open_store: OpenStore) -> None:
+        store, voters = await open_store(Quotas(comparison_ballots=2)), ["ann", "bob", "cy", "dee"]
+        await store.put_comparison(COMPARISON, shown(COMPARISON))
+
+        standings = await vote_of_all(store, voters)
+
+        assert standings == [Standing.COUNTED] * 2 + [Standing.SET_ASIDE] * 2
+        assert list((await outcomes(store)).values()) == [(2, 2)]
+
+
+async def first_standing(store: Store, compared: Comparison, *, networks: list[NetworkDay]) -> Standing | None:
+    """The standing of a ballot on a new comparison."""
+    await store.put_comparison(compared, shown(compared))
+    result = await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=networks)
+    return result.ballot.standing if result else None
+
+
+async def vote_of_all(store: Store, voters: list[str]) -> list[Standing | None]:
+    """The standings of ballots that are cast on the comparison one after the other."""
+    for voter in voters:
+        await store.show_comparison(shown(COMPARISON, voter))
+    results = [await store.cast_ballot(COMPARISON, voter, "A", at=CAST_AT) for voter in voters]
+    return [result.ballot.standing if result else None for result in results]

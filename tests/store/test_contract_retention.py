@@ -7,29 +7,33 @@ from dataclasses import replace
 import pytest
 
 from service.cli.rows import Export, rows
-from service.domain import Ballot, Report, ReportReason, ReportStatus, Vote, VoteResult, VoteStatus, feedback_id
-from service.limits import DAY_SECONDS, DEFAULT_RETENTION
-from service.store.base import Aggregates, OutcomeTally, Store, Tally
+from service.domain import Ballot, Report, ReportReason, ReportStatus, Standing, VoteResult, VoteStatus, feedback_id
+from service.limits import DAY_SECONDS, DEFAULT_RETENTION, Quotas
+from service.store.base import Counts, HourTally, Store, StoredVote
+from service.store.groups import voter_group
 from service.store.retention import Pruned
 from tests.store.builders import (
+    BLIND,
     CAST_AT,
-    HOUR,
+    DAY,
     MODEL,
+    NAMED,
     NEGATIVE,
     POSITIVE,
     ballot,
     collected,
     comparison,
     generated,
+    network,
     shown,
     vote,
 )
 from tests.store.conftest import OpenStore
-from tests.store.counting import outcomes, totals, without
+from tests.store.counting import NOTHING, Total, outcomes, outcomes_of, totals, totals_of, without
 
-STREET, OFFICE = f"{HOUR}/street", f"{HOUR}/office"
 SOON, LATER = CAST_AT + 3_600, CAST_AT + 2 * 3_600
 A_MONTH, A_YEAR = CAST_AT + 31 * DAY_SECONDS, CAST_AT + 366 * DAY_SECONDS
+STREET = [network("street")]
 
 
 async def prune(store: Store, now: float) -> Pruned:
@@ -43,8 +47,8 @@ async def forget(store: Store, voter: str) -> None:
     await prune(store, LATER)
 
 
-async def votes_of(store: Store) -> dict[str, Vote]:
-    return {stored.vote.voter: stored.vote async for stored in store.all_votes()}
+async def votes_of(store: Store) -> dict[str, StoredVote]:
+    return {stored.voter: stored async for stored in store.all_votes()}
 
 
 async def ballots_of(store: Store) -> list[Ballot]:
@@ -57,24 +61,26 @@ async def exported(store: Store) -> str:
 
 async def counted(store: Store) -> tuple[object, ...]:
     """Everything that votes and ballots are counted in, without what has gone back to nothing."""
-    found: Aggregates = await store.aggregates(since_hour="")
-    lines = (found.contributors, found.services, found.hours)
+    found = await store.aggregates(since_hour="")
     sayings = {stored.saying.saying_id: (stored.upvotes, stored.downvotes) async for stored in store.all_sayings()}
-    return *(without(Tally(), line) for line in lines), without(OutcomeTally(), found.outcomes), sayings
+    lines = without(NOTHING, found.services), without(HourTally(), found.hours)
+    return totals_of(found), outcomes_of(found), *lines, sayings
 
 
 class TestForgetting:
     async def test_a_voter_is_taken_back_from_every_count(self, store: Store) -> None:
-        sayings, compared = [generated("one"), collected("two")], comparison()
+        sayings, compared = [generated("one"), collected("two"), generated("three"), generated("four")], comparison()
         await store.put_sayings(sayings)
         await store.put_comparison(compared, shown(compared, "bob"))
-        await store.vote(vote(sayings[0], "bob", burst=STREET))
-        await store.cast_ballot(compared, ballot(compared, "bob", "B", burst=STREET))
+        await store.vote(vote(sayings[0], "bob", networks=STREET))
+        await store.cast_ballot(compared, "bob", "B", at=CAST_AT, networks=STREET)
         without_ann = await counted(store)
         await store.show_comparison(shown(compared, "ann"))
-        for saying in sayings:
-            await store.vote(vote(saying, "ann", NEGATIVE, burst=STREET))
-        await store.cast_ballot(compared, ballot(compared, "ann", burst=STREET))
+        for saying, attribution in zip(sayings, (None, BLIND, BLIND, NAMED), strict=True):
+            await store.vote(vote(saying, "ann", NEGATIVE, attribution=attribution, networks=STREET))
+        await store.vote(vote(sayings[1], "ann", POSITIVE))
+        await store.withdraw_vote(sayings[2].saying_id, "ann")
+        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
 
         await forget(store, "ann")
 
@@ -82,15 +88,47 @@ class TestForgetting:
         assert set(await votes_of(store)) == {"bob"}
         assert [found.voter for found in await ballots_of(store)] == ["bob"]
 
+    async def test_a_saying_stays_counted_while_another_vote_on_it_counts(self, store: Store) -> None:
+        saying = generated("a saying")
+        await store.put_sayings([saying])
+        for voter in ("ann", "bob"):
+            await store.vote(vote(saying, voter))
+
+        await forget(store, "ann")
+
+        assert await totals(store) == {MODEL: Total(blind=Counts(1, 1), voters=1, sayings=1)}
+
+    async def test_what_is_set_aside_is_taken_back_from_there(self, open_store: OpenStore) -> None:
+        store, saying = await open_store(Quotas(address_votes=1)), generated("a saying")
+        await store.put_sayings([saying])
+        for voter in ("bob", "ann"):
+            await store.vote(vote(saying, voter, networks=STREET))
+
+        await forget(store, "ann")
+
+        assert await totals(store) == {MODEL: Total(blind=Counts(1, 1), voters=1, sayings=1)}
+
+    async def test_a_ballot_that_is_taken_back_makes_room_on_the_comparison(self, open_store: OpenStore) -> None:
+        store, compared = await open_store(Quotas(comparison_ballots=1)), comparison()
+        await store.put_comparison(compared, shown(compared, "ann"))
+        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+
+        await forget(store, "ann")
+        await store.show_comparison(shown(compared, "bob"))
+        cast = await store.cast_ballot(compared, "bob", "B", at=CAST_AT)
+
+        assert cast is not None
+        assert (cast.ballots, cast.ballot.standing) == (1, Standing.COUNTED)
+
     async def test_nothing_leads_to_the_voter_any_more(self, store: Store) -> None:
         saying, compared, uncast = generated("a saying"), comparison(), comparison("uncast")
         await store.put_sayings([saying])
-        await store.vote(vote(saying, "ann", burst=STREET))
+        await store.vote(vote(saying, "ann", networks=STREET))
         await store.vote(vote(saying, "bob"))
         without_ann = [row["voter"] async for row in rows(store, Export.VOTES)]
         for each in (compared, uncast):
             await store.put_comparison(each, shown(each, "ann"))
-        await store.cast_ballot(compared, ballot(compared, "ann"))
+        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
 
         await forget(store, "ann")
 
@@ -98,7 +136,7 @@ class TestForgetting:
         assert [name for name in without_ann if name in kept] == [
             row["voter"] async for row in rows(store, Export.VOTES)
         ]
-        assert await store.get_comparison("uncast", "ann") == (uncast, None)
+        assert await store.get_comparison(uncast.comparison_id, "ann") == (uncast, None)
         assert await store.withdraw_vote(saying.saying_id, "ann") == VoteResult(VoteStatus.UNCHANGED, 1, 0)
 
     async def test_a_report_stays_and_leads_to_nobody(self, store: Store) -> None:
@@ -114,19 +152,6 @@ class TestForgetting:
         anew = await store.report_saying(replace(report, network="another network"))
         assert (reported.reasons, reported.networks) == ({ReportReason.WRONG: 1}, 1)
         assert anew.status is ReportStatus.RECORDED
-
-    async def test_a_burst_without_the_voter_may_count_again(self, open_store: OpenStore) -> None:
-        store, saying, compared = await open_store(2), generated("a saying"), comparison()
-        await store.put_sayings([saying])
-        await store.put_comparison(compared, shown(compared, "bob"))
-        await store.cast_ballot(compared, ballot(compared, "bob", burst=STREET))
-        for voter in ("ann", "bob"):
-            await store.vote(vote(saying, voter, burst=STREET))
-
-        await forget(store, "ann")
-
-        assert await totals(store) == {MODEL: Tally(upvotes=1)}
-        assert [tally.aside for tally in (await outcomes(store)).values()] == [0]
 
     @pytest.mark.parametrize("voter", ["nobody", "x" * 64])
     async def test_an_unknown_voter_is_forgotten_in_vain(self, store: Store, voter: str) -> None:
@@ -149,7 +174,7 @@ class TestForgetting:
         await asyncio.gather(prune(store, LATER), prune(store, LATER))
         await forget(store, "ann")
 
-        assert await totals(store) == {MODEL: Tally(upvotes=1)}
+        assert await totals(store) == {MODEL: Total(blind=Counts(1, 1), voters=1, sayings=1)}
 
     async def test_who_was_forgotten_may_vote_anew(self, store: Store) -> None:
         saying = generated("a saying")
@@ -160,16 +185,16 @@ class TestForgetting:
         again = await store.vote(vote(saying, "ann", NEGATIVE))
         await prune(store, LATER)
 
-        assert again == VoteResult(VoteStatus.RECORDED, 0, 1)
-        assert await totals(store) == {MODEL: Tally(downvotes=1)}
+        assert again == VoteResult(VoteStatus.RECORDED, 0, 1, Standing.COUNTED)
+        assert await totals(store) == {MODEL: Total(blind=Counts(1, 0), voters=1, sayings=1)}
 
     async def test_a_pass_that_is_cut_short_is_finished_by_the_next(self, store: Store) -> None:
         sayings, compared = [generated(f"saying {n}") for n in range(3)], comparison()
         await store.put_sayings(sayings)
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, ballot(compared, "ann"))
+        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
         for saying in sayings:
-            await store.vote(vote(saying, "ann", burst=STREET))
+            await store.vote(vote(saying, "ann", networks=STREET))
         await store.forget("ann", asked_at=SOON)
 
         async with aclosing(store.prune(DEFAULT_RETENTION, now=LATER)) as parts:
@@ -191,95 +216,46 @@ class TestForgetting:
             await store.forget(voter, asked_at=SOON)
         await prune(store, LATER)
 
-        assert await totals(store) == {MODEL: Tally(upvotes=1)}
+        assert await totals(store) == {MODEL: Total(blind=Counts(1, 1), voters=1, sayings=1)}
 
 
 class TestAddresses:
     async def test_they_go_after_a_month_and_what_is_counted_stays(self, open_store: OpenStore) -> None:
-        store, saying, compared = await open_store(2), generated("a saying"), comparison()
+        store, saying, compared = await open_store(Quotas(address_votes=1)), generated("a saying"), comparison()
         await store.put_sayings([saying])
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, ballot(compared, "ann", burst=STREET))
+        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
         for voter in ("ann", "bob"):
-            await store.vote(vote(saying, voter, burst=STREET))
-        await store.vote(vote(saying, "cy", NEGATIVE, burst=OFFICE))
+            await store.vote(vote(saying, voter, networks=STREET))
         before = await totals(store), await outcomes(store)
 
         pruned = await prune(store, A_MONTH)
 
-        assert pruned == Pruned(addresses=4, bursts=2)
+        kept = {name: (found.network, found.standing) for name, found in (await votes_of(store)).items()}
+        assert pruned == Pruned(addresses=3)
         assert (await totals(store), await outcomes(store)) == before
         assert "street" not in await exported(store)
-        assert {name: found.burst for name, found in (await votes_of(store)).items()} == {
-            "ann": "aside",
-            "bob": "aside",
-            "cy": "",
-        }
+        assert kept == {"ann": ("", Standing.COUNTED), "bob": ("", Standing.SET_ASIDE)}
 
     async def test_they_are_kept_for_a_month(self, store: Store) -> None:
         saying = generated("a saying")
         await store.put_sayings([saying])
-        await store.vote(vote(saying, "ann", burst=STREET))
+        await store.vote(vote(saying, "ann", networks=STREET))
 
         pruned = await prune(store, CAST_AT + 29 * DAY_SECONDS)
 
         assert pruned == Pruned()
-        assert (await votes_of(store))["ann"].burst == STREET
+        assert (await votes_of(store))["ann"].network == f"{DAY}/street"
 
-    async def test_no_review_moves_what_is_settled(self, open_store: OpenStore) -> None:
-        strict, saying = await open_store(1), generated("a saying")
-        await strict.put_sayings([saying])
-        for voter in ("ann", "bob"):
-            await strict.vote(vote(saying, voter, burst=STREET))
-        await strict.vote(vote(saying, "cy", NEGATIVE, burst=OFFICE))
-        await prune(strict, A_MONTH)
-        before = await totals(strict)
+    async def test_the_secret_of_a_day_goes_after_some_days(self, store: Store) -> None:
+        drawn = await store.day_secret(DAY)
 
-        lenient = await open_store(100)
+        await prune(store, CAST_AT + 2 * DAY_SECONDS)
+        kept = await store.day_secret(DAY)
+        await prune(store, CAST_AT + 5 * DAY_SECONDS)
 
-        assert [await lenient.review_bursts(), await totals(lenient)] == [0, before]
-        assert before == {MODEL: Tally(upvotes=2, downvotes=1, aside_upvotes=2)}
-
-    @pytest.mark.parametrize(("voter", "left"), [("ann", Tally(0, 1, 1, 1, 0)), ("cy", Tally(0, 2, 0, 2, 0))])
-    async def test_a_settled_vote_is_taken_back_from_its_side(
-        self, open_store: OpenStore, voter: str, left: Tally
-    ) -> None:
-        store, saying = await open_store(1), generated("a saying")
-        await store.put_sayings([saying])
-        for other in ("ann", "bob"):
-            await store.vote(vote(saying, other, burst=STREET))
-        await store.vote(vote(saying, "cy", NEGATIVE, burst=OFFICE))
-        await prune(store, A_MONTH)
-
-        await store.withdraw_vote(saying.saying_id, voter)
-
-        assert await totals(store) == {MODEL: left}
-
-    async def test_a_settled_vote_that_changes_stays_on_its_side(self, open_store: OpenStore) -> None:
-        store, saying = await open_store(1), generated("a saying")
-        await store.put_sayings([saying])
-        for voter in ("ann", "bob"):
-            await store.vote(vote(saying, voter, burst=STREET))
-        await prune(store, A_MONTH)
-
-        await store.vote(vote(saying, "ann", NEGATIVE, at=A_MONTH, burst="2027-02-15T08/elsewhere"))
-        await forget(store, "bob")
-
-        assert await totals(store) == {MODEL: Tally(downvotes=1, aside_downvotes=1)}
-
-    async def test_a_burst_that_is_cut_short_stays_on_its_side(self, open_store: OpenStore) -> None:
-        store, saying = await open_store(2), generated("a saying")
-        await store.put_sayings([saying])
-        for voter in ("ann", "bob", "cy"):
-            await store.vote(vote(saying, voter, burst=STREET))
-        async with aclosing(store.prune(DEFAULT_RETENTION, now=A_MONTH)) as parts:
-            await anext(parts)
-
-        await store.withdraw_vote(saying.saying_id, "cy")
-        await store.review_bursts()
-        await prune(store, A_MONTH)
-
-        assert await totals(store) == {MODEL: Tally(upvotes=2, aside_upvotes=2)}
+        assert kept == drawn
+        assert await store.day_secret(DAY) != drawn
 
 
 class TestVoters:
@@ -287,18 +263,18 @@ class TestVoters:
         saying, compared = generated("a saying"), comparison()
         await store.put_sayings([saying])
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, ballot(compared, "ann", burst=STREET))
-        await store.vote(vote(saying, "ann", burst=STREET))
+        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
+        await store.vote(vote(saying, "ann", networks=STREET))
         before = await counted(store)
 
         pruned = await prune(store, A_YEAR)
 
         (voter,), (cast,) = await votes_of(store), await ballots_of(store)
-        assert pruned == Pruned(addresses=2, voters=2, bursts=1)
-        assert (await counted(store))[0] == before[0]
-        assert (await counted(store))[3:] == before[3:]
+        assert pruned == Pruned(addresses=2, voters=2)
+        assert (await counted(store))[:3] == before[:3]
         assert voter.startswith("forgotten:")
-        assert cast == replace(ballot(compared, voter), burst="")
+        assert voter_group(voter) == voter_group("ann")
+        assert cast == ballot(compared, voter)
 
     async def test_they_are_kept_for_a_year_and_are_forgotten_once(self, store: Store) -> None:
         saying = generated("a saying")
@@ -322,7 +298,7 @@ class TestVoters:
 
         by_voter: dict[str, set[str]] = {}
         async for stored in store.all_votes():
-            by_voter.setdefault(stored.vote.voter, set()).add(stored.vote.saying_id)
+            by_voter.setdefault(stored.voter, set()).add(stored.saying_id)
         one, two, three = (saying.saying_id for saying in sayings)
         assert sorted(map(sorted, by_voter.values())) == sorted(map(sorted, [{one, two}, {two}, {three}]))
 
@@ -336,7 +312,7 @@ class TestVoters:
         again = await store.vote(vote(saying, "ann", POSITIVE, at=A_YEAR))
 
         assert withdrawn == VoteResult(VoteStatus.UNCHANGED, 1, 0)
-        assert again == VoteResult(VoteStatus.RECORDED, 2, 0)
+        assert again == VoteResult(VoteStatus.RECORDED, 2, 0, Standing.COUNTED)
 
 
 class TestUnvoted:
@@ -344,10 +320,10 @@ class TestUnvoted:
         seen, chosen = comparison("seen"), comparison("chosen")
         for compared in (seen, chosen):
             await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(chosen, ballot(chosen, "ann"))
+        await store.cast_ballot(chosen, "ann", "A", at=CAST_AT)
 
         early, late = await prune(store, CAST_AT + 29 * DAY_SECONDS), await prune(store, A_MONTH)
 
         assert (early, late) == (Pruned(), Pruned(unvoted=1))
-        assert [found.comparison_id for found in await ballots_of(store)] == ["chosen"]
-        assert await store.get_comparison("seen", "ann") == (seen, None)
+        assert [found.comparison_id for found in await ballots_of(store)] == [chosen.comparison_id]
+        assert await store.get_comparison(seen.comparison_id, "ann") == (seen, None)

@@ -12,21 +12,24 @@ import pytest
 
 from service.errors import ConfigError, StoreError, StoreReplaced, WrongSchema
 from service.limits import DEFAULT_TIMEOUTS, Limits, Timeouts
-from service.store.base import StoredSaying, Tally
+from service.store.base import Counts, StoredSaying
 from service.store.sqlite import SCHEMA_VERSION, SqliteStore
 from tests.store.builders import (
     CAST_AT,
+    DAY,
     MODEL,
     NEGATIVE,
-    ballot,
     call,
     collected,
     comparison,
     generated,
+    network,
     shown,
     vote,
 )
-from tests.store.counting import totals
+from tests.store.counting import Total, totals
+
+ONE_UP = Total(blind=Counts(1, 1), voters=1, sayings=1)
 
 
 @pytest.mark.parametrize("damage", ["services = 'not JSON'", "services = '{}'", "kind = 'no such kind'"])
@@ -48,26 +51,29 @@ async def test_a_damaged_comparison_is_passed_over(sqlite_store: SqliteStore, tm
     for one in (damaged, whole):
         await sqlite_store.put_comparison(one, shown(one))
 
-    _write(tmp_path / "sayings.db", f"UPDATE comparisons SET {damage} WHERE comparison_id = 'damaged'")
+    _write(tmp_path / "sayings.db", f"UPDATE comparisons SET {damage} WHERE comparison_id = '{damaged.comparison_id}'")
 
     drawn = {await sqlite_store.unseen_comparison("bob", service=None, simulated=False) for _ in range(20)}
     assert drawn == {whole}
-    assert await sqlite_store.get_comparison("damaged", "ann") is None
+    assert await sqlite_store.get_comparison(damaged.comparison_id, "ann") is None
     assert [stored.comparison async for stored in sqlite_store.all_ballots()] == [whole]
 
 
-async def test_damaged_votes_calls_and_outcomes_are_passed_over(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+async def test_damaged_votes_ballots_calls_and_outcomes_are_passed_over(
+    sqlite_store: SqliteStore, tmp_path: Path
+) -> None:
     saying, compared = generated("a saying"), comparison()
     await sqlite_store.put_sayings([saying])
     await sqlite_store.vote(vote(saying))
     await sqlite_store.record_call(call())
     await sqlite_store.put_comparison(compared, shown(compared))
-    await sqlite_store.cast_ballot(compared, ballot(compared))
+    await sqlite_store.cast_ballot(compared, "ann", "A", at=CAST_AT)
 
-    for damage in ("saying_feedback SET feedback_type = '?'", "calls SET kind = '?'", "outcomes SET outcome = '?'"):
-        _write(tmp_path / "sayings.db", f"UPDATE {damage}")
+    for damage in ("saying_feedback SET first", "ballots SET standing", "calls SET kind", "outcomes SET outcome"):
+        _write(tmp_path / "sayings.db", f"UPDATE {damage} = '?'")
 
     assert [stored async for stored in sqlite_store.all_votes()] == []
+    assert [stored async for stored in sqlite_store.all_ballots()] == []
     assert [made async for made in sqlite_store.all_calls()] == []
     assert (await sqlite_store.aggregates(since_hour="")).outcomes == {}
 
@@ -79,8 +85,8 @@ async def test_a_saying_whose_services_are_damaged_can_be_voted_on(sqlite_store:
 
     await sqlite_store.vote(vote(saying))
 
-    counted = await sqlite_store.aggregates(since_hour="")
-    assert (counted.contributors, counted.services) == ({MODEL: Tally(upvotes=1)}, {})
+    assert await totals(sqlite_store) == {MODEL: ONE_UP}
+    assert (await sqlite_store.aggregates(since_hour="")).services == {}
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ async def test_a_stream_is_whole_wherever_its_pages_end(paging_store: SqliteStor
 
     voters = {f"voter {number}" for number in range(rows)}
     assert [stored.saying async for stored in paging_store.all_sayings()] == sayings
-    assert {stored.vote.voter async for stored in paging_store.all_votes()} == voters
+    assert {stored.voter async for stored in paging_store.all_votes()} == voters
     assert {stored.ballot.voter async for stored in paging_store.all_ballots()} == voters
     assert [made async for made in paging_store.all_calls()] == [call(f"call {number}") for number in range(rows)]
 
@@ -129,29 +135,37 @@ async def test_aggregates_read_no_table_that_grows_with_votes_or_calls(sqlite_st
 
     await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(None))
     read = {table for statement in statements for table in re.findall(r"\bFROM (\w+)", statement)}
-    assert read == {"tallies", "call_tallies", "latencies", "rejections", "outcomes"}
+    assert read == {"serves", "hours", "service_votes", "vote_tallies", "call_tallies", "call_details", "outcomes"}
 
 
-async def test_the_hours_are_found_by_key(sqlite_store: SqliteStore, tmp_path: Path) -> None:
-    statements: list[str] = []
-    await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(statements.append))
-    await sqlite_store.aggregates(since_hour="2027-01-15T08")
-    await sqlite_store._reader.run("test", lambda db: db.set_trace_callback(None))
+async def test_nothing_that_a_voter_does_reads_a_whole_table(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    saying, compared, statements = generated("a saying"), comparison(), list[str]()
+    await sqlite_store.put_sayings([saying])
+    await sqlite_store._writer.run("test", lambda db: db.set_trace_callback(statements.append))
 
-    (hours,) = (statement for statement in statements if "2027-01-15T08" in statement)
+    await sqlite_store.put_comparison(compared, shown(compared))
+    await sqlite_store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=[network()])
+    await sqlite_store.vote(vote(saying, networks=[network()]))
+    await sqlite_store.forget("ann", asked_at=CAST_AT)
 
-    plan = _read(tmp_path / "sayings.db", f"EXPLAIN QUERY PLAN {hours}")
-    assert [step[-1] for step in plan] == ["SEARCH tallies USING PRIMARY KEY (scope=? AND name>?)"]
+    await sqlite_store._writer.run("test", lambda db: db.set_trace_callback(None))
+    reading = [each for each in statements if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", each)]
+    plans = {each: str(_read(tmp_path / "sayings.db", f"EXPLAIN QUERY PLAN {each}")) for each in reading}
+    assert len(plans) > 20
+    assert {each for each, plan in plans.items() if "SCAN " in plan.replace("SCAN CONSTANT ROW", "")} == {
+        "SELECT saying_id, reporter FROM reports"
+    }
 
 
 async def test_raw_votes_keep_what_the_client_claimed(sqlite_store: SqliteStore, tmp_path: Path) -> None:
     saying = generated("a saying")
     await sqlite_store.put_sayings([saying])
 
-    await sqlite_store.vote(vote(saying, "ann", NEGATIVE, burst="hour/address"))
+    await sqlite_store.vote(vote(saying, "ann", NEGATIVE, networks=[network("street"), network("town")]))
 
+    opinion = ("NEGATIVE", CAST_AT)
     rows = _read(tmp_path / "sayings.db", "SELECT * FROM saying_feedback")
-    assert rows == [(saying.saying_id, "ann", "NEGATIVE", CAST_AT, "hour/address", 12.5, 1, MODEL, CAST_AT)]
+    assert rows == [(saying.saying_id, "ann", MODEL, *opinion, *opinion, "blind", "counted", f"{DAY}/street", 12.5, 1)]
 
 
 @pytest.mark.parametrize("path", ["no-such-folder/sayings.db", ".", "text.txt"])
@@ -222,6 +236,21 @@ class TestPing:
         with pytest.raises(StoreReplaced):
             await sqlite_store.ping()
 
+    async def test_a_journal_that_was_removed_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        await sqlite_store.ping()
+        (tmp_path / "sayings.db-wal").unlink()
+
+        with pytest.raises(StoreReplaced):
+            await sqlite_store.ping()
+
+    async def test_a_store_that_is_opened_again_is_ready(self, tmp_path: Path) -> None:
+        before = await SqliteStore.open(tmp_path / "sayings.db")
+        await before.close()
+        again = await SqliteStore.open(tmp_path / "sayings.db")
+
+        await again.ping()
+        await again.close()
+
     @pytest.mark.parametrize("change", [f"PRAGMA user_version = {SCHEMA_VERSION + 1}", "DROP TABLE ballots"])
     async def test_another_versions_tables_are_noticed(
         self, sqlite_store: SqliteStore, tmp_path: Path, change: str
@@ -250,7 +279,7 @@ async def test_a_cancelled_caller_leaves_the_vote_complete(sqlite_store: SqliteS
 
     assert again is not None
     assert (again.upvotes, again.downvotes) == (1, 0)
-    assert await totals(sqlite_store) == {MODEL: Tally(upvotes=1)}
+    assert await totals(sqlite_store) == {MODEL: ONE_UP}
 
 
 @contextmanager

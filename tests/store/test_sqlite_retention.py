@@ -10,10 +10,10 @@ import pytest
 
 from service.errors import ConfigError
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION, Limits
-from service.store.base import Spend, SpendWindow, Tally
+from service.store.base import Spend, SpendWindow
 from service.store.sqlite import SqliteStore
 from telemetry.events import FileExposed
-from tests.store.builders import CAST_AT, HOUR, MODEL, ballot, comparison, generated, shown, vote
+from tests.store.builders import CAST_AT, DAY, HOUR, MODEL, comparison, generated, network, shown, vote
 from tests.store.counting import totals
 from tests.support import RecordingListener
 
@@ -23,9 +23,9 @@ async def test_no_trace_of_a_forgotten_voter_is_in_the_files(sqlite_store: Sqlit
     sayings = [generated(f"saying {n}") for n in range(300)]
     await sqlite_store.put_sayings(sayings)
     await sqlite_store.put_comparison(compared, shown(compared, voter))
-    await sqlite_store.cast_ballot(compared, ballot(compared, voter))
+    await sqlite_store.cast_ballot(compared, voter, "A", at=CAST_AT, networks=[network()])
     for saying in sayings:
-        await sqlite_store.vote(vote(saying, voter))
+        await sqlite_store.vote(vote(saying, voter, networks=[network()]))
         await sqlite_store.vote(vote(saying, "voter-of-another-name"))
 
     before = _contents(tmp_path).count(voter.encode())
@@ -53,7 +53,7 @@ async def test_a_voter_with_very_many_votes_is_left_to_a_pass(tmp_path: Path) ->
     is_gone, left = await store.forget("ann", asked_at=CAST_AT), await totals(store)
     parts = [part.taken_back async for part in store.prune(DEFAULT_RETENTION, now=CAST_AT)]
 
-    assert (is_gone, left) == (False, {MODEL: Tally(upvotes=3)})
+    assert (is_gone, left[MODEL].blind.votes) == (False, 3)
     assert (parts, await totals(store)) == ([2, 1], {})
     await store.close()
 
@@ -63,8 +63,8 @@ async def test_damaged_votes_and_ballots_are_forgotten_too(sqlite_store: SqliteS
     await sqlite_store.put_sayings([saying])
     await sqlite_store.vote(vote(saying))
     await sqlite_store.put_comparison(compared, shown(compared))
-    await sqlite_store.cast_ballot(compared, ballot(compared))
-    _write(tmp_path / "sayings.db", "UPDATE saying_feedback SET feedback_type = '?'")
+    await sqlite_store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+    _write(tmp_path / "sayings.db", "UPDATE saying_feedback SET first = '?'")
     _write(tmp_path / "sayings.db", "UPDATE comparisons SET entries = '?'")
 
     assert await sqlite_store.forget("ann", asked_at=CAST_AT)
@@ -73,10 +73,11 @@ async def test_damaged_votes_and_ballots_are_forgotten_too(sqlite_store: SqliteS
         assert _read(tmp_path / "sayings.db", f"SELECT * FROM {table}") == []
 
 
-async def test_spend_hours_and_bursts_do_not_grow_for_ever(sqlite_store: SqliteStore, tmp_path: Path) -> None:
-    saying, old, new = generated("a saying"), SpendWindow(HOUR[:10], HOUR), SpendWindow("2027-02-15", "2027-02-15T08")
+async def test_spend_hours_secrets_and_networks_do_not_grow_for_ever(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    saying, old, new = generated("a saying"), SpendWindow(DAY, HOUR), SpendWindow("2027-02-15", "2027-02-15T08")
     await sqlite_store.put_sayings([saying])
-    await sqlite_store.vote(vote(saying, burst=f"{HOUR}/street"))
+    await sqlite_store.vote(vote(saying, networks=[network()]))
+    await sqlite_store.day_secret(DAY)
     for window in (old, new):
         await sqlite_store.adjust_spend(window, 5)
         await sqlite_store.add_serves({MODEL: 1}, hour=window.hour)
@@ -84,13 +85,25 @@ async def test_spend_hours_and_bursts_do_not_grow_for_ever(sqlite_store: SqliteS
     async for _ in sqlite_store.prune(DEFAULT_RETENTION, now=CAST_AT + 36 * DAY_SECONDS):
         pass
 
-    tables = {table: _read(tmp_path / "sayings.db", f"SELECT * FROM {table}") for table in ("bursts", "burst_votes")}
+    tables = ("hours", "day_secrets", "network_days", "network_votes", "network_receipts")
     assert (await sqlite_store.spend(old), await sqlite_store.spend(new)) == (Spend(0, 0), Spend(5, 5))
-    assert _read(tmp_path / "sayings.db", "SELECT name FROM tallies WHERE scope = 'hour'") == []
-    assert (tables, await totals(sqlite_store)) == (
-        {"bursts": [], "burst_votes": []},
-        {MODEL: Tally(serves=2, upvotes=1)},
-    )
+    assert {table: _read(tmp_path / "sayings.db", f"SELECT * FROM {table}") for table in tables} == {
+        table: [] for table in tables
+    }
+    assert (await sqlite_store.aggregates(since_hour="")).serves == {MODEL: 2}
+
+
+async def test_networks_are_removed_page_by_page(tmp_path: Path) -> None:
+    store, sayings = await SqliteStore.open(tmp_path / "sayings.db", limits=Limits(sqlite_page=2)), [generated("one")]
+    await store.put_sayings(sayings)
+    for number in range(5):
+        await store.vote(vote(sayings[0], str(number), networks=[network(f"near {number}"), network("wide")]))
+
+    async for _ in store.prune(DEFAULT_RETENTION, now=CAST_AT + 5 * DAY_SECONDS):
+        pass
+
+    assert _read(tmp_path / "sayings.db", "SELECT * FROM network_receipts") == []
+    await store.close()
 
 
 class TestFiles:

@@ -110,7 +110,7 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
         {"level": "INFO", "message": "saying reported", "saying_id": "2b63", "reason": "wrong", "status": "recorded"},
     ),
     (
-        DataPruned(addresses=3, voters=2, unvoted=1, taken_back=4, bursts=5, finished=True),
+        DataPruned(addresses=3, voters=2, unvoted=1, taken_back=4, finished=True),
         {"level": "INFO", "message": "data pruned", "addresses": 3, "taken_back": 4, "finished": True},
     ),
     (
@@ -205,14 +205,14 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "answered": 3,
             "failed": 1,
             "total_ms": 2150.0,
-            "replayed": False,
+            "replayed": "",
             "abandoned": True,
             "error_type": "",
         },
     ),
     (
-        BallotTaken("tie", "changed"),
-        {"level": "INFO", "message": "ballot taken", "outcome": "tie", "status": "changed", "error_type": ""},
+        BallotTaken("tie", "after_reveal"),
+        {"level": "INFO", "message": "ballot taken", "outcome": "tie", "status": "after_reveal", "error_type": ""},
     ),
     (
         REPORT,

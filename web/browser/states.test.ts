@@ -1,6 +1,6 @@
 import type { Locator } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import { DESKTOP, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
+import { DESKTOP, isAt, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
 
 const saying = (visit: Visit) => visit.page.locator('figure .saying').filter({ hasText: /\w{3}/ });
 const another = (visit: Visit) => visit.page.getByRole('button', { name: 'Another saying' });
@@ -175,7 +175,7 @@ test('an unreachable server differs from being offline', async ({ visit }) => {
   await another(visitor).click();
   await visitor.reads('You are offline.');
   await visitor.goOffline(false);
-  await visitor.page.route('**/sayings', (route) => route.abort());
+  await visitor.page.route(isAt('/sayings'), (route) => route.abort());
   await another(visitor).click();
 
   await visitor.reads('The server could not be reached.');
@@ -195,5 +195,8 @@ const DEGRADED = {
   originalLlmTime: null,
   degraded: 'live_timeout',
   metrics: { totalExecutionTime: 8000.4, apiLatency: 8000, tokensUsed: null, cost: null },
+  blind: false,
+  voteToken: 'token',
+  vote: null,
   traceId: '1-a-b',
 };

@@ -2,25 +2,29 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Sequence
+from dataclasses import replace
 
-from service.domain import Ballot, Comparison, Outcome, VoteStatus
+from service.domain import Ballot, BallotResult, BallotStatus, Comparison, NetworkDay, Standing, day_of
+from service.limits import Quotas
 from service.store.base import StoredBallot
-from service.store.sqlite import bursts
-from service.store.sqlite.bursts import Bursts
-from service.store.sqlite.database import Row, fetch_one
+from service.store.groups import item_group, voter_group
+from service.store.quotas import ballot_standing
+from service.store.sqlite import networks
+from service.store.sqlite.database import Database, Row, fetch_one
 from service.store.sqlite.rows import (
     BALLOT_COLUMNS,
+    BALLOT_SIZE,
     COMPARISON_COLUMNS,
     ballot_row,
     comparison_row,
     placeholders,
     to_ballot,
     to_comparison,
-    to_json,
 )
+from service.store.sqlite.tallies import NO_CELL, add_to_outcome
 
-# An unseen comparison is drawn from this many of the newest ones.
+# An unseen comparison is one of this many of the newest.
 _NEWEST = 50
 
 _PUT = f"""
@@ -28,25 +32,24 @@ INSERT OR IGNORE INTO comparisons ({COMPARISON_COLUMNS}, sayings) VALUES ({place
 """
 _BY_ID = f"SELECT {COMPARISON_COLUMNS} FROM comparisons WHERE comparison_id = ?"
 _UNSEEN = f"""
-SELECT {COMPARISON_COLUMNS} FROM comparisons WHERE sayings >= 2 AND simulated = :simulated AND NOT EXISTS
-    (SELECT 1 FROM ballots WHERE ballots.comparison_id = comparisons.comparison_id AND voter = :voter)
+SELECT ballots, {COMPARISON_COLUMNS} FROM comparisons
+WHERE sayings >= 2 AND simulated = :simulated AND ballots < :most AND NOT EXISTS
+    (SELECT 1 FROM ballots AS own WHERE own.comparison_id = comparisons.comparison_id AND voter = :voter)
 """
 _NEWEST_FIRST = "ORDER BY created_at DESC LIMIT :newest"
 _SHOW = f"INSERT OR IGNORE INTO ballots ({BALLOT_COLUMNS}) VALUES ({placeholders(BALLOT_COLUMNS)})"
 _BALLOT = f"SELECT {BALLOT_COLUMNS} FROM ballots WHERE comparison_id = ? AND voter = ?"
-_CAST = "UPDATE ballots SET winner = ?, cast_at = ?, burst = ? WHERE comparison_id = ? AND voter = ?"
+_REPLACE = f"INSERT OR REPLACE INTO ballots ({BALLOT_COLUMNS}) VALUES ({placeholders(BALLOT_COLUMNS)})"
 _DELETE = "DELETE FROM ballots WHERE comparison_id = ? AND voter = ?"
-_ADD_TO_OUTCOME = """
-INSERT INTO outcomes (outcome, votes, aside) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET votes = votes + excluded.votes, aside = aside + excluded.aside
-"""
+_BALLOTS = "SELECT ballots FROM comparisons WHERE comparison_id = ?"
+_ADD_BALLOT = "UPDATE comparisons SET ballots = ballots + ? WHERE comparison_id = ?"
 _EVERY_BALLOT = f"""
 SELECT {BALLOT_COLUMNS}, service, simulated, created_at, entries FROM ballots JOIN comparisons USING (comparison_id)
 WHERE (comparison_id, voter) > (?, ?) ORDER BY comparison_id, voter LIMIT ?
 """
 
 
-class SqliteComparisons(Bursts):
+class SqliteComparisons(Database):
     """The part of the Store protocol that is about comparisons."""
 
     async def put_comparison(self, comparison: Comparison, ballot: Ballot) -> None:
@@ -74,31 +77,50 @@ class SqliteComparisons(Bursts):
     ) -> Comparison | None:
         of_service = "" if service is None else "AND service = :service"
         query = f"{_UNSEEN} {of_service} {_NEWEST_FIRST}"
-        parameters = {"voter": voter, "service": service, "simulated": simulated, "newest": _NEWEST}
+        parameters = {
+            "voter": voter,
+            "service": service,
+            "simulated": simulated,
+            "most": self._quotas.comparison_ballots,
+            "newest": _NEWEST,
+        }
         rows = await self._read("unseen_comparison", lambda db: db.execute(query, parameters).fetchall())
-        found = self._damage.undamaged("comparison", map(to_comparison, rows))
-        showable = [comparison for comparison in found if not comparison.shows_any(withdrawn)]
-        return random.choice(showable) if showable else None
+        random.shuffle(rows)
+        rows.sort(key=lambda row: int(row[0]))
+        found = self._damage.undamaged("comparison", (to_comparison(row) for _, *row in rows))
+        return next((comparison for comparison in found if not comparison.shows_any(withdrawn)), None)
 
-    async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
-        return await self._write("cast_ballot", lambda db: _cast(db, comparison, ballot, self._burst_limit))
+    async def cast_ballot(
+        self, comparison: Comparison, voter: str, winner: str, *, at: float, networks: Sequence[NetworkDay] = ()
+    ) -> BallotResult | None:
+        def work(db: sqlite3.Connection) -> BallotResult | None:
+            before = _ballot(db, comparison.comparison_id, voter)
+            if before is None:
+                return None
+            if before.winner is None:
+                cast = replace(before, winner=winner, cast_at=at, network=networks[0].name if networks else "")
+                return _cast_first(db, comparison, cast, networks, self._quotas)
+            return _cast_again(db, before, winner)
+
+        return await self._write("cast_ballot", work)
 
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for row in self._rows("all_ballots", _EVERY_BALLOT, ("", "")):
-            ballot = to_ballot(row[:6])
-            comparison = self._damage.checked("comparison", to_comparison((row[0], *row[6:])))
-            if comparison is not None:
+            ballot = self._damage.checked("ballot", to_ballot(row[:BALLOT_SIZE]))
+            comparison = self._damage.checked("comparison", to_comparison((row[0], *row[BALLOT_SIZE:])))
+            if ballot is not None and comparison is not None:
                 yield StoredBallot(ballot, comparison)
 
 
-def remove_ballot(db: sqlite3.Connection, comparison_id: str, voter: str, limit: int) -> None:
+def remove_ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> None:
     """Delete a ballot, and take it back from the counts if it was cast."""
     ballot, row = _ballot(db, comparison_id, voter), fetch_one(db, _BY_ID, comparison_id)
     comparison = to_comparison(row) if row else None
     db.execute(_DELETE, (comparison_id, voter))
-    if ballot is not None and ballot.winner is not None and comparison is not None:
-        _count(db, ballot.burst, comparison.outcome(ballot.winner), -1)
-        bursts.resize(db, ballot.burst, -1, limit)
+    if ballot is not None and ballot.winner is not None:
+        db.execute(_ADD_BALLOT, (-1, comparison_id))
+        if comparison is not None:
+            _count(db, comparison, ballot, -1)
 
 
 def _ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> Ballot | None:
@@ -106,24 +128,39 @@ def _ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> Ballot | 
     return to_ballot(row) if row else None
 
 
-def _cast(db: sqlite3.Connection, comparison: Comparison, ballot: Ballot, limit: int) -> VoteStatus | None:
-    """Replace the voter's earlier choice by the ballot, and update the counts. None when it was never shown."""
-    before = _ballot(db, ballot.comparison_id, ballot.voter)
-    if before is None or ballot.winner is None:
-        return None
-    if before.winner == ballot.winner:
-        return VoteStatus.UNCHANGED
-    is_new = before.winner is None
-    burst = ballot.burst if is_new else before.burst
-    db.execute(_CAST, (ballot.winner, ballot.cast_at, burst, ballot.comparison_id, ballot.voter))
-    if before.winner is not None:
-        _count(db, burst, comparison.outcome(before.winner), -1)
-    _count(db, burst, comparison.outcome(ballot.winner), 1)
-    bursts.resize(db, burst, int(is_new), limit)
-    return VoteStatus.RECORDED if is_new else VoteStatus.CHANGED
+def _cast_first(
+    db: sqlite3.Connection, comparison: Comparison, cast: Ballot, near: Sequence[NetworkDay], quotas: Quotas
+) -> BallotResult:
+    tallies = [networks.tally(db, network) for network in near]
+    ballots = _ballots(db, cast.comparison_id)
+    ballot = replace(cast, standing=ballot_standing(tallies, ballots, quotas))
+    db.execute(_REPLACE, ballot_row(ballot))
+    db.execute(_ADD_BALLOT, (1, ballot.comparison_id))
+    _count(db, comparison, ballot, 1)
+    if ballot.standing is Standing.COUNTED:
+        for network in near:
+            networks.add_ballot(db, network)
+    return BallotResult(BallotStatus.RECORDED, ballot, ballots + 1)
 
 
-def _count(db: sqlite3.Connection, burst: str, outcome: Outcome, votes: int) -> None:
-    line = to_json(outcome)
-    db.execute(_ADD_TO_OUTCOME, (line, votes, votes if bursts.is_set_aside(db, burst) else 0))
-    bursts.add_outcome(db, burst, line, votes)
+def _cast_again(db: sqlite3.Connection, before: Ballot, winner: str) -> BallotResult:
+    ballots = _ballots(db, before.comparison_id)
+    if winner == before.winner:
+        return BallotResult(BallotStatus.UNCHANGED, before, ballots)
+    ballot = replace(before, later=winner)
+    db.execute(_REPLACE, ballot_row(ballot))
+    return BallotResult(BallotStatus.AFTER_REVEAL, ballot, ballots)
+
+
+def _ballots(db: sqlite3.Connection, comparison_id: str) -> int:
+    (ballots,) = fetch_one(db, _BALLOTS, comparison_id) or (0,)
+    return int(ballots)
+
+
+def _count(db: sqlite3.Connection, comparison: Comparison, ballot: Ballot, sign: int) -> None:
+    """Add a ballot to the counts by its standing, or take it back. One of an earlier version counts nowhere."""
+    if ballot.winner is None or ballot.cast_at is None or ballot.standing in (None, Standing.UNVERIFIED):
+        return
+    is_counted = ballot.standing is Standing.COUNTED
+    cell = (voter_group(ballot.voter), item_group(ballot.comparison_id)) if is_counted else NO_CELL
+    add_to_outcome(db, day_of(ballot.cast_at), comparison.outcome(ballot.winner), ballot.standing, sign, cell)

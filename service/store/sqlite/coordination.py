@@ -1,5 +1,6 @@
-"""Coordination of several processes through SQLite: leases and shared spend."""
+"""Coordination of several processes through SQLite: leases, shared spend and shared secrets."""
 
+import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from service.catalogue.lifecycle import Lifecycle
+from service.keys.secret import Secret
 from service.store.base import (
     CLOCK_LEEWAY_SECONDS,
     LONGEST_LEASE_SECONDS,
@@ -27,6 +29,8 @@ RETURNING token
 _KEEP_LEASE = "UPDATE leases SET expires_at = ? WHERE name = ? AND token = ?"
 _MARK_GONE = "INSERT OR REPLACE INTO gone_models (model, since) VALUES (?, ?)"
 _PUT_LIFECYCLE = "INSERT OR REPLACE INTO lifecycles (model, said) VALUES (?, ?)"
+_DRAW_FOR_DAY = "INSERT OR IGNORE INTO day_secrets (day, secret) VALUES (?, ?)"
+_DRAWN_FOR_DAY = "SELECT secret FROM day_secrets WHERE day = ?"
 _ADD_SPEND = """
 INSERT INTO spend (share, unit, period, nanos) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos
@@ -39,7 +43,7 @@ _HOUR_FORMAT = "%Y-%m-%dT%H"
 
 
 class SqliteCoordination(Database):
-    """The part of the Store protocol that is about leases, spend and the lives of models."""
+    """The part of the Store protocol that is about leases, spend, secrets and the lives of models."""
 
     async def time(self) -> float:
         return self._clock()  # one file is on one machine, which has one clock
@@ -87,6 +91,14 @@ class SqliteCoordination(Database):
 
     async def spend(self, window: SpendWindow, share: str = "") -> Spend:
         return await self._read("spend", lambda db: _spend(db, window, share))
+
+    async def day_secret(self, day: str) -> Secret:
+        def work(db: sqlite3.Connection) -> str:
+            db.execute(_DRAW_FOR_DAY, (day, secrets.token_hex(32)))
+            secret: str = db.execute(_DRAWN_FOR_DAY, (day,)).fetchone()[0]
+            return secret
+
+        return Secret(await self._write("day_secret", work))
 
     async def mark_gone(self, model: str, *, since: float) -> None:
         await self._write("mark_gone", lambda db: db.execute(_MARK_GONE, (model, since)))

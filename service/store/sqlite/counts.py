@@ -1,58 +1,40 @@
-"""Counts in SQLite: serves and votes by contributor, service and hour, calls and outcomes."""
+"""Serves, calls, all counts, and the last analysis in SQLite."""
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Mapping
 
-from service.domain import Call, CallShape, Outcome
-from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
-from service.store.latency_buckets import bucket_of
-from service.store.sqlite.database import Database
+from service.domain import Call, CallKind, CallShape, Outcome, Standing
+from service.store.base import Aggregates, CallTally, Cell, Counts, HourTally, OutcomeTally, Strand, VoteTally
+from service.store.sqlite.database import Database, Row, fetch_one
 from service.store.sqlite.rows import CALL_COLUMNS, call_row, from_json, placeholders, to_call
+from service.store.sqlite.tallies import FOLDED, NO_CELL, Line, add_serves, add_to_hour, count_call
 
-TOTAL, SERVICE, HOUR = "total", "service", "hour"
-
-_TALLY = "serves, upvotes, downvotes, aside_upvotes, aside_downvotes"
-_ADD_TO_TALLY = f"""
-INSERT INTO tallies (scope, name, contributor, {_TALLY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET serves = serves + excluded.serves,
-    upvotes = upvotes + excluded.upvotes, downvotes = downvotes + excluded.downvotes,
-    aside_upvotes = aside_upvotes + excluded.aside_upvotes, aside_downvotes = aside_downvotes + excluded.aside_downvotes
-"""
-_CALL_TALLY = "latency_ms, billed, unpriced, sayings, input_tokens, output_tokens, cost_nanos"
-_ADD_TO_CALL_TALLY = f"""
-INSERT INTO call_tallies (contributor, shape, {_CALL_TALLY}) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET latency_ms = latency_ms + excluded.latency_ms, billed = billed + 1,
-    unpriced = unpriced + excluded.unpriced, sayings = sayings + excluded.sayings,
-    input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
-    cost_nanos = cost_nanos + excluded.cost_nanos
-"""
-_ADD_LATENCY = """
-INSERT INTO latencies (contributor, shape, bucket, calls) VALUES (?, ?, ?, 1)
-ON CONFLICT DO UPDATE SET calls = calls + 1
-"""
-_ADD_REJECTIONS = """
-INSERT INTO rejections (contributor, shape, reason, sayings) VALUES (?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET sayings = sayings + excluded.sayings
-"""
 _KEEP_CALL = f"INSERT OR IGNORE INTO calls ({CALL_COLUMNS}) VALUES ({placeholders(CALL_COLUMNS)})"
 _EVERY_CALL = f"SELECT {CALL_COLUMNS} FROM calls WHERE generation_id > ? ORDER BY generation_id LIMIT ?"
+_PUT_ANALYSIS = "INSERT OR REPLACE INTO analysis (id, result) VALUES (1, ?)"
+_STRAND = "contributor, day, prompt_version, snapshot"
+_CALL_LINE = f"{_STRAND}, kind, shape"
 _SIZES = {"votes": "saying_feedback", "sayings": "main_humor", "comparisons": "ballots", "calls": "calls"}
 
 
 class SqliteCounts(Database):
-    """The part of the Store protocol that is about serves, calls and aggregates."""
+    """The part of the Store protocol that is about serves, calls, aggregates and the analysis."""
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
         def work(db: sqlite3.Connection) -> None:
             for contributor, count in serves.items():
-                add_to_tallies(db, contributor, [(TOTAL, ""), (HOUR, hour)], Tally(serves=count))
+                add_serves(db, contributor, count)
+                add_to_hour(db, contributor, hour, serves=count)
 
         await self._write("add_serves", work)
 
     async def record_call(self, call: Call) -> None:
-        await self._write("record_call", lambda db: keep_call(db, call))
+        def work(db: sqlite3.Connection) -> None:
+            if db.execute(_KEEP_CALL, call_row(call)).rowcount:
+                count_call(db, call)
+
+        await self._write("record_call", work)
 
     async def all_calls(self) -> AsyncIterator[Call]:
         async for row in self._rows("all_calls", _EVERY_CALL, ("",)):
@@ -62,72 +44,104 @@ class SqliteCounts(Database):
     async def aggregates(self, *, since_hour: str) -> Aggregates:
         return await self._read(
             "aggregates",
-            lambda db: Aggregates(_totals(db), _services(db), _hours(db, since_hour), _calls(db), _outcomes(db)),
+            lambda db: Aggregates(
+                dict(db.execute("SELECT contributor, serves FROM serves")),
+                _hours(db, since_hour),
+                _services(db),
+                _votes(db),
+                _calls(db),
+                _outcomes(db),
+            ),
         )
+
+    async def put_analysis(self, analysis: str) -> None:
+        await self._write("put_analysis", lambda db: db.execute(_PUT_ANALYSIS, (analysis,)))
+
+    async def analysis(self) -> str | None:
+        row = await self._read("analysis", lambda db: fetch_one(db, "SELECT result FROM analysis"))
+        return None if row is None else str(row[0])
 
     async def sizes(self) -> dict[str, int]:
         return await self._read("sizes", lambda db: {name: _size(db, table) for name, table in _SIZES.items()})
 
 
-def add_to_tallies(
-    db: sqlite3.Connection, contributor: str, lines: Iterable[tuple[str, str]], difference: Tally
-) -> None:
-    """Add to the contributor's tallies, each of which is given by its scope and name."""
-    counts = (
-        difference.serves, difference.upvotes, difference.downvotes, difference.aside_upvotes,
-        difference.aside_downvotes,
-    )  # fmt: skip
-    db.executemany(_ADD_TO_TALLY, [(scope, name, contributor, *counts) for scope, name in lines])
+def _hours(db: sqlite3.Connection, since: str) -> dict[tuple[str, str], HourTally]:
+    rows = db.execute("SELECT hour, contributor, serves, votes FROM hours WHERE hour >= ?", (since,))
+    return {(hour, contributor): HourTally(*counts) for hour, contributor, *counts in rows}
 
 
-def keep_call(db: sqlite3.Connection, call: Call) -> None:
-    """Store the call and count it, unless it is stored already."""
-    if not db.execute(_KEEP_CALL, call_row(call)).rowcount:
-        return
-    made, line, succeeded = call.generation, (call.contributor, call.shape), not call.error_type
-    latency_ms, unpriced = made.latency_ms if succeeded else 0.0, made.cost_nanos is None
-    tokens = (made.usage.input_tokens, made.usage.output_tokens)
-    db.execute(_ADD_TO_CALL_TALLY, (*line, latency_ms, unpriced, call.sayings, *tokens, made.cost_nanos or 0))
-    if succeeded:
-        db.execute(_ADD_LATENCY, (*line, bucket_of(latency_ms)))
-    db.executemany(_ADD_REJECTIONS, [(*line, reason, sayings) for reason, sayings in call.rejected.items()])
+def _services(db: sqlite3.Connection) -> dict[tuple[str, str], Counts]:
+    rows = db.execute("SELECT service, contributor, votes, upvotes FROM service_votes")
+    return {(service, contributor): Counts(*counts) for service, contributor, *counts in rows}
 
 
-def _totals(db: sqlite3.Connection) -> dict[str, Tally]:
-    rows = db.execute(f"SELECT contributor, {_TALLY} FROM tallies WHERE scope = ?", (TOTAL,))
-    return {contributor: Tally(*counts) for contributor, *counts in rows}
+def _votes(db: sqlite3.Connection) -> dict[Strand, VoteTally]:
+    lines: defaultdict[Strand, defaultdict[str, dict[Cell, Counts]]] = defaultdict(lambda: defaultdict(dict))
+    query = f"SELECT {_STRAND}, line, voter_group, item_group, votes, upvotes FROM vote_tallies"
+    for contributor, day, version, snapshot, line, voters, items, votes, upvotes in db.execute(query):
+        lines[Strand(contributor, day, version, snapshot)][line][voters, items] = Counts(votes, upvotes)
+    return {strand: _vote_tally(of_strand) for strand, of_strand in lines.items()}
 
 
-def _services(db: sqlite3.Connection) -> dict[tuple[str, str], Tally]:
-    rows = db.execute(f"SELECT name, contributor, {_TALLY} FROM tallies WHERE scope = ?", (SERVICE,))
-    return {(service, contributor): Tally(*counts) for service, contributor, *counts in rows}
+def _vote_tally(lines: Mapping[str, Mapping[Cell, Counts]]) -> VoteTally:
+    def single(line: Line) -> Counts:
+        return lines.get(line, {}).get(NO_CELL, Counts())
+
+    return VoteTally(
+        blind=lines.get(Line.BLIND, {}),
+        named=lines.get(Line.NAMED, {}),
+        opened=single(Line.OPEN),
+        aside=single(Line.SET_ASIDE),
+        unverified=single(Line.UNVERIFIED),
+        voters=single(Line.VOTERS).votes,
+        sayings=single(Line.SAYINGS).votes,
+    )
 
 
-def _hours(db: sqlite3.Connection, since: str) -> dict[tuple[str, str], Tally]:
-    rows = db.execute(f"SELECT name, contributor, {_TALLY} FROM tallies WHERE scope = ? AND name >= ?", (HOUR, since))
-    return {(hour, contributor): Tally(*counts) for hour, contributor, *counts in rows}
-
-
-def _calls(db: sqlite3.Connection) -> dict[tuple[str, CallShape], CallTally]:
-    latencies: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
-    for contributor, shape, bucket, calls in db.execute("SELECT contributor, shape, bucket, calls FROM latencies"):
-        latencies[contributor, shape][bucket] = calls
-    rejected: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for contributor, shape, reason, sayings in db.execute("SELECT contributor, shape, reason, sayings FROM rejections"):
-        rejected[contributor, shape][reason] = sayings
+def _calls(db: sqlite3.Connection) -> dict[tuple[Strand, CallKind, CallShape], CallTally]:
+    details: defaultdict[Row, defaultdict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    for *line, detail, name, number in db.execute(f"SELECT {_CALL_LINE}, detail, name, number FROM call_details"):
+        details[tuple(line)][detail][name] = number
     return {
-        (contributor, CallShape(shape)): replace(
-            CallTally(latencies[contributor, shape], *counts), rejected=rejected[contributor, shape]
-        )
-        for contributor, shape, *counts in db.execute(f"SELECT contributor, shape, {_CALL_TALLY} FROM call_tallies")
+        (Strand(*line[:4]), CallKind(line[4]), CallShape(line[5])): _call_tally(sums, details[line])
+        for line, sums in _call_sums(db)
     }
 
 
-def _outcomes(db: sqlite3.Connection) -> dict[Outcome, OutcomeTally]:
-    rows = db.execute("SELECT outcome, votes, aside FROM outcomes")
+def _call_sums(db: sqlite3.Connection) -> Iterator[tuple[Row, Row]]:
+    """The line and the sums of each call tally."""
+    for row in db.execute(f"SELECT {_CALL_LINE}, {', '.join(FOLDED['call_tallies'][1])} FROM call_tallies"):
+        yield row[:6], row[6:]
+
+
+def _call_tally(sums: Row, details: Mapping[str, Mapping[str, int]]) -> CallTally:
+    calls, latency_ms, unpriced, sayings, input_tokens, output_tokens, cost_nanos = sums
+    return CallTally(
+        calls=calls,
+        failed=details.get("failed", {}),
+        latencies={int(bucket): number for bucket, number in details.get("latency", {}).items()},
+        latency_ms=latency_ms,
+        unpriced=unpriced,
+        sayings=sayings,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_nanos=cost_nanos,
+        rejected=details.get("rejected", {}),
+    )
+
+
+def _outcomes(db: sqlite3.Connection) -> dict[tuple[str, Outcome], OutcomeTally]:
+    counted: defaultdict[tuple[str, str], dict[Cell, int]] = defaultdict(dict)
+    aside: dict[tuple[str, str], int] = {}
+    query = "SELECT day, outcome, standing, voter_group, item_group, ballots FROM outcomes"
+    for day, text, standing, voters, items, ballots in db.execute(query):
+        if standing == Standing.COUNTED:
+            counted[day, text][voters, items] = ballots
+        else:
+            aside[day, text] = ballots
     return {
-        outcome: OutcomeTally(votes, aside)
-        for text, votes, aside in rows
+        (day, outcome): OutcomeTally(counted.get((day, text), {}), aside.get((day, text), 0))
+        for day, text in counted.keys() | aside.keys()
         if (outcome := from_json(text, Outcome)) is not None
     }
 

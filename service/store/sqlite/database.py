@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.limits import Limits, Timeouts
+from service.limits import Limits, Quotas, Timeouts
 from service.store.damage import Damage
 from service.store.sqlite.connection import Connection, snapshot, transaction
 from telemetry.events import Listener
@@ -20,14 +20,14 @@ R = TypeVar("R")
 
 
 class Database:
-    """The two connections, and the size above which a burst is set aside."""
+    """The two connections, and the quotas of what counts."""
 
     def __init__(
         self,
         path: Path,
         listener: Listener,
         *,
-        burst_limit: int,
+        quotas: Quotas,
         timeouts: Timeouts,
         limits: Limits,
         clock: Callable[[], float] = time.time,
@@ -36,7 +36,7 @@ class Database:
         self._reader = Connection(path, "reader", listener, lock_seconds=timeouts.sqlite_lock)
         self._page_rows = limits.sqlite_page
         self._damage = Damage(listener)
-        self._burst_limit = burst_limit
+        self._quotas = quotas
         self._clock = clock
 
     async def _write(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:

@@ -13,7 +13,7 @@ from functools import partial
 from service.domain import feedback_id
 from service.limits import Retention
 from service.store.retention import Cutoffs, Pruned, Pseudonyms
-from service.store.sqlite import bursts
+from service.store.sqlite import networks, tallies
 from service.store.sqlite.comparisons import SqliteComparisons, remove_ballot
 from service.store.sqlite.database import Row, fetch_one
 from service.store.sqlite.votes import SqliteVotes, remove_vote
@@ -30,27 +30,29 @@ _VOTES_OF = "SELECT saying_id FROM saying_feedback WHERE voter = ? LIMIT ?"
 _BALLOTS_OF = "SELECT comparison_id FROM ballots WHERE voter = ? LIMIT ?"
 
 _VOTES = """
-SELECT saying_id, voter, burst, first_cast_at FROM saying_feedback
+SELECT saying_id, voter, network, first_cast_at FROM saying_feedback
 WHERE (saying_id, voter) > (?, ?) ORDER BY saying_id, voter LIMIT ?
 """
 _BALLOTS = """
-SELECT comparison_id, voter, burst, shown_at, winner FROM ballots
+SELECT comparison_id, voter, network, shown_at, winner FROM ballots
 WHERE (comparison_id, voter) > (?, ?) ORDER BY comparison_id, voter LIMIT ?
 """
 # A row that has changed since it was read is left to the next pass.
 _RENAME_VOTE = """
-UPDATE saying_feedback SET voter = ?, burst = ? WHERE saying_id = ? AND voter = ? AND burst = ? AND first_cast_at = ?
+UPDATE saying_feedback SET voter = ?, network = ?
+WHERE saying_id = ? AND voter = ? AND network = ? AND first_cast_at = ?
 """
-_RENAME_BALLOT = "UPDATE ballots SET voter = ?, burst = ? WHERE comparison_id = ? AND voter = ? AND burst = ?"
+_RENAME_BALLOT = "UPDATE ballots SET voter = ?, network = ? WHERE comparison_id = ? AND voter = ? AND network = ?"
 _REMOVE_UNVOTED = "DELETE FROM ballots WHERE comparison_id = ? AND voter = ? AND winner IS NULL"
 _RENAME_REPORTER = "UPDATE reports SET reporter = ? WHERE saying_id = ? AND reporter = ?"
-_OLD_BURSTS = "SELECT burst FROM bursts WHERE burst > '' AND burst < ? LIMIT ?"
+_OLD_REPORTS = "SELECT saying_id FROM reports GROUP BY saying_id HAVING max(reported_at) < :reports"
 _EXPIRE = (
+    f"DELETE FROM reports WHERE saying_id IN ({_OLD_REPORTS})",
     "DELETE FROM spend WHERE period < :spend",
-    "DELETE FROM spend WHERE share LIKE 'client/%' AND period < :yesterday",
-    "DELETE FROM tallies WHERE scope = 'hour' AND name < :hours",
+    "DELETE FROM spend WHERE share LIKE 'client/%' AND period < :client_spend",
+    "DELETE FROM hours WHERE hour < :hours",
+    "DELETE FROM day_secrets WHERE day < :secrets",
 )
-_TABLES_OF_BURSTS = ("burst_votes", "burst_outcomes", "bursts")
 
 
 class SqliteRetention(SqliteVotes, SqliteComparisons):
@@ -74,9 +76,11 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
                 due = [row for row in rows if _is_due(row, cutoffs)]
                 if due:
                     yield await self._write("prune", partial(work, due, cutoffs, names))
-        # No vote or ballot is in an old burst any more.
-        while bursts_removed := await self._write("prune", partial(_remove_bursts, cutoffs.addresses, self._page_rows)):
-            yield Pruned(bursts=bursts_removed)
+        while await self._write("prune", partial(networks.remove_before, cutoffs.secrets, self._page_rows)):
+            yield Pruned()
+        for day in await self._read("prune", partial(tallies.days_before, cutoffs.tallies)):
+            await self._write("prune", partial(tallies.fold, day))
+            yield Pruned()
         await self._write("prune", partial(_expire, cutoffs))
         await self._writer.run("prune", _empty_journal)
 
@@ -88,7 +92,7 @@ class SqliteRetention(SqliteVotes, SqliteComparisons):
 
     async def _forget_page(self, voter: str) -> int:
         """Take some of the voter's votes and ballots back, and return how many. When it is none, they are forgotten."""
-        return await self._write("forget", partial(_forget_some, voter, self._burst_limit, self._page_rows))
+        return await self._write("forget", partial(_forget_some, voter, self._page_rows))
 
     async def _pages(self, query: str) -> AsyncIterator[list[Row]]:
         """The rows of a query in the order of their keys, in pages, so that other readers need not wait."""
@@ -131,13 +135,13 @@ def _ask(voter: str, asked_at: float, db: sqlite3.Connection) -> bool:
     return has_voted or removed > 0
 
 
-def _forget_some(voter: str, burst_limit: int, most: int, db: sqlite3.Connection) -> int:
+def _forget_some(voter: str, most: int, db: sqlite3.Connection) -> int:
     votes = db.execute(_VOTES_OF, (voter, most)).fetchall()
     for (saying_id,) in votes:
-        remove_vote(db, saying_id, voter, burst_limit)
+        remove_vote(db, saying_id, voter)
     ballots = db.execute(_BALLOTS_OF, (voter, most)).fetchall()
     for (comparison_id,) in ballots:
-        remove_ballot(db, comparison_id, voter, burst_limit)
+        remove_ballot(db, comparison_id, voter)
     if not votes and not ballots:
         for forget in _FORGET_UNCOUNTED:
             forget(voter, db)
@@ -146,50 +150,43 @@ def _forget_some(voter: str, burst_limit: int, most: int, db: sqlite3.Connection
 
 def _is_due(row: Row, cutoffs: Cutoffs) -> bool:
     """Whether a vote or ballot has something in it that has reached its end."""
-    _, voter, burst, moment, *winner = row
+    _, voter, network, moment, *winner = row
     unvoted = winner == [None] and moment < cutoffs.unvoted
-    return unvoted or cutoffs.ends_burst(burst) or cutoffs.ends_voter(voter, moment)
+    return unvoted or cutoffs.ends_network(network) or cutoffs.ends_voter(voter, moment)
 
 
 def _prune_votes(due: Sequence[Row], cutoffs: Cutoffs, names: Pseudonyms, db: sqlite3.Connection) -> Pruned:
     pruned = Pruned()
-    for saying_id, voter, burst, moment in due:
-        new, change = _pruned(db, voter, burst, moment, cutoffs, names)
-        if db.execute(_RENAME_VOTE, (*new, saying_id, voter, burst, moment)).rowcount:
+    for saying_id, voter, network, moment in due:
+        kept, change = _pruned(voter, network, moment, cutoffs, names)
+        if db.execute(_RENAME_VOTE, (*kept, saying_id, voter, network, moment)).rowcount:
             pruned += change
     return pruned
 
 
 def _prune_ballots(due: Sequence[Row], cutoffs: Cutoffs, names: Pseudonyms, db: sqlite3.Connection) -> Pruned:
     pruned = Pruned()
-    for comparison_id, voter, burst, moment, winner in due:
+    for comparison_id, voter, network, moment, winner in due:
         if winner is None and moment < cutoffs.unvoted:
             pruned += Pruned(unvoted=db.execute(_REMOVE_UNVOTED, (comparison_id, voter)).rowcount)
             continue
-        new, change = _pruned(db, voter, burst, moment, cutoffs, names)
-        if db.execute(_RENAME_BALLOT, (*new, comparison_id, voter, burst)).rowcount:
+        kept, change = _pruned(voter, network, moment, cutoffs, names)
+        if db.execute(_RENAME_BALLOT, (*kept, comparison_id, voter, network)).rowcount:
             pruned += change
     return pruned
 
 
 def _pruned(
-    db: sqlite3.Connection, voter: str, burst: str, moment: float, cutoffs: Cutoffs, names: Pseudonyms
+    voter: str, network: str, moment: float, cutoffs: Cutoffs, names: Pseudonyms
 ) -> tuple[tuple[str, str], Pruned]:
-    """The voter and the burst that a vote or ballot keeps, and what that forgets."""
-    loses_address, loses_voter = cutoffs.ends_burst(burst), cutoffs.ends_voter(voter, moment)
-    kept = (names.of(voter) if loses_voter else voter, bursts.settle_for_good(db, burst) if loses_address else burst)
+    """The voter and the network that a vote or ballot keeps, and what that forgets."""
+    loses_address, loses_voter = cutoffs.ends_network(network), cutoffs.ends_voter(voter, moment)
+    kept = (names.of(voter) if loses_voter else voter, "" if loses_address else network)
     return kept, Pruned(addresses=int(loses_address), voters=int(loses_voter))
 
 
-def _remove_bursts(before: str, most: int, db: sqlite3.Connection) -> int:
-    old = db.execute(_OLD_BURSTS, (before, most)).fetchall()
-    for table in _TABLES_OF_BURSTS:
-        db.executemany(f"DELETE FROM {table} WHERE burst = ?", old)
-    return len(old)
-
-
 def _expire(cutoffs: Cutoffs, db: sqlite3.Connection) -> None:
-    """Remove what nobody looks at any more. There are a few rows an hour."""
+    """Remove what is counted nowhere. These are few rows."""
     for statement in _EXPIRE:
         db.execute(statement, asdict(cutoffs))
 

@@ -1,10 +1,23 @@
 """Encodes the types of the domain as rows of the tables, and decodes them. A damaged row decodes to None."""
 
+from dataclasses import astuple
 from typing import TypeVar
 
 import msgspec
 
-from service.domain import Ballot, Call, CallKind, Comparison, Entry, FeedbackType, Generation, Saying, Usage, Vote
+from service.domain import (
+    Attribution,
+    Ballot,
+    Call,
+    CallKind,
+    Comparison,
+    Entry,
+    FeedbackType,
+    Generation,
+    Saying,
+    Standing,
+    Usage,
+)
 from service.store.base import StoredVote
 from service.store.sqlite.database import Row
 
@@ -14,10 +27,12 @@ GENERATION_COLUMNS = (
 )
 SAYING_COLUMNS = f"saying_id, saying, services, source, contributor, {GENERATION_COLUMNS}"
 VOTE_COLUMNS = (
-    "saying_id, voter, feedback_type, cast_at, burst, claimed_execution_ms, claimed_cached, contributor, first_cast_at"
+    "saying_id, voter, contributor, first, first_cast_at, opinion, cast_at, attribution, standing, network, "
+    "claimed_execution_ms, claimed_cached"
 )
 COMPARISON_COLUMNS = "comparison_id, service, simulated, created_at, entries"
-BALLOT_COLUMNS = "comparison_id, voter, shown_at, winner, cast_at, burst"
+BALLOT_COLUMNS = "comparison_id, voter, shown_at, winner, cast_at, standing, network, later"
+BALLOT_SIZE = BALLOT_COLUMNS.count(",") + 1
 CALL_COLUMNS = f"{GENERATION_COLUMNS}, asked, sayings, error_type, rejected"
 _GENERATION_SIZE = GENERATION_COLUMNS.count(",") + 1
 
@@ -61,23 +76,21 @@ def to_services(text: str) -> tuple[str, ...] | None:
 
 
 def vote_row(stored: StoredVote) -> Row:
-    vote = stored.vote
-    return (
-        vote.saying_id, vote.voter, vote.feedback_type, vote.cast_at, vote.burst, vote.claimed_execution_ms,
-        vote.claimed_cached, stored.contributor, stored.first_cast_at,
-    )  # fmt: skip
+    return astuple(stored)
 
 
 def to_vote(row: Row) -> StoredVote | None:
-    saying_id, voter, feedback, cast_at, burst, claimed_ms, claimed_cached, contributor, first_cast_at = row
+    saying_id, voter, contributor, first, first_cast_at, opinion, cast_at, attribution, standing, network, *claims = row
+    claimed_ms, claimed_cached = claims
     try:
-        feedback_type = FeedbackType(feedback)
+        return StoredVote(
+            saying_id, voter, contributor, FeedbackType(first), first_cast_at,
+            None if opinion is None else FeedbackType(opinion), cast_at,
+            None if attribution is None else Attribution(attribution), Standing(standing), network, claimed_ms,
+            None if claimed_cached is None else bool(claimed_cached),
+        )  # fmt: skip
     except ValueError:
         return None
-    cached = None if claimed_cached is None else bool(claimed_cached)
-    return StoredVote(
-        Vote(saying_id, voter, feedback_type, cast_at, burst, claimed_ms, cached), contributor, first_cast_at
-    )
 
 
 def comparison_row(comparison: Comparison) -> Row:
@@ -94,11 +107,16 @@ def to_comparison(row: Row) -> Comparison | None:
 
 
 def ballot_row(ballot: Ballot) -> Row:
-    return (ballot.comparison_id, ballot.voter, ballot.shown_at, ballot.winner, ballot.cast_at, ballot.burst)
+    return astuple(ballot)
 
 
-def to_ballot(row: Row) -> Ballot:
-    return Ballot(*row)
+def to_ballot(row: Row) -> Ballot | None:
+    comparison_id, voter, shown_at, winner, cast_at, standing, network, later = row
+    try:
+        cast_as = None if standing is None else Standing(standing)
+    except ValueError:
+        return None
+    return Ballot(comparison_id, voter, shown_at, winner, cast_at, cast_as, network, later)
 
 
 def call_row(call: Call) -> Row:

@@ -5,11 +5,12 @@ import sqlite3
 
 from service.errors import ConfigError
 from service.store.sqlite.connection import transaction
-from service.store.sqlite.counts import keep_call
-from service.store.sqlite.rows import GENERATION_COLUMNS, to_call
+from service.store.sqlite.networks import NETWORK_TABLES
+from service.store.sqlite.rows import CALL_COLUMNS, GENERATION_COLUMNS, to_call
 from service.store.sqlite.takedowns import TAKEDOWN_TABLES
+from service.store.sqlite.tallies import COUNT_TABLES, count_call
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS main_humor (
@@ -39,43 +40,51 @@ CREATE TABLE IF NOT EXISTS main_humor (
 );
 CREATE INDEX IF NOT EXISTS main_humor_by_model ON main_humor (model, simulated, created_at);
 
-CREATE TABLE saying_feedback (
+CREATE TABLE IF NOT EXISTS saying_feedback (
     saying_id            TEXT NOT NULL,
     voter                TEXT NOT NULL,
-    feedback_type        TEXT NOT NULL,
+    contributor          TEXT NOT NULL,
+    first                TEXT NOT NULL,  -- the opinion cast first, the only one that can count for the contributor
+    first_cast_at        REAL NOT NULL,
+    opinion              TEXT,           -- the present one, null once it is withdrawn
     cast_at              REAL NOT NULL,
-    burst                TEXT NOT NULL,  -- of the first casting
+    attribution          TEXT,
+    standing             TEXT NOT NULL,
+    network              TEXT NOT NULL,  -- of the first casting
     claimed_execution_ms REAL,
     claimed_cached       INTEGER,
-    contributor          TEXT NOT NULL,
-    first_cast_at        REAL NOT NULL,
     PRIMARY KEY (saying_id, voter)
 ) WITHOUT ROWID;
-CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
+CREATE INDEX IF NOT EXISTS saying_feedback_by_voter ON saying_feedback (voter);
+CREATE INDEX IF NOT EXISTS saying_feedback_that_counts ON saying_feedback (voter, contributor)
+    WHERE standing = 'counted' AND attribution = 'blind';
 
-CREATE TABLE comparisons (
+CREATE TABLE IF NOT EXISTS comparisons (
     comparison_id TEXT PRIMARY KEY,
     service       TEXT NOT NULL,
     simulated     INTEGER NOT NULL,
     created_at    REAL NOT NULL,
     entries       TEXT NOT NULL,         -- JSON array
-    sayings       INTEGER NOT NULL       -- how many of the entries have one
+    sayings       INTEGER NOT NULL,      -- how many of the entries have one
+    ballots       INTEGER NOT NULL DEFAULT 0  -- that have been cast
 );
-CREATE INDEX comparisons_by_time ON comparisons (simulated, created_at) WHERE sayings >= 2;
-CREATE INDEX comparisons_by_service ON comparisons (simulated, service, created_at) WHERE sayings >= 2;
+CREATE INDEX IF NOT EXISTS comparisons_by_time ON comparisons (simulated, created_at) WHERE sayings >= 2;
+CREATE INDEX IF NOT EXISTS comparisons_by_service ON comparisons (simulated, service, created_at) WHERE sayings >= 2;
 
-CREATE TABLE ballots (
+CREATE TABLE IF NOT EXISTS ballots (
     comparison_id TEXT NOT NULL,
     voter         TEXT NOT NULL,
     shown_at      REAL NOT NULL,
     winner        TEXT,                  -- null until it is cast
     cast_at       REAL,
-    burst         TEXT NOT NULL,
+    network       TEXT NOT NULL,
+    standing      TEXT,
+    later         TEXT,                  -- what was chosen after the reveal
     PRIMARY KEY (comparison_id, voter)
 ) WITHOUT ROWID;
-CREATE INDEX ballots_by_voter ON ballots (voter);
+CREATE INDEX IF NOT EXISTS ballots_by_voter ON ballots (voter);
 
-CREATE TABLE calls (
+CREATE TABLE IF NOT EXISTS calls (
     generation_id  TEXT PRIMARY KEY,
     model          TEXT NOT NULL,
     vendor         TEXT NOT NULL,
@@ -97,75 +106,6 @@ CREATE TABLE calls (
     rejected           TEXT NOT NULL DEFAULT '{{}}'  -- JSON object: the sayings by the reason why they are not shown
 ) WITHOUT ROWID;
 
-CREATE TABLE tallies (
-    scope           TEXT NOT NULL,       -- total, service or hour
-    name            TEXT NOT NULL,       -- of the service or the hour, '' for the total
-    contributor     TEXT NOT NULL,
-    serves          INTEGER NOT NULL,
-    upvotes         INTEGER NOT NULL,
-    downvotes       INTEGER NOT NULL,
-    aside_upvotes   INTEGER NOT NULL,    -- of the total only
-    aside_downvotes INTEGER NOT NULL,
-    PRIMARY KEY (scope, name, contributor)
-) WITHOUT ROWID;
-
-CREATE TABLE call_tallies (
-    contributor   TEXT NOT NULL,
-    shape         TEXT NOT NULL,
-    latency_ms    REAL NOT NULL,
-    billed        INTEGER NOT NULL,
-    unpriced      INTEGER NOT NULL,
-    sayings       INTEGER NOT NULL,
-    input_tokens  INTEGER NOT NULL,
-    output_tokens INTEGER NOT NULL,
-    cost_nanos    INTEGER NOT NULL,
-    PRIMARY KEY (contributor, shape)
-) WITHOUT ROWID;
-
-CREATE TABLE latencies (
-    contributor TEXT NOT NULL,
-    shape       TEXT NOT NULL,
-    bucket      INTEGER NOT NULL,
-    calls       INTEGER NOT NULL,
-    PRIMARY KEY (contributor, shape, bucket)
-) WITHOUT ROWID;
-
-CREATE TABLE rejections (
-    contributor TEXT NOT NULL,
-    shape       TEXT NOT NULL,
-    reason      TEXT NOT NULL,
-    sayings     INTEGER NOT NULL,
-    PRIMARY KEY (contributor, shape, reason)
-) WITHOUT ROWID;
-
-CREATE TABLE outcomes (
-    outcome TEXT PRIMARY KEY,            -- JSON object
-    votes   INTEGER NOT NULL,
-    aside   INTEGER NOT NULL
-) WITHOUT ROWID;
-
-CREATE TABLE bursts (
-    burst     TEXT PRIMARY KEY,
-    votes     INTEGER NOT NULL,          -- votes and cast ballots that are in it now
-    set_aside INTEGER NOT NULL,          -- whether the lines below are part of what is set aside
-    settled   INTEGER NOT NULL DEFAULT 0 -- whether that stays so for good
-) WITHOUT ROWID;
-
-CREATE TABLE burst_votes (
-    burst       TEXT NOT NULL,
-    contributor TEXT NOT NULL,
-    upvotes     INTEGER NOT NULL,
-    downvotes   INTEGER NOT NULL,
-    PRIMARY KEY (burst, contributor)
-) WITHOUT ROWID;
-
-CREATE TABLE burst_outcomes (
-    burst   TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    votes   INTEGER NOT NULL,
-    PRIMARY KEY (burst, outcome)
-) WITHOUT ROWID;
-
 CREATE TABLE IF NOT EXISTS leases (
     name       TEXT PRIMARY KEY,
     holder     TEXT NOT NULL,
@@ -182,12 +122,12 @@ CREATE TABLE IF NOT EXISTS spend (
     PRIMARY KEY (share, unit, period)
 ) WITHOUT ROWID;
 
-CREATE TABLE forgetting (
+CREATE TABLE IF NOT EXISTS forgetting (
     voter    TEXT PRIMARY KEY,           -- who asked to be forgotten
     asked_at REAL NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE checks (
+CREATE TABLE IF NOT EXISTS checks (
     id         INTEGER PRIMARY KEY,      -- 1: what is written to see whether the file can be written
     checked_at REAL NOT NULL
 );
@@ -202,49 +142,23 @@ CREATE TABLE IF NOT EXISTS lifecycles (
     said  BLOB NOT NULL                  -- by its vendor, in JSON
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS day_secrets (
+    day    TEXT PRIMARY KEY,
+    secret TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS analysis (
+    id     INTEGER PRIMARY KEY,          -- 1
+    result TEXT NOT NULL                 -- JSON
+);
+
+{COUNT_TABLES}
+{NETWORK_TABLES}
 {TAKEDOWN_TABLES}
 """
 
-_NAMES = set(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", _TABLES, re.MULTILINE))
+_NAMES = set(re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+)", _TABLES, re.MULTILINE))
 
-# Version 1 had no services, hours, bursts, comparisons or calls.
-_RENAME_OLD_TABLES = """
-ALTER TABLE saying_feedback RENAME TO old_feedback;
-ALTER TABLE tallies RENAME TO old_tallies;
-"""
-_COPY_OLD_ROWS = """
-INSERT INTO saying_feedback
-SELECT saying_id, voter, feedback_type, cast_at, '', claimed_execution_ms, claimed_cached, contributor, cast_at
-FROM old_feedback JOIN main_humor USING (saying_id);
-
-INSERT INTO tallies SELECT 'total', '', contributor, serves, upvotes, downvotes, 0, 0 FROM old_tallies;
-
-INSERT INTO tallies
-SELECT 'service', named.value, contributor, 0, sum(upvotes), sum(downvotes), 0, 0
-FROM main_humor, json_each(iif(json_valid(services), services, '[]')) AS named
-WHERE upvotes + downvotes > 0 GROUP BY named.value, contributor;
-
-INSERT INTO tallies
-SELECT 'hour', strftime('%Y-%m-%dT%H', CAST(first_cast_at AS INTEGER), 'unixepoch') AS hour, contributor, 0,
-       sum(feedback_type = 'POSITIVE'), sum(feedback_type = 'NEGATIVE'), 0, 0
-FROM saying_feedback GROUP BY hour, contributor;
-
-DROP TABLE old_feedback;
-DROP TABLE old_tallies
-"""
-# Versions 1 and 2 had neither thinking tokens nor the names under which the vendors answer.
-_NEW_OF_SAYINGS = """
-ALTER TABLE main_humor ADD COLUMN cache_write_tokens INTEGER DEFAULT 0;
-ALTER TABLE main_humor ADD COLUMN thinking_tokens INTEGER DEFAULT 0;
-ALTER TABLE main_humor ADD COLUMN snapshot TEXT DEFAULT '';
-"""
-_NEW_OF_CALLS = """
-ALTER TABLE calls ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE calls ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
-CREATE TABLE gone_models (model TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE lifecycles (model TEXT PRIMARY KEY, said BLOB NOT NULL) WITHOUT ROWID;
-"""
 # Versions 1 to 3 had neither shares of the spend nor the time at which a lease was taken.
 _NEW_OF_COORDINATION = """
 ALTER TABLE leases ADD COLUMN taken_at REAL NOT NULL DEFAULT 0;
@@ -256,24 +170,73 @@ CREATE TABLE spend (
 INSERT INTO spend SELECT '', iif(length(period) = 10, 'day', 'hour'), period, nanos FROM old_spend;
 DROP TABLE old_spend;
 """
-# Versions 2 and 3 knew nothing of what is withdrawn, reported, filtered or to be forgotten.
-_NEW_SINCE_3 = f"""
-CREATE TABLE checks (id INTEGER PRIMARY KEY, checked_at REAL NOT NULL);
-{TAKEDOWN_TABLES}
-ALTER TABLE bursts ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX saying_feedback_by_voter ON saying_feedback (voter);
-CREATE INDEX ballots_by_voter ON ballots (voter);
-CREATE TABLE forgetting (voter TEXT PRIMARY KEY, asked_at REAL NOT NULL) WITHOUT ROWID;
-ALTER TABLE calls ADD COLUMN rejected TEXT NOT NULL DEFAULT '{{}}';
-CREATE TABLE rejections (
-    contributor TEXT NOT NULL, shape TEXT NOT NULL, reason TEXT NOT NULL, sayings INTEGER NOT NULL,
-    PRIMARY KEY (contributor, shape, reason)
-) WITHOUT ROWID;
+# Versions 1 and 2 had neither thinking tokens nor the names under which the vendors answer.
+_NEW_OF_SAYINGS = """
+ALTER TABLE main_humor ADD COLUMN cache_write_tokens INTEGER DEFAULT 0;
+ALTER TABLE main_humor ADD COLUMN thinking_tokens INTEGER DEFAULT 0;
+ALTER TABLE main_humor ADD COLUMN snapshot TEXT DEFAULT '';
 """
-# Version 1 did not store how many sayings a call had asked for: a round asked for three, every other call for one.
-_OLD_CALLS = f"""
+_NEW_OF_CALLS = """
+ALTER TABLE calls ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN snapshot TEXT NOT NULL DEFAULT '';
+"""
+# Versions 2 and 3 did not know why sayings were refused.
+_NEW_OF_REFUSALS = "ALTER TABLE calls ADD COLUMN rejected TEXT NOT NULL DEFAULT '{}'"
+# Versions 2 to 4 counted a ballot that was changed after the reveal. Nobody knows which those are, so none counts.
+_NEW_OF_BALLOTS = """
+ALTER TABLE ballots RENAME COLUMN burst TO network;
+ALTER TABLE ballots ADD COLUMN standing TEXT;
+ALTER TABLE ballots ADD COLUMN later TEXT;
+UPDATE ballots SET network = '', standing = iif(winner IS NULL, NULL, 'unverified');
+ALTER TABLE comparisons ADD COLUMN ballots INTEGER NOT NULL DEFAULT 0;
+UPDATE comparisons SET ballots =
+    (SELECT count(winner) FROM ballots WHERE ballots.comparison_id = comparisons.comparison_id);
+"""
+# Versions 1 to 4 counted votes by contributor alone, and set votes aside by the hour and the address.
+_OUT_OF_THE_WAY = """
+ALTER TABLE saying_feedback RENAME TO old_feedback;
+ALTER TABLE tallies RENAME TO old_tallies;
+DROP INDEX IF EXISTS saying_feedback_by_voter;
+DROP TABLE IF EXISTS outcomes;
+DROP TABLE IF EXISTS call_tallies;
+DROP TABLE IF EXISTS latencies;
+DROP TABLE IF EXISTS rejections;
+DROP TABLE IF EXISTS bursts;
+DROP TABLE IF EXISTS burst_votes;
+DROP TABLE IF EXISTS burst_outcomes;
+"""
+_COPY_VERSION_1 = f"""
+INSERT INTO saying_feedback
+SELECT saying_id, voter, contributor, feedback_type, cast_at, feedback_type, cast_at, NULL, 'unverified', '',
+       claimed_execution_ms, claimed_cached
+FROM old_feedback JOIN main_humor USING (saying_id);
+INSERT INTO serves SELECT contributor, serves FROM old_tallies;
+-- It did not store how many sayings a call had asked for: a round asked for three, every other call for one.
+INSERT OR IGNORE INTO calls ({CALL_COLUMNS})
 SELECT {GENERATION_COLUMNS}, iif(kind = 'round', 3, 1), count(*), '', '{{}}'
-FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id
+FROM main_humor WHERE generation_id IS NOT NULL GROUP BY generation_id;
+"""
+_COPY_LATER_VERSIONS = """
+INSERT INTO saying_feedback
+SELECT saying_id, voter, contributor, feedback_type, first_cast_at, feedback_type, cast_at, NULL, 'unverified', '',
+       claimed_execution_ms, claimed_cached
+FROM old_feedback;
+INSERT INTO serves SELECT contributor, serves FROM old_tallies WHERE scope = 'total';
+INSERT INTO hours SELECT name, contributor, serves, 0 FROM old_tallies WHERE scope = 'hour';
+"""
+_COUNT_VOTES = """
+INSERT INTO hours
+SELECT strftime('%Y-%m-%dT%H', CAST(first_cast_at AS INTEGER), 'unixepoch') AS hour, contributor, 0, count(*)
+FROM saying_feedback WHERE true GROUP BY hour, contributor
+ON CONFLICT DO UPDATE SET votes = excluded.votes;
+INSERT INTO vote_tallies
+SELECT strftime('%Y-%m-%d', CAST(first_cast_at AS INTEGER), 'unixepoch') AS day, saying_feedback.contributor,
+       coalesce(prompt_version, ''), coalesce(snapshot, ''), 'unverified', 0, 0, count(*), sum(first = 'POSITIVE')
+FROM saying_feedback JOIN main_humor USING (saying_id)
+GROUP BY day, saying_feedback.contributor, coalesce(prompt_version, ''), coalesce(snapshot, '');
+DROP TABLE old_feedback;
+DROP TABLE old_tallies;
 """
 
 
@@ -288,15 +251,8 @@ def migrate(db: sqlite3.Connection) -> None:
             raise ConfigError("SAYINGS_STORE", "the database was written by a newer version of Cloud Sayings")
         if version == 0:
             _run(db, _TABLES)
-        if version in (1, 2, 3):
-            _run(db, _NEW_OF_COORDINATION)
-        if version == 1:
-            _run(db, _NEW_OF_SAYINGS + _RENAME_OLD_TABLES + _TABLES + _COPY_OLD_ROWS)
-            _count_old_calls(db)
-        if version == 2:
-            _run(db, _NEW_OF_SAYINGS + _NEW_OF_CALLS)
-        if version in (2, 3):
-            _run(db, _NEW_SINCE_3)
+        elif version < SCHEMA_VERSION:
+            _migrate(db, version)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
@@ -306,14 +262,26 @@ def has_tables(db: sqlite3.Connection) -> bool:
     return db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION and names >= _NAMES
 
 
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    for versions, script in (
+        ((1, 2, 3), _NEW_OF_COORDINATION),
+        ((1, 2), _NEW_OF_SAYINGS),
+        ((2,), _NEW_OF_CALLS),
+        ((2, 3), _NEW_OF_REFUSALS),
+        ((2, 3, 4), _NEW_OF_BALLOTS),
+        ((1, 2, 3, 4), _OUT_OF_THE_WAY + _TABLES),
+        ((1,), _COPY_VERSION_1),
+        ((2, 3, 4), _COPY_LATER_VERSIONS),
+        ((1, 2, 3, 4), _COUNT_VOTES),
+    ):
+        if version in versions:
+            _run(db, script)
+    for row in db.execute(f"SELECT {CALL_COLUMNS} FROM calls"):
+        if (call := to_call(row)) is not None:
+            count_call(db, call)
+
+
 def _run(db: sqlite3.Connection, script: str) -> None:
     """Run the statements within the current transaction, which sqlite3's own `executescript` would commit first."""
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
-
-
-def _count_old_calls(db: sqlite3.Connection) -> None:
-    for row in db.execute(_OLD_CALLS):
-        call = to_call(row)
-        if call is not None:
-            keep_call(db, call)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import ConfigError, StoreError, StoreReplaced, WrongSchema
-from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS, Limits, Quotas, Timeouts
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
 from service.store.sqlite.files import create_private, make_private
@@ -27,7 +27,7 @@ class SqliteStore(SqliteSayings, SqliteRetention, SqliteTakedowns, SqliteCounts,
         path: Path,
         listener: Listener = SILENCE,
         *,
-        burst_limit: int = 100,
+        quotas: Quotas = DEFAULT_QUOTAS,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
@@ -37,7 +37,7 @@ class SqliteStore(SqliteSayings, SqliteRetention, SqliteTakedowns, SqliteCounts,
         `clock` is in seconds since the epoch.
         """
         create_private(path)
-        store = cls(path, listener, burst_limit=burst_limit, timeouts=timeouts, limits=limits, clock=clock)
+        store = cls(path, listener, quotas=quotas, timeouts=timeouts, limits=limits, clock=clock)
         try:
             await store._writer.run("open", migrate)
             make_private(path, listener)  # only now, because the path may have led to a file of something else

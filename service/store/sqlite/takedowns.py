@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from dataclasses import astuple
 
 from service.domain import Report, ReportReason, ReportStatus, Withdrawal, WithdrawnBy
-from service.store.base import REPORTS_KEPT, ReportedSaying, ReportResult, Withdrawals
+from service.store.base import ReportedSaying, ReportResult, Withdrawals
 from service.store.sqlite.database import Database, fetch_one
 
 TAKEDOWN_TABLES = """
-CREATE TABLE withdrawals (
+CREATE TABLE IF NOT EXISTS withdrawals (
     saying_id    TEXT PRIMARY KEY,       -- also of a text that is not stored
     reason       TEXT NOT NULL,
     withdrawn_by TEXT NOT NULL,          -- operator or visitors
@@ -17,9 +17,9 @@ CREATE TABLE withdrawals (
     restored_at  REAL,                   -- null while the saying is withdrawn
     revision     INTEGER NOT NULL        -- the highest one is that of the whole table
 ) WITHOUT ROWID;
-CREATE INDEX withdrawals_by_revision ON withdrawals (revision);
+CREATE INDEX IF NOT EXISTS withdrawals_by_revision ON withdrawals (revision);
 
-CREATE TABLE reports (
+CREATE TABLE IF NOT EXISTS reports (
     saying_id   TEXT NOT NULL,
     reporter    TEXT NOT NULL,           -- hashes, see domain.Report
     network     TEXT NOT NULL,
@@ -43,9 +43,6 @@ UPDATE withdrawals SET restored_at = ?, revision = {_NEXT_REVISION} WHERE saying
 _WITHDRAWN = "SELECT 1 FROM withdrawals WHERE saying_id = ? AND restored_at IS NULL"
 _ALL_WITHDRAWN = "SELECT saying_id, reason, withdrawn_by, withdrawn_at FROM withdrawals WHERE restored_at IS NULL"
 _REVISION = "SELECT coalesce(max(revision), 0) FROM withdrawals"
-_FORGET_REPORTS = """
-DELETE FROM reports WHERE saying_id IN (SELECT saying_id FROM reports GROUP BY saying_id HAVING max(reported_at) < ?)
-"""
 _REPORT = "INSERT OR IGNORE INTO reports (saying_id, reporter, network, reason, reported_at) VALUES (?, ?, ?, ?, ?)"
 _COUNTED = "SELECT count(*) FROM reports WHERE saying_id = ? AND counts"
 _COUNT_NO_MORE = "UPDATE reports SET counts = 0 WHERE saying_id = ?"
@@ -83,7 +80,6 @@ class SqliteTakedowns(Database):
 
     async def report_saying(self, report: Report) -> ReportResult:
         def work(db: sqlite3.Connection) -> ReportResult:
-            db.execute(_FORGET_REPORTS, (report.reported_at - REPORTS_KEPT,))
             is_new = db.execute(_REPORT, astuple(report)).rowcount
             counted = fetch_one(db, _COUNTED, report.saying_id) or (0,)
             return ReportResult(ReportStatus.RECORDED if is_new else ReportStatus.UNCHANGED, counted[0])

@@ -4,6 +4,7 @@
  */
 
 import { Trouble } from '../api/client';
+import type { Keep } from '../shared/storage';
 import { Store } from '../shared/store';
 
 export interface Letter {
@@ -26,7 +27,7 @@ interface Waiting {
 
 export interface Environment {
   send: (letter: Letter) => Promise<unknown>;
-  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  storage: Keep;
   /** Runs the work in one tab of this page at a time, because all tabs share the storage. */
   exclusively: (work: () => Promise<void>) => Promise<void>;
   later: (work: () => void, ms: number) => void;
