@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import CallKind, CallShape
-from service.statistics.history import History
+from service.statistics.history import History, answers
 from service.statistics.intervals import interval_by_day
 from service.statistics.schemas import (
     Answered,
@@ -16,7 +16,7 @@ from service.statistics.schemas import (
     Refused,
     Tokens,
 )
-from service.store.base import CallTally, Counts
+from service.store.base import CallTally
 from service.store.latency_buckets import bounds, percentile
 
 # The kinds of calls that write the sayings people are served.
@@ -25,12 +25,11 @@ _SERVED = (CallKind.ROUND, CallKind.LIVE)
 
 def answered(history: History, kinds: Collection[CallKind] = tuple(CallKind)) -> Answered:
     calls = history.called(kinds)
-    days = [Counts(day.calls, _answers(day)) for day in history.called_by_day(kinds).values()]
     return Answered(
         asked=calls.calls,
-        answered=_answers(calls),
+        answered=answers(calls),
         failed=dict(sorted(calls.failed.items())),
-        share=interval_by_day(_answers(calls), calls.calls, days),
+        share=interval_by_day(answers(calls), calls.calls, history.answered_by_day(kinds)),
     )
 
 
@@ -64,14 +63,10 @@ def cost(history: History, approval: Interval, wins: int) -> Cost:
     )
 
 
-def _answers(calls: CallTally) -> int:
-    return calls.calls - sum(calls.failed.values())
-
-
 def _latency(calls: CallTally) -> Latency:
     failed = sum(calls.failed.values())
     p50, p90, p99 = (percentile(calls.latencies, share, later=failed) for share in (0.50, 0.90, 0.99))
-    return Latency(calls.calls, _answers(calls), p50, p90, p99, list(_buckets(calls.latencies)))
+    return Latency(calls.calls, answers(calls), p50, p90, p99, list(_buckets(calls.latencies)))
 
 
 def _buckets(counts: Mapping[int, int]) -> Iterator[LatencyBucket]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from service.domain import Outcome
 from service.statistics.intervals import SIGMAS, clustered, effective
 from service.statistics.luce import Wins, fit, log_odds, log_odds_variance
-from service.statistics.samples import Sample
+from service.statistics.samples import Groups, Sample
 from service.statistics.schemas import Interval
-from service.store.base import Cell, Counts, OutcomeTally
+from service.store.base import Cell, OutcomeTally
 from service.store.groups import ITEM_GROUPS, VOTER_GROUPS
 
 # A model that was shown in fewer ballots that picked one has no share, because its interval would not be reliable.
@@ -76,17 +76,16 @@ def pair(outcomes: Outcomes, one: str, other: str) -> Sample:
 
 def share_of(outcomes: Outcomes, is_one: Callable[[Outcome], bool]) -> Sample:
     """All the ballots as votes, of which those with certain outcomes are the upvotes."""
-    some = [given for outcome, given in outcomes.items() if is_one(outcome)]
+    some = [given for outcome, given in outcomes.items() if is_one(outcome)] + [Ballots()]
+    every = [*outcomes.values(), Ballots()]
     return Sample(
-        _counts([given.by_voter for given in outcomes.values()], [given.by_voter for given in some], VOTER_GROUPS),
-        _counts([given.by_item for given in outcomes.values()], [given.by_item for given in some], ITEM_GROUPS),
+        Groups(_sums(given.by_voter for given in every), _sums(given.by_voter for given in some)),
+        Groups(_sums(given.by_item for given in every), _sums(given.by_item for given in some)),
     )
 
 
-def _counts(votes: Sequence[tuple[int, ...]], upvotes: Sequence[tuple[int, ...]], groups: int) -> tuple[Counts, ...]:
-    return tuple(
-        Counts(sum(given[group] for given in votes), sum(given[group] for given in upvotes)) for group in range(groups)
-    )
+def _sums(parts: Iterable[Sequence[int]]) -> list[int]:
+    return list(map(sum, zip(*parts, strict=True)))
 
 
 def picked(outcomes: Outcomes, rivals: Mapping[str, Collection[str]], *, failures_lose: bool) -> dict[str, Interval]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from service.domain import CallKind, CallShape
-from service.statistics.samples import Sample, counts_of, sample, total
+from service.statistics.samples import Groups, Sample, counts_of, sample, total
 from service.store.base import Aggregates, CallTally, Counts, Strand, VoteTally
 
 Key = TypeVar("Key")
@@ -82,21 +82,26 @@ class History:
         return max(0, sum(line.tally.sayings for line in self.votes))
 
     def blind_by_day(self) -> dict[str, Sample]:
-        """The counted blind votes of each day that is not folded, in order."""
+        """The counted blind votes of each day that has any and is not folded, in order."""
         days = sorted({line.strand.day for line in self.votes if line.strand.day})
-        return {day: total(line.blind for line in self.votes if line.strand.day == day) for day in days}
+        found = {day: total(line.blind for line in self.votes if line.strand.day == day) for day in days}
+        return {day: sample for day, sample in found.items() if sample.votes}
 
     def called(
         self, kinds: Collection[CallKind] = tuple(CallKind), shapes: Collection[CallShape] = tuple(CallShape)
     ) -> CallTally:
         """The calls of these kinds and shapes together."""
-        return merged(line.tally for line in self.calls if line.kind in kinds and line.shape in shapes)
+        return _merged([line.tally for line in self.calls if line.kind in kinds and line.shape in shapes])
 
-    def called_by_day(self, kinds: Collection[CallKind] = tuple(CallKind)) -> dict[str, CallTally]:
-        """The calls of these kinds on each day that is not folded, in order."""
-        lines = [line for line in self.calls if line.kind in kinds and line.strand.day]
-        days = sorted({line.strand.day for line in lines})
-        return {day: merged(line.tally for line in lines if line.strand.day == day) for day in days}
+    def answered_by_day(self, kinds: Collection[CallKind]) -> Groups:
+        """The calls of these kinds on each day that is not folded, and the answers to them in the place of upvotes."""
+        days: dict[str, list[int]] = {}
+        for line in self.calls:
+            if line.kind in kinds and line.strand.day:
+                day = days.setdefault(line.strand.day, [0, 0])
+                day[0] += line.tally.calls
+                day[1] += answers(line.tally)
+        return Groups([calls for calls, _ in days.values()], [answered for _, answered in days.values()])
 
 
 def histories(aggregates: Aggregates) -> dict[str, History]:
@@ -110,9 +115,12 @@ def histories(aggregates: Aggregates) -> dict[str, History]:
     return {name: History(votes.get(name, ()), calls.get(name, ())) for name in votes | calls}
 
 
-def merged(tallies: Iterable[CallTally]) -> CallTally:
-    """The calls of all tallies together."""
-    tallies = list(tallies)
+def answers(calls: CallTally) -> int:
+    """How many of the calls did not fail."""
+    return calls.calls - sum(calls.failed.values())
+
+
+def _merged(tallies: Sequence[CallTally]) -> CallTally:
     return CallTally(
         calls=sum(tally.calls for tally in tallies),
         failed=_added(tally.failed for tally in tallies),
@@ -128,6 +136,7 @@ def merged(tallies: Iterable[CallTally]) -> CallTally:
 
 
 def _added(counts: Iterable[Mapping[Key, int]]) -> Mapping[Key, int]:
+    """The sums of the counts, without those that are 0."""
     found: Counter[Key] = Counter()
     for some in counts:
         found.update(some)

@@ -10,9 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.statistics.samples import Sample
+from service.statistics.samples import Groups, Sample
 from service.statistics.schemas import Interval
-from service.store.base import Counts
 
 CONFIDENCE = 0.95
 # No approval is given for fewer votes. Even with 120 independent ones, the interval extends nine points to either side.
@@ -76,7 +75,7 @@ def estimate(*terms: tuple[int, Sample]) -> Estimate:
         sum(sign * sample.share for sign, sample in terms),
         sum(independent_variance(sample.upvotes, sample.votes) for _, sample in terms),
         (_spread(by_voter), _spread(by_item)),
-        min(effective(_sizes(groups)) for _, groups in by_voter + by_item) - 1,
+        min(effective(groups.votes) for _, groups in by_voter + by_item) - 1,
     )
 
 
@@ -134,18 +133,18 @@ def difference_interval(one: Sample, other: Sample) -> Interval:
     return Interval(found.value, max(-1.0, found.value - reach), min(1.0, found.value + reach))
 
 
-def interval_by_day(upvotes: int, votes: int, days: Sequence[Counts]) -> Interval:
-    """A share of all the votes, whose interval allows for resemblance within each of these days.
+def interval_by_day(answers: int, calls: int, days: Groups) -> Interval:
+    """The share of answers, whose interval allows for resemblance within each of the days.
 
-    The days may be some of the days of the votes, if the others are not known one by one.
+    The days may be only some of those of the calls, if the others are not known one by one.
     """
-    known = Counts(sum(_sizes(days)), sum(day.upvotes for day in days))
-    if not known.votes:
+    known = sum(days.votes)
+    if not known:
         return UNKNOWN
-    independent = independent_variance(known.upvotes, known.votes)
-    found = clustered(0.0, independent, (_spread([(1, days)]),), effective(_sizes(days)) - 1)
-    share = upvotes / votes
-    return Interval(share if votes >= MIN_CALLS else None, *wilson(share, _worth(found, votes)))
+    independent = independent_variance(sum(days.upvotes), known)
+    found = clustered(0.0, independent, (_spread([(1, days)]),), effective(days.votes) - 1)
+    share = answers / calls
+    return Interval(share if calls >= MIN_CALLS else None, *wilson(share, _worth(found, calls)))
 
 
 def _worth(found: Estimate, votes: int) -> float:
@@ -155,23 +154,17 @@ def _worth(found: Estimate, votes: int) -> float:
     return votes * found.independent * (SIGMAS / found.reach(SIGMAS)) ** 2
 
 
-def _sizes(groups: Sequence[Counts]) -> list[int]:
-    return [counts.votes for counts in groups]
-
-
-def _spread(terms: Sequence[tuple[int, Sequence[Counts]]]) -> float:
+def _spread(terms: Sequence[tuple[int, Groups]]) -> float:
     """The variance of a sum of shares with signs, from how far its groups differ."""
-    together: list[float] = [sum(parts) for parts in zip(*(_residuals(*term) for term in terms), strict=True)]
-    taking_part = sum(
-        any(counts.votes for counts in parts) for parts in zip(*(groups for _, groups in terms), strict=True)
-    )
+    together = list(map(sum, zip(*(_residuals(*term) for term in terms), strict=True)))
+    taking_part = sum(map(any, zip(*(groups.votes for _, groups in terms), strict=True)))
     if taking_part < 2:
         return 0.0
     return taking_part / (taking_part - 1) * math.fsum(part * part for part in together)
 
 
-def _residuals(sign: int, groups: Sequence[Counts]) -> list[float]:
+def _residuals(sign: int, groups: Groups) -> list[float]:
     """What each group adds to the share, beyond what as many votes of the average would add."""
-    votes = sum(_sizes(groups))
-    share = sum(counts.upvotes for counts in groups) / votes
-    return [sign * (counts.upvotes - share * counts.votes) / votes for counts in groups]
+    votes = sum(groups.votes)
+    share, weight = sum(groups.upvotes) / votes, sign / votes
+    return [weight * (up - share * all_) for up, all_ in zip(groups.upvotes, groups.votes, strict=True)]

@@ -153,7 +153,7 @@ def _period(aggregates: Aggregates, rows: Sequence[_Row], first: str) -> _Period
 def _record(row: _Row, now: float) -> Record:
     first, last = _day(now, RECENT_DAYS), _day(now, LAST_DAYS)
     recent = row.history.between(first)
-    days = [day for day, sample in recent.blind_by_day().items() if sample.votes]
+    days = recent.blind_by_day()
     age = (date.fromisoformat(day_of(now)) - date.fromisoformat(min(days))).days + 1 if days else RECENT_DAYS
     return Record(
         recent=recent.blind,
@@ -181,7 +181,7 @@ def _model(row: _Row, recent: _Period, all_time: _Period, ranked: Ranking, line_
         votes_needed=standing.votes_needed if standing else None,
         recent=_figures(row, recent),
         all_time=_figures(row, all_time),
-        days=[DayStats(day, sample.votes, sample.upvotes) for day, sample in by_day.items() if sample.votes],
+        days=[DayStats(day, sample.votes, sample.upvotes) for day, sample in by_day.items()],
         marks=marks(row.model, row.history, line_up, first=recent.first),
     )
 

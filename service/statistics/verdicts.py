@@ -9,7 +9,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations
 
 from service.statistics.intervals import MIN_VOTES, Estimate, estimate, independent_variance, share_interval
 from service.statistics.samples import Sample
@@ -158,9 +158,10 @@ def _standing(best: Record, other: Record, alpha: float) -> Standing:
 
 
 def _settled(records: Mapping[str, Record], alpha: float) -> Iterator[tuple[str, str]]:
-    for one, other in permutations(records, 2):
-        if _is_better(records[one], records[other], alpha):
-            yield one, other
+    for one, other in combinations(records, 2):
+        found = _difference(records[one], records[other])
+        if is_settled(found, alpha):
+            yield (one, other) if found.value > 0 else (other, one)
 
 
 def _is_better(one: Record, other: Record, alpha: float) -> bool:
