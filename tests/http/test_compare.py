@@ -442,7 +442,7 @@ async def test_a_slot_that_fails_says_why_and_the_others_stand(
     assert [(slot["error"], slot["apiLatency"] > 0) for slot in revealed if slot["model"] == GPT] == [(after, True)]
 
 
-@with_timeouts(comparison=1.0)
+@with_timeouts(comparison=2.0)
 async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go, complete = asyncio.Event(), OpenAiAdapter.complete
 
@@ -461,7 +461,7 @@ async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, m
     calls = {call.generation.model: call async for call in server.resources.store.all_calls()}
     assert [slot["error"] for slot in compared.json["slots"] if slot["saying"] is None] == ["timeout"]
     assert (before, set(calls)) == (set(NAMES) - {GPT}, set(NAMES))
-    assert (calls[GPT].error_type, calls[GPT].generation.latency_ms > 1000) == ("", True)
+    assert (calls[GPT].error_type, calls[GPT].sayings) == ("", 1)
     spent = await server.resources.store.spend(spend_window(time.time()))
     assert spent.hour == sum(call.generation.cost_nanos or 0 for call in calls.values())
 

@@ -92,7 +92,7 @@ class TestWithdrawals:
 
         assert await store.get_saying(saying.saying_id) == saying
         assert [(each.saying, each.upvotes) async for each in store.all_sayings()] == [(saying, 1)]
-        assert [each.vote.saying_id async for each in store.all_votes()] == [saying.saying_id]
+        assert [each.saying_id async for each in store.all_votes()] == [saying.saying_id]
 
     async def test_a_vote_on_a_withdrawn_saying_can_be_taken_back(self, store: Store) -> None:
         await store.put_sayings([SAYING])
@@ -241,3 +241,10 @@ class TestStoredIds:
 
         assert await store.stored_ids([SAYING.saying_id, UNKNOWN]) == {SAYING.saying_id}
         assert await store.stored_ids([]) == frozenset()
+
+    async def test_a_withdrawn_text_that_is_not_stored_is_not_among_them(self, store: Store) -> None:
+        await store.put_sayings([BY_HAND])
+        for identity in (BY_HAND.saying_id, UNKNOWN):
+            await store.withdraw_saying(withdrawal(identity))
+
+        assert await store.stored_ids([BY_HAND.saying_id, UNKNOWN]) == {BY_HAND.saying_id}

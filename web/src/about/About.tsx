@@ -24,6 +24,16 @@ const STORED = [
     why: 'So that nobody outvotes the others from one place. The address itself is not stored.',
     until: 'After three days nobody can find the address from it any more. Removed after 30 days.',
   },
+  {
+    what: 'Your reports of sayings',
+    why: 'With hashes of your id and of your network, so that each of you counts once.',
+    until: 'Removed after 30 days without another report of the same saying.',
+  },
+  {
+    what: 'What it costs when models write for you',
+    why: 'Under a hash of your network address and the day, so that nobody uses up the money for all.',
+    until: 'Removed after 2 days.',
+  },
 ];
 
 export default function About() {
@@ -32,8 +42,8 @@ export default function About() {
       <h1>About and privacy</h1>
       <p>
         Cloud Sayings shows short analogies about AWS services that language models have written, and compares the
-        models by what people vote. Your first visit sets a cookie, and reading stores nothing else about you. When you
-        vote or compare, this is stored:
+        models by what people vote. Your first visit sets a cookie. Reading stores nothing else about you, unless a
+        model writes while you wait. When it does, and when you vote, report or compare, this is stored:
       </p>
       <dl class="stored">
         {STORED.map(({ what, why, until }) => (
@@ -65,8 +75,9 @@ export default function About() {
 
       <h2>Forget me</h2>
       <p>
-        You can have everything that is stored of you deleted. This needs the cookie, so do it in the browser in which
-        you voted. Without the cookie, nobody can tell which votes are yours, and neither can we.
+        You can have your id deleted, with all your votes and choices. Your reports stay, but lead to nobody any more.
+        This needs the cookie, so do it in the browser in which you voted. Without the cookie, nobody can tell which
+        votes are yours, and neither can we.
       </p>
       <Forget />
     </article>
