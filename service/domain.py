@@ -303,11 +303,44 @@ class Report:
     reported_at: float
 
 
+class ReplayReason(StrEnum):
+    """Why a stored comparison is shown and no new one made: no money, no free place, or the client asked for it."""
+
+    BUDGET = "budget"
+    BUSY = "busy"
+    ASKED = "asked"
+
+
 TIE = "tie"
 NONE = "none"
 SLOTS = "ABCD"
-# The error of a slot whose text has been taken down after it was shown.
+# The errors of a slot whose model has not answered in time, whose text can be looked up with its author, and whose text
+# has been taken down after it was shown. The others are the reasons of the errors, such as `rate_limited`.
+LATE_SLOT = "timeout"
+DUPLICATE_SLOT = "duplicate"
 WITHDRAWN_SLOT = "withdrawn"
+
+
+class BlindError(StrEnum):
+    """All that is said before the vote of why a slot is empty. More would narrow down whose slot it is.
+
+    UNAVAILABLE is a model that could not be asked or did not answer, UNUSABLE one that wrote nothing to be compared.
+    """
+
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+    UNUSABLE = "unusable"
+    WITHDRAWN = "withdrawn"
+
+
+_BLIND_ERRORS = {
+    LATE_SLOT: BlindError.TIMEOUT,
+    WITHDRAWN_SLOT: BlindError.WITHDRAWN,
+    DUPLICATE_SLOT: BlindError.UNUSABLE,
+    "bad_response": BlindError.UNUSABLE,
+    "refused": BlindError.UNUSABLE,
+    "truncated": BlindError.UNUSABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +357,11 @@ class Entry:
     error: str | None
     latency_ms: float | None
     generation: Generation | None
+
+    @property
+    def blind_error(self) -> BlindError | None:
+        """The error in the words that are used before the vote."""
+        return None if self.error is None else _BLIND_ERRORS.get(self.error, BlindError.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,12 +386,12 @@ class Comparison:
 
     def shows_any(self, withdrawn: Container[str]) -> bool:
         """Whether one of the sayings is withdrawn, by the ids of those that are."""
-        return any(_is_withdrawn(entry, withdrawn) for entry in self.entries)
+        return any(_is_any_of(entry, withdrawn) for entry in self.entries)
 
-    def without(self, withdrawn: Container[str]) -> "Comparison":
-        """The comparison without the texts that are withdrawn; their slots have an error in place of them."""
+    def without(self, saying_ids: Container[str], error: str = WITHDRAWN_SLOT) -> "Comparison":
+        """The comparison without the texts that have these ids; their slots have the error in place of them."""
         entries = (
-            replace(entry, saying=None, error=WITHDRAWN_SLOT) if _is_withdrawn(entry, withdrawn) else entry
+            replace(entry, saying=None, error=error) if _is_any_of(entry, saying_ids) else entry
             for entry in self.entries
         )
         return replace(self, entries=tuple(entries))
@@ -425,8 +463,8 @@ def network_hash(network: str, saying: str) -> str:
     return hashlib.sha256(f"{saying}/{network}".encode()).hexdigest()[:32]
 
 
-def _is_withdrawn(entry: Entry, withdrawn: Container[str]) -> bool:
-    return entry.saying is not None and saying_id(entry.saying) in withdrawn
+def _is_any_of(entry: Entry, saying_ids: Container[str]) -> bool:
+    return entry.saying is not None and saying_id(entry.saying) in saying_ids
 
 
 def feedback_id(voter: str, saying: str) -> str:

@@ -18,8 +18,9 @@ class Timeouts:
     # The model gets less time than the whole live saying. The gateway must give up first, so that it reports the call
     # and counts the failure in its breaker, and so that a response of the last moment can still be stored.
     live_model: float = 7.5
-    comparison: float = 25.0
-    # The end of a comparison is reserved for storing it, so that a response of the last moment is stored as well.
+    # The models of a comparison have this long. All their answers are shown together, and a later one has failed.
+    comparison: float = 12.0
+    # An invocation of Lambda reserves this much of its time for storing the comparison.
     comparison_keeping: float = 2.5
     # A client that hangs up by then costs nothing.
     comparison_begin: float = 0.2
@@ -78,6 +79,8 @@ class Timeouts:
     pool_fill_every: float = 15.0
     # Processes that do not know yet of a withdrawal go on serving the saying for this long, and for two reads.
     withdrawal_check_every: float = 3.0
+    # The secrets of days are asked for a day ahead. This is how soon a store that has failed is asked again.
+    secret_check_every: float = 10.0
     pool_measure_every: float = 30.0
     maintenance_every: float = 10.0
     round_check_every: float = 2.0
@@ -100,8 +103,14 @@ class Limits:
     # Client addresses whose request counts are remembered, in a few megabytes. When a flood comes from more addresses,
     # the oldest are forgotten and begin afresh; against such a flood the limits of the process and the spend caps help.
     remembered_addresses: int = 20_000
+    # Voters of whom a process remembers what they have been shown, and how many sayings of each: at most 20 MB.
+    remembered_voters: int = 20_000
+    remembered_sayings: int = 200
     # Reports from this many networks set a saying aside. One person with many cookies is one network.
     reporting_networks: int = 5
+    # Sayings that visitors set aside in a day without an operator's decision. More stay up, or else a few networks that
+    # report everything could empty the page.
+    set_aside_in_a_day: int = 10
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
     # File descriptors for the store, logs and telemetry; each live model call has one more.
@@ -120,6 +129,8 @@ class Retention:
     voter_days: int = 365
     # A comparison that was shown to a voter who never voted on it.
     unvoted_days: int = 30
+    # The reports of a saying, after the last of them.
+    report_days: int = 30
     # A request to be forgotten is carried out within this time, which is several daily passes.
     request_days: int = 3
     # The statistics show the hours of one day.
@@ -130,6 +141,8 @@ class Retention:
     secret_days: int = 3
     # A day's spend is kept for a while, so that the operator can check a bill.
     spend_days: int = 35
+    # What clients have spent in a day, by the hashes of their addresses, after the end of that day.
+    client_spend_days: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

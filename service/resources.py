@@ -29,15 +29,20 @@ from service.sayings.pool_filler import PoolFiller, PoolGauge
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
 from service.sayings.takedowns import Takedowns
+from service.sayings.voter_memory import VoterMemory
 from service.statistics.cached import Statistics
 from service.store.address import open_store
 from service.store.base import Spend, Store
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
+from service.voting.day_secrets import DaySecrets
 from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
+from service.voting.networks import VoterNetworks
 from service.voting.pruning import Pruning
 from service.voting.saying_votes import SayingVotes
+from service.voting.showing import Showing
+from service.voting.tokens import VoteTokens
 from telemetry.events import Listener
 
 DEFAULT_STORE = "sqlite:///sayings.db"
@@ -64,6 +69,8 @@ class Resources:
     serves: ServeCounter
     gauge: PoolGauge
     takedowns: Takedowns
+    secrets: DaySecrets
+    comparison_votes: ComparisonVotes
     gone_models: GoneModels
     model_watch: ModelWatch
     pruning: Pruning
@@ -127,14 +134,26 @@ async def open_resources(
             if worker is None
             else RoundTrigger(WorkerFunction(worker, aws).invoke, store, listener, timeouts=timeouts)
         )
-        saying_votes = SayingVotes(store, catalogue, listener, withdrawn=takedowns, timeouts=timeouts)
+        memory = VoterMemory(settings.limits)
+        secrets = DaySecrets(store, listener, timeouts=timeouts)
+        tokens, networks = VoteTokens(secrets), VoterNetworks(secrets)
+        saying_votes = SayingVotes(
+            store,
+            catalogue,
+            listener,
+            tokens=tokens,
+            networks=networks,
+            memory=memory,
+            models=lambda: pool.contributors,
+            withdrawn=takedowns,
+            timeouts=timeouts,
+        )
         stack.push_async_callback(saying_votes.close)
         moderation = Moderation(store, takedowns, listener, timeouts=timeouts, limits=settings.limits)
         stack.push_async_callback(moderation.close)
         comparisons = Comparisons(
             gateway=gateway,
             store=store,
-            pool=pool,
             listener=listener,
             topics=topics,
             models=line_up,
@@ -143,21 +162,23 @@ async def open_resources(
             timeouts=timeouts,
         )
         stack.push_async_callback(comparisons.close)
-        comparison_votes = ComparisonVotes(store, listener, withdrawn=takedowns, timeouts=timeouts)
+        comparison_votes = ComparisonVotes(
+            store, pool, topics, networks, listener, withdrawn=takedowns, timeouts=timeouts
+        )
         stack.push_async_callback(comparison_votes.close)
-        forgetting = Forgetting(store, listener, timeouts=timeouts)
+        forgetting = Forgetting(store, memory, listener, timeouts=timeouts)
         stack.push_async_callback(forgetting.close)
         statistics = Statistics(
             store=store,
             line_up=line_up,
             simulated=participants.simulated,
-            burst_limit=settings.burst_votes,
             listener=listener,
             timeouts=timeouts,
         )
         stack.push_async_callback(statistics.close)
         endpoints = Endpoints(
             flow=flow,
+            showing=Showing(flow, memory, tokens, topics),
             saying_votes=saying_votes,
             moderation=moderation,
             operator_key=await _open_operator_key(settings, environ, aws, listener, stack),
@@ -188,6 +209,8 @@ async def open_resources(
             serves=serves,
             gauge=gauge,
             takedowns=takedowns,
+            secrets=secrets,
+            comparison_votes=comparison_votes,
             gone_models=gone,
             model_watch=ModelWatch(
                 line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts

@@ -174,19 +174,22 @@ class SayingRestored(Event, frozen=True, gc=False):
 class ComparisonFinished(Event, frozen=True, gc=False):
     """Every slot of a comparison has a saying or has failed.
 
-    `replayed` means that an older comparison was shown because the budget was exhausted, `abandoned` that the client
-    disconnected before its end.
+    `replayed` is why an older comparison was shown (`budget`, `busy` or `asked`), or "" for a new one. `abandoned`
+    means that the client disconnected before its end.
     """
 
     answered: int
     failed: int
     total_ms: float
-    replayed: bool = False
+    replayed: str = ""
     abandoned: bool = False
 
 
 class BallotTaken(Event, frozen=True, gc=False):
-    """A vote on a comparison was stored, changed or found unchanged; `outcome` is `winner`, `tie` or `none`."""
+    """A vote on a comparison was stored, kept apart because it came after the reveal, or found unchanged.
+
+    `outcome` is what was voted for: `winner`, `tie` or `none`.
+    """
 
     outcome: str
     status: str
@@ -230,7 +233,7 @@ class DataPruned(Event, frozen=True, gc=False):
 
 
 class FileExposed(Event, frozen=True, gc=False):
-    """Other users could read a file of the database, whose mode was `mode`. `narrowed` tells whether they still can."""
+    """Other users could read a file of the database, whose mode was `mode`; no longer, if it could be `narrowed`."""
 
     name: str
     mode: str

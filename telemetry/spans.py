@@ -73,8 +73,8 @@ class SpanMaker:
                 attributes[names.ORIGIN] = note.origin
                 attributes[names.REQUEST_NUMBER] = note.request_number
                 attributes[names.DEGRADED] = note.degraded
-            elif isinstance(note, ComparisonFinished) and note.replayed:
-                attributes[names.DEGRADED] = "budget"
+            elif isinstance(note, ComparisonFinished) and note.replayed in ("budget", "busy"):
+                attributes[names.DEGRADED] = note.replayed
         return self._root(
             trace,
             f"{event.method} {event.route}".strip(),

@@ -7,8 +7,9 @@ from typing import cast
 
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import Catalogue, Model, load_catalogue
-from service.domain import Ballot, CallKind, Comparison, Saying, Vote, VoteResult, VoteStatus
+from service.domain import Ballot, BallotResult, CallKind, Comparison, NetworkDay, Saying, Vote, VoteResult
 from service.errors import DependencyError
+from service.keys.secret import Secret
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway, Written
 from service.llm.vendors import VENDORS
@@ -41,7 +42,9 @@ class FakeStore:
         self.saying: Saying | None = None
         self.recent: list[Saying] = []
         self.kept: list[Saying] = []
+        self.looked_for: list[frozenset[str]] = []
         self.serves: list[dict[str, int]] = []
+        self.days: list[str] = []
         self.comparisons: list[Comparison] = []
         self.ballots: list[Ballot] = []
         self.asked = asyncio.Event()
@@ -59,6 +62,11 @@ class FakeStore:
         self.kept += sayings
         return frozenset(new)
 
+    async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
+        await self._obey()
+        self.looked_for.append(frozenset(saying_ids))
+        return self.looked_for[-1] & {saying.saying_id for saying in self.kept}
+
     async def get_saying(self, saying_id: str) -> Saying | None:
         await self._obey()
         return self.saying
@@ -66,6 +74,11 @@ class FakeStore:
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         await self._obey()
         return self.recent
+
+    async def day_secret(self, day: str) -> Secret:
+        await self._obey()
+        self.days.append(day)
+        return Secret(f"secret of {day}")
 
     async def vote(self, vote: Vote) -> VoteResult | None:
         await self._obey()
@@ -101,7 +114,9 @@ class FakeStore:
         await self._obey()
         self.ballots.append(ballot)
 
-    async def cast_ballot(self, comparison: Comparison, ballot: Ballot) -> VoteStatus | None:
+    async def cast_ballot(
+        self, comparison: Comparison, voter: str, winner: str, *, at: float, networks: Sequence[NetworkDay] = ()
+    ) -> BallotResult | None:
         await self._obey()
         return None
 
@@ -123,7 +138,7 @@ class FakeGateway:
     """Every model writes one saying at once, unless there is `trouble`, it `hangs` or what it writes is `rejected`.
 
     Each saying is another one, unless there is a `text`. `troubles` are single models' own, before they are called;
-    those in `hanging` never answer once they are. `released` is what was given back of what was `reserved` together, in
+    those in `hanging` answer once `late` is set. `released` is what was given back of what was `reserved` together, in
     amounts of one for each model.
     """
 
@@ -133,6 +148,9 @@ class FakeGateway:
         self.rejected = False
         self.text = ""
         self.asked: list[tuple[str, float]] = []
+        self.services: list[Sequence[str]] = []
+        self.lingering: list[float] = []
+        self.late = asyncio.Event()
         self.troubles: dict[str, Exception] = {}
         self.hanging: set[str] = set()
         self.unreservable: DependencyError | None = None
@@ -158,6 +176,7 @@ class FakeGateway:
         *,
         kind: CallKind,
         timeout: float,
+        linger: float = 0.0,
         known: Collection[str] = (),
         advance: Advance | None = None,
         client: str = "",
@@ -167,11 +186,13 @@ class FakeGateway:
         if advance is not None:
             advance.take(model.id)
         self.asked.append((model.id, timeout))
+        self.services.append(services)
+        self.lingering.append(linger)
+        text = self.text or f"the {len(self.asked)}th live saying"
         if self.hangs or model.id in self.hanging:
-            await asyncio.Event().wait()
+            await self.late.wait()
         if self.trouble is not None:
             raise self.trouble
-        text = self.text or f"the {len(self.asked)}th live saying"
         saying = model_saying(text, model=model.id, created_at=2e9)
         assert saying.generation is not None
         return Written(saying.generation, () if self.rejected else (saying,), ())

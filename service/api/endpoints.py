@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import cast
 
 import msgspec
@@ -17,6 +17,7 @@ from service.api.http import (
     Response,
     Route,
     decode_body,
+    decode_query,
     elapsed_ms,
     json_response,
     server_sent_event,
@@ -27,11 +28,13 @@ from service.api.operators import OperatorKey
 from service.api.presenters import (
     compare_answer,
     compare_vote_answer,
+    comparison_view,
     event_of,
     feedback_answer,
     forgotten_answer,
     price_entry,
     saying_answer,
+    withdrawn_feedback_answer,
 )
 from service.api.readiness import Readiness
 from service.api.schemas import (
@@ -41,7 +44,10 @@ from service.api.schemas import (
     CompareVoteAnswer,
     CompareVoteRequest,
     ComparisonDone,
+    ComparisonProgress,
+    ComparisonSlots,
     ComparisonStarted,
+    ComparisonView,
     FeedbackAnswer,
     FeedbackRequest,
     ForgottenAnswer,
@@ -52,15 +58,15 @@ from service.api.schemas import (
     ReportAnswer,
     ReportRequest,
     SayingAnswer,
+    SayingQuery,
     SeatEntry,
-    SlotAnswer,
     TakedownAnswer,
     WithdrawRequest,
 )
 from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import Entry, model_source
+from service.domain import model_source
 from service.errors import (
     BodyTooLarge,
     ComparisonExpired,
@@ -92,10 +98,11 @@ from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
 from service.voting.comparison_votes import ComparisonVotes
-from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.voting.comparisons import Closed, Comparisons, Opened, Slots, Step
 from service.voting.forgetting import Forgetting
 from service.voting.moderation import Moderation
 from service.voting.saying_votes import Opinion, SayingVotes
+from service.voting.showing import Showing
 from telemetry.traces import xray_form
 
 VOTER_COOKIE = "sayings_voter"
@@ -104,6 +111,7 @@ VOTER_COOKIE_SECONDS = int(DEFAULT_RETENTION.voter_days * DAY_SECONDS)
 
 _VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
 _ID = re.compile(SAYING_ID_PATTERN)
+_NOTHING_ASKED = SayingQuery()
 
 
 class Endpoints:
@@ -116,6 +124,7 @@ class Endpoints:
         self,
         *,
         flow: Flow,
+        showing: Showing,
         saying_votes: SayingVotes,
         moderation: Moderation,
         operator_key: OperatorKey | None,
@@ -131,6 +140,7 @@ class Endpoints:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._flow = flow
+        self._showing = showing
         self._saying_votes = saying_votes
         self._moderation = moderation
         self._comparisons = comparisons
@@ -165,7 +175,7 @@ class Endpoints:
         return (
             Route(
                 "GET", "/sayings", "getSaying", "The next saying", self.get_saying, SayingAnswer,
-                errors=(NoSayingAvailable, *limited), limit=RateClass.READ,
+                query=SayingQuery, errors=(InvalidRequest, NoSayingAvailable, *limited), limit=RateClass.READ,
             ),
             Route(
                 "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
@@ -186,11 +196,20 @@ class Endpoints:
                 "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
                 CompareAnswer, body=CompareRequest,
                 errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited), limit=RateClass.COMPARE,
-                events={"comparison": ComparisonStarted, "slot": SlotAnswer, "done": ComparisonDone},
+                events={
+                    "comparison": ComparisonStarted, "progress": ComparisonProgress, "slots": ComparisonSlots,
+                    "done": ComparisonDone,
+                },
+            ),
+            Route(
+                "GET", "/compare/{comparisonId}", "getCompare", "A comparison again, and its authors after the vote",
+                self.get_compare, ComparisonView,
+                errors=(InvalidRequest, ComparisonNotFound, ComparisonUnavailable, StorageFull, *limited),
+                limit=RateClass.VOTE,
             ),
             Route(
                 "POST", "/compare/{comparisonId}/vote", "postCompareVote",
-                "Vote on a comparison, or change one's vote, and see who wrote what", self.post_compare_vote,
+                "Vote on a comparison, once, and see who wrote what", self.post_compare_vote,
                 CompareVoteAnswer, body=CompareVoteRequest,
                 errors=(
                     *bad_body, ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible,
@@ -247,23 +266,37 @@ class Endpoints:
         )  # fmt: skip
 
     async def get_saying(self, request: Request) -> Response:
-        served = await self._flow.next_saying(request.caller.address)
-        return json_response(saying_answer(served, elapsed_ms(request), xray_form(request.trace_id)))
+        asked = _saying_query(request.query) if request.query else _NOTHING_ASKED
+        by_lot = asked.attribution is not None
+        shown = await self._showing.next(
+            request.caller.address,
+            _voter(request) if by_lot else _known_voter(request),
+            by_lot=by_lot,
+            service=asked.service,
+            after=asked.after,
+        )
+        return json_response(saying_answer(shown, elapsed_ms(request), xray_form(request.trace_id)))
 
     async def post_feedback(self, request: Request) -> Response:
         vote = decode_body(request, FeedbackRequest)
         voter = _voter(request)
         opinion = Opinion(
-            vote.saying, vote.saying_id, vote.source, vote.feedback_type, vote.execution_time, vote.is_cached
+            text=vote.saying,
+            identity=vote.saying_id,
+            feedback_type=vote.feedback_type,
+            source=vote.source,
+            token=vote.vote_token,
+            execution_ms=vote.execution_time,
+            cached=vote.is_cached,
         )
-        identity, result = await self._saying_votes.vote(voter, opinion, request.caller.address)
-        return json_response(feedback_answer(voter, identity, vote.feedback_type, result))
+        saying, result = await self._saying_votes.vote(voter, opinion, request.caller.address)
+        return json_response(feedback_answer(voter, saying, vote.feedback_type, result))
 
     async def delete_feedback(self, request: Request) -> Response:
         identity = _path_id(request, "sayingId")
         voter = _known_voter(request) or _new_voter()
         result = await self._saying_votes.withdraw(voter, identity)
-        return json_response(feedback_answer(voter, identity, None, result))
+        return json_response(withdrawn_feedback_answer(voter, identity, result))
 
     async def post_report(self, request: Request) -> Response:
         identity = _path_id(request, "sayingId")
@@ -285,19 +318,24 @@ class Endpoints:
         return json_response(TakedownAnswer(identity, withdrawn=False, changed=changed))
 
     async def post_compare(self, request: Request) -> Response:
-        wanted = decode_body(request, CompareRequest).service
-        steps = self._comparisons.run(_voter(request), wanted, client=request.caller.address)
+        wanted = decode_body(request, CompareRequest)
+        stored = wanted.from_ is not None
+        steps = self._comparisons.run(_voter(request), wanted.service, stored=stored, client=request.caller.address)
         first = await anext(steps)  # an error raised here can still become an error response
         if wants_stream(request):
             return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
         return json_response(await _collected(request, first, steps))
 
+    async def get_compare(self, request: Request) -> Response:
+        identity = _path_id(request, "comparisonId")
+        return json_response(comparison_view(await self._comparison_votes.show(_voter(request), identity)))
+
     async def post_compare_vote(self, request: Request) -> Response:
         identity = _path_id(request, "comparisonId")
         winner = decode_body(request, CompareVoteRequest).winner
         voter = _known_voter(request) or _new_voter()
-        comparison, status = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
-        return json_response(compare_vote_answer(comparison, winner, status))
+        comparison, result = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
+        return json_response(compare_vote_answer(comparison, result))
 
     async def delete_me(self, request: Request) -> Response:
         voter = _known_voter(request)
@@ -353,6 +391,12 @@ class Endpoints:
         return SeatEntry(seat.name, holder.id if holder else None, follower.id if follower else None)
 
 
+# The page asks for the same thing again and again.
+@lru_cache(maxsize=64)
+def _saying_query(query: str) -> SayingQuery:
+    return decode_query(query, SayingQuery)
+
+
 def _path_id(request: Request, name: str) -> str:
     identity = request.parameters[name]
     if not _ID.fullmatch(identity):
@@ -374,8 +418,8 @@ async def _collected(request: Request, first: Step, steps: AsyncGenerator[Step, 
     with request.caller.staying():
         async with aclosing(steps):
             collected = [first, *[step async for step in steps]]
-    opened, *entries, closed = collected
-    return compare_answer(cast("Opened", opened), cast("list[Entry]", entries), cast("Closed", closed))
+    opened, *_, shown, closed = collected
+    return compare_answer(cast("Opened", opened), cast("Slots", shown), cast("Closed", closed))
 
 
 def _voter(request: Request) -> str:

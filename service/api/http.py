@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -68,12 +69,16 @@ UNKNOWN_CALLER = Caller()
 
 @dataclass(slots=True)
 class Request:
-    """One request. `headers` is case-insensitive; `new_cookie` is set with the response, even if that is an error."""
+    """One request. `headers` is case-insensitive; `new_cookie` is set with the response, even if that is an error.
+
+    `query` is what follows the question mark, still encoded.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    query: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     trace_id: str = ""
     started: float = 0.0
@@ -105,10 +110,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Route:
     """An endpoint: its method and path, its request and response bodies, and the errors it documents.
 
-    `events` are the types of the streamed events by name and in order, for clients that accept a stream instead of
-    JSON. `failure` is the status and type of a failure whose body is not an ErrorAnswer. `limit` is the rate class that
-    requests are counted in; a route without one is served even under overload. `for_operators` is whether it needs the
-    operators' key, and `body_bytes` is how long a body may be.
+    `query` is the type of the parameters in the query. `events` are the types of the streamed events by name and in
+    order, for clients that accept a stream instead of JSON. `failure` is the status and type of a failure whose body is
+    not an ErrorAnswer. `limit` is the rate class that requests are counted in; a route without one is served even under
+    overload. `for_operators` is whether it needs the operators' key, and `body_bytes` is how long a body may be.
     """
 
     method: str
@@ -118,6 +123,7 @@ class Route:
     handler: Handler
     answer: type
     body: type | None = None
+    query: type | None = None
     body_bytes: int = BODY_BYTES
     errors: tuple[type[HttpError], ...] = ()
     failure: tuple[int, type] | None = None
@@ -186,6 +192,18 @@ def decode_body(request: Request, type_: type[T]) -> T:
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.") from error
     return message
+
+
+def decode_query(query: str, type_: type[T]) -> T:
+    """Decode the parameters of a query as that type, whose fields are all texts. Raises InvalidRequest.
+
+    Unknown parameters are ignored. Of several with the same name the last one counts, as in API Gateway's events.
+    """
+    try:
+        return msgspec.convert(dict(parse_qsl(query, keep_blank_values=True)), type_)
+    except msgspec.ValidationError as error:
+        detail = str(error)[:_MAX_DETAIL_LENGTH]
+        raise InvalidRequest("The parameters do not have the documented form.", details=[detail]) from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

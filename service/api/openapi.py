@@ -25,7 +25,7 @@ def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
     _add_constraints(components, topics)
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, topics)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,11 +50,14 @@ def _security_schemes(routes: tuple[Route, ...]) -> dict[str, Any]:
 
 def _add_constraints(components: dict[str, Any], topics: Topics) -> None:
     """Add the constraints that the Python types cannot express."""
-    components["FeedbackRequest"]["anyOf"] = [
-        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("saying", "sayingId")
-    ]
+    components["FeedbackRequest"]["allOf"] = [_one_of("saying", "sayingId"), _one_of("voteToken", "source")]
     service, _ = components["CompareRequest"]["properties"]["service"]["anyOf"]
     service["enum"] = topics.names
+
+
+def _one_of(*names: str) -> dict[str, Any]:
+    """At least one of these properties must be there."""
+    return {"anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in names]}
 
 
 def _bodies(route: Route) -> list[type]:
@@ -62,7 +65,7 @@ def _bodies(route: Route) -> list[type]:
     return [body for body in candidates if isinstance(body, type) and issubclass(body, msgspec.Struct)]
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, topics: Topics) -> dict[str, Any]:
     content = _content(route.answer) | (_stream(route.events) if route.events else {})
     success = {"description": "Success", "content": content, "links": _LINKS.get(route.operation, {})}
     responses: dict[str, Any] = {"200": success}
@@ -77,8 +80,9 @@ def _operation(route: Route) -> dict[str, Any]:
         }
     responses["default"] = {"description": _ANY_OTHER, "content": _content(ErrorAnswer)}
     operation: dict[str, Any] = {"operationId": route.operation, "summary": route.summary, "responses": responses}
-    if names := re.findall(r"\{(\w+)\}", route.path):
-        operation["parameters"] = [_path_parameter(name) for name in names]
+    parameters = [_path_parameter(name) for name in re.findall(r"\{(\w+)\}", route.path)]
+    if parameters := parameters + _query_parameters(route.query, topics):
+        operation["parameters"] = parameters
     if route.for_operators:
         operation["security"] = [{_OPERATORS: []}]
     if route.body is not None:
@@ -93,7 +97,10 @@ def _from_answer(*names: str) -> dict[str, str]:
 # Which fields of a response are the input of another operation.
 _LINKS = {
     "getSaying": {
-        "vote": {"operationId": "postFeedback", "requestBody": _from_answer("saying", "sayingId", "source")},
+        "vote": {
+            "operationId": "postFeedback",
+            "requestBody": _from_answer("saying", "sayingId", "source", "voteToken"),
+        },
         "report": {"operationId": "postReport", "parameters": _from_answer("sayingId")},
     },
     "postFeedback": {
@@ -101,6 +108,7 @@ _LINKS = {
     },
     "postCompare": {
         "vote": {"operationId": "postCompareVote", "parameters": _from_answer("comparisonId")},
+        "again": {"operationId": "getCompare", "parameters": _from_answer("comparisonId")},
     },
 }
 
@@ -129,8 +137,9 @@ def _reference(body: type) -> dict[str, str]:
 def _stream(events: Mapping[str, type]) -> dict[str, Any]:
     """OpenAPI 3.1 cannot describe a stream of events, so the schema describes each event, as most tools expect."""
     description = (
-        "Server-sent events in this order, unless JSON is asked for by `Accept: application/json`; each is as told "
-        "here, its data one line of JSON. Where something goes wrong in between, the last one is `error`."
+        "Server-sent events in this order, of which `progress` may come several times or not at all, unless JSON is "
+        "asked for by `Accept: application/json`. Each is as told here, its data one line of JSON. Where something "
+        "goes wrong in between, the last one is `error`."
     )
     described = {**events, "error": ErrorAnswer}
     return {EVENT_STREAM: {"schema": {"description": description, "oneOf": list(starmap(_event, described.items()))}}}
@@ -147,3 +156,20 @@ def _event(name: str, data: type) -> dict[str, Any]:
 
 def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": SAYING_ID_PATTERN}}
+
+
+def _query_parameters(query: type | None, topics: Topics) -> list[dict[str, Any]]:
+    if query is None:
+        return []
+    _, components = msgspec.json.schema_components([query], ref_template=_REFERENCE)
+    properties = components[query.__name__]["properties"]
+    return [_query_parameter(name, schema, topics) for name, schema in properties.items()]
+
+
+def _query_parameter(name: str, schema: dict[str, Any], topics: Topics) -> dict[str, Any]:
+    """A parameter of the query, which is not required. When it is there, it is neither null nor the default."""
+    present = schema["anyOf"][0] if "anyOf" in schema else schema
+    constraints = {word: present[word] for word in present if word not in ("default", "description")}
+    if name == "service":
+        constraints["enum"] = topics.names
+    return {"name": name, "in": "query", "description": schema["description"], "schema": constraints}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import cast
 
 import msgspec
 
@@ -9,7 +10,10 @@ from service.api.schemas import (
     CompareAnswer,
     CompareVoteAnswer,
     ComparisonDone,
+    ComparisonProgress,
+    ComparisonSlots,
     ComparisonStarted,
+    ComparisonView,
     FeedbackAnswer,
     ForgottenAnswer,
     Metrics,
@@ -21,42 +25,72 @@ from service.api.schemas import (
     Winner,
 )
 from service.catalogue.models import NANOS_PER_DOLLAR, Price
-from service.domain import Comparison, Entry, FeedbackType, Generation, Origin, VoteResult, VoteStatus, feedback_id
+from service.domain import (
+    BallotResult,
+    Comparison,
+    Entry,
+    FeedbackType,
+    Generation,
+    Origin,
+    Saying,
+    VoteResult,
+    feedback_id,
+)
 from service.sayings.flow import Served
-from service.voting.comparisons import Closed, Opened, Step
+from service.voting.comparison_votes import VoterView
+from service.voting.comparisons import Closed, Opened, Progress, Slots, Step
 from service.voting.forgetting import Promise
+from service.voting.showing import Shown
 
 
-def saying_answer(served: Served, elapsed_ms: float, trace: str) -> SayingAnswer:
-    saying, generation = served.saying, served.generation
+def saying_answer(shown: Shown, elapsed_ms: float, trace: str) -> SayingAnswer:
+    served, saying = shown.served, shown.served.saying
+    author = None if shown.is_blind else saying.generation
     return SayingAnswer(
         saying_id=saying.saying_id,
         saying=saying.text,
-        source=saying.source,
+        source=None if shown.is_blind else saying.source,
         origin=served.origin,
-        model=saying.model,
-        vendor=saying.vendor,
+        model=author.model if author else None,
+        vendor=author.vendor if author else None,
         services=saying.services,
         request_number=served.request_number,
         is_cached=served.origin is Origin.CACHE,
         execution_time=elapsed_ms,
-        original_llm_time=saying.llm_time_ms,
+        original_llm_time=author.latency_ms if author else None,
         degraded=served.degraded,
-        metrics=Metrics(
-            total_execution_time=elapsed_ms,
-            api_latency=served.api_latency_ms,
-            tokens_used=_tokens(generation),
-            cost=_dollars(generation),
-        ),
+        metrics=Metrics(elapsed_ms) if shown.is_blind else _metrics(served, elapsed_ms),
+        blind=shown.is_blind,
+        vote_token=shown.token,
+        vote=shown.opinion,
         trace_id=trace,
     )
 
 
-def feedback_answer(
-    voter: str, identity: str, feedback_type: FeedbackType | None, result: VoteResult
-) -> FeedbackAnswer:
+def _metrics(served: Served, elapsed_ms: float) -> Metrics:
+    return Metrics(elapsed_ms, served.api_latency_ms, _tokens(served.generation), _dollars(served.generation))
+
+
+def feedback_answer(voter: str, saying: Saying, feedback_type: FeedbackType, result: VoteResult) -> FeedbackAnswer:
     return FeedbackAnswer(
-        feedback_id(voter, identity), identity, feedback_type, result.upvotes, result.downvotes, result.status
+        feedback_id=feedback_id(voter, saying.saying_id),
+        saying_id=saying.saying_id,
+        feedback_type=feedback_type,
+        upvotes=result.upvotes,
+        downvotes=result.downvotes,
+        status=result.status,
+        standing=result.standing,
+        source=saying.source,
+        model=saying.model,
+        vendor=saying.vendor,
+        original_llm_time=saying.llm_time_ms,
+    )
+
+
+def withdrawn_feedback_answer(voter: str, identity: str, result: VoteResult) -> FeedbackAnswer:
+    """The answer to a vote that was taken back. It does not tell the author, because there may have been no vote."""
+    return FeedbackAnswer(
+        feedback_id(voter, identity), identity, None, result.upvotes, result.downvotes, result.status, result.standing
     )
 
 
@@ -75,10 +109,12 @@ def event_of(step: Step) -> tuple[str, msgspec.Struct]:
     """A step of a comparison as an event of the stream: its name and its data."""
     match step:
         case Opened():
-            slots = list(step.slots)
-            return "comparison", ComparisonStarted(step.comparison_id, step.service, step.replayed, slots)
-        case Entry():
-            return "slot", _blind(step)
+            replayed = step.reason is not None
+            return "comparison", ComparisonStarted(step.comparison_id, step.service, replayed, step.reason)
+        case Progress():
+            return "progress", ComparisonProgress(step.landed, step.of)
+        case Slots():
+            return "slots", ComparisonSlots(_blind(step.entries))
         case Closed():
             return "done", ComparisonDone(step.comparison_id, step.votable)
 
@@ -88,22 +124,44 @@ def forgotten_answer(promise: Promise) -> ForgottenAnswer:
     return ForgottenAnswer("forgotten" if promise.is_kept else "accepted", before)
 
 
-def compare_answer(opened: Opened, entries: Iterable[Entry], closed: Closed) -> CompareAnswer:
-    slots = sorted(map(_blind, entries), key=lambda slot: slot.slot)
-    return CompareAnswer(opened.comparison_id, opened.service, opened.replayed, closed.votable, slots)
+def compare_answer(opened: Opened, shown: Slots, closed: Closed) -> CompareAnswer:
+    return CompareAnswer(
+        comparison_id=opened.comparison_id,
+        service=opened.service,
+        replayed=opened.reason is not None,
+        reason=opened.reason,
+        votable=closed.votable,
+        slots=_blind(shown.entries),
+    )
 
 
-def compare_vote_answer(comparison: Comparison, winner: Winner, status: VoteStatus) -> CompareVoteAnswer:
-    slots = [_revealed(entry) for entry in comparison.entries]
-    return CompareVoteAnswer(comparison.comparison_id, winner, status, slots)
+def compare_vote_answer(comparison: Comparison, result: BallotResult) -> CompareVoteAnswer:
+    winner = cast("Winner", result.ballot.winner)
+    return CompareVoteAnswer(comparison.comparison_id, winner, result.status, _revealed(comparison.entries))
 
 
-def _blind(entry: Entry) -> SlotAnswer:
-    """All that a client may know about a slot before the vote."""
-    return SlotAnswer(entry.slot, entry.saying, entry.error)
+def comparison_view(view: VoterView) -> ComparisonView:
+    comparison, winner = view.comparison, cast("Winner | None", view.winner)
+    return ComparisonView(
+        comparison_id=comparison.comparison_id,
+        service=comparison.service,
+        votable=view.votable,
+        slots=_blind(comparison.entries),
+        vote=winner,
+        revealed=None if winner is None else _revealed(comparison.entries),
+    )
 
 
-def _revealed(entry: Entry) -> RevealedSlot:
+def _blind(entries: Iterable[Entry]) -> list[SlotAnswer]:
+    """All that a client may know about the slots before the vote."""
+    return [SlotAnswer(entry.slot, entry.saying, entry.blind_error) for entry in entries]
+
+
+def _revealed(entries: Iterable[Entry]) -> list[RevealedSlot]:
+    return [_revealed_slot(entry) for entry in entries]
+
+
+def _revealed_slot(entry: Entry) -> RevealedSlot:
     return RevealedSlot(
         slot=entry.slot,
         model=entry.model,

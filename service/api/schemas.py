@@ -6,7 +6,17 @@ import msgspec
 from msgspec import Meta
 
 from service.catalogue.line_up import SeatState
-from service.domain import FeedbackType, Origin, ReportReason, ReportStatus, VoteStatus
+from service.domain import (
+    BallotStatus,
+    BlindError,
+    FeedbackType,
+    Origin,
+    ReplayReason,
+    ReportReason,
+    ReportStatus,
+    Standing,
+    VoteStatus,
+)
 
 SAYING_ID_PATTERN = "^[0-9a-f]{32}$"
 
@@ -37,15 +47,39 @@ class Metrics(Message, frozen=True):
     cost: float | None = None
 
 
+class SayingQuery(Message, frozen=True):
+    """What a client may ask of the next saying."""
+
+    attribution: Annotated[
+        Literal["random"] | None,
+        Meta(description="A lot decides whether the author is told. A client without a voter's cookie gets one."),
+    ] = None
+    service: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(description="The full name of an AWS service that the saying is to be about, if there is such a saying."),
+    ] = None
+    after: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9a-f]{8,32}(,[0-9a-f]{8,32}){0,99})?$",
+            max_length=3299,
+            description="The ids of up to 100 sayings that the client has seen, or at least 8 digits of each, with "
+            "commas between them. They come again only when there is nothing else.",
+        ),
+    ] = ""
+
+
 class SayingAnswer(Message, frozen=True):
     """A saying and where it came from.
 
-    `degraded` is the reason why it did not come from the origin that was intended, or null if it did.
+    When it is `blind`, everything that tells its author is null until the vote. `degraded` is the reason why it did not
+    come from the origin that was intended, or null if it did. `voteToken` goes with a vote on it, and is null for a
+    client without a voter's cookie. `vote` is this voter's earlier vote on it, if this process remembers one.
     """
 
     saying_id: str
     saying: str
-    source: str
+    source: str | None
     origin: Origin
     model: str | None
     vendor: str | None
@@ -56,23 +90,35 @@ class SayingAnswer(Message, frozen=True):
     original_llm_time: float | None
     degraded: str | None
     metrics: Metrics
+    blind: bool
+    vote_token: str | None
+    vote: FeedbackType | None
     trace_id: str
 
 
 class FeedbackRequest(Message, frozen=True):
-    """A vote. Either `saying` or `sayingId` is required."""
+    """A vote. Either `saying` or `sayingId` is required, and either `voteToken` or `source`.
 
-    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    A vote with the token that came with the saying is verified, so that it can count in the comparison of the models.
+    Any other vote needs the source, and counts for the saying only.
+    """
+
     feedback_type: FeedbackType
+    source: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     saying: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
     saying_id: SayingId | None = None
+    vote_token: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
     execution_time: Milliseconds | None = None
     is_cached: bool | None = None
     original_llm_time: Milliseconds | None = None
 
 
 class FeedbackAnswer(Message, frozen=True):
-    """What became of the vote, and the saying's counters. `feedbackType` is null after a vote was taken back."""
+    """What became of the vote, the saying's counters, and who wrote it.
+
+    `standing` says whether the voter's first vote on the saying counts in the comparison of the models. After a vote
+    was taken back, `feedbackType` and the author are null, and so is `standing` if there was no vote.
+    """
 
     feedback_id: str
     saying_id: str
@@ -80,6 +126,11 @@ class FeedbackAnswer(Message, frozen=True):
     upvotes: int
     downvotes: int
     status: VoteStatus
+    standing: Standing | None
+    source: str | None = None
+    model: str | None = None
+    vendor: str | None = None
+    original_llm_time: float | None = None
 
 
 class ReportRequest(Message, frozen=True):
@@ -123,9 +174,13 @@ class ForgottenAnswer(Message, frozen=True):
 
 
 class CompareRequest(Message, frozen=True):
-    """The AWS service to compare the models on, by its full name. Without one it is drawn at random."""
+    """The AWS service to compare the models on, by its full name. Without one it is drawn at random.
+
+    With `from`, an earlier comparison that this voter has not seen is shown and no model is asked.
+    """
 
     service: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    from_: Literal["stored"] | None = msgspec.field(default=None, name="from")
 
 
 class SlotAnswer(Message, frozen=True):
@@ -133,30 +188,45 @@ class SlotAnswer(Message, frozen=True):
 
     slot: Slot
     saying: str | None
-    error: str | None
+    error: BlindError | None
 
 
 class CompareAnswer(Message, frozen=True):
     """A comparison.
 
-    `replayed` is true for an older comparison, which is shown when the spend cap leaves no room for a new one.
-    `votable` is true if at least two slots have a saying and the comparison could be stored.
+    `replayed` is true for an older comparison, and `reason` says why it is shown: the spend cap leaves no room for a
+    new one, all places for live calls are taken, or the client has asked for it. `votable` is true if at least two
+    slots have a saying and the comparison could be stored.
     """
 
     comparison_id: str
     service: str
     replayed: bool
+    reason: ReplayReason | None
     votable: bool
     slots: list[SlotAnswer]
 
 
 class ComparisonStarted(Message, frozen=True):
-    """The first event of the stream, `comparison`, which names the slots that will follow."""
+    """The first event of the stream, `comparison`. `replayed` and `reason` mean the same as in CompareAnswer."""
 
     comparison_id: str
     service: str
     replayed: bool
-    slots: list[Slot]
+    reason: ReplayReason | None
+
+
+class ComparisonProgress(Message, frozen=True):
+    """The event `progress`: how many models have answered or failed. It may come several times, or not at all."""
+
+    landed: int
+    of: int
+
+
+class ComparisonSlots(Message, frozen=True):
+    """The event `slots`: all slots, in their order, when every model has answered or its time is up."""
+
+    slots: list[SlotAnswer]
 
 
 class ComparisonDone(Message, frozen=True):
@@ -186,10 +256,30 @@ class RevealedSlot(Message, frozen=True):
 
 
 class CompareVoteAnswer(Message, frozen=True):
+    """The voter's first choice, which is the one that can count, and what was hidden until then.
+
+    The status is `after_reveal` when the vote differs from the first choice. It is kept and moves nothing.
+    """
+
     comparison_id: str
     winner: Winner
-    status: VoteStatus
+    status: BallotStatus
     slots: list[RevealedSlot]
+
+
+class ComparisonView(Message, frozen=True):
+    """A comparison as this voter knows it.
+
+    `vote` is the voter's first choice, and `revealed` is there once there is one. `votable` is true while the voter can
+    still make it.
+    """
+
+    comparison_id: str
+    service: str
+    votable: bool
+    slots: list[SlotAnswer]
+    vote: Winner | None
+    revealed: list[RevealedSlot] | None
 
 
 class PriceEntry(Message, frozen=True):

@@ -83,16 +83,13 @@ def request_line(event: Event, payload: Payload, segment: str | None = None, *, 
         headers["X-Amzn-Trace-Id"] = segment
     method, path = (_http(event)["method"], event["rawPath"]) if is_v2 else (event["httpMethod"], event["path"])
     caller = GatewayClient(event, payload, headers, trusted_proxies)
-    return Request(method, _path(event, path), headers, caller=caller)
+    return Request(method, _path(event, path), headers, query=_query(event, payload), caller=caller)
 
 
 def target_bytes(event: Event, payload: Payload) -> int:
-    """The length of the request target. A v1 event has the query only in parsed form, so it is encoded again."""
-    if payload is Payload.V2:
-        query = event.get("rawQueryString")
-        return len(event["rawPath"]) + (1 + len(query) if query and isinstance(query, str) else 0)
-    parameters = _part(event, "multiValueQueryStringParameters") or _part(event, "queryStringParameters")
-    return len(event["path"]) + (1 + len(_query(parameters)) if parameters else 0)
+    """The length of the request target."""
+    path, query = event["rawPath" if payload is Payload.V2 else "path"], _query(event, payload)
+    return len(path) + (1 + len(query) if query else 0)
 
 
 async def body_of(event: Event, most: int) -> bytes:
@@ -149,7 +146,12 @@ def _path(event: Event, path: str) -> str:
     return unquote(path)
 
 
-def _query(parameters: Mapping[Any, Any]) -> str:
+def _query(event: Event, payload: Payload) -> str:
+    """The query of the request. A v1 event has it only in parsed form, so it is encoded again."""
+    if payload is Payload.V2:
+        query = event.get("rawQueryString")
+        return query if isinstance(query, str) else ""
+    parameters = _part(event, "multiValueQueryStringParameters") or _part(event, "queryStringParameters")
     return urlencode(parameters, doseq=True, errors="surrogatepass")
 
 

@@ -45,7 +45,7 @@ class Api:
             self._maintenance.begin()
             await self._maintenance.wait(self._timeouts.warm_up)
             return {"warm": True}
-        await self._maintenance.know_takedowns()
+        await self._maintenance.catch_up()
         self._maintenance.begin_if_due()
         response = await self._respond(event, payload)
         await self._maintenance.wait(self._timeouts.maintenance)

@@ -24,17 +24,20 @@ class Maintenance:
         self._serves = resources.serves
         self._gone_models = resources.gone_models
         self._takedowns = resources.takedowns
+        self._secrets = resources.secrets
+        self._comparison_votes = resources.comparison_votes
         self._trigger = resources.round_trigger
         self._listener = resources.listener
         self._task: asyncio.Task[bool] | None = None
         self._due_at: float | None = None
 
-    async def know_takedowns(self) -> None:
-        """Ask for new withdrawals, unless that was done a moment ago. Every request waits for this.
+    async def catch_up(self) -> None:
+        """Ask for new withdrawals, unless that was done a moment ago, and for today's secret if it is not there.
 
-        An environment may have been frozen for an hour, and its pool must not show a saying that is withdrawn since.
+        Every request waits for this. An environment may have been frozen for an hour, and its pool must not show a
+        saying that is withdrawn since; or for a day, and then the serve would come without a token for a vote.
         """
-        await self._takedowns.refresh_if_due()
+        await asyncio.gather(self._takedowns.refresh_if_due(), self._secrets.refresh_if_due())
 
     def begin_if_due(self) -> None:
         """Start the jobs if they are due. They are never due in the process's first request, which is slow already."""
@@ -51,9 +54,13 @@ class Maintenance:
             self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
 
     async def wait(self, seconds: float) -> None:
-        """Wait at most that many seconds, and never beyond the deadline, for the jobs to finish."""
+        """Wait at most that many seconds for the jobs, and as many for the sayings of a comparison to be stored.
+
+        It is never beyond the deadline.
+        """
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=within(seconds))
+        await self._comparison_votes.wait(within(seconds))
 
     async def close(self) -> None:
         """Cancel the running jobs and wait until they have stopped."""
@@ -63,6 +70,7 @@ class Maintenance:
 
     async def _do(self) -> None:
         await self._serves.flush()
+        await self._secrets.refresh()
         await self._gone_models.refresh()
         await self._takedowns.drop_deleted()
         await self._keep_filled()

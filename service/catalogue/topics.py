@@ -43,6 +43,11 @@ class Topics:
         """
         return tuple(dict.fromkeys(self._by_form[match.group()] for match in self._pattern.finditer(text)))
 
+    def services_of(self, text: str, asked: str) -> tuple[str, ...]:
+        """What the text names, and first what it was asked for if it names that in another case."""
+        named = self.named_in(text)
+        return named if asked in named else (asked, *named)
+
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         """Any name of any service. Compiling it takes milliseconds, which a cold start saves by deferring it."""

@@ -1,4 +1,4 @@
-"""The spend caps and their shares, and the recorder of every call that is billed."""
+"""The spend caps and their shares, and the recorder of every call, answered or not."""
 
 import hashlib
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import Call, CallKind, Generation, Rejection, Saying, model_source
+from service.domain import Call, CallKind, Generation, Rejection, Saying, Usage, model_source
 from service.errors import (
     ModelBadResponse,
     ModelError,
@@ -46,6 +46,8 @@ RETRIES_IN_STOCK = 5.0
 # The longest name of a model that is kept of a vendor's response.
 MAX_SNAPSHOT_LENGTH = 100
 
+NO_TOKENS = Usage(0, 0)
+
 # The key for a custom endpoint that needs none, because the SDKs insist on sending a key.
 NO_KEY = Secret("none")
 
@@ -67,7 +69,8 @@ class Written:
 class _Order:
     """The parameters of one `write`.
 
-    `known` are the ids of sayings that would be duplicates. `deadline` is a time of the gateway's clock in seconds.
+    `known` are the ids of sayings that would be duplicates. Until the `deadline`, a time of the gateway's clock in
+    seconds, a call may begin, and for `linger` seconds more it may go on.
     """
 
     model: Model
@@ -75,6 +78,7 @@ class _Order:
     kind: CallKind
     known: Collection[str]
     deadline: float
+    linger: float
     advance: Advance | None
     client: str
 
@@ -152,6 +156,7 @@ class Gateway:
         *,
         kind: CallKind,
         timeout: float,
+        linger: float = 0.0,
         known: Collection[str] = (),
         advance: Advance | None = None,
         client: str = "",
@@ -159,18 +164,20 @@ class Gateway:
         """Ask a model for one saying on each of the services.
 
         `timeout` in seconds bounds everything: import, key, reservation, call and retry. Callers need no timeout of
-        their own, and one that fires first would hide the failure from the breaker. A saying whose id is in `known` is
-        rejected as a duplicate. The first attempt is paid from the `advance`, if there is one. When a call is cancelled
-        while it runs, its reservation counts as spent, because its cost cannot be known. A call takes a place among the
-        live calls, unless it belongs to a round or the `advance` holds its place. `client` is the address of the client
-        that waits, by which its share of places and money is counted.
+        their own, and one that fires first would hide the failure from the breaker. A caller that stops waiting then
+        may let a call that has begun `linger` for some seconds, so that its cost becomes known. A saying whose id is in
+        `known` is rejected as a duplicate. The first attempt is paid from the `advance`, if there is one. When a call
+        is cancelled while it runs, its reservation counts as spent, because its cost cannot be known. A call takes a
+        place among the live calls, unless it belongs to a round or the `advance` holds its place. `client` is the
+        address of the client that waits, by which its share of places and money is counted.
+
+        Every call that reached the vendor is recorded, answered or not, unless it was cancelled.
 
         Raises DependencyError: a ModelError, KeyStoreError, ModelsBusy, BudgetExhausted or StoreError.
         """
         places = 0 if kind is CallKind.ROUND or advance else 1
-        order = _Order(
-            model, build_prompt(self._topics, services), kind, known, self._clock() + timeout, advance, client
-        )
+        prompt, deadline = build_prompt(self._topics, services), self._clock() + timeout
+        order = _Order(model, prompt, kind, known, deadline, linger, advance, client)
         with self._live_calls.holding(places, client if places else ""), self._breakers[model.id].guard():
             return await self._call(order)
 
@@ -234,15 +241,14 @@ class Gateway:
             raise ModelNotAsked("There was no time left to ask the model.") from None
         try:
             completion, api_time_ms = await _timed(
-                adapter.complete(model, order.prompt, key), order.deadline - self._clock()
+                adapter.complete(model, order.prompt, key), order.deadline + order.linger - self._clock()
             )
         except ModelError as error:
-            self._report_failure(model, order.kind, attempt, error)
-            if not error.may_be_billed:
-                await self._budget.settle(reservation, 0)
             self._draw_conclusions(model, key, error)
+            await self._books.finish(self._book_failure(order, attempt, reservation, error))
             raise
-        generation = self._generation(order, api_time_ms, completion)
+        usage, cost = self._costs.of(model, order.prompt, completion)
+        generation = self._generation(order, api_time_ms, usage, cost, completion.snapshot)
         failure = _unusable(model, completion, api_time_ms)
         self._report_answer(generation, completion.response_id, attempt, failure)
         nothing = Written(generation, (), order.prompt.services)
@@ -252,6 +258,16 @@ class Gateway:
         if failure:
             raise failure
         return written
+
+    async def _book_failure(self, order: _Order, attempt: int, reservation: Reservation, error: ModelError) -> None:
+        """Report and record an attempt without an answer. If it may be billed, its reservation counts as spent."""
+        generation = self._generation(order, error.api_time_ms or 0.0)
+        self._report_failure(generation, attempt, error)
+        call = Call(generation, len(order.prompt.services), 0, type(error).__name__)
+        if error.may_be_billed:
+            await self._calls.record(call)
+        else:
+            await self._book(reservation, call)
 
     async def _reservation(self, order: _Order) -> Reservation:
         """Reserve what the call may cost at most, or take it from the advance.
@@ -283,8 +299,10 @@ class Gateway:
         """The name of the model's key parameter. A model with a custom endpoint never gets the vendor's key."""
         return model.key_parameter if model.base_url else self._key_parameters[model.vendor]
 
-    def _generation(self, order: _Order, api_time_ms: float, completion: Completion) -> Generation:
-        usage, cost = self._costs.of(order.model, order.prompt, completion)
+    def _generation(
+        self, order: _Order, api_time_ms: float, usage: Usage = NO_TOKENS, cost: int | None = 0, snapshot: str = ""
+    ) -> Generation:
+        """The generation of a call. One that was not answered has neither tokens nor cost nor a snapshot."""
         return Generation(
             generation_id=traces.new_generation_id(),
             model=order.model.id,
@@ -296,7 +314,7 @@ class Gateway:
             usage=usage,
             cost_nanos=cost,
             created_at=time.time(),
-            snapshot=clean(completion.snapshot)[:MAX_SNAPSHOT_LENGTH],
+            snapshot=clean(snapshot)[:MAX_SNAPSHOT_LENGTH],
         )
 
     def _read(self, text: str, order: _Order, generation: Generation) -> Written:
@@ -330,18 +348,19 @@ class Gateway:
             )
         )
 
-    def _report_failure(self, model: Model, kind: CallKind, attempt: int, error: ModelError) -> None:
+    def _report_failure(self, generation: Generation, attempt: int, error: ModelError) -> None:
         self._listener.emit(
             ModelCalled(
-                model=model.id,
-                vendor=model.vendor,
-                kind=kind,
+                model=generation.model,
+                vendor=generation.vendor,
+                kind=generation.kind,
                 attempt=attempt,
-                api_time_ms=error.api_time_ms or 0.0,
+                api_time_ms=generation.latency_ms,
                 error_type=type(error).__name__,
                 error_message=str(error),
                 cause=type(error.__cause__).__name__ if error.__cause__ else "",
                 status=error.status,
+                generation_id=generation.generation_id,
             )
         )
 

@@ -118,7 +118,7 @@ class Parser:
                 continue
             seen.add(identity)
             open_services.remove(asked)
-            drafts.append(Draft(identity, text, asked, self._services(text, asked)))
+            drafts.append(Draft(identity, text, asked, self._topics.services_of(text, asked)))
         return Parsed(tuple(drafts), tuple(rejected))
 
     def _asked(self, name: str, open_services: list[str]) -> str | None:
@@ -129,11 +129,6 @@ class Parser:
         candidates = (name, *self._topics.named_in(name))
         exact = next((service for service in candidates if service in open_services), None)
         return exact or next((service for service in open_services if self._topics.mentions(name, service)), None)
-
-    def _services(self, text: str, asked: str) -> tuple[str, ...]:
-        """What the text names, and first what it was asked for if it names that in another case."""
-        named = self._topics.named_in(text)
-        return named if asked in named else (asked, *named)
 
     def _problem(self, text: str, service: str, prompt: Prompt) -> Rejection | None:
         """The reason why this text must not be shown, or None. Only a text of the right length is looked at closely."""

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 
 import msgspec
 
-from service.catalogue.collection import random_builtin
+from service.catalogue.collection import collection
 from service.catalogue.models import Model
 from service.catalogue.topics import Topics
 from service.domain import CallKind, Generation, Origin, Saying
@@ -19,11 +20,14 @@ from service.llm.gateway import Gateway
 from service.resilience.timeouts import Drain, store_guard, within
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
+from service.sayings.wish import ANYTHING, Wish, short_id
 from service.store.base import Store
 from telemetry.events import Listener, SayingServed
 
 DATABASE_REQUESTS = 3
 LIVE_REQUEST = 4
+# How many sayings the database is asked for, one after the other, until there is one that the client has not seen.
+UNSEEN_DRAWS = 3
 
 # The origins to try, in order. When the database fails, a warm pool is better than a builtin saying.
 _CHAINS = {
@@ -63,9 +67,10 @@ class Served(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class _Search:
-    """What a search along the chain of origins for a client has found so far."""
+    """What a search along the chain of origins for a client, with its wish, has found so far."""
 
     client: str
+    wish: Wish
     degraded: str | None = None
     api_latency_ms: float | None = None
     generation: Generation | None = None
@@ -108,16 +113,16 @@ class Flow:
         self._timeouts = timeouts
         self._drain = Drain(timeouts.drain)
 
-    async def next_saying(self, client: str = "") -> Served:
-        """The next saying for the client with that address.
+    async def next_saying(self, client: str = "", wish: Wish = ANYTHING) -> Served:
+        """The next saying for the client with that address, and one that the wish allows while there are such.
 
         Raises NoSayingAvailable, which can only happen when the last resort is off or empty.
         """
         number = next(self._numbers)
         wanted = wanted_origin(number, self._live_every)
-        if wanted is Origin.CACHE and (saying := self._pool.take(client)):
+        if wanted is Origin.CACHE and (saying := self._pool.take(client, wish)):
             return self._serve(Served(saying, wanted, number))
-        return self._serve(await self._search(wanted, number, client))
+        return self._serve(await self._search(wanted, number, _Search(client, wish)))
 
     def drain(self) -> None:
         """Cut live calls short, so that the waiting clients get a saying from another origin."""
@@ -128,34 +133,67 @@ class Flow:
         self._listener.emit(SayingServed(served.origin, served.request_number, served.degraded))
         return served
 
-    async def _search(self, wanted: Origin, number: int, client: str) -> Served:
-        search = _Search(client)
-        for origin in _CHAINS[wanted]:
+    async def _search(self, wanted: Origin, number: int, search: _Search) -> Served:
+        chain, service = _CHAINS[wanted], search.wish.service
+        for wish in search.wish.and_less():
+            search.wish = wish
+            if wish.service != service:
+                search.degraded = search.degraded or "service_empty"
+            found = await self._along(chain, search)
+            if found is not None:
+                saying, origin = found
+                return Served(saying, origin, number, search.degraded, search.api_latency_ms, search.generation)
+            chain = _CHAINS[Origin.CACHE]  # no model is called twice
+        raise NoSayingAvailable
+
+    async def _along(self, chain: Sequence[Origin], search: _Search) -> tuple[Saying, Origin] | None:
+        """A saying that the search's wish allows, from the first origin of the chain that has one, or a builtin one."""
+        for origin in chain:
             saying, reason = await self._from(origin, search)
             if saying is not None:
-                return Served(saying, origin, number, search.degraded, search.api_latency_ms, search.generation)
+                return saying, origin
             search.degraded = search.degraded or reason
-        builtin = random_builtin(self._withdrawn) if self._last_resort else None
-        if builtin is None:
-            raise NoSayingAvailable
-        return Served(builtin, Origin.BUILTIN, number, search.degraded, search.api_latency_ms)
+        return self._builtin(search.wish)
 
-    async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str]:
-        """A saying of that origin, or None. The reason applies only when there is none."""
+    def _builtin(self, wish: Wish) -> tuple[Saying, Origin] | None:
+        """A random saying of the collection in memory that the wish allows."""
+        candidates = _collection() if self._last_resort else ()
+        allowed = [
+            saying
+            for short, saying in candidates
+            if wish.allows(saying, short) and saying.saying_id not in self._withdrawn
+        ]
+        return (random.choice(allowed), Origin.BUILTIN) if allowed else None
+
+    async def _from(self, origin: Origin, search: _Search) -> tuple[Saying | None, str | None]:
+        """A saying of that origin, or None with the reason.
+
+        There is no reason when only the wish rules out what there is: then the client does not get less than it wants.
+        """
         if origin is Origin.CACHE:
-            return self._pool.take(search.client), "pool_empty"
+            saying = self._pool.take(search.client, search.wish)
+            return saying, None if len(self._pool) else "pool_empty"
         if origin is Origin.DATABASE:
-            return await self._from_database()
+            return await self._from_database(search.wish)
         return await self._from_model(search)
 
-    async def _from_database(self) -> tuple[Saying | None, str]:
+    async def _from_database(self, wish: Wish) -> tuple[Saying | None, str | None]:
+        """A random saying that the wish allows. The database cannot be asked for a service."""
+        if wish.service is not None:
+            return None, None
         try:
             async with store_guard("random saying", within(self._timeouts.saying_read), self._listener):
-                return await self._store.random_saying(), "database_empty"
+                for _ in range(UNSEEN_DRAWS):
+                    saying = await self._store.random_saying()
+                    if saying is None:
+                        return None, "database_empty"
+                    if wish.allows(saying, short_id(saying.saying_id)):
+                        return saying, None
+                return None, None
         except StoreError as error:
             return None, "database_timeout" if error.timed_out else error.reason
 
-    async def _from_model(self, search: _Search) -> tuple[Saying | None, str]:
+    async def _from_model(self, search: _Search) -> tuple[Saying | None, str | None]:
         models = tuple(self._models)
         if not models:
             return None, "no_model"
@@ -171,10 +209,10 @@ class Flow:
                 search.api_latency_ms = error.api_time_ms
             return None, error.reason
         await self._keep(saying, deadline - time.monotonic())
-        return saying, ""
+        return saying, None
 
     async def _write_live(self, model: Model, search: _Search, seconds: float) -> Saying:
-        service = random.choice(self._topics.names)
+        service = search.wish.service or random.choice(self._topics.names)
         written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds, client=search.client)
         search.api_latency_ms = written.generation.latency_ms
         if not written.sayings or written.sayings[0].saying_id in self._withdrawn:
@@ -196,3 +234,9 @@ class Flow:
         """The model's share of a live call's seconds, which leaves time to store the saying under any deadline."""
         kept_back = self._timeouts.live_saying - self._timeouts.live_model
         return max(0.0, min(self._timeouts.live_model, seconds - kept_back))
+
+
+@cache
+def _collection() -> tuple[tuple[int, Saying], ...]:
+    """Every hand-written saying with its short id."""
+    return tuple((short_id(saying.saying_id), saying) for saying in collection())

@@ -30,10 +30,12 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             "gauges": resources.gauge.run,
             "line-up": resources.gone_models.run,
             "takedowns": resources.takedowns.run,
+            "secrets": resources.secrets.run,
             "garbage": partial(freeze_modules, timeouts=settings.timeouts),
             **telemetry.jobs,
         }
         await resources.takedowns.refresh()  # before the first client could be shown one
+        await resources.secrets.refresh()  # or the first votes would come without a token
         # The server listens before the jobs start, because a round begins with seconds of imports.
         async with (
             listening(resources) as url,

@@ -1,15 +1,32 @@
-"""Comparisons: all models get the same prompt on one service, and their names stay hidden until the vote."""
+"""Comparisons: all models get the same prompt on one service, and nothing tells them apart until the vote.
+
+Their answers are shown all at once, because the time at which each arrives would tell its author: a guess by rank is
+right in half of all cases. What they wrote is not stored as sayings before the first ballot (see comparison_votes.py),
+because the author of a stored saying can be looked up.
+"""
 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
 from service.catalogue.models import Model
 from service.catalogue.topics import Topics
-from service.domain import SLOTS, Ballot, CallKind, Comparison, Entry, Generation, Saying, model_source
+from service.domain import (
+    DUPLICATE_SLOT,
+    LATE_SLOT,
+    SLOTS,
+    Ballot,
+    CallKind,
+    Comparison,
+    Entry,
+    Generation,
+    ReplayReason,
+    model_source,
+    saying_id,
+)
 from service.errors import (
     BudgetExhausted,
     ComparisonUnavailable,
@@ -25,7 +42,6 @@ from service.llm.billing import Advance
 from service.llm.gateway import Gateway
 from service.resilience.tasks import ShieldedTasks
 from service.resilience.timeouts import Drain, store_guard, within
-from service.sayings.pool import Pool
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
@@ -33,6 +49,8 @@ from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Une
 LEAST_CANDIDATES = 2
 # A comparison takes about this long, so a client that finds the models busy should retry after it.
 BUSY_SECONDS = 5
+# A client that has seen all stored comparisons should ask for one again after this long.
+ASKED_SECONDS = 60
 _HOUR = 3600
 
 # A client must not be able to predict which model is in which slot.
@@ -41,12 +59,26 @@ _random = secrets.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The first step of a comparison: its id and its slots. One Entry for each slot follows, in any order."""
+    """The first step of a comparison. It has a `reason` when a stored comparison is shown and no new one is made."""
 
     comparison_id: str
     service: str
-    slots: tuple[str, ...]
-    replayed: bool
+    reason: ReplayReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many of the models have answered or failed. A comparison has any number of these steps, a replay has none."""
+
+    landed: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """All slots at once, in their order."""
+
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +89,7 @@ class Closed:
     votable: bool
 
 
-Step = Opened | Entry | Closed
+Step = Opened | Progress | Slots | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +107,20 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Landed:
-    """The result for a slot, and the sayings from it to store."""
+    """The result for a slot, and the monotonic time at which it was there."""
 
     entry: Entry
-    sayings: tuple[Saying, ...] = ()
+    at: float
+
+
+_Calls = Mapping[str, asyncio.Task[_Landed]]
 
 
 class Comparisons:
     """Makes comparisons. `models` are the participating models, those whose vendor has a key.
 
-    `withdrawn` has the ids of the sayings that are never shown.
+    `withdrawn` has the ids of the sayings that are never shown. `clock` is seconds since the epoch, `monotonic` a
+    monotonic clock in seconds.
     """
 
     def __init__(
@@ -92,7 +128,6 @@ class Comparisons:
         *,
         gateway: Gateway,
         store: Store,
-        pool: Pool,
         listener: Listener,
         topics: Topics,
         models: Sequence[Model],
@@ -100,45 +135,41 @@ class Comparisons:
         withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gateway = gateway
         self._store = store
-        self._pool = pool
         self._listener = listener
         self._topics = topics
         self._models = models
         self._simulated = simulated
         self._withdrawn = withdrawn
         self._clock = clock
+        self._monotonic = monotonic
         self._tasks = ShieldedTasks()
         self._timeouts = timeouts
         self._drain = Drain(timeouts.drain)
 
-    async def run(self, voter: str, wanted: str | None = None, *, client: str = "") -> AsyncGenerator[Step, None]:
+    async def run(
+        self, voter: str, wanted: str | None = None, *, stored: bool = False, client: str = ""
+    ) -> AsyncGenerator[Step, None]:
         """Yield the steps of a comparison on the wanted service, or on a random one.
 
         `client` is the address of the client, by which its share of money and places is counted. An older comparison is
-        replayed when the budget or the capacity does not allow a new one. Raises InvalidRequest, NothingToCompare or
-        ComparisonUnavailable, always before the first step.
+        replayed when the client asks for a `stored` one, which costs nothing, or when the budget or the capacity does
+        not allow a new one. Raises InvalidRequest, NothingToCompare or ComparisonUnavailable, always before the first
+        step.
 
         No model is asked until the client has had a moment to take the first step: a client that cancels the generator,
         or closes it, by then costs nothing. Later the models are paid anyway, so that the comparison is finished and
         stored for others.
         """
-        started = time.monotonic()
-        service, line_up = self._service(wanted), self._line_up()
-        try:
-            advance = await self._gateway.reserve(line_up.values(), [service], client=client)
-        except ModelsBusy:
-            steps = self._replay(voter, wanted, started, retry_after=BUSY_SECONDS)
-        except BudgetExhausted:  # there may be budget again in the next hour
-            steps = self._replay(voter, wanted, started, retry_after=_HOUR - int(self._clock()) % _HOUR)
-        except StoreError as error:
-            raise ComparisonUnavailable from error
+        started = self._monotonic()
+        self._check(wanted)
+        if stored:
+            steps = self._replay(voter, wanted, started, ReplayReason.ASKED, retry_after=ASKED_SECONDS)
         else:
-            deadline = started + within(self._timeouts.comparison)
-            plan = _Plan(secrets.token_hex(16), service, line_up, voter, advance, deadline, started)
-            steps = self._ask_all(plan)
+            steps = await self._new(voter, wanted, started, client)
         async with aclosing(steps):
             async for step in steps:
                 yield step
@@ -151,12 +182,25 @@ class Comparisons:
         """Wait until the results of ended comparisons are stored."""
         await self._tasks.close()
 
-    def _service(self, wanted: str | None) -> str:
-        if wanted is None:
-            return _random.choice(self._topics.names)
-        if wanted not in self._topics.names:
+    def _check(self, wanted: str | None) -> None:
+        if wanted is not None and wanted not in self._topics.names:
             raise InvalidRequest("No AWS service of that name is known.", details=["service: unknown"])
-        return wanted
+
+    async def _new(self, voter: str, wanted: str | None, started: float, client: str) -> AsyncGenerator[Step, None]:
+        """The steps of a new comparison, or of a replay in place of it."""
+        service, line_up = wanted or _random.choice(self._topics.names), self._line_up()
+        try:
+            advance = await self._gateway.reserve(line_up.values(), [service], client=client)
+        except ModelsBusy:
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, retry_after=BUSY_SECONDS)
+        except BudgetExhausted:  # there may be budget again in the next hour
+            until_the_hour = _HOUR - int(self._clock()) % _HOUR
+            return self._replay(voter, wanted, started, ReplayReason.BUDGET, retry_after=until_the_hour)
+        except StoreError as error:
+            raise ComparisonUnavailable from error
+        keeping = self._timeouts.comparison_keeping
+        deadline = started + within(self._timeouts.comparison + keeping) - keeping
+        return self._ask_all(_Plan(secrets.token_hex(16), service, line_up, voter, advance, deadline, started))
 
     def _line_up(self) -> dict[str, Model]:
         """Models drawn at random, by slot."""
@@ -167,21 +211,55 @@ class Comparisons:
         return dict(zip(SLOTS, drawn, strict=False))
 
     async def _ask_all(self, plan: _Plan) -> AsyncGenerator[Step, None]:
-        calls: list[asyncio.Task[_Landed]] = []
+        calls: _Calls = {}
         try:
-            yield Opened(plan.comparison_id, plan.service, tuple(plan.line_up), replayed=False)
+            yield Opened(plan.comparison_id, plan.service)
             await asyncio.sleep(self._timeouts.comparison_begin)
-            calls += [asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()]
-            for call in asyncio.as_completed(calls):
-                yield (await call).entry
+            calls = self._begin(plan)
+            async with aclosing(self._progress(calls.values(), plan)) as landings:
+                async for progress in landings:
+                    yield progress
         except BaseException:  # the client has gone, or the process is being stopped
-            self._tasks.start(self._conclude(calls, plan, abandoned=True))
+            self._tasks.start(self._abandon(calls, plan))
             raise
-        yield Closed(plan.comparison_id, await self._tasks.finish(self._conclude(calls, plan)))
+        entries, is_votable = await self._tasks.finish(self._conclude(calls, plan))
+        yield Slots(entries)
+        yield Closed(plan.comparison_id, is_votable)
+
+    def _begin(self, plan: _Plan) -> _Calls:
+        """Ask all models. The rest of the advance is released when the last call has ended, however late that is."""
+        calls = {slot: asyncio.create_task(self._ask(slot, model, plan)) for slot, model in plan.line_up.items()}
+        self._tasks.start(self._release(plan.advance, calls.values()))
+        return calls
+
+    async def _progress(self, calls: Collection[asyncio.Task[_Landed]], plan: _Plan) -> AsyncGenerator[Progress, None]:
+        """Yield how many calls have ended, whenever that changes, until all have or the deadline has come."""
+        pending = set(calls)
+        yield Progress(0, len(calls))
+        while pending:
+            landed, pending = await asyncio.wait(
+                pending, timeout=self._seconds_left(plan), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not landed:
+                return
+            yield Progress(len(calls) - len(pending), len(calls))
+
+    def _seconds_left(self, plan: _Plan) -> float:
+        return plan.deadline - self._monotonic()
+
+    async def _release(self, advance: Advance, calls: Iterable[asyncio.Task[_Landed]] = ()) -> None:
+        await asyncio.gather(*calls)
+        await self._gateway.release(advance)
 
     async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
-        """Ask one model. Never raises an error: a model's failure becomes the result for its slot."""
-        seconds = min(model.timeout_seconds, plan.deadline - self._timeouts.comparison_keeping - time.monotonic())
+        return _Landed(await self._entry(slot, model, plan), self._monotonic())
+
+    async def _entry(self, slot: str, model: Model, plan: _Plan) -> Entry:
+        """Ask one model. Never raises an error: a model's failure becomes the result for its slot.
+
+        A call goes on after the comparison's deadline, because it is paid for and its cost is to be known.
+        """
+        seconds = min(model.timeout_seconds, self._seconds_left(plan))
         try:
             async with self._drain.limit():
                 written = await self._gateway.write(
@@ -189,11 +267,12 @@ class Comparisons:
                     [plan.service],
                     kind=CallKind.COMPARE,
                     timeout=seconds,
+                    linger=model.timeout_seconds - seconds,
                     advance=plan.advance,
                     client=plan.advance.client,
                 )
         except TimeoutError:  # the process is being stopped
-            return self._failed(slot, model, "timeout")
+            return self._failed(slot, model, LATE_SLOT)
         except DependencyError as error:
             latency = error.api_time_ms if isinstance(error, ModelError) else None
             self._report(model, error, latency)
@@ -201,13 +280,11 @@ class Comparisons:
         except Exception as error:  # noqa: BLE001 - a defect with one model must not spoil the others' results
             self._listener.emit(Unexpected("compare", error))
             return self._failed(slot, model, "unexpected")
+        made = written.generation
         if not written.sayings or written.sayings[0].saying_id in self._withdrawn:
-            return self._failed(slot, model, "bad_response", written.generation.latency_ms, written.generation)
+            return self._failed(slot, model, "bad_response", made.latency_ms, made)
         [saying] = written.sayings
-        entry = Entry(
-            slot, model.id, saying.source, saying.text, None, written.generation.latency_ms, saying.generation
-        )
-        return _Landed(entry, written.sayings)
+        return Entry(slot, model.id, saying.source, saying.text, None, made.latency_ms, made)
 
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
         """Emit the failure of a model that was not called. All other failures have already been emitted."""
@@ -221,58 +298,65 @@ class Comparisons:
         word: str,
         latency_ms: float | None = None,
         generation: Generation | None = None,
-    ) -> _Landed:
+    ) -> Entry:
         source = model_source(model.display_name, simulated=self._simulated)
-        return _Landed(Entry(slot, model.id, source, None, word, latency_ms, generation))
+        return Entry(slot, model.id, source, None, word, latency_ms, generation)
 
-    async def _conclude(self, calls: Sequence[asyncio.Task[_Landed]], plan: _Plan, *, abandoned: bool = False) -> bool:
-        """Wait for the calls and store the comparison and its sayings; returns whether it can be voted on."""
-        landed = await asyncio.gather(*calls)
-        entries = tuple(slot.entry for slot in landed)
-        stored, _, _ = await asyncio.gather(
-            self._put(entries, plan), self._keep(landed), self._gateway.release(plan.advance)
-        )
-        answered = _answered(entries)
-        self._finish(plan.started, answered, len(plan.line_up), abandoned=abandoned)
-        return stored and answered >= LEAST_CANDIDATES
+    async def _abandon(self, calls: _Calls, plan: _Plan) -> None:
+        """Bring a comparison to its end without its client, if the models have been asked."""
+        if calls:
+            await asyncio.wait(calls.values(), timeout=self._seconds_left(plan))
+            await self._conclude(calls, plan, abandoned=True)
+        else:
+            await self._release(plan.advance)
+            self._finish(plan.started, 0, len(plan.line_up), abandoned=True)
 
-    async def _put(self, entries: tuple[Entry, ...], plan: _Plan) -> bool:
-        """Store the comparison; returns False when nobody was asked, or when the store fails."""
-        if not entries:
-            return False
+    async def _conclude(self, calls: _Calls, plan: _Plan, *, abandoned: bool = False) -> tuple[tuple[Entry, ...], bool]:
+        """Store the comparison as it is at its deadline; returns the slots and whether they can be voted on."""
+        entries = tuple(self._landed(slot, calls[slot], plan) for slot in plan.line_up)
         comparison = Comparison(plan.comparison_id, plan.service, self._simulated, self._clock(), entries)
-        ballot = Ballot(comparison.comparison_id, plan.voter, comparison.created_at)
+        comparison, stored = await self._put(comparison, plan.voter)
+        answered = _answered(comparison.entries)
+        self._finish(plan.started, answered, len(entries), abandoned=abandoned)
+        return comparison.entries, stored and answered >= LEAST_CANDIDATES
+
+    def _landed(self, slot: str, call: asyncio.Task[_Landed], plan: _Plan) -> Entry:
+        """The result for a slot. A model that has not answered by the deadline has failed.
+
+        A client that reads slowly does not give it more time.
+        """
+        if call.done() and call.result().at <= plan.deadline:
+            return call.result().entry
+        waited_ms = round((plan.deadline - plan.started) * 1000, 3)
+        return self._failed(slot, plan.line_up[slot], LATE_SLOT, waited_ms)
+
+    async def _put(self, comparison: Comparison, voter: str) -> tuple[Comparison, bool]:
+        """Store the comparison, without the texts that are stored as sayings already; False when the store fails.
+
+        The author of such a text can be looked up, so that a vote on it would not be blind. The store is asked once for
+        all of them, so that the time it takes says nothing about a single one.
+        """
+        texts = (entry.saying for entry in comparison.entries if entry.saying is not None)
         try:
             async with self._guard("put comparison"):
+                known = await self._store.stored_ids([saying_id(text) for text in texts])
+                comparison = comparison.without(known, DUPLICATE_SLOT)
+                ballot = Ballot(comparison.comparison_id, voter, comparison.created_at)
                 await self._store.put_comparison(comparison, ballot)
         except StoreError:
-            return False
-        return True
-
-    async def _keep(self, landed: Iterable[_Landed]) -> None:
-        """Store the sayings, which are already paid for, and add the new ones to the pool."""
-        sayings = [saying for slot in landed for saying in slot.sayings]
-        if not sayings:
-            return
-        try:
-            async with self._guard("put sayings"):
-                new = await self._store.put_sayings(sayings)
-        except StoreError:
-            return
-        self._pool.add(saying for saying in sayings if saying.saying_id in new)
+            return comparison, False
+        return comparison, True
 
     async def _replay(
-        self, voter: str, wanted: str | None, started: float, *, retry_after: int
+        self, voter: str, wanted: str | None, started: float, reason: ReplayReason, *, retry_after: int
     ) -> AsyncGenerator[Step, None]:
         comparison = await self._unseen(voter, wanted)
         if comparison is None:
             raise ComparisonUnavailable(retry_after=retry_after)
         entries = comparison.entries
-        self._finish(started, _answered(entries), len(entries), replayed=True)
-        slots = tuple(entry.slot for entry in entries)
-        yield Opened(comparison.comparison_id, comparison.service, slots, replayed=True)
-        for entry in entries:
-            yield entry
+        self._finish(started, _answered(entries), len(entries), reason)
+        yield Opened(comparison.comparison_id, comparison.service, reason)
+        yield Slots(entries)
         yield Closed(comparison.comparison_id, votable=True)
 
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
@@ -295,10 +379,10 @@ class Comparisons:
         return store_guard(operation, within(self._timeouts.store_write), self._listener)
 
     def _finish(
-        self, started: float, answered: int, slots: int, *, replayed: bool = False, abandoned: bool = False
+        self, started: float, answered: int, slots: int, reason: ReplayReason | None = None, *, abandoned: bool = False
     ) -> None:
-        total_ms = round((time.monotonic() - started) * 1000, 3)
-        self._listener.emit(ComparisonFinished(answered, slots - answered, total_ms, replayed, abandoned))
+        total_ms = round((self._monotonic() - started) * 1000, 3)
+        self._listener.emit(ComparisonFinished(answered, slots - answered, total_ms, reason or "", abandoned))
 
 
 def _answered(entries: Iterable[Entry]) -> int:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from service.catalogue.models import Catalogue
-from service.domain import FeedbackType, Saying, Vote, VoteResult, burst_of, saying_id
+from service.domain import Attribution, FeedbackType, Saying, Vote, VoteResult, saying_id
 from service.errors import InvalidRequest, SayingNotFound, SayingWithdrawn, SourceMismatch
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.sayings.voter_memory import VoterMemory
 from service.store.base import Store
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
+from service.voting.networks import VoterNetworks
+from service.voting.tokens import VoteTokens
 from telemetry.events import Listener, VoteTaken
 
 
@@ -17,19 +20,25 @@ from telemetry.events import Listener, VoteTaken
 class Opinion:
     """A vote as the client sends it.
 
-    The text or the id names the saying. `execution_ms` and `cached` are stored but not trusted.
+    The text or the id names the saying. The token proves that it was served to the voter; without one the source must
+    be named. `execution_ms` and `cached` are stored but not trusted.
     """
 
     text: str | None
     identity: str | None
-    source: str
     feedback_type: FeedbackType
+    source: str | None = None
+    token: str | None = None
     execution_ms: float | None = None
     cached: bool | None = None
 
 
 class SayingVotes:
-    """Checks, stores and withdraws votes on sayings. `withdrawn` has the ids of those that take no more votes."""
+    """Checks, stores and withdraws votes on sayings.
+
+    `models` returns how many models have sayings to be served at the moment, and `withdrawn` has the ids of the sayings
+    that take no more votes.
+    """
 
     def __init__(
         self,
@@ -37,21 +46,29 @@ class SayingVotes:
         catalogue: Catalogue,
         listener: Listener,
         *,
+        tokens: VoteTokens,
+        networks: VoterNetworks,
+        memory: VoterMemory,
+        models: Callable[[], int],
         withdrawn: Container[str] = frozenset(),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._tokens = tokens
+        self._networks = networks
+        self._memory = memory
+        self._models = models
         self._withdrawn = withdrawn
         self._listener = listener
         self._clock = clock
-        self._guard = VoteGuard(listener, timeouts=timeouts)
+        self._guard = WriteGuard(listener, timeouts=timeouts)
 
-    async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[str, VoteResult]:
-        """Store a vote; returns the saying's id and the effect of the vote.
+    async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[Saying, VoteResult]:
+        """Store a vote; returns the saying and the effect of the vote.
 
-        `address` is the client's address, by which bursts of votes are counted.
+        `address` is the client's address, of which only so many votes a day count in the comparison.
         Raises InvalidRequest, SayingNotFound, SayingWithdrawn, SourceMismatch, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, opinion, address), "vote")
@@ -64,28 +81,46 @@ class SayingVotes:
         """Wait for the votes that are being stored."""
         await self._guard.close()
 
-    async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[str, VoteResult]:
+    async def _vote(self, voter: str, opinion: Opinion, address: str) -> tuple[Saying, VoteResult]:
         identity = _identity(opinion)
         if identity in self._withdrawn:
             raise SayingWithdrawn
+        attribution = self._attribution(voter, identity, opinion)
         saying = await self._store.get_saying(identity)
         if saying is None:
             raise SayingNotFound
-        self._check_source(opinion.source, saying)
-        result = await self._store.vote(self._as_vote(identity, voter, opinion, address))
+        if opinion.source is not None:
+            self._check_source(opinion.source, saying)
+        result = await self._store.vote(await self._as_vote(identity, voter, opinion, attribution, address))
         if result is None:
             raise SayingNotFound
+        self._memory.of(voter).vote(identity, opinion.feedback_type)
         self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor, _generation_id(saying)))
-        return identity, result
+        return saying, result
 
-    def _as_vote(self, identity: str, voter: str, opinion: Opinion, address: str) -> Vote:
+    def _attribution(self, voter: str, identity: str, opinion: Opinion) -> Attribution | None:
+        """What the token proves. Raises InvalidRequest when neither a valid token nor the source is there."""
+        attribution = None if opinion.token is None else self._tokens.read(opinion.token, identity, voter)
+        if attribution is None and opinion.source is None:
+            problem = "missing" if opinion.token is None else "not valid, or older than a day"
+            raise InvalidRequest(
+                "The body must contain the source of the saying or a valid token of its serve.",
+                details=["source: missing", f"voteToken: {problem}"],
+            )
+        return attribution
+
+    async def _as_vote(
+        self, identity: str, voter: str, opinion: Opinion, attribution: Attribution | None, address: str
+    ) -> Vote:
         now = self._clock()
         return Vote(
             saying_id=identity,
             voter=voter,
             feedback_type=opinion.feedback_type,
             cast_at=now,
-            burst=burst_of(address, now),
+            attribution=attribution,
+            networks=await self._networks.on(address, now),
+            models=self._models(),
             claimed_execution_ms=opinion.execution_ms,
             claimed_cached=opinion.cached,
         )
@@ -94,6 +129,7 @@ class SayingVotes:
         result = await self._store.withdraw_vote(identity, voter)
         if result is None:
             raise SayingNotFound
+        self._memory.of(voter).vote(identity, None)
         self._listener.emit(VoteTaken("", result.status, ""))
         return result
 

@@ -199,7 +199,7 @@ async def test_the_life_of_a_comparison(fronts: dict[str, Ask], monkeypatch: pyt
 
     assert (compared.json["comparisonId"], len(compared.json["slots"])) == ("c" * 32, 4)
     assert [answer.status for answer in answers] == [200, 200, 200, 400, 409]
-    assert [answer.json["status"] for answer in answers[:3]] == ["recorded", "unchanged", "changed"]
+    assert [answer.json["status"] for answer in answers[:3]] == ["recorded", "unchanged", "after_reveal"]
     assert [slot["model"] for slot in answers[0].json["slots"]] == list(NAMES)
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import msgspec
 import pytest
 
-from service.catalogue.collection import collection, random_builtin
+from service.catalogue.collection import collection
 from service.catalogue.models import packaged
 from service.catalogue.topics import Service
 from service.domain import COLLECTION_SOURCE
@@ -126,10 +126,6 @@ def test_no_two_sayings_make_the_same_comparison(
 
     # And a comparison that is there already would be noticed.
     assert [new for _, new in alike([*SAYINGS, planted])] == [planted]
-
-
-def test_the_last_resort_comes_from_the_collection() -> None:
-    assert random_builtin() in collection()
 
 
 def test_services_are_sorted_and_no_name_means_two_of_them() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,13 +14,17 @@ import openai  # noqa: F401
 import pytest
 from multidict import CIMultiDict
 
-from service.catalogue.models import NANOS_PER_DOLLAR
-from service.domain import burst_of
+from service.catalogue.models import NANOS_PER_DOLLAR, Model
+from service.domain import saying_id
+from service.llm.adapter import Completion
 from service.llm.billing import spend_window
+from service.llm.openai import OpenAiAdapter
 from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import StoredBallot
 from service.store.sqlite import SqliteStore
+from service.voting import comparisons
+from service.voting.networks import VoterNetworks
 from telemetry.events import BallotTaken, ComparisonFinished, ModelCalled, RequestServed, Unexpected
 from tests.http.conftest import Server
 from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request, until_told
@@ -64,21 +68,20 @@ def overdrawn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the stream -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_comparison_streams_its_slots_without_naming_the_models(server: Server) -> None:
+async def test_a_comparison_streams_all_slots_at_once(server: Server) -> None:
     answer = await server.ask("POST", "/compare", json={"service": "Amazon S3"})
 
-    (first, started), *slots, (last, done) = events_in(answer.body)
+    (first, started), *progress, (shown, slots), (last, done) = events_in(answer.body)
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream")
     assert (answer.headers["Cache-Control"], answer.headers["X-Accel-Buffering"]) == ("no-store", "no")
     assert answer.headers["Set-Cookie"].startswith("sayings_voter=")
-    assert (first, last, [name for name, _ in slots]) == ("comparison", "done", ["slot"] * 4)
+    assert (first, {name for name, _ in progress}, shown, last) == ("comparison", {"progress"}, "slots", "done")
     identity = started["comparisonId"]
-    assert started == {"comparisonId": identity, "service": "Amazon S3", "replayed": False, "slots": list("ABCD")}
+    assert started == {"comparisonId": identity, "service": "Amazon S3", "replayed": False, "reason": None}
+    assert (progress[0][1], progress[-1][1]) == ({"landed": 0, "of": 4}, {"landed": 4, "of": 4})
+    assert [slot["slot"] for slot in slots["slots"]] == list("ABCD")
+    assert all(list(slot) == ["slot", "saying", "error"] and slot["saying"] for slot in slots["slots"])
     assert done == {"comparisonId": identity, "votable": True}
-    assert sorted(slot["slot"] for _, slot in slots) == list("ABCD")
-    assert all(list(slot) == ["slot", "saying", "error"] and slot["saying"] for _, slot in slots)
-    around_the_sayings = re.sub(r'"saying":"[^"]*"', "", answer.body.decode()) + " ".join(answer.headers.values())
-    assert not [word for word in HIDDEN if word in around_the_sayings.lower()]
 
 
 async def test_a_comparison_is_one_request_with_four_calls(server: Server) -> None:
@@ -89,15 +92,6 @@ async def test_a_comparison_is_one_request_with_four_calls(server: Server) -> No
     assert served.total_ms >= finished.total_ms
     assert {call.model for call in server.events.of(ModelCalled)} == set(NAMES)
     assert {call.kind for call in server.events.of(ModelCalled)} == {"compare"}
-
-
-async def test_each_slot_comes_as_soon_as_it_is_there(server: Server, simulator: Simulator) -> None:
-    simulator.inject(GPT, Fault(FaultKind.HANG))
-
-    async with streamed(server) as events:
-        names = [await anext(events) for _ in range(4)]
-
-    assert [name for name, _ in names] == ["comparison", "slot", "slot", "slot"]
 
 
 @pytest.mark.parametrize(
@@ -129,11 +123,11 @@ async def test_one_connection_carries_a_stream_and_what_comes_after_it(server: S
         writer.write(asked + request("GET", "/health/live"))
 
         head = await reader.readuntil(b"\r\n\r\n")
-        body = await reader.readuntil(b"0\r\n\r\n")
+        body = await reader.readuntil(b"\r\n0\r\n\r\n")
         after = await read_answer(reader)
 
     assert b"Transfer-Encoding: chunked" in head
-    assert body.count(b"event: ") == 6
+    assert body.count(b"event: slots") == body.count(b"event: done") == 1
     assert after.status == 200
 
 
@@ -170,6 +164,7 @@ async def test_a_vote_reveals_everything(server: Server) -> None:
         "comparisonId": stored.comparison.comparison_id,
         "service": "Amazon S3",
         "replayed": False,
+        "reason": None,
         "votable": True,
         "slots": [{"slot": slot, "saying": entry.saying, "error": None} for slot, entry in entries.items()],
     }
@@ -197,17 +192,18 @@ async def test_a_vote_reveals_everything(server: Server) -> None:
     assert {entry.model for entry in entries.values()} == set(NAMES)
 
 
-async def test_one_votes_once_and_may_change_ones_mind(server: Server) -> None:
+async def test_the_first_vote_counts_and_a_later_one_moves_nothing(server: Server) -> None:
     compared = await compare(server)
 
-    statuses = [(await vote(server, compared, winner)).json["status"] for winner in ("A", "A", "tie", "none", "D")]
+    votes = [(await vote(server, compared, winner)).json for winner in ("B", "B", "tie", "none", "D")]
 
-    assert statuses == ["recorded", "unchanged", "changed", "changed", "changed"]
+    assert [voted["status"] for voted in votes] == ["recorded", "unchanged", *["after_reveal"] * 3]
+    assert {voted["winner"] for voted in votes} == {"B"}
     [stored] = await ballots(server)
-    assert (stored.ballot.voter, stored.ballot.winner) == ("v" * 32, "D")
+    assert (stored.ballot.voter, stored.ballot.winner, stored.ballot.later) == ("v" * 32, "B", "D")
     assert [event.outcome for event in server.events.of(BallotTaken)] == ["winner", "winner", "tie", "none", "winner"]
-    counted = await server.resources.store.aggregates(since_hour="")
-    assert sum(tally.votes for tally in counted.outcomes.values()) == 1
+    outcomes = (await server.resources.store.aggregates(since_hour="")).outcomes
+    assert sum(sum(tally.counted.values()) for tally in outcomes.values()) == 1
 
 
 async def test_a_new_voter_may_vote_with_the_cookie_of_the_comparison(server: Server) -> None:
@@ -241,40 +237,192 @@ class TestBehindAProxy:
         await server.ask("POST", "/feedback", json=await server.known(), headers=headers)
 
         [stored] = await ballots(server)
-        [voted] = [each.vote async for each in server.resources.store.all_votes()]
-        assert stored.ballot.burst == burst_of("2001:db8:1:2::/64", stored.ballot.cast_at or 0)
-        assert voted.burst == burst_of("2001:db8:1:2::/64", voted.cast_at)
+        [voted] = [each async for each in server.resources.store.all_votes()]
+        assert stored.ballot.network == await network(server, "2001:db8:1:2::/64", stored.ballot.cast_at or 0)
+        assert voted.network == await network(server, "2001:db8:1:2::/64", voted.cast_at)
 
 
 async def test_without_a_proxy_votes_are_counted_by_the_peers_address(server: Server) -> None:
     await server.post_vote(await server.known(), X_Forwarded_For="6.6.6.6")
 
-    [voted] = [each.vote async for each in server.resources.store.all_votes()]
-    assert voted.burst == burst_of("127.0.0.1", voted.cast_at)
+    [voted] = [each async for each in server.resources.store.all_votes()]
+    assert voted.network == await network(server, "127.0.0.1", voted.cast_at)
+
+
+async def network(server: Server, address: str, moment: float) -> str:
+    """The name under which votes from the address are counted on the day of that moment."""
+    return (await VoterNetworks(server.resources.secrets).on(address, moment))[0].name
+
+
+# --- what must not tell the authors before the vote -------------------------------------------------------------------
+
+SOURCES = [f"Generated by {name} (simulated)" for name in NAMES.values()]
+NOT_FOUND = (404, "saying_not_found")
+
+
+async def test_no_answer_tells_who_wrote_a_saying_of_an_open_comparison(server: Server) -> None:
+    compared = await compare(server)
+    texts = [slot["saying"] for slot in compared.json["slots"]]
+
+    guesses = [
+        await server.ask("POST", "/feedback", json={"saying": text, "source": source, "feedbackType": "POSITIVE"})
+        for text in texts
+        for source in SOURCES
+    ]
+    reports = [await server.ask("POST", f"/sayings/{saying_id(text)}/report", json={}) for text in texts]
+    withdrawals = [await server.ask("DELETE", f"/feedback/{saying_id(text)}") for text in texts]
+
+    assert [answer.error for answer in guesses] == [NOT_FOUND] * 16
+    assert [answer.error for answer in reports + withdrawals] == [NOT_FOUND] * 8
+    assert {without_request_id(answer) for answer in guesses} == {without_request_id(guesses[0])}
+    assert {names_of_headers(answer) for answer in guesses} == {names_of_headers(guesses[0])}
+    assert not server.resources.pool.ids & {saying_id(text) for text in texts}
+
+
+def without_request_id(answer: Answer) -> bytes:
+    return re.sub(rb'"requestId":"[0-9a-f]{32}"', b"", answer.body)
+
+
+def names_of_headers(answer: Answer) -> tuple[str, ...]:
+    return tuple(answer.headers)
+
+
+async def test_the_first_vote_makes_the_sayings_known_to_all(server: Server) -> None:
+    compared = await compare(server)
+
+    revealed = (await vote(server, compared, "tie")).json["slots"]
+    await server.resources.comparison_votes.close()
+
+    for slot in revealed:
+        claim = {"saying": slot["saying"], "feedbackType": "POSITIVE"}
+        answers = [await server.ask("POST", "/feedback", json=claim | {"source": source}) for source in SOURCES]
+        assert [answer.status for answer in answers] == [200 if source == slot["source"] else 409 for source in SOURCES]
+
+
+async def test_a_text_whose_author_can_be_looked_up_is_not_compared(server: Server, simulator: Simulator) -> None:
+    first = await compare(server)
+    await vote(server, first, "A")
+    await server.resources.comparison_votes.close()
+    simulator.inject(GPT, Fault(FaultKind.TEXT_DUPLICATES, count=None))
+    repeated = await compare(server, **OTHER)
+    await vote(server, repeated, "none", **OTHER)
+    await server.resources.comparison_votes.close()
+
+    again = await compare(server)
+
+    [stored] = [each.comparison for each in await ballots(server) if each.comparison.comparison_id == identity(again)]
+    errors = {entry.model: entry.error for entry in stored.entries}
+    assert errors == dict.fromkeys(NAMES) | {GPT: "duplicate"}
+    assert [slot["error"] for slot in again.json["slots"] if slot["saying"] is None] == ["unusable"]
+
+
+def identity(compared: Answer) -> str:
+    return str(compared.json["comparisonId"])
+
+
+async def test_nothing_but_the_texts_differs_with_the_authors(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = []
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        monkeypatch.setattr(comparisons, "_random", Drawn(order))
+        streams.append(await server.ask("POST", "/compare", json={"service": "Amazon S3"}, headers=VOTER))
+
+    stored = {each.comparison.comparison_id: each.comparison for each in await ballots(server)}
+    assert len({tuple(entry.model for entry in comparison.entries) for comparison in stored.values()}) == 3
+    assert len({names_of_headers(answer) for answer in streams}) == 1
+    assert len({masked(answer.body) for answer in streams}) == 1
+    everything = b"".join(masked(answer.body) for answer in streams).decode()
+    assert not [word for word in HIDDEN if word in everything.lower()]
+
+
+def masked(stream: bytes) -> bytes:
+    """The bytes of a stream without texts and ids, and without its progress, which comes in one event or in several."""
+    names = {tuple(data) for name, data in events_in(stream) if name == "progress"}
+    assert names == {("landed", "of")}
+    without_texts = re.sub(rb'"(saying|comparisonId)":"[^"]*"', rb'"\1":""', stream)
+    return re.sub(rb"event: progress\ndata: [^\n]+\n\n", b"", without_texts)
+
+
+class Drawn:
+    """Draws in a given order."""
+
+    def __init__(self, order: Sequence[int]) -> None:
+        self._order = order
+
+    def sample(self, population: Sequence[Any], k: int) -> list[Any]:
+        return [population[position] for position in self._order[:k]]
+
+
+async def test_no_answer_is_shown_before_the_last_is_there(server: Server, simulator: Simulator) -> None:
+    simulator.inject(GPT, Fault(FaultKind.HANG))
+
+    async with streamed(server) as events:
+        told = [await anext(events)]
+        while told[-1] != ("progress", {"landed": 3, "of": 4}):
+            told.append(await anext(events))
+
+    assert {name for name, _ in told} == {"comparison", "progress"}
+
+
+# --- a comparison again -----------------------------------------------------------------------------------------------
+
+
+async def test_a_comparison_is_given_back_and_reveals_itself_after_the_vote(server: Server) -> None:
+    compared = await compare(server)
+    path = f"/compare/{identity(compared)}"
+
+    before = await server.ask("GET", path, headers=VOTER)
+    voted = await vote(server, compared, "B")
+    await vote(server, compared, "C")
+    after = await server.ask("GET", path, headers=VOTER)
+
+    expected = {name: compared.json[name] for name in ("comparisonId", "service", "slots")}
+    assert before.json == expected | {"votable": True, "vote": None, "revealed": None}
+    assert after.json == expected | {"votable": False, "vote": "B", "revealed": voted.json["slots"]}
+    assert after.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_comparison_is_shown_to_whom_it_is_sent(server: Server) -> None:
+    compared = await compare(server)
+    await vote(server, compared, "B")
+
+    shown = await server.ask("GET", f"/compare/{identity(compared)}")
+    cookie = shown.headers["Set-Cookie"].partition(";")[0]
+    voted = await vote(server, compared, "A", Cookie=cookie)
+
+    assert (shown.json["vote"], shown.json["revealed"], shown.json["votable"]) == (None, None, True)
+    assert (voted.status, voted.json["status"]) == (200, "recorded")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("0" * 32, (404, "comparison_not_found")), ("nonsense", (400, "invalid_request"))]
+)
+async def test_what_is_no_comparison_is_not_given_back(server: Server, name: str, error: tuple[int, str]) -> None:
+    assert (await server.ask("GET", f"/compare/{name}")).error == error
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
 
+# What is said before the vote, and after it.
 WORDS = {
-    FaultKind.HANG: "timeout",
-    FaultKind.SLOW_DRIP: "timeout",
-    FaultKind.RESET: "connection_failed",
-    FaultKind.RATE_LIMITED: "rate_limited",
-    FaultKind.SPEND_LIMIT: "spend_limit",
-    FaultKind.UNAUTHORIZED: "key_rejected",
-    FaultKind.NOT_FOUND: "request_rejected",
-    FaultKind.OVERLOADED: "overloaded",
-    FaultKind.TRUNCATED_BODY: "bad_response",
-    FaultKind.BAD_JSON: "bad_response",
-    FaultKind.EMPTY_BODY: "bad_response",
-    FaultKind.REFUSAL: "refused",
-    FaultKind.MAX_TOKENS: "truncated",
-    FaultKind.TEXT_SCRIPT: "bad_response",
-    FaultKind.TEXT_SELF_IDENTIFICATION: "bad_response",
+    FaultKind.HANG: ("timeout", "timeout"),
+    FaultKind.SLOW_DRIP: ("timeout", "timeout"),
+    FaultKind.RESET: ("unavailable", "connection_failed"),
+    FaultKind.RATE_LIMITED: ("unavailable", "rate_limited"),
+    FaultKind.SPEND_LIMIT: ("unavailable", "spend_limit"),
+    FaultKind.UNAUTHORIZED: ("unavailable", "key_rejected"),
+    FaultKind.NOT_FOUND: ("unavailable", "request_rejected"),
+    FaultKind.OVERLOADED: ("unavailable", "overloaded"),
+    FaultKind.TRUNCATED_BODY: ("unusable", "bad_response"),
+    FaultKind.BAD_JSON: ("unusable", "bad_response"),
+    FaultKind.EMPTY_BODY: ("unusable", "bad_response"),
+    FaultKind.REFUSAL: ("unusable", "refused"),
+    FaultKind.MAX_TOKENS: ("unusable", "truncated"),
+    FaultKind.TEXT_SCRIPT: ("unusable", "bad_response"),
+    FaultKind.TEXT_SELF_IDENTIFICATION: ("unusable", "bad_response"),
 }
 
 
-@with_timeouts(comparison=4.5, comparison_keeping=2.5)
+@with_timeouts(comparison=2.0)
 @pytest.mark.parametrize("kind", WORDS)
 async def test_a_slot_that_fails_says_why_and_the_others_stand(
     server: Server, simulator: Simulator, kind: FaultKind
@@ -285,12 +433,37 @@ async def test_a_slot_that_fails_says_why_and_the_others_stand(
 
     [stored] = await ballots(server)
     [failed] = [entry for entry in stored.comparison.entries if entry.model == GPT]
-    assert {"slot": failed.slot, "saying": None, "error": WORDS[kind]} in compared.json["slots"]
+    before, after = WORDS[kind]
+    assert {"slot": failed.slot, "saying": None, "error": before} in compared.json["slots"]
     assert (compared.json["votable"], sum(bool(slot["saying"]) for slot in compared.json["slots"])) == (True, 3)
     refused = await vote(server, compared, failed.slot)
     revealed = (await vote(server, compared, "tie")).json["slots"]
     assert refused.error == (409, "slot_not_eligible")
-    assert [slot["apiLatency"] > 0 for slot in revealed if slot["model"] == GPT] == [True]
+    assert [(slot["error"], slot["apiLatency"] > 0) for slot in revealed if slot["model"] == GPT] == [(after, True)]
+
+
+@with_timeouts(comparison=2.0)
+async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, complete = asyncio.Event(), OpenAiAdapter.complete
+
+    async def late(adapter: OpenAiAdapter, model: Model, *asked: Any) -> Completion:
+        completion = await complete(adapter, model, *asked)
+        if model.id == GPT:
+            await let_go.wait()
+        return completion
+
+    monkeypatch.setattr(OpenAiAdapter, "complete", late)
+    compared = await compare(server)
+    before = {call.generation.model async for call in server.resources.store.all_calls()}
+    let_go.set()
+    await server.resources.endpoints._comparisons.close()
+
+    calls = {call.generation.model: call async for call in server.resources.store.all_calls()}
+    assert [slot["error"] for slot in compared.json["slots"] if slot["saying"] is None] == ["timeout"]
+    assert (before, set(calls)) == (set(NAMES) - {GPT}, set(NAMES))
+    assert (calls[GPT].error_type, calls[GPT].sayings) == ("", 1)
+    spent = await server.resources.store.spend(spend_window(time.time()))
+    assert spent.hour == sum(call.generation.cost_nanos or 0 for call in calls.values())
 
 
 @pytest.mark.parametrize("kind", [FaultKind.TEXT_CRLF, FaultKind.TEXT_BIDI, FaultKind.TEXT_ANSI, FaultKind.TEXT_NUL])
@@ -301,7 +474,8 @@ async def test_no_text_of_a_model_breaks_out_of_its_event(
 
     answer = await server.ask("POST", "/compare", json={})
 
-    assert [name for name, _ in events_in(answer.body)] == ["comparison", *["slot"] * 4, "done"]
+    names = [name for name, _ in events_in(answer.body) if name != "progress"]
+    assert names == ["comparison", "slots", "done"]
 
 
 async def test_a_defect_in_between_is_the_streams_last_event(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,13 +512,59 @@ async def test_over_budget_stored_comparisons_are_replayed_while_they_last(
 
     assert replayed.status == 200
     if form == JSON:
-        assert replayed.json == compared.json | {"replayed": True}
+        assert replayed.json == compared.json | {"replayed": True, "reason": "budget"}
     else:
-        (_, started), *_, (_, done) = events_in(replayed.body)
-        assert (started["replayed"], done) == (True, {"comparisonId": compared.json["comparisonId"], "votable": True})
+        (_, started), (_, slots), (_, done) = events_in(replayed.body)
+        assert (started["replayed"], started["reason"], slots["slots"]) == (True, "budget", compared.json["slots"])
+        assert done == {"comparisonId": identity(compared), "votable": True}
     assert (voted.status, len(simulator.calls)) == (200, 4)
     assert none_left.error == (503, "comparison_unavailable")
     assert int(none_left.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("form", [JSON, {"Accept": "text/event-stream"}], ids=["document", "stream"])
+async def test_a_stored_comparison_is_shown_to_clients_that_ask_for_one(
+    server: Server, simulator: Simulator, form: dict[str, str]
+) -> None:
+    voted_on, untouched = await compare(server), await compare(server)
+    await vote(server, voted_on, "A")
+    spent = await server.resources.store.spend(spend_window(time.time()))
+
+    shown, other = [
+        await server.ask("POST", "/compare", json={"from": "stored"}, headers=OTHER | form) for _ in range(2)
+    ]
+    none_left = await server.ask("POST", "/compare", json={"from": "stored"}, headers=OTHER | form)
+
+    document = untouched.json | {"replayed": True, "reason": "asked"}
+    if form == JSON:
+        assert shown.json == document
+        assert identity(other) == identity(voted_on)
+    else:
+        assert [data for _, data in events_in(shown.body)] == [
+            {name: document[name] for name in ("comparisonId", "service", "replayed", "reason")},
+            {"slots": document["slots"]},
+            {"comparisonId": identity(untouched), "votable": True},
+        ]
+    assert none_left.error == (503, "comparison_unavailable")
+    assert (len(simulator.calls), await server.resources.store.spend(spend_window(time.time()))) == (8, spent)
+
+
+async def test_a_stored_comparison_may_be_of_a_wanted_service(server: Server) -> None:
+    await compare(server)
+
+    found, missing = [
+        await server.ask("POST", "/compare", json={"from": "stored", "service": service}, headers=OTHER | JSON)
+        for service in ("Amazon S3", "AWS Lambda")
+    ]
+
+    assert (found.status, missing.error) == (200, (503, "comparison_unavailable"))
+
+
+@pytest.mark.parametrize("origin", ["live", "", 1, ["stored"]])
+async def test_a_comparison_comes_from_the_store_or_is_new(server: Server, origin: object) -> None:
+    answer = await server.ask("POST", "/compare", json={"from": origin}, headers=JSON)
+
+    assert answer.error == (400, "invalid_request")
 
 
 # --- disconnects and shutdown -----------------------------------------------------------------------------------------
@@ -352,7 +572,7 @@ async def test_over_budget_stored_comparisons_are_replayed_while_they_last(
 
 async def leave_a_stream(server: Server, others_run: Awaitable[None]) -> None:
     async with streamed(server) as events:
-        assert [(await anext(events))[0] for _ in range(2)] == ["comparison", "slot"]
+        assert [(await anext(events))[0] for _ in range(2)] == ["comparison", "progress"]
         await others_run
 
 
@@ -364,7 +584,7 @@ async def leave_a_document(server: Server, others_run: Awaitable[None]) -> None:
         await others_run
 
 
-@with_timeouts(comparison=6.0)
+@with_timeouts(comparison=3.0)
 @pytest.mark.parametrize("leave", [leave_a_stream, leave_a_document])
 async def test_what_has_begun_is_finished_for_others_after_a_disconnect(
     server: Server, simulator: Simulator, leave: Callable[[Server, Awaitable[None]], Awaitable[None]]
@@ -440,7 +660,6 @@ async def test_a_disconnect_before_a_replay_is_not_an_internal_error(
     assert not server.events.of(Unexpected)
 
 
-@with_timeouts(comparison=3.5, comparison_keeping=2.5)
 async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(server: Server, simulator: Simulator) -> None:
     simulator.inject(GPT, Fault(FaultKind.HANG))
 
@@ -450,7 +669,10 @@ async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(server:
         events = await stream.__aenter__()
         assert (await anext(events))[0] == "comparison"
 
-    assert [(await anext(events))[0] for _ in range(5)] == ["slot"] * 4 + ["done"]
+    names = []
+    while names[-1:] != ["done"]:
+        names.append((await anext(events))[0])
+    assert [name for name in names if name != "progress"] == ["slots", "done"]
     await stream.__aexit__(None, None, None)
 
 

@@ -145,7 +145,7 @@ async def test_a_comparison_from_beginning_to_end_is_as_described(server: Server
     content = document["paths"]["/compare"]["post"]["responses"]["200"]["content"]
     described = content["text/event-stream"]["schema"]["oneOf"]
     named = {event["properties"]["event"]["const"]: event["properties"]["data"]["contentSchema"] for event in described}
-    assert list(named) == ["comparison", "slot", "done", "error"]
+    assert list(named) == ["comparison", "progress", "slots", "done", "error"]
     for name, data in events:
         assert problems(document, named[name], data) == []
     operation = document["paths"]["/compare/{comparisonId}/vote"]["post"]

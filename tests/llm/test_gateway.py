@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from service.catalogue.models import Catalogue, Model
-from service.domain import Call, CallKind, saying_id
+from service.domain import Call, CallKind, Usage, saying_id
 from service.errors import (
     BudgetExhausted,
     KeyNotFound,
@@ -33,12 +33,13 @@ from service.keys.key_store import KeyStore
 from service.keys.secret import Secret
 from service.keys.sources import FixedKeySource, KeySource
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.llm.adapter import Completion, Finish
 from service.llm.billing import Budget, CallRecorder, spend_window
 from service.llm.breaker import FAILURES_TO_OPEN
 from service.llm.concurrency import LiveCalls
 from service.llm.gateway import RETRIES_IN_STOCK, Gateway, Written
 from service.llm.parse import Parser
-from service.llm.prompt import PROMPT_VERSION, build_prompt
+from service.llm.prompt import PROMPT_VERSION, Prompt, build_prompt
 from service.llm.vendors import VENDORS, Adapters
 from service.resilience.retry_budget import RETRY_SHARE
 from service.simulator import Fault, FaultKind, Simulator
@@ -607,16 +608,53 @@ async def test_an_answer_that_is_no_use_is_recorded_as_such(
     assert call.generation.cost_nanos == await spent(store) > 0
 
 
-@pytest.mark.parametrize("kind", [FaultKind.SERVER_ERROR, FaultKind.BAD_JSON, FaultKind.NOT_FOUND])
-async def test_what_the_vendor_does_not_tell_the_price_of_is_not_recorded(
-    kind: FaultKind, gateway: Gateway, simulator: Simulator, store: SqliteStore
+@pytest.mark.parametrize("kind", RELEASED | KEPT)
+async def test_every_attempt_without_an_answer_is_recorded(
+    kind: FaultKind, gateway: Gateway, simulator: Simulator, store: SqliteStore, events: RecordingListener
 ) -> None:
+    error = (RELEASED | KEPT)[kind]
+    await gateway._adapters.of(GPT).load()
     simulator.inject(GPT.id, Fault(kind, count=None))
 
-    with pytest.raises(ModelError):
-        await write(gateway)
+    with pytest.raises(error):
+        await write(gateway, timeout=0.8 if error is ModelTimeout else 20.0)
 
-    assert await recorded(store) == []
+    attempts, calls = events.of(ModelCalled), await recorded(store)
+    assert len(calls) == len(attempts) == len(simulator.calls) > 0
+    assert {call.error_type for call in calls} == {event.error_type for event in attempts} != {""}
+    for call in calls:
+        made = call.generation
+        assert (call.asked, call.sayings, made.usage, made.cost_nanos, made.snapshot) == (3, 0, Usage(0, 0), 0, "")
+        assert (made.model, made.kind, made.prompt_version) == (GPT.id, CallKind.ROUND, PROMPT_VERSION)
+        assert made.latency_ms > 0
+    assert {made.generation.latency_ms for made in calls} == {event.api_time_ms for event in attempts}
+
+
+@pytest.mark.parametrize("obstacle", ["budget", "key", "time", "breaker", "busy", "cancelled"])
+async def test_a_call_that_was_not_made_or_was_cancelled_is_not_recorded(
+    obstacle: str, make: Make, simulator: Simulator, store: SqliteStore
+) -> None:
+    gateway = make(cap=1 if obstacle == "budget" else PLENTY, keys=Keys() if obstacle == "key" else None)
+    await gateway._adapters.of(GPT).load()
+    if obstacle == "breaker":
+        await _after_failures(gateway, simulator)
+    if obstacle == "busy":
+        await gateway.reserve(the_models(), ONE)
+        await gateway.reserve([GPT], ONE)
+    before = await recorded(store)
+    simulator.inject(GPT.id, Fault(FaultKind.HANG))
+
+    asking = asyncio.create_task(
+        gateway.write(GPT, ONE, kind=CallKind.LIVE, timeout=0.0 if obstacle == "time" else 20.0)
+    )
+    if obstacle == "cancelled":
+        await simulator.until(lambda: simulator.in_flight == 1)
+        asking.cancel()
+    [error] = await asyncio.gather(asking, return_exceptions=True)
+    await gateway.close()
+
+    assert isinstance(error, BaseException)
+    assert await recorded(store) == before
 
 
 @pytest.mark.parametrize("hangs", [False, True])
@@ -867,6 +905,52 @@ async def test_a_model_that_was_never_asked_has_not_failed(make: Make) -> None:
     hanging.come("sk-simulated")
 
     assert (await write(gateway)).sayings
+
+
+class SlowAdapter:
+    """A model that answers, or fails, a moment after the time that the tests give it."""
+
+    SECONDS = 0.4
+
+    def __init__(self, failure: ModelError | None = None) -> None:
+        self._failure = failure
+        self.calls = 0
+
+    async def load(self) -> None: ...
+
+    async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
+        self.calls += 1
+        await asyncio.sleep(2 * self.SECONDS)
+        if self._failure:
+            raise self._failure
+        return Completion("late", SAYINGS, Finish.DONE, Usage(300, 60))
+
+
+async def test_a_call_that_may_linger_ends_after_the_deadline(
+    make: Make, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Adapters, "of", lambda *_: SlowAdapter())
+    gateway = make()
+    await gateway._parser.load()
+
+    with pytest.raises(ModelTimeout):
+        await write(gateway, services=ONE, timeout=SlowAdapter.SECONDS)
+    late = await gateway.write(GPT, ONE, kind=COMPARE, timeout=SlowAdapter.SECONDS, linger=20.0)
+
+    assert late.generation.latency_ms > 1000 * SlowAdapter.SECONDS
+    assert [call.error_type for call in await recorded(store)] == ["ModelTimeout", ""]
+
+
+async def test_nothing_is_retried_after_the_deadline(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = SlowAdapter(ModelOverloaded("It failed."))
+    monkeypatch.setattr(Adapters, "of", lambda *_: adapter)
+    gateway = make()
+    await gateway._parser.load()
+
+    with pytest.raises(ModelOverloaded):
+        await gateway.write(GPT, ONE, kind=COMPARE, timeout=SlowAdapter.SECONDS, linger=20.0)
+
+    assert adapter.calls == 1
 
 
 async def test_a_failing_model_opens_its_own_breaker_only(

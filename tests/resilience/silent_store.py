@@ -13,11 +13,15 @@ from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
+from service.sayings.voter_memory import VoterMemory
 from service.statistics.cached import Statistics
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
+from service.voting.day_secrets import DaySecrets
+from service.voting.networks import VoterNetworks
 from service.voting.saying_votes import Opinion, SayingVotes
+from service.voting.tokens import VoteTokens
 from telemetry.events import Listener
 from tests.fakes import FakeGateway, the_catalogue, the_line_up, the_models
 from tests.store.builders import call
@@ -84,7 +88,6 @@ async def _compare(listener: Listener, *, overdrawn: bool) -> None:
     comparisons = Comparisons(
         gateway=gateway.as_gateway(),
         store=SILENT,
-        pool=Pool(ttl=1.0),
         listener=listener,
         topics=TOPICS,
         models=MODELS,
@@ -96,11 +99,26 @@ async def _compare(listener: Listener, *, overdrawn: bool) -> None:
 
 
 def _saying_votes(listener: Listener) -> SayingVotes:
-    return SayingVotes(SILENT, CATALOGUE, listener, timeouts=HASTY)
+    secrets = DaySecrets(SILENT, listener, timeouts=HASTY)
+    return SayingVotes(
+        SILENT,
+        CATALOGUE,
+        listener,
+        tokens=VoteTokens(secrets),
+        networks=VoterNetworks(secrets),
+        memory=VoterMemory(),
+        models=lambda: len(MODELS),
+        timeouts=HASTY,
+    )
+
+
+def _comparison_votes(listener: Listener) -> ComparisonVotes:
+    networks = VoterNetworks(DaySecrets(SILENT, listener, timeouts=HASTY))
+    return ComparisonVotes(SILENT, Pool(ttl=1.0), TOPICS, networks, listener, timeouts=HASTY)
 
 
 async def _statistics(listener: Listener) -> None:
-    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False, "burst_limit": 100}
+    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False}
     await Statistics(store=SILENT, listener=listener, timeouts=HASTY, **options).answer()
 
 
@@ -123,7 +141,7 @@ async def _ask_for_a_round(listener: Listener) -> None:
 
 
 def _opinion() -> Opinion:
-    return Opinion(SAYING.text, None, SAYING.source, FeedbackType.POSITIVE)
+    return Opinion(SAYING.text, None, FeedbackType.POSITIVE, SAYING.source)
 
 
 def _fill(listener: Listener) -> Awaitable[None]:
@@ -139,13 +157,12 @@ USES: dict[str, tuple[str, Use]] = {
     "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
     "flow, keep": ("put saying", lambda listener: _sayings(listener, DATABASE_REQUESTS + 1)),
     "comparison, store": ("put comparison", lambda listener: _compare(listener, overdrawn=False)),
-    "comparison, keep": ("put sayings", lambda listener: _compare(listener, overdrawn=False)),
     "comparison, replay": ("replay comparison", lambda listener: _compare(listener, overdrawn=True)),
     "vote": ("vote", lambda listener: _saying_votes(listener).vote("ann", _opinion())),
     "withdrawal": ("withdraw vote", lambda listener: _saying_votes(listener).withdraw("ann", SAYING.saying_id)),
     "vote on a comparison": (
         "vote on comparison",
-        lambda listener: ComparisonVotes(SILENT, listener, timeouts=HASTY).vote("ann", COMPARISON_ID, "A"),
+        lambda listener: _comparison_votes(listener).vote("ann", COMPARISON_ID, "A"),
     ),
     "billing, reserve": ("reserve spend", lambda listener: _budget(listener).reserve(1, CallKind.LIVE)),
     "billing, settle": ("settle spend", lambda listener: _budget(listener).settle(Reservation(WINDOW, 1), 1)),

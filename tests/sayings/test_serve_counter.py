@@ -7,7 +7,7 @@ import pytest
 from service.errors import StoreError
 from service.limits import Timeouts
 from service.sayings.serve_counter import ServeCounter
-from service.store.base import Tally
+from service.store.base import HourTally
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed
 from tests.fakes import FakeStore
@@ -40,7 +40,7 @@ async def test_serves_written_late_count_in_the_hour_they_were_made_in(
     clock.forward(3 * 3_600)
     await serves.flush()
 
-    one = Tally(serves=1)
+    one = HourTally(serves=1)
     counted = await store.aggregates(since_hour="")
     assert counted.hours == {("2027-01-15T08", "gpt-4.1"): one, ("2027-01-15T09", "gpt-4.1"): one}
 

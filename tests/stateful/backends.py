@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from service.domain import Vote
+from service.limits import DEFAULT_QUOTAS, Quotas
 from service.store.base import Store
 from service.store.dynamodb import DynamoStore
 from service.store.sqlite import SqliteStore
-from tests.store.conftest import Connect, dynamo_tables
+from tests.store.conftest import Connect, Dynamo, dynamo_tables
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Backend(Protocol):
     """Where a store's data is."""
 
-    async def open(self, burst_limit: int) -> Store: ...
+    async def open(self, quotas: Quotas) -> Store: ...
 
     async def kill(self, store: Store, votes: Sequence[Vote], moment: int) -> list[Vote]:
         """End the store's process at a moment of these votes, which are cast at once; those that it acknowledged."""
@@ -35,8 +36,8 @@ class OnSqlite:
         self._files = files
         self._file = next(files)
 
-    async def open(self, burst_limit: int) -> Store:
-        return await SqliteStore.open(self._file, burst_limit=burst_limit)
+    async def open(self, quotas: Quotas) -> Store:
+        return await SqliteStore.open(self._file, quotas=quotas)
 
     async def kill(self, store: Store, votes: Sequence[Vote], moment: int) -> list[Vote]:
         acknowledged: list[Vote] = []
@@ -66,18 +67,20 @@ class OnDynamo:
         self._connect = connect
         self._url = url
         self._stack = AsyncExitStack()
-        self._limit = 0
+        self._dynamo: Dynamo | None = None
+        self._quotas = DEFAULT_QUOTAS
 
-    async def open(self, burst_limit: int) -> Store:
-        if not self._limit:
+    async def open(self, quotas: Quotas) -> Store:
+        if self._dynamo is None:
             self._dynamo = await self._stack.enter_async_context(dynamo_tables(self._connect, self._url))
-        self._limit = burst_limit
-        return DynamoStore(self._dynamo.client, self._dynamo.prefix, burst_limit)
+        self._quotas = quotas
+        return DynamoStore(self._dynamo.client, self._dynamo.prefix, quotas)
 
     async def kill(self, store: Store, votes: Sequence[Vote], moment: int) -> list[Vote]:
+        assert self._dynamo is not None
         acknowledged: list[Vote] = []
         client = _DyingClient(self._dynamo.client, moment)
-        dying = DynamoStore(cast("DynamoDBClient", client), self._dynamo.prefix, self._limit)
+        dying = DynamoStore(cast("DynamoDBClient", client), self._dynamo.prefix, self._quotas)
         casting = asyncio.create_task(_cast(dying, votes, acknowledged))
         death = asyncio.create_task(client.dead.wait())
         await asyncio.wait([casting, death], return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,9 @@
 """Both stores do what the model does, whatever happens in whatever order: people, operators, restarts and crashes."""
 
 import asyncio
+import random
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,8 +12,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from service.domain import Call, Comparison, FeedbackType, Saying, Vote
-from service.limits import DAY_SECONDS, Retention
+from service.domain import Attribution, Call, Comparison, FeedbackType, NetworkDay, Saying, Vote
+from service.limits import DAY_SECONDS, Quotas, Retention
 from service.store.base import Store
 from tests.stateful.backends import Backend, OnDynamo, OnSqlite
 from tests.stateful.conftest import RunMachine
@@ -20,11 +22,11 @@ from tests.store.builders import (
     CAST_AT,
     HOUR,
     MODEL,
-    ballot,
     call,
     collected,
     comparison,
     generated,
+    network,
     shown,
     vote,
 )
@@ -35,21 +37,26 @@ pytestmark = pytest.mark.slow
 T = TypeVar("T")
 
 # Few of everything, so that they meet.
-VOTERS = st.sampled_from(("ann", "bob", "cy"))
-SOME_VOTERS = st.lists(VOTERS, min_size=1, unique=True)
-MOMENTS = st.sampled_from((CAST_AT, CAST_AT + 3_600))
+VOTERS = ("ann", "bob", "cy", "dee", "eve")
+SOME_VOTERS = st.lists(st.sampled_from(VOTERS), min_size=1, unique=True)
+MOMENTS = (CAST_AT, CAST_AT + 3_600)
 LATER = CAST_AT + 2 * 3_600
 # The hours are compared too, and only one of the stores removes them at once.
 KEEP = Retention(hour_days=1_000)
-BURSTS = st.sampled_from(("", f"{HOUR}/street", f"{HOUR}/office"))
-LIMITS = st.integers(1, 3)
-SAYINGS = st.sampled_from([collected("by hand"), generated("by a model")])
-COMPARISONS = st.sampled_from(
-    [comparison("whole", failed=""), comparison("torn", failed="CD"), comparison("alone", failed="BCD")]
+STREET, OFFICE, TOWN = network("street"), network("office"), network("town", share=2)
+NETWORKS = ((STREET,), (STREET,), (STREET, TOWN), (OFFICE, TOWN), ())
+QUOTAS = st.builds(
+    Quotas,
+    address_votes=st.sampled_from((24, 16, 2)),
+    voter_model_votes=st.integers(1, 3),
+    comparison_ballots=st.integers(1, 3),
 )
-WINNERS = st.sampled_from(("A", "B", "tie", "none"))
-VOTES = st.builds(vote, SAYINGS, VOTERS, st.sampled_from(FeedbackType), at=MOMENTS, burst=BURSTS)
-MANY_VOTES = st.lists(VOTES, min_size=2, max_size=6, unique_by=lambda vote: (vote.saying_id, vote.voter))
+BY_HAND, BY_A_MODEL, ANOTHER = collected("by hand"), generated("by a model"), generated("by it, too")
+SAYINGS = (BY_HAND, BY_A_MODEL, ANOTHER, generated("not stored at first"))
+WHOLE, TORN, ALONE = comparison("whole", failed=""), comparison("torn", failed="CD"), comparison("alone", failed="BCD")
+COMPARISONS = st.sampled_from((WHOLE, TORN, ALONE))
+# Most of the rules are about blind votes.
+ATTRIBUTIONS = (*[Attribution.BLIND] * 5, Attribution.NAMED, Attribution.OPEN, None)
 CALLS = st.builds(
     call,
     st.sampled_from(("first", "second", "third")),
@@ -61,6 +68,32 @@ CALLS = st.builds(
 )
 
 
+def votes_in_turn(dice: random.Random) -> list[Vote]:
+    return [some_vote(dice, dice.choice(VOTERS), dice.choice(NETWORKS)) for _ in range(dice.randint(2, 6))]
+
+
+def votes_of_a_campaign(dice: random.Random) -> list[Vote]:
+    """Blind votes from one street, of which three on models cannot be honest."""
+    votes = [some_vote(dice, dice.choice(VOTERS), dice.choice(((STREET,), (STREET, TOWN)))) for _ in range(4)]
+    return [replace(each, attribution=Attribution.BLIND, models=10_000) for each in votes]
+
+
+def votes_at_once(dice: random.Random) -> list[Vote]:
+    """Votes of different voters from nowhere: what becomes of them does not depend on their order."""
+    return [some_vote(dice, voter, ()) for voter in dice.sample(VOTERS, dice.randint(2, 4))]
+
+
+def some_vote(dice: random.Random, voter: str, networks: Sequence[NetworkDay]) -> Vote:
+    return vote(
+        dice.choice(SAYINGS),
+        voter,
+        dice.choice(list(FeedbackType)),
+        at=dice.choice(MOMENTS),
+        attribution=dice.choice(ATTRIBUTIONS),
+        networks=networks,
+    )
+
+
 class StoreMachine(RuleBasedStateMachine):
     """One store after another on the same data, and the model beside them."""
 
@@ -69,39 +102,57 @@ class StoreMachine(RuleBasedStateMachine):
         self._backend = backend
         self._runner = asyncio.Runner()
         self._model = Model()
+        self._passes = 0
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
-    @initialize(limit=LIMITS)
-    def start(self, limit: int) -> None:
-        self._open(limit)
+    @initialize(quotas=QUOTAS, seed=st.integers(0, 2**32))
+    def start_with_something_to_vote_on(self, quotas: Quotas, seed: int) -> None:
+        # Left to itself, Hypothesis would draw the same few votes again and again.
+        self._dice = random.Random(seed)
+        self._open(quotas)
+        self.put_sayings([BY_HAND, BY_A_MODEL, ANOTHER])
+        for compared in (WHOLE, TORN):
+            self.show(compared, ["ann", "bob", "cy", "dee"])
 
-    def _open(self, limit: int) -> None:
-        self._limit = limit
-        self._store: Store = self._do(self._backend.open(limit))
+    def _open(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self._store: Store = self._do(self._backend.open(quotas))
 
-    @rule(sayings=st.lists(SAYINGS, max_size=3))
+    @rule(sayings=st.lists(st.sampled_from(SAYINGS), max_size=3))
     def put_sayings(self, sayings: list[Saying]) -> None:
         assert self._do(self._store.put_sayings(sayings)) == self._model.put_sayings(sayings)
 
-    @rule(vote=VOTES)
-    def vote(self, vote: Vote) -> None:
-        assert self._do(self._store.vote(vote)) == self._model.vote(vote)
+    @rule()
+    def vote(self) -> None:
+        self._vote(votes_in_turn(self._dice))
 
-    @rule(saying=SAYINGS, voter=VOTERS)
+    @rule()
+    def campaign(self) -> None:
+        self._vote(votes_of_a_campaign(self._dice))
+
+    def _vote(self, votes: Sequence[Vote]) -> None:
+        for each in votes:
+            cast = replace(each, networks=self._as_known_now(each.networks))
+            assert self._do(self._store.vote(cast)) == self._model.vote(cast, self._quotas)
+
+    @rule(saying=st.sampled_from(SAYINGS), voter=st.sampled_from(VOTERS))
     def withdraw(self, saying: Saying, voter: str) -> None:
         assert self._do(self._store.withdraw_vote(saying.saying_id, voter)) == self._model.withdraw(
             saying.saying_id, voter
         )
 
-    @rule(votes=MANY_VOTES)
-    def vote_at_once(self, votes: list[Vote]) -> None:
+    @rule()
+    def vote_at_once(self) -> None:
+        votes = votes_at_once(self._dice)
+
         async def all_of_them() -> list[Any]:
             return await asyncio.gather(*map(self._store.vote, votes))
 
         statuses = [result and result.status for result in self._do(all_of_them())]
-        assert statuses == [result and result.status for result in map(self._model.vote, votes)]
+        expected = [self._model.vote(vote, self._quotas) for vote in votes]
+        assert statuses == [result and result.status for result in expected]
 
     @rule(comparison=COMPARISONS, voters=SOME_VOTERS)
     def show(self, comparison: Comparison, voters: list[str]) -> None:
@@ -112,16 +163,20 @@ class StoreMachine(RuleBasedStateMachine):
             self._do(put(comparison, ballot) if is_new else show(ballot))
             self._model.show(comparison, ballot)
 
-    @rule(comparison=COMPARISONS, voters=SOME_VOTERS, winner=WINNERS, burst=BURSTS)
-    def choose(self, comparison: Comparison, voters: list[str], winner: str, burst: str) -> None:
-        for voter in voters:
-            cast = ballot(comparison, voter, winner, burst=burst)
-            assert self._do(self._store.cast_ballot(comparison, cast)) == self._model.cast(cast)
+    @rule()
+    def choose(self) -> None:
+        dice = self._dice
+        comparison, near = dice.choice((WHOLE, TORN, ALONE)), self._as_known_now(dice.choice(NETWORKS))
+        for voter in dice.sample(VOTERS, dice.randint(1, 3)):
+            winner = dice.choice(("A", "B", "tie", "none"))
+            cast = self._store.cast_ballot(comparison, voter, winner, at=CAST_AT, networks=near)
+            expected = self._model.cast(comparison.comparison_id, voter, winner, CAST_AT, near, self._quotas)
+            assert self._do(cast) == expected
 
-    @rule(voter=VOTERS)
+    @rule(voter=st.sampled_from(VOTERS))
     def look_for_something_new(self, voter: str) -> None:
         found = self._do(self._store.unseen_comparison(voter, service=None, simulated=False))
-        unseen = self._model.unseen(voter)
+        unseen = self._model.unseen(voter, self._quotas)
         assert found in unseen if unseen else found is None
 
     @rule(contributor=st.sampled_from((MODEL, "collection")), count=st.integers(1, 9))
@@ -134,32 +189,36 @@ class StoreMachine(RuleBasedStateMachine):
         self._do(self._store.record_call(call))
         self._model.calls.setdefault(call.generation.generation_id, call)
 
-    @rule(voter=VOTERS)
+    @rule(voter=st.sampled_from(VOTERS))
     def forget(self, voter: str) -> None:
         self._do(self._store.forget(voter, asked_at=LATER))
         self._do(self._prune(LATER + 3_600))
         self._model.forget(voter)
 
-    @rule()
-    def forget_addresses(self) -> None:
-        self._do(self._prune(LATER + 32 * DAY_SECONDS))
-        self._model.forget_addresses(self._limit)
+    @rule(days=st.sampled_from((32, 50)))
+    def forget_addresses_and_fold(self, days: int) -> None:
+        self._do(self._prune(LATER + days * DAY_SECONDS))
+        self._model.forget_addresses()
+        self._passes += 1
+
+    def _as_known_now(self, near: Sequence[NetworkDay]) -> tuple[NetworkDay, ...]:
+        """Other networks after every pass, because it forgets them."""
+        return tuple(replace(each, name=f"{each.name} {self._passes}") for each in near)
 
     async def _prune(self, now: float) -> None:
         async for _ in self._store.prune(KEEP, now=now):
             pass
 
-    @rule(limit=LIMITS)
-    def restart_with_a_limit(self, limit: int) -> None:
+    @rule(quotas=QUOTAS)
+    def restart_with_quotas(self, quotas: Quotas) -> None:
         self._do(self._store.close())
-        self._open(limit)
-        self._do(self._store.review_bursts())
+        self._open(quotas)
 
-    @rule(votes=MANY_VOTES, moment=st.integers(0, 9))
-    def crash_while_voting(self, votes: list[Vote], moment: int) -> None:
-        possible = [vote for vote in votes if vote.saying_id in self._model.sayings]
+    @rule(moment=st.integers(0, 9))
+    def crash_while_voting(self, moment: int) -> None:
+        possible = [vote for vote in votes_at_once(self._dice) if vote.saying_id in self._model.sayings]
         acknowledged = self._do(self._backend.kill(self._store, possible, moment))
-        self._open(self._limit)
+        self._open(self._quotas)
 
         self._expect(possible, acknowledged)
         for repeated in possible:  # as clients do that got no response
@@ -171,7 +230,7 @@ class StoreMachine(RuleBasedStateMachine):
         for cast in votes:
             key = (cast.saying_id, cast.voter)
             before = self._model.votes.get(key)
-            self._model.vote(cast)
+            self._model.vote(cast, self._quotas)
             after = self._model.votes[key]
             assert kept.get(key) in ([after] if cast in acknowledged else [before, after])
 
@@ -180,7 +239,7 @@ class StoreMachine(RuleBasedStateMachine):
         kept = self._do(kept_by(self._store))
 
         assert kept.model == self._model
-        kept.assert_counted_right(self._limit)
+        kept.assert_counted_right()
 
     def teardown(self) -> None:
         self._do(self._close())
@@ -194,7 +253,7 @@ class StoreMachine(RuleBasedStateMachine):
 def test_sqlite_keeps_and_counts_as_the_model_does(run_machine: RunMachine, tmp_path: Path) -> None:
     files = (tmp_path / f"{number}.db" for number in count())
 
-    run_machine(lambda: StoreMachine(OnSqlite(files)), 50, 30)
+    run_machine(lambda: StoreMachine(OnSqlite(files)), 80, 30)
 
 
 def test_dynamodb_keeps_and_counts_as_the_model_does(run_machine: RunMachine, connect: Connect, moto_url: str) -> None:

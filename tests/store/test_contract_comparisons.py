@@ -236,7 +236,7 @@ async def first_standing(store: Store, compared: Comparison, *, networks: list[N
     """The standing of a ballot on a new comparison."""
     await store.put_comparison(compared, shown(compared))
     result = await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=networks)
-    return result and result.ballot.standing
+    return result.ballot.standing if result else None
 
 
 async def vote_of_all(store: Store, voters: list[str]) -> list[Standing | None]:
@@ -244,4 +244,4 @@ async def vote_of_all(store: Store, voters: list[str]) -> list[Standing | None]:
     for voter in voters:
         await store.show_comparison(shown(COMPARISON, voter))
     results = [await store.cast_ballot(COMPARISON, voter, "A", at=CAST_AT) for voter in voters]
-    return [result and result.ballot.standing for result in results]
+    return [result.ballot.standing if result else None for result in results]

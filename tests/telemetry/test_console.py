@@ -85,20 +85,20 @@ def test_a_round_and_a_vote_are_shown_too() -> None:
     with work():
         round_ = shown(RoundStarted(("gpt-4.1",)), *reports, RoundFinished(reports, 901.0, 1))
     vote = shown(VoteTaken("POSITIVE", "recorded", "gpt-4.1"), RequestServed("postFeedback", 200, 2.0))
-    ballot = shown(BallotTaken("tie", "changed"), RequestServed("postCompareVote", 200, 2.0))
+    ballot = shown(BallotTaken("tie", "after_reveal"), RequestServed("postCompareVote", 200, 2.0))
 
     assert round_[0].startswith("round in 901 ms")
     assert "gpt-4.1-mini brought 0  ModelTimeout" in "\n".join(round_)
     assert "RoundSayings 3  gpt-4.1" in "\n".join(round_)
     assert "vote POSITIVE: recorded (gpt-4.1)" in "\n".join(vote)
-    assert "ballot tie: changed" in "\n".join(ballot)
+    assert "ballot tie: after_reveal" in "\n".join(ballot)
 
 
 @pytest.mark.parametrize(
     ("event", "line"),
     [
         (ComparisonFinished(3, 1, 900.0), "900.00 ms  comparison: 3 answered, 1 failed"),
-        (ComparisonFinished(4, 0, 1.0, replayed=True), "1.00 ms  comparison: 4 answered, 0 failed, shown again"),
+        (ComparisonFinished(4, 0, 1.0, replayed="busy"), "1.00 ms  comparison: 4 answered, 0 failed, shown again"),
         (ComparisonFinished(1, 3, 80.0, abandoned=True), "80.00 ms  comparison: 1 answered, 3 failed, abandoned"),
     ],
 )

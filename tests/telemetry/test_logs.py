@@ -205,14 +205,14 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
             "answered": 3,
             "failed": 1,
             "total_ms": 2150.0,
-            "replayed": False,
+            "replayed": "",
             "abandoned": True,
             "error_type": "",
         },
     ),
     (
-        BallotTaken("tie", "changed"),
-        {"level": "INFO", "message": "ballot taken", "outcome": "tie", "status": "changed", "error_type": ""},
+        BallotTaken("tie", "after_reveal"),
+        {"level": "INFO", "message": "ballot taken", "outcome": "tie", "status": "after_reveal", "error_type": ""},
     ),
     (
         REPORT,

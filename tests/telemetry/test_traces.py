@@ -204,13 +204,14 @@ def test_a_round_has_failed_when_no_model_brought_anything(reports: list[ModelRe
     assert len(root.events) == sum(1 for report in reports if report.error_type)
 
 
-def test_a_comparison_shown_again_says_why() -> None:
-    (finished,) = kept(ComparisonFinished(4, 0, 2.0, replayed=True), SERVED, ratio=1.0)
+@pytest.mark.parametrize(("reason", "degraded"), [("budget", "budget"), ("busy", "busy"), ("asked", None)])
+def test_a_comparison_shown_again_says_why(reason: str, degraded: str | None) -> None:
+    (finished,) = kept(ComparisonFinished(4, 0, 2.0, replayed=reason), SERVED, ratio=1.0)
 
     (root,) = SpanMaker(resource_of("test")).spans(finished)
 
     assert root.attributes is not None
-    assert root.attributes["saying.degraded"] == "budget"
+    assert root.attributes.get("saying.degraded") == degraded
 
 
 @pytest.mark.parametrize(

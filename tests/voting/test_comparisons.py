@@ -1,14 +1,14 @@
 """Comparisons on fakes: blind, complete whatever fails, never for more money than there is, and nothing left behind."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from itertools import permutations
 
 import msgspec
 import pytest
 
-from service.domain import Ballot, Entry, saying_id
+from service.domain import Ballot, BlindError, Entry, ReplayReason, saying_id
 from service.errors import (
     BudgetExhausted,
     ComparisonUnavailable,
@@ -16,16 +16,17 @@ from service.errors import (
     KeyNotFound,
     ModelBreakerOpen,
     ModelRateLimited,
+    ModelsBusy,
     ModelTimeout,
     NothingToCompare,
     StoreError,
 )
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
-from service.sayings.pool import Pool
-from service.voting.comparisons import Closed, Comparisons, Opened, Step
+from service.resilience.timeouts import deadline
+from service.voting.comparisons import ASKED_SECONDS, BUSY_SECONDS, Closed, Comparisons, Opened, Progress, Slots, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_models
-from tests.support import TOPICS, RecordingListener
+from tests.support import TOPICS, Clock, RecordingListener, model_saying
 
 MODELS = the_models()
 HAIKU, MINI = "claude-haiku-4-5", "gpt-4.1-mini"
@@ -40,18 +41,17 @@ class Parts:
         self.events = events
         self.store = FakeStore()
         self.gateway = FakeGateway()
-        self.pool = Pool(ttl=1e9)
         self.models = MODELS
         self.now = NOW
         self.timeouts = Timeouts(comparison_begin=0.0)
         self.withdrawn: set[str] = set()
+        self.monotonic: Callable[[], float] = time.monotonic
 
     @property
     def compare(self) -> Comparisons:
         return Comparisons(
             gateway=self.gateway.as_gateway(),
             store=self.store.as_store(),
-            pool=self.pool,
             listener=self.events,
             topics=TOPICS,
             models=self.models,
@@ -59,14 +59,25 @@ class Parts:
             withdrawn=self.withdrawn,
             timeouts=self.timeouts,
             clock=lambda: self.now,
+            monotonic=self.monotonic,
         )
 
-    async def steps(self, voter: str = "ann", wanted: str | None = "Amazon S3") -> list[Step]:
-        return [step async for step in self.compare.run(voter, wanted)]
+    async def steps(self, voter: str = "ann", wanted: str | None = "Amazon S3", *, stored: bool = False) -> list[Step]:
+        """The steps of a comparison, which has ended then with all that it has begun."""
+        compare = self.compare
+        try:
+            return [step async for step in compare.run(voter, wanted, stored=stored)]
+        finally:
+            await compare.close()
 
     async def entries(self) -> dict[str, Entry]:
         """The entry of each model."""
-        return {step.model: step for step in await self.steps() if isinstance(step, Entry)}
+        return {entry.model: entry for entry in shown(await self.steps()).entries}
+
+
+def shown(steps: list[Step]) -> Slots:
+    [found] = [step for step in steps if isinstance(step, Slots)]
+    return found
 
 
 @pytest.fixture
@@ -74,14 +85,15 @@ def parts(events: RecordingListener) -> Parts:
     return Parts(events)
 
 
-async def test_a_comparison_opens_yields_every_slot_and_closes(parts: Parts) -> None:
-    opened, *entries, closed = await parts.steps()
+async def test_a_comparison_opens_shows_all_slots_at_once_and_closes(parts: Parts) -> None:
+    opened, *progress, all_slots, closed = await parts.steps()
 
     [comparison], [ballot] = parts.store.comparisons, parts.store.ballots
     identity = comparison.comparison_id
-    assert opened == Opened(identity, "Amazon S3", ("A", "B", "C", "D"), replayed=False)
+    assert opened == Opened(identity, "Amazon S3")
+    assert (progress[0], progress[-1]) == (Progress(0, 4), Progress(4, 4))
+    assert all_slots == Slots(comparison.entries)
     assert closed == Closed(identity, votable=True)
-    assert {id(entry) for entry in entries} == {id(entry) for entry in comparison.entries}
     assert [entry.slot for entry in comparison.entries] == ["A", "B", "C", "D"]
     assert {entry.model for entry in comparison.entries} == {model.id for model in MODELS}
     assert ballot == Ballot(identity, "ann", shown_at=NOW)
@@ -99,11 +111,10 @@ async def test_each_model_is_called_once_in_time_and_from_one_reservation(
     assert parts.gateway.released == [0]
 
 
-async def test_what_was_written_is_kept_and_warm(parts: Parts) -> None:
-    entries = await parts.entries()
+async def test_what_was_written_is_not_kept_as_sayings_yet(parts: Parts) -> None:
+    await parts.steps()
 
-    assert {saying.text for saying in parts.store.kept} == {entry.saying for entry in entries.values()}
-    assert len(parts.pool) == 4
+    assert parts.store.kept == []
 
 
 async def test_every_order_of_the_models_comes_up(parts: Parts) -> None:
@@ -138,11 +149,11 @@ async def test_one_model_alone_is_compared_with_nothing(parts: Parts, count: int
 async def test_two_models_are_enough(parts: Parts) -> None:
     parts.models = MODELS[:2]
 
-    opened, *entries, closed = await parts.steps()
+    *_, all_slots, closed = await parts.steps()
 
-    assert isinstance(opened, Opened)
-    assert (opened.slots, len(entries)) == (("A", "B"), 2)
-    assert closed == Closed(opened.comparison_id, votable=True)
+    assert isinstance(all_slots, Slots)
+    assert [entry.slot for entry in all_slots.entries] == ["A", "B"]
+    assert closed == Closed(parts.store.comparisons[0].comparison_id, votable=True)
 
 
 @pytest.mark.parametrize("service", ["Amazon S4", "S3", "amazon s3", " Amazon S3"])
@@ -199,7 +210,7 @@ async def test_a_slot_that_fails_says_why_and_the_others_stand(
     assert [event.error for event in parts.events.of(Unexpected)] == [trouble] * (word == "unexpected")
     assert parts.gateway.released == [1]
     [finished] = parts.events.of(ComparisonFinished)
-    assert (finished.answered, finished.failed, finished.replayed, finished.abandoned) == (3, 1, False, False)
+    assert (finished.answered, finished.failed, finished.replayed, finished.abandoned) == (3, 1, "", False)
 
 
 async def test_what_may_not_be_shown_is_a_failure_that_cost_something(parts: Parts) -> None:
@@ -217,7 +228,6 @@ async def test_when_all_fail_there_is_nothing_to_vote_on(parts: Parts) -> None:
     steps = await parts.steps()
 
     assert steps[-1] == Closed(parts.store.comparisons[0].comparison_id, votable=False)
-    assert parts.store.kept == []
 
 
 async def test_one_saying_alone_is_not_to_be_voted_on(parts: Parts) -> None:
@@ -232,7 +242,6 @@ async def test_two_models_may_write_the_same(parts: Parts) -> None:
     entries = await parts.entries()
 
     assert {entry.saying for entry in entries.values()} == {parts.gateway.text}
-    assert len(parts.pool) == 1
 
 
 @pytest.mark.parametrize("failure", ["fails", "hangs"])
@@ -241,43 +250,152 @@ async def test_a_comparison_that_cannot_be_stored_is_shown_but_not_votable(parts
     parts.store.trouble = StoreError("It is broken.") if failure == "fails" else None
     parts.store.hangs = failure == "hangs"
 
-    _, *entries, closed = await parts.steps()
+    steps = await parts.steps()
 
-    assert [entry.saying is not None for entry in entries if isinstance(entry, Entry)] == [True] * 4
-    assert isinstance(closed, Closed)
-    assert not closed.votable
-    assert {event.operation for event in parts.events.of(DependencyFailed)} == {"put comparison", "put sayings"}
-    assert len(parts.pool) == 0  # a vote on what is not stored would be refused
+    assert [entry.saying is not None for entry in shown(steps).entries] == [True] * 4
+    assert isinstance(steps[-1], Closed)
+    assert not steps[-1].votable
+    assert [event.operation for event in parts.events.of(DependencyFailed)] == ["put comparison"]
 
 
-async def test_slots_are_yielded_as_they_land(parts: Parts) -> None:
+# --- what must not tell the authors -----------------------------------------------------------------------------------
+
+
+async def test_nothing_is_shown_before_the_last_has_landed(parts: Parts) -> None:
     parts.gateway.hanging = {HAIKU}
+    run = parts.compare.run("ann")
+    while (step := await anext(run)) != Progress(3, 4):
+        assert isinstance(step, Opened | Progress)
 
-    async with aclosing(parts.compare.run("ann")) as run:
-        told = [await anext(run) for _ in range(4)]
+    parts.gateway.late.set()
 
-    assert [step.model for step in told if isinstance(step, Entry) and step.model == HAIKU] == []
-
-
-# --- money ------------------------------------------------------------------------------------------------------------
+    assert [await anext(run) for _ in range(2)] == [Progress(4, 4), Slots(parts.store.comparisons[0].entries)]
+    await run.aclose()
 
 
-async def test_over_budget_a_comparison_new_to_the_voter_is_replayed_once(parts: Parts) -> None:
-    first = await parts.steps("ann")
-    parts.gateway.unreservable = EXHAUSTED
+async def test_a_model_that_is_late_has_failed_and_its_call_goes_on(parts: Parts) -> None:
+    parts.timeouts = Timeouts(comparison=0.05, comparison_begin=0.0)
+    parts.gateway.hanging = {HAIKU}
+    compare = parts.compare
 
-    replayed = await parts.steps("bob")
+    steps = [step async for step in compare.run("ann")]
 
-    opened, *entries, closed = replayed
+    [late] = [entry for entry in shown(steps).entries if entry.model == HAIKU]
+    assert (late.saying, late.error, late.latency_ms) == (None, "timeout", 50.0)
+    assert (steps[-2:], parts.gateway.released) == (
+        [Slots(parts.store.comparisons[0].entries), Closed(parts.store.comparisons[0].comparison_id, votable=True)],
+        [],
+    )
+    parts.gateway.late.set()
+    await compare.close()
+    assert parts.gateway.released == [0]
+
+
+async def test_a_call_may_last_as_long_as_its_model_may_take(parts: Parts) -> None:
+    await parts.steps()
+
+    timeouts = {model.id: model.timeout_seconds for model in MODELS}
+    calls = zip(parts.gateway.asked, parts.gateway.lingering, strict=True)
+    assert all(seconds + linger == pytest.approx(timeouts[model]) for (model, seconds), linger in calls)
+
+
+async def test_a_client_that_reads_slowly_gives_no_model_more_time(parts: Parts) -> None:
+    clock = parts.monotonic = Clock()
+    parts.gateway.hanging = {HAIKU}
+    compare = parts.compare
+    run = compare.run("ann")
+    while await anext(run) != Progress(3, 4):
+        pass
+
+    clock.forward(DEFAULT_TIMEOUTS.comparison + 1)
+    parts.gateway.late.set()
+    steps = [step async for step in run]
+    await compare.close()
+
+    assert [entry.error for entry in shown(steps).entries if entry.model == HAIKU] == ["timeout"]
+
+
+async def test_a_text_that_is_stored_already_is_a_duplicate(parts: Parts) -> None:
+    parts.store.kept = [model_saying("the 2th live saying")]
+
+    steps = await parts.steps()
+
+    assert [entry.error for entry in shown(steps).entries if entry.saying is None] == ["duplicate"]
+    assert [entry.generation is not None for entry in shown(steps).entries] == [True] * 4  # it is paid for
+    assert shown(steps).entries == parts.store.comparisons[0].entries
+    assert [len(ids) for ids in parts.store.looked_for] == [4]  # in one question
+
+
+@pytest.mark.parametrize(
+    ("error", "blind"),
+    [
+        (None, None),
+        ("timeout", BlindError.TIMEOUT),
+        ("withdrawn", BlindError.WITHDRAWN),
+        ("duplicate", BlindError.UNUSABLE),
+        ("bad_response", BlindError.UNUSABLE),
+        ("refused", BlindError.UNUSABLE),
+        ("truncated", BlindError.UNUSABLE),
+        ("key_not_found", BlindError.UNAVAILABLE),
+        ("spend_limit", BlindError.UNAVAILABLE),
+        ("of a later version", BlindError.UNAVAILABLE),
+    ],
+)
+def test_before_the_vote_an_error_is_one_of_four_words(error: str | None, blind: BlindError | None) -> None:
+    entry = Entry("A", HAIKU, "Generated by Claude Haiku 4.5", None, error, None, None)
+
+    assert entry.blind_error is blind
+
+
+# --- money and stored comparisons -------------------------------------------------------------------------------------
+
+BUSY = ModelsBusy("There is no place.")
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "reason", "wait"),
+    [
+        (EXHAUSTED, ReplayReason.BUDGET, 3600),
+        (BUSY, ReplayReason.BUSY, BUSY_SECONDS),
+        (None, ReplayReason.ASKED, ASKED_SECONDS),
+    ],
+)
+async def test_a_comparison_new_to_the_voter_is_replayed_once(
+    parts: Parts, obstacle: BudgetExhausted | ModelsBusy | None, reason: ReplayReason, wait: int
+) -> None:
+    await parts.steps("ann")
+    parts.gateway.unreservable = obstacle
+
+    replayed = await parts.steps("bob", stored=obstacle is None)
+
     [comparison] = parts.store.comparisons
-    assert opened == Opened(comparison.comparison_id, "Amazon S3", ("A", "B", "C", "D"), replayed=True)
-    assert tuple(entries) == comparison.entries
-    assert closed == first[-1]
-    assert parts.store.ballots[-1] == Ballot(comparison.comparison_id, "bob", shown_at=NOW)
-    assert [event.replayed for event in parts.events.of(ComparisonFinished)] == [False, True]
+    identity = comparison.comparison_id
+    assert replayed == [
+        Opened(identity, "Amazon S3", reason),
+        Slots(comparison.entries),
+        Closed(identity, votable=True),
+    ]
+    assert parts.store.ballots[-1] == Ballot(identity, "bob", shown_at=NOW)
+    assert [event.replayed for event in parts.events.of(ComparisonFinished)] == ["", reason]
     for voter in ("ann", "bob"):
-        with pytest.raises(ComparisonUnavailable):
-            await parts.steps(voter)
+        with pytest.raises(ComparisonUnavailable) as caught:
+            await parts.steps(voter, stored=obstacle is None)
+        assert caught.value.retry_after == wait
+
+
+async def test_a_stored_comparison_needs_neither_money_nor_models(parts: Parts) -> None:
+    await parts.steps("ann")
+    parts.models, parts.gateway.unreservable = [], EXHAUSTED
+
+    replayed = await parts.steps("bob", stored=True)
+
+    assert replayed[0] == Opened(parts.store.comparisons[0].comparison_id, "Amazon S3", ReplayReason.ASKED)
+    assert len(parts.gateway.reserved) == 1
+
+
+async def test_a_stored_comparison_of_an_unknown_service_is_refused(parts: Parts) -> None:
+    with pytest.raises(InvalidRequest):
+        await parts.steps(wanted="Amazon S4", stored=True)
 
 
 async def test_over_budget_only_the_service_that_is_wanted_is_shown(parts: Parts) -> None:
@@ -350,7 +468,8 @@ async def test_what_has_begun_is_finished_for_others_when_the_caller_leaves(
     parts.gateway.hanging = {MINI}
     compare = parts.compare
     run = compare.run("ann")
-    told = [await anext(run) for _ in range(4)]
+    while await anext(run) != Progress(3, 4):
+        pass
 
     await leave(run)
     going_on = others()
@@ -358,9 +477,8 @@ async def test_what_has_begun_is_finished_for_others_when_the_caller_leaves(
     await compare.close()
 
     assert (going_on != set(), others()) == (True, set())
-    assert [type(step) for step in told] == [Opened, Entry, Entry, Entry]
-    assert {saying.model for saying in parts.store.kept} == {model.id for model in MODELS} - {MINI}
-    assert [len(comparison.entries) for comparison in parts.store.comparisons] == [4]
+    [comparison] = parts.store.comparisons
+    assert {entry.model for entry in comparison.entries if entry.saying} == {model.id for model in MODELS} - {MINI}
     assert parts.gateway.released == [0]
     [finished] = parts.events.of(ComparisonFinished)
     assert (finished.answered, finished.failed, finished.abandoned) == (3, 1, True)
@@ -371,12 +489,14 @@ async def test_draining_stores_what_has_landed_and_times_out_the_rest(parts: Par
     parts.gateway.hanging = {MINI}
     compare = parts.compare
     run = compare.run("ann")
-    told = [await anext(run) for _ in range(4)]
+    while await anext(run) != Progress(3, 4):
+        pass
 
     compare.drain()
     async with asyncio.timeout(10):
-        told += [step async for step in run]
+        told = [step async for step in run]
         late = [step async for step in compare.run("bob")]
+    await compare.close()
 
     [one, other] = parts.store.comparisons
     errors = {entry.model: entry.error for entry in one.entries}
@@ -402,8 +522,8 @@ async def test_storing_goes_on_although_the_caller_is_cancelled(parts: Parts) ->
     parts.store.hangs = True
     compare = parts.compare
     run = compare.run("ann")
-    await anext(run)
-    await anext(run)
+    while await anext(run) != Progress(4, 4):
+        pass
     leaving = asyncio.ensure_future(run.aclose())
     await parts.store.until_asked()
 
@@ -416,12 +536,13 @@ async def test_storing_goes_on_although_the_caller_is_cancelled(parts: Parts) ->
     assert [event.abandoned for event in parts.events.of(ComparisonFinished)] == [True]
 
 
-async def test_what_keeping_takes_is_not_the_models_time(parts: Parts) -> None:
-    parts.timeouts = Timeouts(comparison=2.0, comparison_keeping=2.0)
+async def test_in_an_invocation_what_keeping_takes_is_not_the_models_time(parts: Parts) -> None:
+    parts.timeouts = Timeouts(comparison_begin=0.0, comparison_keeping=2.0)
 
-    await parts.steps()
+    with deadline(3.0):
+        await parts.steps()
 
-    assert all(timeout <= 0 for _, timeout in parts.gateway.asked)
+    assert all(0 < timeout <= 1 for _, timeout in parts.gateway.asked)
 
 
 async def test_a_withdrawn_text_is_not_shown_when_a_model_writes_it_again(parts: Parts) -> None:

@@ -96,16 +96,19 @@ class Database:
         response = await self._send(lambda: self._client.query(**query), repeatable=True)
         return response["Items"]
 
-    async def _all_of(self, name: str) -> "list[Item]":
-        """All parts of a name of the state, by consistent reads, in the order of their keys."""
-        query: QueryInputTypeDef = {
+    def _all_named(self, name: str) -> "QueryInputTypeDef":
+        """A query, with consistent reads, for the items of the state that have this name."""
+        return {
             "TableName": self._state,
             "KeyConditionExpression": "#name = :name",
             "ExpressionAttributeNames": {"#name": "name"},
             "ExpressionAttributeValues": {":name": {"S": name}},
             "ConsistentRead": True,
         }
-        return [item async for page in self._query_pages(query) for item in page]
+
+    async def _all_of(self, name: str) -> "list[Item]":
+        """All parts of a name of the state, in the order of their keys."""
+        return [item async for page in self._query_pages(self._all_named(name)) for item in page]
 
     async def _query_pages(self, query: "QueryInputTypeDef") -> "AsyncIterator[list[Item]]":
         page: QueryInputTypeDef | None = query

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from service.domain import Ballot, day_of, feedback_id
 from service.errors import ConditionFailed
 from service.limits import Retention
+from service.store.base import CLOCK_LEEWAY_SECONDS
 from service.store.dynamodb import writes
 from service.store.dynamodb.ballots import DynamoBallots
 from service.store.dynamodb.items import (
@@ -49,7 +50,7 @@ from service.store.dynamodb.votes import DynamoVotes
 from service.store.retention import Cutoffs, Pruned, Pseudonyms
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
 
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
@@ -60,8 +61,6 @@ T = TypeVar("T")
 _AT_ONCE = 5
 # How many requests to be forgotten a pass takes on, in a few megabytes. The others wait for the next pass.
 _MOST_REQUESTS = 100_000
-# The clocks of a fleet differ. A request that is not older than this is left to the next pass.
-_CLOCK_SECONDS = 300.0
 _PLACE_KEY: "Item" = {"name": text("prune"), "part": text("prune")}
 
 
@@ -93,7 +92,8 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
 
     async def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
         place = await self._place() or _Place(now)
-        asked = await self._requests(until=place.started_at - _CLOCK_SECONDS)
+        # A newer request is left to the next pass, because clocks differ and a vote of its voter may be under way.
+        asked = await self._requests(until=place.started_at - CLOCK_LEEWAY_SECONDS)
         wanted = _Pass(asked, day_of(place.started_at), Cutoffs.at(place.started_at, keep), Pseudonyms())
         steps = (
             self._prune_votes,
@@ -240,14 +240,8 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
 
     async def _requests(self, *, until: float) -> dict[str, float]:
         """The voters who asked by then to be forgotten, and when they did."""
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :requests",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":requests": text(writes.REQUESTS)},
-        }
         asked: dict[str, float] = {}
-        async for page in self._query_pages(query):
+        async for page in self._query_pages(self._all_named(writes.REQUESTS)):
             asked |= {item["part"]["S"]: float(item["asked_at"]["N"]) for item in page}
             if len(asked) >= _MOST_REQUESTS:
                 break

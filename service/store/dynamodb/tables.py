@@ -57,7 +57,7 @@ BY_MODEL = "by_model"
 BY_NEWEST = "by_newest"
 DRAW_SHELVES = 4
 
-# Spend and hours are of no use long after their time, so DynamoDB deletes their items when this time has come.
+# DynamoDB deletes an item some time after the moment, in seconds since the epoch, that this attribute holds.
 EXPIRY_ATTRIBUTE = "expires_at_epoch"
 
 # All attributes of a saying that never change.

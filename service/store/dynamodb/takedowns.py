@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from service.domain import Report, ReportReason, ReportStatus, Withdrawal, WithdrawnBy
-from service.store.base import REPORTS_KEPT, ReportedSaying, ReportResult, Withdrawals
+from service.limits import DAY_SECONDS, DEFAULT_RETENTION
+from service.store.base import ReportedSaying, ReportResult, Withdrawals
 from service.store.dynamodb import writes
 from service.store.dynamodb.items import count, number, text
 from service.store.dynamodb.sayings import DynamoSayings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from service.store.dynamodb.items import Item
 
 _REASON = "reason#"
+_REPORTS_KEPT = DEFAULT_RETENTION.report_days * DAY_SECONDS
 _IS_FIRST_OF_ITS_KIND = (
     "attribute_not_exists(reporters) OR (NOT contains(reporters, :reporter) AND NOT contains(networks, :network))"
 )
@@ -122,7 +124,7 @@ def _add_report(table: str, report: Report) -> "UpdateItemInputTypeDef":
             ":networks": {"SS": [report.network]},
             ":one": number(1),
             ":at": number(report.reported_at),
-            ":expiry": number(int(report.reported_at) + REPORTS_KEPT),
+            ":expiry": number(int(report.reported_at + _REPORTS_KEPT)),
         },
         "ReturnValues": "ALL_NEW",
     }

@@ -50,10 +50,9 @@ REPORTS = "reports"
 WITHDRAWAL_REVISION_KEY: "Item" = {"name": {"S": WITHDRAWALS}, "part": {"S": "#revision"}}
 
 _WITHDRAWN_YES: "Item" = {":yes": {"BOOL": True}}
-# A day's spend is kept for a while, so that the operator can check a bill.
-_SPEND_KEPT = timedelta(days=35)
-# A client's share is of no use when its day is over, and its name holds the hash of an address.
-_CLIENTS_SPEND_KEPT = timedelta(days=2)
+# These are counted from the beginning of the day.
+_SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.spend_days)
+_CLIENT_SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.client_spend_days)
 # A request to be forgotten is carried out within days. If no pass runs for so long, it ends by itself.
 _REQUEST_KEPT = timedelta(days=90)
 
@@ -176,7 +175,7 @@ def prolong_lease(table: str, lease: Lease, *, until: float) -> "UpdateItemInput
 
 def add_spend(table: str, item: "Item", window: SpendWindow, amounts: Mapping[str, int]) -> "UpdateItemInputTypeDef":
     """Add to the attributes of an item that holds a day's spend."""
-    kept = _SPEND_KEPT if item == spend_key(window) else _CLIENTS_SPEND_KEPT
+    kept = _SPEND_KEPT if item == spend_key(window) else _CLIENT_SPEND_KEPT
     expires = datetime.fromisoformat(window.day).replace(tzinfo=UTC) + kept
     expression, names, values = addition(amounts)
     return {
