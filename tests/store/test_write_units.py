@@ -1,24 +1,23 @@
 """What votes and ballots ask of DynamoDB: the write units that they cost, and their operations one after the other."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.domain import Attribution, NetworkDay
-from service.limits import Quotas
+from service.domain import Attribution, NetworkDay, Standing
+from service.store.base import Strand
 from service.store.dynamodb import DynamoStore
+from service.store.dynamodb.lines import line_key, votes_line
+from service.store.groups import ITEM_GROUPS
 from tests.faults.proxy import EVERYTHING, AwsProxy
 from tests.store.builders import BLIND, CAST_AT, MODELS, NAMED, NEGATIVE, comparison, generated, network, shown, vote
 from tests.store.conftest import Connect, Dynamo
+from tests.tools.capacity import write_units
 from tests.tools.recorder import Recorder
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb import DynamoDBClient
-
     from service.domain import Saying
 
 # As long as they really are, because a write unit is a kilobyte.
@@ -72,7 +71,7 @@ async def test_a_first_vote_is_reads_and_one_transaction(
 
 
 @pytest.mark.parametrize("voters", [1, 12])
-async def test_the_last_vote_that_counts_of_a_network_costs_no_more(
+async def test_a_networks_last_vote_that_counts_costs_no_more(
     recorded: tuple[DynamoStore, Recorder], voters: int
 ) -> None:
     store, recorder = recorded
@@ -80,12 +79,12 @@ async def test_the_last_vote_that_counts_of_a_network_costs_no_more(
     await store.put_sayings(sayings)
 
     for number, each in enumerate(sayings):
-        named = vote(each, f"{VOTER}N", NEGATIVE, attribution=NAMED, networks=IPV4)
-        await store.vote(named)
+        await store.vote(vote(each, f"{VOTER[:-2]}nn", NEGATIVE, attribution=NAMED, networks=IPV4))
         with recorder.recording() as calls:
-            await store.vote(vote(each, f"{VOTER[:-2]}{number % voters:02}", networks=IPV4))
+            last = await store.vote(vote(each, f"{VOTER[:-2]}{number % voters:02}", networks=IPV4))
 
-    print(calls[-1])
+    assert last is not None
+    assert (last.standing, calls[-1].write_units) == (Standing.COUNTED, 12)
 
 
 async def test_a_vote_cast_again_moves_the_sayings_counters_alone(recorded: tuple[DynamoStore, Recorder]) -> None:
@@ -96,13 +95,27 @@ async def test_a_vote_cast_again_moves_the_sayings_counters_alone(recorded: tupl
         await store.vote(vote(SAYING, VOTER, NEGATIVE, networks=IPV4))
         await store.withdraw_vote(SAYING.saying_id, VOTER)
 
-    print(calls)
+    assert [call.write_units for call in calls if call.operation == "TransactWriteItems"] == [4, 4]
 
 
-async def test_a_ballot_is_one_transaction(recorded: tuple[DynamoStore, Recorder]) -> None:
+async def test_a_ballot_is_reads_and_one_transaction(recorded: tuple[DynamoStore, Recorder]) -> None:
     store, recorder = recorded
 
     with recorder.recording() as calls:
         await store.cast_ballot(COMPARED, "ann", "A", at=CAST_AT, networks=IPV4)
 
-    print(calls)
+    *reads, write = calls
+    assert {read.operation for read in reads} == {"GetItem"}
+    assert (write.operation, write.write_units) == ("TransactWriteItems", 8)
+
+
+def test_a_line_of_votes_stays_within_a_kilobyte() -> None:
+    """A line in which every number has seven digits, as that of a day never will."""
+    names = [f"{kind}{group:x}{counted}" for kind in "bk" for group in range(ITEM_GROUPS) for counted in "nu"]
+    names += [f"h{hour:02}" for hour in range(24)]
+    names += [*("on", "ou", "an", "au", "vn", "vu"), "voters", "sayings", "writes"]
+    strand = Strand("claude-sonnet-4-5", "2026-11-29", "2026-11-20.1", "claude-sonnet-4-5-20250929")
+
+    line: Any = line_key(15, votes_line(strand)) | {name: {"N": "1234567"} for name in names}
+
+    assert write_units({}, line) == 1

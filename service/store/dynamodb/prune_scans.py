@@ -78,7 +78,11 @@ def state_scan(table: str, cutoffs: Cutoffs, *, is_anybody_asked_for: bool) -> "
 
     If voters are to be forgotten, it returns all network-days.
     """
-    due = ["#part = :burst", "#name BETWEEN :secrets AND :old_secrets", "#name BETWEEN :networks AND :old_networks"]
+    due = [
+        "#part = :burst",
+        "(begins_with(#name, :secrets) AND #name < :old_secrets)",
+        "(begins_with(#name, :networks) AND #name < :old_networks)",
+    ]
     everyone: Item = {":network": text(NETWORK_PART)} if is_anybody_asked_for else {}
     return {
         "TableName": table,

@@ -46,9 +46,12 @@ def put_new_vote(table: str, vote: StoredVote) -> "Write":
 
 
 def change_opinion(table: str, before: "Item", after: StoredVote) -> "Write":
-    """Change the present opinion of a vote on the condition that it is still the one that was read."""
+    """Change the present opinion of a vote on the condition that it is still the one that was read.
+
+    The oldest votes have no time of their first casting but `cast_at`, which changes.
+    """
     condition, values = _is_still(before, "feedback_type", "opinion")
-    attributes = opinion_attributes(after)
+    attributes = {"first_cast_at": number(after.first_cast_at), **opinion_attributes(after)}
     expression = "SET " + ", ".join(f"{name} = :new_{name}" for name in attributes)
     if gone := [name for name in OPINION_ATTRIBUTES if name not in attributes]:
         expression += f" REMOVE {', '.join(gone)}"
