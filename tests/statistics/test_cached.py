@@ -11,7 +11,7 @@ from service.errors import StatisticsUnavailable, StorageFull, StoreError
 from service.resilience.timeouts import deadline
 from service.statistics.cached import CACHE_SECONDS, RETRY_SECONDS, STALE_SECONDS, Statistics
 from service.statistics.schemas import StatsAnswer
-from service.store.base import Aggregates, Store, Tally
+from service.store.base import Aggregates, Store
 from telemetry.events import DependencyFailed
 from tests.fakes import the_line_up
 from tests.support import Clock, RecordingListener
@@ -33,7 +33,10 @@ class CountingStore:
         await self.gate.wait()
         if self.trouble is not None:
             raise self.trouble
-        return Aggregates(contributors={"gpt-4.1": Tally(serves=self.reads)})
+        return Aggregates(serves={"gpt-4.1": self.reads})
+
+    async def analysis(self) -> str | None:
+        return '{"length": 0.5}'
 
 
 @pytest.fixture
@@ -78,6 +81,12 @@ async def test_the_encoded_report_is_the_same_and_is_encoded_once(statistics: St
 
     assert msgspec.json.decode(encoded, type=StatsAnswer) == await statistics.answer()
     assert await statistics.encoded() is encoded
+
+
+async def test_the_analysis_that_the_store_keeps_is_part_of_the_report(statistics: Statistics) -> None:
+    body = msgspec.json.decode(await statistics.encoded())
+
+    assert body["analysis"] == {"length": 0.5}
 
 
 async def test_concurrent_callers_share_one_read_even_if_one_is_cancelled(
