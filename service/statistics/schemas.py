@@ -288,6 +288,9 @@ class StatsAnswer(Message, frozen=True):
     `models` is in the order of the lower ends of their intervals of approval, so that few votes put none first; those
     that left come last. `stale` is true if the store could not be read and these are earlier figures. `analysis` is
     the result of `python -m service analyse`, or null if nobody has run it.
+
+    Calls for comparisons of today and yesterday are left out, because what they took would tell who wrote what in those
+    that can still be voted on.
     """
 
     generated_at: str
