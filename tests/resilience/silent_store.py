@@ -118,7 +118,7 @@ def _comparison_votes(listener: Listener) -> ComparisonVotes:
 
 
 async def _statistics(listener: Listener) -> None:
-    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False, "burst_limit": 100}
+    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False}
     await Statistics(store=SILENT, listener=listener, timeouts=HASTY, **options).answer()
 
 
@@ -157,7 +157,6 @@ USES: dict[str, tuple[str, Use]] = {
     "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
     "flow, keep": ("put saying", lambda listener: _sayings(listener, DATABASE_REQUESTS + 1)),
     "comparison, store": ("put comparison", lambda listener: _compare(listener, overdrawn=False)),
-    "comparison, keep": ("put sayings", lambda listener: _compare(listener, overdrawn=False)),
     "comparison, replay": ("replay comparison", lambda listener: _compare(listener, overdrawn=True)),
     "vote": ("vote", lambda listener: _saying_votes(listener).vote("ann", _opinion())),
     "withdrawal": ("withdraw vote", lambda listener: _saying_votes(listener).withdraw("ann", SAYING.saying_id)),
