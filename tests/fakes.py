@@ -9,6 +9,7 @@ from service.catalogue.line_up import LineUp
 from service.catalogue.models import Catalogue, Model, load_catalogue
 from service.domain import Ballot, BallotResult, CallKind, Comparison, NetworkDay, Saying, Vote, VoteResult
 from service.errors import DependencyError
+from service.keys.secret import Secret
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway, Written
 from service.llm.vendors import VENDORS
@@ -43,6 +44,7 @@ class FakeStore:
         self.kept: list[Saying] = []
         self.looked_for: list[frozenset[str]] = []
         self.serves: list[dict[str, int]] = []
+        self.days: list[str] = []
         self.comparisons: list[Comparison] = []
         self.ballots: list[Ballot] = []
         self.asked = asyncio.Event()
@@ -72,6 +74,11 @@ class FakeStore:
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         await self._obey()
         return self.recent
+
+    async def day_secret(self, day: str) -> Secret:
+        await self._obey()
+        self.days.append(day)
+        return Secret(f"secret of {day}")
 
     async def vote(self, vote: Vote) -> VoteResult | None:
         await self._obey()
@@ -141,6 +148,7 @@ class FakeGateway:
         self.rejected = False
         self.text = ""
         self.asked: list[tuple[str, float]] = []
+        self.services: list[Sequence[str]] = []
         self.lingering: list[float] = []
         self.late = asyncio.Event()
         self.troubles: dict[str, Exception] = {}
@@ -178,6 +186,7 @@ class FakeGateway:
         if advance is not None:
             advance.take(model.id)
         self.asked.append((model.id, timeout))
+        self.services.append(services)
         self.lingering.append(linger)
         text = self.text or f"the {len(self.asked)}th live saying"
         if self.hangs or model.id in self.hanging:

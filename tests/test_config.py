@@ -56,7 +56,7 @@ def test_every_setting_has_its_default() -> None:
         "read_rate": "off",
         "max_connections": 450,
         "connections_per_address": 64,
-        "burst_votes": 100,
+        "address_votes": 24,
         "allowed_origins": "",
         "trusted_proxies": 0,
         "trace": "off",

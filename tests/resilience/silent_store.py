@@ -135,7 +135,7 @@ async def _first_ballot(listener: Listener) -> None:
 
 
 async def _statistics(listener: Listener) -> None:
-    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False, "burst_limit": 100}
+    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False}
     await Statistics(store=SILENT, listener=listener, timeouts=HASTY, **options).answer()
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from service.catalogue.collection import collection
-from service.domain import Origin, saying_id
+from service.domain import Origin, Saying, saying_id
 from service.errors import (
     BudgetExhausted,
     DependencyError,
@@ -37,10 +37,13 @@ from service.resilience.timeouts import deadline
 from service.sayings.flow import Flow, Served, wanted_origin
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
+from service.sayings.wish import Wish, short_id
+from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, SayingServed
 from tests.fakes import FakeGateway, FakeStore, the_models
-from tests.support import TOPICS, Clock, RecordingListener, model_saying
+from tests.support import NAMES, TOPICS, Clock, RecordingListener, model_saying
 
+QUEUES = "Amazon SQS"
 DATABASE, LIVE, CACHE, BUILTIN = Origin.DATABASE, Origin.LIVE, Origin.CACHE, Origin.BUILTIN
 STORED = model_saying("a saying in the store")
 WARM = model_saying("a warm saying")
@@ -346,3 +349,94 @@ async def test_with_all_of_the_collection_withdrawn_there_is_nothing(events: Rec
 
     with pytest.raises(NoSayingAvailable):
         await stage.flow.next_saying()
+
+
+def having_seen(*sayings: Saying, service: str | None = None) -> Wish:
+    return Wish({short_id(saying.saying_id) for saying in sayings}, service)
+
+
+async def test_what_a_visitor_has_not_seen_comes_from_the_database(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True)
+    await stage.skip(4)
+
+    served = await stage.flow.next_saying("ann", having_seen(WARM, *stage.store.kept))
+
+    assert (served.saying, served.origin, served.degraded) == (STORED, DATABASE, None)
+
+
+async def test_what_is_seen_in_the_database_too_comes_from_memory(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True)
+    await stage.skip(4)
+    *seen, new = collection()
+
+    served = await stage.flow.next_saying("ann", having_seen(WARM, STORED, *stage.store.kept, *seen))
+
+    assert (served.saying, served.origin, served.degraded) == (new, BUILTIN, None)
+
+
+async def test_a_visitor_who_has_seen_everything_is_served_from_the_pool_again(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True)
+    stage.gateway.trouble = BudgetExhausted("spent")
+    await stage.skip(4)
+
+    served = await stage.flow.next_saying("ann", having_seen(WARM, STORED, *collection()))
+
+    assert (served.saying, served.origin, served.degraded) == (WARM, CACHE, None)
+
+
+async def test_sixty_sayings_of_a_fresh_start_are_different(store: SqliteStore, events: RecordingListener) -> None:
+    await store.put_sayings(collection())
+    pool = Pool(ttl=1e12, clock=Clock())
+    pool.add(model_saying(f"{number} by {model}", model=model) for model in NAMES for number in range(3))
+    flow = Flow(
+        pool=pool,
+        store=store,
+        gateway=FakeGateway().as_gateway(),
+        serves=ServeCounter(store, events),
+        listener=events,
+        topics=TOPICS,
+        models=the_models(),
+    )
+    seen: set[int] = set()
+
+    for _ in range(60):
+        served = await flow.next_saying("ann", Wish(seen))
+        seen.add(short_id(served.saying.saying_id))
+
+    assert len(seen) == 60
+    assert {event.degraded for event in events.of(SayingServed)} == {None}
+
+
+@pytest.mark.parametrize("number", [1, 4, 5])
+async def test_a_service_that_is_asked_for_is_what_the_saying_is_about(events: RecordingListener, number: int) -> None:
+    stage = Stage(events, warm=True)
+    stage.gateway.trouble = BudgetExhausted("spent")
+    queues = model_saying("a saying on queues", services=(QUEUES,))
+    stage.pool.add([queues])
+    await stage.skip(number - 1)
+
+    served = await stage.flow.next_saying("ann", Wish(service=QUEUES))
+    another = await stage.flow.next_saying("ann", having_seen(queues, service=QUEUES))
+
+    assert (served.saying, served.origin) == (queues, CACHE)
+    assert QUEUES in another.saying.services
+    assert another.origin is BUILTIN
+
+
+async def test_a_live_saying_is_on_the_service_that_is_asked_for(events: RecordingListener) -> None:
+    stage = Stage(events)
+    await stage.skip(3)
+
+    await stage.flow.next_saying("ann", Wish(service=QUEUES))
+
+    assert stage.gateway.services == [[QUEUES]]
+
+
+async def test_a_service_without_a_saying_is_answered_with_another(events: RecordingListener) -> None:
+    stage = Stage(events, warm=True)
+    stage.gateway.trouble = BudgetExhausted("spent")
+    await stage.skip(4)
+
+    served = await stage.flow.next_saying("ann", Wish(service="Amazon Nothing"))
+
+    assert (served.saying, served.origin, served.degraded) == (WARM, CACHE, "service_empty")

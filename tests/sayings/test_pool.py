@@ -1,6 +1,9 @@
 """The pool: equal shares for the models, the least-served saying first, nothing stale, nothing without bound."""
 
+import random
+import statistics
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,16 +12,26 @@ from service.limits import Limits
 from service.sayings.pool import (
     CATCH_UP_SERVES,
     LOW_WATER,
+    MOST_AHEAD,
+    MOST_IN_A_ROW,
+    MOST_TIMES_THE_MEDIAN,
+    ROW,
     SAYINGS_PER_MODEL,
     SERVES_BEFORE_STALE,
     SERVES_OF_ONE_CLIENT,
     Pool,
 )
+from service.sayings.wish import Wish, short_id
 from tests.support import NAMES, Clock, model_saying
 
 MODELS = list(NAMES)
 TTL = 3_600.0
 DAY = 86_400.0
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    random.seed(1)
 
 
 @pytest.fixture
@@ -35,10 +48,22 @@ def sayings(model: str, count: int, *, created_at: float = 1_000_000.0, label: s
     return [model_saying(f"{label} {number} by {model}", model=model, created_at=created_at) for number in range(count)]
 
 
+def served(pool: Pool, count: int) -> Iterator[Saying]:
+    """The next `count` sayings, taken by clients that all count."""
+    for number in range(count):
+        if saying := pool.take(f"client {number // SERVES_OF_ONE_CLIENT}"):
+            yield saying
+
+
 def taken(pool: Pool, count: int) -> Counter[str]:
     """How many of the next `count` sayings each contributor wrote."""
-    clients = (f"client {number // SERVES_OF_ONE_CLIENT}" for number in range(count))
-    return Counter(saying.contributor for client in clients if (saying := pool.take(client)))
+    return Counter(saying.contributor for saying in served(pool, count))
+
+
+def most_in_a_row(contributors: list[str]) -> int:
+    """The most that one contributor has of any row."""
+    rows = (contributors[start : start + ROW] for start in range(len(contributors) - ROW + 1))
+    return max(max(Counter(row).values()) for row in rows)
 
 
 def test_an_empty_pool_has_nothing(pool: Pool) -> None:
@@ -47,24 +72,36 @@ def test_an_empty_pool_has_nothing(pool: Pool) -> None:
 
 
 def test_the_models_get_equal_shares_however_much_they_have_written(pool: Pool) -> None:
-    for model, count in zip(MODELS, (3, 60, 7, 1), strict=True):
+    for model, count in zip(MODELS, (4, 60, 7, 5), strict=True):
         pool.add(sayings(model, count))
 
     shares = taken(pool, 10_001)
 
     assert set(shares) == set(MODELS)
-    assert max(shares.values()) - min(shares.values()) <= 1
+    assert max(shares.values()) - min(shares.values()) <= MOST_AHEAD
 
 
-def test_which_of_the_equal_models_comes_next_is_left_to_chance(clock: Clock) -> None:
-    first = set()
-    for _ in range(100):
+@pytest.mark.parametrize("before", [[], MODELS[:1], MODELS[:2], MODELS[:3]], ids=len)
+def test_nobody_can_tell_who_comes_next_from_who_came_before(clock: Clock, before: list[str]) -> None:
+    following: Counter[str] = Counter()
+    for _ in range(1_000):
         pool = Pool(ttl=TTL, clock=clock)
         for model in MODELS:
-            pool.add(sayings(model, 1))
-        first |= set(taken(pool, 1))
+            pool.add(sayings(model, 4))
+        if [saying.contributor for saying in served(pool, len(before))] == before:
+            following += taken(pool, 1)
 
-    assert first == set(MODELS)
+    assert set(following) == set(MODELS)
+    assert max(following.values()) < 0.5 * following.total()
+
+
+def test_no_model_has_more_than_half_of_a_row(pool: Pool) -> None:
+    for model in MODELS:
+        pool.add(sayings(model, 9))
+
+    contributors = [saying.contributor for saying in served(pool, 20_000)]
+
+    assert most_in_a_row(contributors) <= MOST_IN_A_ROW
 
 
 def test_within_a_model_the_least_served_saying_comes_first(pool: Pool) -> None:
@@ -79,17 +116,129 @@ def test_within_a_model_the_least_served_saying_comes_first(pool: Pool) -> None:
     assert newest == ["a new one"] * 5
 
 
-def test_a_model_that_comes_back_catches_up_but_only_so_far(pool: Pool, clock: Clock) -> None:
+def test_a_model_that_comes_back_catches_up_with_half_of_the_serves_at_most(pool: Pool, clock: Clock) -> None:
+    for model in MODELS[:3]:
+        pool.add(sayings(model, 30, created_at=clock.now + 10 * TTL))
+    pool.add(sayings(MODELS[3], 3))
+    taken(pool, 40)
+    clock.forward(TTL)
+    taken(pool, 4_000)
+
+    pool.add(sayings(MODELS[3], 30, created_at=clock.now))
+    contributors = [saying.contributor for saying in served(pool, 1_000)]
+
+    assert most_in_a_row(contributors) <= MOST_IN_A_ROW
+    assert abs(Counter(contributors)[MODELS[3]] - (1_000 + 3 * CATCH_UP_SERVES) // 4) <= MOST_AHEAD
+    assert Counter(contributors[:100])[MODELS[3]] > 35
+
+
+def test_after_it_has_caught_up_a_model_gets_its_share(pool: Pool, clock: Clock) -> None:
     pool.add(sayings("gpt-4.1", 1, created_at=clock.now + 10 * TTL))
     pool.add(sayings("gpt-4.1-mini", 1))
     clock.forward(TTL)
     taken(pool, 5_000)
 
     pool.add(sayings("gpt-4.1-mini", 1, created_at=clock.now))
+    taken(pool, 10 * CATCH_UP_SERVES)
 
-    assert taken(pool, CATCH_UP_SERVES - 1) == {"gpt-4.1-mini": CATCH_UP_SERVES - 1}
     shares = taken(pool, 1_001)
-    assert abs(shares["gpt-4.1"] - shares["gpt-4.1-mini"]) <= 3
+    assert abs(shares["gpt-4.1"] - shares["gpt-4.1-mini"]) <= MOST_AHEAD + 1
+
+
+def test_no_saying_is_shown_so_much_more_often_than_the_median(pool: Pool) -> None:
+    for model, count in zip(MODELS, (1, 60, 60, 60), strict=True):
+        pool.add(sayings(model, count))
+
+    shown = Counter(saying.saying_id for saying in served(pool, 10_000))
+
+    assert max(shown.values()) <= MOST_TIMES_THE_MEDIAN * statistics.median_low(shown.values())
+    assert len(shown) == 181
+
+
+def test_a_shelf_that_is_shown_too_often_is_served_again_after_a_round(pool: Pool, clock: Clock) -> None:
+    for model, count in zip(MODELS, (3, 60, 60, 60), strict=True):
+        pool.add(sayings(model, count))
+    taken(pool, 500)
+
+    pool.add(sayings(MODELS[0], 3, created_at=clock.now, label="fresh"))
+
+    assert taken(pool, 60)[MODELS[0]] > 10
+
+
+def test_one_shelf_alone_is_never_shown_too_often(pool: Pool) -> None:
+    pool.add(sayings("gpt-4.1", 1))
+
+    assert taken(pool, 1_000) == {"gpt-4.1": 1_000}
+
+
+def test_a_round_is_asked_for_before_a_saying_is_shown_too_often(pool: Pool) -> None:
+    for model, count in zip(MODELS, (LOW_WATER, 60, 60, 60), strict=True):
+        pool.add(sayings(model, count))
+    lacking = []
+
+    shown: Counter[str] = Counter()
+    for saying in served(pool, 1_000):
+        shown[saying.saying_id] += 1
+        if pool.lacks(saying.contributor):
+            lacking.append((saying.contributor, shown[saying.saying_id]))
+
+    assert lacking[0][0] == MODELS[0]
+    assert lacking[0][1] < MOST_TIMES_THE_MEDIAN
+
+
+def test_a_visitor_is_served_everything_once_before_anything_comes_again(pool: Pool) -> None:
+    for model, count in zip(MODELS, (3, 20, 7, 1), strict=True):
+        pool.add(sayings(model, count))
+    seen: set[int] = set()
+
+    while saying := pool.take("ann", Wish(seen)):
+        seen.add(short_id(saying.saying_id))
+
+    assert len(seen) == 31
+    assert pool.take("ann") is not None
+
+
+def test_of_what_a_visitor_has_not_seen_the_least_served_comes_first(pool: Pool) -> None:
+    warm = sayings("gpt-4.1", 4)
+    pool.add(warm[:2])
+    taken(pool, 10)
+    pool.add(warm[2:])
+
+    saying = pool.take("ann", Wish({short_id(each.saying_id) for each in warm[2:3]}))
+
+    assert saying == warm[3]
+
+
+def test_only_sayings_of_the_service_that_is_asked_for_are_taken(pool: Pool) -> None:
+    pool.add(sayings("gpt-4.1", 5))
+    pool.add([model_saying("about two", services=("AWS Lambda", "Amazon SQS"))])
+
+    found = {saying.text for _ in range(5) if (saying := pool.take("ann", Wish(service="Amazon SQS")))}
+
+    assert found == {"about two"}
+    assert pool.take("ann", Wish(service="Amazon EC2")) is None
+
+
+def test_asking_for_a_service_does_not_shift_the_shares(pool: Pool) -> None:
+    for model in MODELS:
+        pool.add(sayings(model, 9))
+    pool.add([model_saying("on queues", model=MODELS[0], services=("Amazon SQS",))])
+    for _ in range(100):
+        pool.take("ann", Wish(service="Amazon SQS"))
+
+    shares = taken(pool, 400)
+
+    assert max(shares.values()) - min(shares.values()) <= MOST_AHEAD
+
+
+def test_it_counts_the_models_that_have_sayings(pool: Pool, clock: Clock) -> None:
+    for model in MODELS[:2]:
+        pool.add(sayings(model, 2, created_at=clock.now))
+    before = pool.contributors
+
+    pool.drop(frozenset(saying.saying_id for saying in sayings(MODELS[0], 2)))
+
+    assert (before, pool.contributors) == (2, 1)
 
 
 @pytest.mark.parametrize("order", [MODELS, MODELS[::-1]], ids=["the new one last", "the new one first"])

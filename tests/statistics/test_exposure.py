@@ -17,7 +17,7 @@ async def serves(count: int, *, live_every: int) -> Counter[str]:
     """How often each model was served, from a pool in which they have unequal numbers of sayings, or live."""
     store = FakeStore()
     pool = Pool(ttl=1e12, clock=Clock())
-    for model, sayings in zip(NAMES, (3, 60, 7, 1), strict=True):
+    for model, sayings in zip(NAMES, (4, 60, 7, 5), strict=True):
         pool.add(model_saying(f"{number} by {model}", model=model) for number in range(sayings))
     flow = Flow(
         pool=pool,

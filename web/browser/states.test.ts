@@ -126,6 +126,21 @@ test('a vote that was not sent survives the page', async ({ visit }) => {
   await expect.poll(() => visitor.page.evaluate(() => localStorage.getItem('sayings.outbox'))).toBeNull();
 });
 
+test('a kept vote that comes too late says so', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.open();
+  await saying(visitor).waitFor();
+  await visitor.serverAnswers('/feedback', 503, UNAVAILABLE);
+  await up(visitor).click();
+  await visitor.reads(/^Your thumbs up is kept here until it is stored\./);
+
+  await visitor.page.goto('about:blank');
+  await visitor.serverAnswers('/feedback', 400, { error: { code: 'invalid_request', message: '' }, requestId: 'a' });
+  await visitor.open();
+
+  await visitor.reads('1 kept vote came too late to be stored.');
+});
+
 test('a refused vote goes back to what it was', async ({ visit }) => {
   const visitor = await visit();
   const mismatch = { code: 'source_mismatch', message: 'The source given is not the one that wrote this saying.' };

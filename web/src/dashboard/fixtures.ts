@@ -55,7 +55,7 @@ export function model(place: number, shown: Partial<Figures> = {}, given: Partia
     voters: 0,
     sayings: 0,
     verdict: 'too few votes',
-    votesNeeded: null,
+    votesNeeded: Math.max(0, 120 - (shown.votes?.votes ?? 0)) || null,
     recent: figures(shown),
     allTime: figures(shown),
     days: [],
@@ -118,7 +118,7 @@ export function low(): StatsAnswer {
     models: [
       voted(1, 330, [0.738, 0.657, 0.806]),
       voted(0, 61, [null, null, null]),
-      voted(2, 42, [null, null, null]),
+      voted(2, 125, [null, null, null], { voters: 21 }),
       model(3),
     ],
   });

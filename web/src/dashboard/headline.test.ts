@@ -25,8 +25,8 @@ describe('the headline', () => {
     expect(plain(sentence)).toBe('Claude Sonnet 4.5 leads: 74 % (72–77 %) of blind votes are thumbs up');
     expect(plain(detail)).toBe(
       'Counted are first votes in the last 30 days, given before the author was shown. Next is GPT-4.1 with 68 % ' +
-        '(65–71 %). If 47 votes had been the opposite, another model would be first. Claude Sonnet 4.5 is preferred ' +
-        'to every other model in comparisons side by side, too.',
+        '(65–71 %). If 47 votes had been the opposite, another model would have the highest share. In comparisons ' +
+        'side by side, too, Claude Sonnet 4.5 is preferred to every other model with enough ballots.',
     );
   });
 
@@ -79,10 +79,14 @@ describe('what comparisons say beside the votes', () => {
   const leader = 'claude-sonnet-4-5';
 
   test.each([
-    [{ leader, pickedLeader: leader }, 'Claude Sonnet 4.5 is preferred to every other model in comparisons .+ too'],
+    [
+      { leader, pickedLeader: leader },
+      'In comparisons side by side, too, Claude Sonnet 4.5 is preferred to every other',
+    ],
     [{ pickedLeader: 'gpt-4.1' }, 'In comparisons side by side, GPT-4.1 is preferred to every other model'],
     [{ leader, pickedLeader: 'gpt-4.1', disagree: true }, 'say otherwise: there, GPT-4.1 is preferred'],
-    [{ leader, disagree: true }, 'Of at least two models, comparisons side by side say the opposite'],
+    [{ leader, disagree: true }, 'But of at least two models, comparisons side by side say the opposite of the votes'],
+    [{ leader, pickedLeader: leader, disagree: true }, 'preferred to .+ But of at least two models'],
   ])('%j', (given, words) => {
     expect(said(TWO, given).detail).toMatch(new RegExp(`${words}.*\\.$`));
   });
@@ -94,7 +98,7 @@ describe('what comparisons say beside the votes', () => {
 
 describe('with too few votes', () => {
   const rule =
-    'A model is compared once 30 people have voted on at least 30 of its sayings before they saw who wrote them.';
+    'A model is compared once it has 120 blind votes, from at least 30 people and on at least 30 of its sayings.';
 
   test('there may be none at all', () => {
     expect(headline(empty())).toEqual({ sentence: 'No blind votes yet', detail: rule });

@@ -37,7 +37,7 @@ function noVotes(stats: StatsAnswer): Headline {
 }
 
 const RULE =
-  'A model is compared once 30 people have voted on at least 30 of its sayings before they saw who wrote them.';
+  'A model is compared once it has 120 blind votes, from at least 30 people and on at least 30 of its sayings.';
 
 function tooFew(measured: readonly Measured[]): Headline {
   const alone = measured.map((model) => `So far only ${model.source} has enough: ${approval(model)}.`);
@@ -56,7 +56,9 @@ function standing(stats: StatsAnswer, measured: readonly Measured[]): Headline {
 function leads(stats: StatsAnswer, leader: Measured, measured: readonly Measured[]): Headline {
   const next = measured.find((model) => model !== leader) as Measured;
   const { decisiveVotes: decisive } = stats.headline;
-  const margin = decisive ? ` If ${count(decisive, 'vote')} had been the opposite, another model would be first.` : '';
+  const margin = decisive
+    ? ` If ${count(decisive, 'vote')} had been the opposite, another model would have the highest share.`
+    : '';
   return {
     sentence: `${leader.source} leads: ${approval(leader)} of blind votes are thumbs up`,
     detail: `${basis(stats)} Next is ${next.source} with ${approval(next)}.${margin}`,
@@ -97,12 +99,15 @@ function basis(stats: StatsAnswer): string {
 /** What the comparisons say, which are another measure, and whether that is the same. */
 function picks({ headline: { leader, pickedLeader, disagree }, models }: StatsAnswer): string {
   const picked = models.find(({ model }) => model === pickedLeader)?.source;
-  if (disagree && picked && pickedLeader !== leader)
-    return `Comparisons side by side say otherwise: there, ${picked} is preferred to every other model.`;
-  if (disagree) return 'Of at least two models, comparisons side by side say the opposite.';
-  if (!picked) return '';
-  if (pickedLeader === leader) return `${picked} is preferred to every other model in comparisons side by side, too.`;
-  return `In comparisons side by side, ${picked} is preferred to every other model.`;
+  const opposite = 'of at least two models, comparisons side by side say the opposite of the votes.';
+  if (!picked) return disagree ? `But ${opposite}` : '';
+  const few = ranking(models).some((model) => model.recent.picked.value === null);
+  const preferred = `${picked} is preferred to every other model${few ? ' with enough ballots' : ''}`;
+  if (leader && leader !== pickedLeader) return `Comparisons side by side say otherwise: there, ${preferred}.`;
+  const also = leader
+    ? `In comparisons side by side, too, ${preferred}.`
+    : `In comparisons side by side, ${preferred}.`;
+  return disagree ? `${also} But ${opposite}` : also;
 }
 
 function remark(models: readonly ModelStats[]): string {

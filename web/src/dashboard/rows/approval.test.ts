@@ -12,7 +12,7 @@ test('the best liked comes first, the collection always last', () => {
     ['GPT-4.1', 'trails'],
     ['Claude Haiku 4.5', 'trails'],
     ['GPT-4.1-mini', 'trails'],
-    ['The collection', 'written by people, of all time'],
+    ['The collection', 'written by people'],
   ]);
   expect(sheet.rows.at(-1)?.[0]?.value).toBe('The collection');
 });
@@ -26,7 +26,8 @@ test('a verdict is of the last days only', () => {
 
 test('says which votes are not counted, if there are any', () => {
   expect(approval(full(), 'recent').others).toBe(
-    'Not counted here are votes in the last 30 days: 2,350 under the author’s name, 112 set aside.',
+    'Not counted here are votes in the last 30 days: 2,350 under the author’s name, 112 set aside. The collection’s ' +
+      'share is of all time, with and without its name.',
   );
   expect(approval(empty(), 'recent').others).toBe('');
 });
@@ -37,9 +38,9 @@ test('too few votes show no percentage', () => {
 
   expect(shown).toEqual({
     'Claude Sonnet 4.5': ['74 %', 'waits for the others'],
-    'Claude Haiku 4.5': ['too few votes', '16 voters, 8 sayings'],
-    'GPT-4.1': ['too few votes', '11 voters, 6 sayings'],
-    'GPT-4.1-mini': ['no votes', '0 voters, 0 sayings'],
+    'Claude Haiku 4.5': ['too few votes', '61 votes, 59 more needed'],
+    'GPT-4.1': ['too few votes', '21 voters, 16 sayings'],
+    'GPT-4.1-mini': ['no votes', '0 votes, 120 more needed'],
   });
   expect(axis.domain).toEqual([0, 1]);
   expect(sheet.rows.slice(1).map((row) => row.map((cell) => cell.text).slice(0, 3))).toEqual([
@@ -56,7 +57,7 @@ test.each([
   [voted(0, 500, SHARE, { verdict: 'too close to call', votesNeeded: null }), 'too close to call'],
   [voted(0, 500, SHARE, { verdict: 'within 3 points', votesNeeded: 0 }), 'no more than 3 points apart'],
   [voted(0, 500, SHARE, { verdict: 'leads' }), 'leads'],
-  [model(0), '0 voters, 0 sayings'],
+  [model(0), '0 votes, 120 more needed'],
 ])('a verdict says what would settle it (%#)', (one, said) => {
   expect(verdict(one)).toBe(said);
 });

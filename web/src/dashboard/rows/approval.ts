@@ -12,7 +12,7 @@ import { type Axis, estimateRow, type IntervalRow, ranked, shareDomain } from '.
 export interface Approval {
   rows: IntervalRow[];
   axis: Axis;
-  /** Which votes the shares leave out; empty when there are none. */
+  /** Which votes the shares leave out, and where one has more of them; empty when there are none. */
   others: string;
   sheet: Sheet;
 }
@@ -42,17 +42,23 @@ function modelRow(model: ModelStats, period: Period, mark: Mark): IntervalRow {
 
 function collectionRow({ votes, approval }: CollectionStats): IntervalRow[] {
   if (!votes.votes) return [];
-  const remark = 'written by people, of all time';
+  const remark = 'written by people';
   return [{ ...estimateRow(approval, votes.votes, NO_VOTES), name: 'The collection', remark, mark: NEUTRAL }];
 }
 
-/** "leads", "too close to call: ~340 more votes", "12 voters, 20 sayings: 30 needed". */
+/** "leads", "too close to call: ~340 more votes", "37 votes, 83 more needed". */
 export function verdict(model: ModelStats, brief = ''): string {
   const { verdict, votesNeeded, recent } = model;
-  if (verdict === 'too few votes') return recent.approval.value === null ? basis(model) : 'waits for the others';
+  if (verdict === 'too few votes') return recent.approval.value === null ? missing(model) : 'waits for the others';
   if (verdict === 'within 3 points') return 'no more than 3 points apart';
   if (verdict !== 'too close to call' || !votesNeeded) return verdict ?? '';
   return brief ? `${brief}: ~${about(votesNeeded)} more` : `${verdict}: ~${about(votesNeeded)} more votes`;
+}
+
+function missing(model: ModelStats): string {
+  const { votesNeeded, recent } = model;
+  // With enough votes, it waits for more voters or for votes on more of its sayings.
+  return votesNeeded ? `${count(recent.votes.votes, 'vote')}, ${whole(votesNeeded)} more needed` : basis(model);
 }
 
 /** How many people the figures of a model rest on, and how many sayings. */
@@ -70,7 +76,9 @@ function others(stats: StatsAnswer, period: Period): string {
     [sum(({ setAside }) => setAside), 'set aside'],
   ] as const;
   const said = parts.filter(([votes]) => votes > 0).map(([votes, what]) => `${whole(votes)} ${what}`);
-  return said.length ? `Not counted here are votes ${during(stats, period)}: ${said.join(', ')}.` : '';
+  const left = said.length ? `Not counted here are votes ${during(stats, period)}: ${said.join(', ')}.` : '';
+  const collection = 'The collection’s share is of all time, with and without its name.';
+  return [left, stats.collection.votes.votes ? collection : ''].filter(Boolean).join(' ');
 }
 
 /** A model over a period, or the collection, of which less is known. */

@@ -12,19 +12,21 @@ test('the cheapest comes first', () => {
 });
 
 describe('an unknown cost says why', () => {
-  const called = { answered: { asked: 9, answered: 9, failed: {}, share: NOTHING } };
-  const cost = (total: number | null, per1000: number | null = null): Figures['cost'] => ({
-    total,
-    per1000,
-    perNetUpvote: NOTHING,
-    perBlindWin: null,
+  const calls = (asked: number, answered: number): Partial<Figures> => ({
+    answeredByKind: {
+      round: { asked, answered, failed: {}, share: NOTHING },
+      compare: { asked: 9, answered: 9, failed: {}, share: NOTHING },
+    },
+  });
+  const cost = (per1000: number | null): Partial<Figures> => ({
+    cost: { total: 1, per1000, perNetUpvote: NOTHING, perBlindWin: null },
   });
 
   test.each([
     [model(0), 'no calls'],
-    [model(0, { ...called, cost: cost(null) }), 'price not known'],
-    [model(0, { ...called, cost: cost(0.2) }), 'price not known'],
-    [model(0, { ...called, cost: cost(0) }), 'no sayings'],
+    [model(0, { ...calls(0, 0), ...cost(null) }), 'no calls'],
+    [model(0, { ...calls(4, 0), ...cost(null) }), 'no sayings'],
+    [model(0, { ...calls(4, 3), ...cost(null) }), 'not known'],
   ])('per thousand (%#)', (one, text) => {
     expect(costPer1000(empty({ models: [one] }), 'recent')).toMatchObject({ known: false, rows: [{ text }] });
   });
@@ -32,8 +34,8 @@ describe('an unknown cost says why', () => {
   test.each([
     [model(0), 'no votes'],
     [voted(0, 20, [null, null, null]), 'too few votes'],
-    [voted(0, 200, [0.4, 0.3, 0.5], {}, { cost: cost(1, 1) }), 'no net upvotes'],
-    [voted(0, 200, [0.6, 0.5, 0.7], {}, { ...called, cost: cost(null) }), 'price not known'],
+    [voted(0, 200, [0.4, 0.3, 0.5], {}, cost(1)), 'no net upvotes'],
+    [voted(0, 200, [0.6, 0.5, 0.7], {}, { ...calls(4, 3), ...cost(null) }), 'not known'],
   ])('per net upvote (%#)', (one, text) => {
     expect(costPerNetUpvote(empty({ models: [one] }), 'recent').rows[0]?.text).toBe(text);
   });

@@ -76,9 +76,11 @@ function tick(rows: readonly IntervalRow[]): (amount: number) => string {
   return (amount) => (amount === 0 ? '$0' : `$${amount.toFixed(digits)}`);
 }
 
-export function noCost({ answered, cost }: Figures): string {
-  if (!answered.asked) return 'no calls';
-  return cost.total === null || cost.total > 0 ? 'price not known' : 'no sayings';
+/** Why a saying has no price. Comparisons are not in it, because their sayings are made for them alone. */
+export function noCost({ answeredByKind: { round, live } }: Figures): string {
+  const sum = (of: 'asked' | 'answered') => (round?.[of] ?? 0) + (live?.[of] ?? 0);
+  if (!sum('asked')) return 'no calls';
+  return sum('answered') ? 'not known' : 'no sayings';
 }
 
 export function noNetUpvotes(figures: Figures): string {
