@@ -421,7 +421,10 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class BallotResult:
-    """The effect of a ballot, the ballot as it is kept now, and how many have been cast on the comparison."""
+    """The effect of a ballot, the ballot as it is kept now, and how many have been cast on the comparison.
+
+    Ballots that are cast at the same moment may be given the same number, but one of them is given 1.
+    """
 
     status: BallotStatus
     ballot: Ballot

@@ -289,8 +289,8 @@ class Refused(RetryableError):
 class Conflict(Refused):
     """Another transaction was writing one of the items, which takes it only milliseconds.
 
-    All votes from one address within an hour write the same item, that of their burst. The attempts are enough for many
-    voters behind one router, as far as the two seconds allow that a vote may take.
+    All verified votes from one address on a day write the same item. The attempts are enough for many voters behind one
+    router, as far as the two seconds allow that a vote may take.
     """
 
     attempts = 10

@@ -108,6 +108,9 @@ class Limits:
     remembered_sayings: int = 200
     # Reports from this many networks set a saying aside. One person with many cookies is one network.
     reporting_networks: int = 5
+    # Sayings that visitors set aside in a day without an operator's decision. More stay up, or else a few networks that
+    # report everything could empty the page.
+    set_aside_in_a_day: int = 10
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
     # File descriptors for the store, logs and telemetry; each live model call has one more.
@@ -126,6 +129,8 @@ class Retention:
     voter_days: int = 365
     # A comparison that was shown to a voter who never voted on it.
     unvoted_days: int = 30
+    # The reports of a saying, after the last of them.
+    report_days: int = 30
     # A request to be forgotten is carried out within this time, which is several daily passes.
     request_days: int = 3
     # The statistics show the hours of one day.
@@ -136,6 +141,8 @@ class Retention:
     secret_days: int = 3
     # A day's spend is kept for a while, so that the operator can check a bill.
     spend_days: int = 35
+    # What clients have spent in a day, by the hashes of their addresses, after the end of that day.
+    client_spend_days: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ class Resources:
     gauge: PoolGauge
     takedowns: Takedowns
     secrets: DaySecrets
+    comparison_votes: ComparisonVotes
     gone_models: GoneModels
     model_watch: ModelWatch
     pruning: Pruning
@@ -209,6 +210,7 @@ async def open_resources(
             gauge=gauge,
             takedowns=takedowns,
             secrets=secrets,
+            comparison_votes=comparison_votes,
             gone_models=gone,
             model_watch=ModelWatch(
                 line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts

@@ -233,7 +233,7 @@ class DataPruned(Event, frozen=True, gc=False):
 
 
 class FileExposed(Event, frozen=True, gc=False):
-    """Other users could read a file of the database, whose mode was `mode`. `narrowed` tells whether they still can."""
+    """Other users could read a file of the database, whose mode was `mode`; no longer, if it could be `narrowed`."""
 
     name: str
     mode: str

@@ -14,7 +14,7 @@ import pytest
 from service.aws.clients import AwsClients
 from service.config import Settings
 from service.errors import ConfigError
-from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS
+from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Quotas
 from service.resources import open_resources
 from service.store.address import open_store
 from service.store.sqlite import SqliteStore
@@ -177,7 +177,7 @@ def test_what_needs_aws_needs_a_region(needing: dict[str, str], region: dict[str
 async def test_a_bad_store_address_is_refused(address: str) -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(ConfigError) as raised:
-            await open_store(address, AwsClients(REGION, stack), stack, quotas=DEFAULT_QUOTAS)
+            await open_store(address, AwsClients(REGION, stack), stack, quotas=Quotas())
 
     assert_one_line_naming("SAYINGS_STORE", raised.value)
 
@@ -190,7 +190,7 @@ async def test_a_database_that_cannot_take_the_collection_is_refused(tmp_path: P
 
     async with AsyncExitStack() as stack:
         with pytest.raises(ConfigError) as raised:
-            await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack, quotas=DEFAULT_QUOTAS)
+            await open_store(f"sqlite:///{path}", AwsClients(REGION, stack), stack, quotas=Quotas())
 
     assert str(raised.value) == "SAYINGS_STORE: the collection cannot be stored: no room"
 

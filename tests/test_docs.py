@@ -62,7 +62,12 @@ def test_the_page_says_how_long_data_are_kept() -> None:
 
     said = re.findall(r"after (\d+) days", text)
 
-    assert [int(days) for days in said] == [kept.unvoted_days, kept.address_days]
+    assert [int(days) for days in said] == [
+        kept.unvoted_days,
+        kept.address_days,
+        kept.report_days,
+        1 + kept.client_spend_days,
+    ]
     assert ("year" in text, kept.voter_days) == (True, 365)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from service.aws.clients import AwsClients
 from service.catalogue.models import NANOS_PER_DOLLAR
+from service.limits import Quotas
 from service.llm.billing import spend_window
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.address import open_store
@@ -93,7 +94,7 @@ async def address(
 async def opened(address: str) -> AsyncIterator[Store]:
     async with AsyncExitStack() as stack:
         yield await open_store(
-            address, AwsClients(REGION, stack, timeouts=PATIENT), stack, RecordingListener(), burst_limit=100
+            address, AwsClients(REGION, stack, timeouts=PATIENT), stack, RecordingListener(), quotas=Quotas()
         )
 
 

@@ -25,6 +25,7 @@ class Maintenance:
         self._gone_models = resources.gone_models
         self._takedowns = resources.takedowns
         self._secrets = resources.secrets
+        self._comparison_votes = resources.comparison_votes
         self._trigger = resources.round_trigger
         self._listener = resources.listener
         self._task: asyncio.Task[bool] | None = None
@@ -53,9 +54,13 @@ class Maintenance:
             self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
 
     async def wait(self, seconds: float) -> None:
-        """Wait at most that many seconds, and never beyond the deadline, for the jobs to finish."""
+        """Wait at most that many seconds for the jobs, and as many for the sayings of a comparison to be stored.
+
+        It is never beyond the deadline.
+        """
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=within(seconds))
+        await self._comparison_votes.wait(within(seconds))
 
     async def close(self) -> None:
         """Cancel the running jobs and wait until they have stopped."""

@@ -24,3 +24,8 @@ def collection() -> tuple[Saying, ...]:
     return tuple(
         Saying(saying_id(entry.saying), entry.saying, tuple(entry.services), COLLECTION_SOURCE) for entry in entries
     )
+
+
+def builtin(identity: str) -> Saying | None:
+    """The hand-written saying with that id, whether or not the store has it."""
+    return next((saying for saying in collection() if saying.saying_id == identity), None)

@@ -1,7 +1,6 @@
 """The commands that maintain a store: they load the collection and remove what is old."""
 
 import argparse
-import time
 
 from service.catalogue.collection import collection
 from service.cli.stores import existing_address, opened
@@ -30,7 +29,7 @@ async def prune(_: argparse.Namespace, settings: Settings) -> int:
     """Remove what has reached its end, and voters who asked to be forgotten, until a pass is finished."""
     done = Pruned()
     async with opened(existing_address(settings), settings) as store:
-        async for part in store.prune(DEFAULT_RETENTION, now=time.time()):
+        async for part in store.prune(DEFAULT_RETENTION, now=await store.time()):
             done += part
     say(
         f"{done.addresses} votes and ballots have lost the hash of their address, {done.voters} their voter. "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from service.catalogue.collection import collection
+from service.catalogue.collection import builtin
 from service.cli.stores import existing_address, opened
 from service.config import Settings
 from service.domain import ReportReason, Saying, Withdrawal, WithdrawnBy
@@ -87,8 +87,7 @@ def _checked(identity: str) -> str | None:
 
 
 async def _find(store: Store, identity: str) -> Saying | None:
-    builtin = next((saying for saying in collection() if saying.saying_id == identity), None)
-    return await store.get_saying(identity) or builtin
+    return await store.get_saying(identity) or builtin(identity)
 
 
 def _entry(reported: ReportedSaying, withdrawal: Withdrawal | None, saying: Saying | None) -> _Entry:

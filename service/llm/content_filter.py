@@ -29,7 +29,7 @@ _ENDS = (
     "fm|tk|ml|ga|cf|gq|pw|st|sh|ms|nu|la|рф|бел|укр|中国|公司"
 )
 _DOMAIN = re.compile(
-    rf"(?<![\w.@-])((?:[^\W_](?:[\w-]{{0,62}})\.){{1,5}})({_ENDS}|{_ENDS.upper()}|xn--\w+)(?![\w-]|\.\w)(/\w)?"
+    rf"(?<![\w.@-])((?:[^\W_](?:[\w-]{{0,62}})\.){{1,5}})({_ENDS}|{_ENDS.upper()}|Com|Org|xn--\w+)(?![\w-]|\.\w)(/\w)?"
 )
 # Ends of domains that are also those of files, members of objects or English words: "deploy.sh" and "user.id" are no
 # links, "evil.sh/path" and "get.evil.sh" are.
@@ -38,8 +38,11 @@ _AMBIGUOUS_ENDS = frozenset({
     "live", "me", "ml", "ms", "my", "name", "news", "no", "page", "pl", "pro", "rs", "sh", "so", "st", "to",
     "top", "win", "work",
 })  # fmt: skip
-# Names of the services, as they stand in policies, and of what the page is about.
-_OWN_DOMAIN = re.compile(r"(?:[a-z0-9-]+\.)?amazonaws\.com|amazon\.com|aws\.amazon\.com|asp\.net", re.IGNORECASE)
+# Names of the services, as they stand in policies and regions, and of what the page is about.
+_OWN_DOMAIN = re.compile(
+    r"(?:[a-z0-9-]+\.(?:[a-z]{2}-[a-z]+-\d\.)?)?amazonaws\.com|amazon\.com|aws\.amazon\.com|asp\.net",
+    re.IGNORECASE,
+)
 
 _EMAIL = re.compile(
     r"[\w+-]@(?:[\w-]{1,63}\.)[\w-]|\w (?:at|\[at\]|\(at\)) \w{1,63}(?: dot | ?\[dot\] ?| ?\(dot\) ?)\w"
@@ -57,6 +60,7 @@ _POSTAL = re.compile(
 
 _PHONE = re.compile(
     r"\+\d[\d ()./-]{7,}\d|\(\d{3}\) ?\d{3}[ -]\d{4}|(?<![\d.,-])\d{3}[ .-]\d{3}[ .-]\d{4}(?![\d.,-])"
+    r"|\(0\d{1,4}\) ?\d{3}"
     r"|(?<![\d.,:-])(?<!\d )0\d{2,4}[ /-]\d{3,4}[ /-]?\d{2,5}(?![\d:])|(?<![\d.,:-])0\d(?: \d\d){4}\b"
     r"|(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"
 )
@@ -75,6 +79,10 @@ _KEY = re.compile(
     r"|-----BEGIN|\bBEGIN (?:\w+ )?PRIVATE KEY|(?<![\w-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{24}"
 )
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{28,}")
+# Secret keys of AWS have this length, and slashes among their characters.
+_SECRET_KEY = re.compile(r"[A-Za-z0-9+/]{40}")
+# Browsers take it for a dot between the parts of a domain. Before a capital it ends a sentence.
+_FULL_STOP = re.compile(r"(?<=\w)[。．｡](?=[a-z])")
 
 
 class ContentFilter:
@@ -95,7 +103,7 @@ class ContentFilter:
             return Rejection.COMBINING_MARKS
         if mixes_alphabets(text):
             return Rejection.MIXED_SCRIPT
-        return _form(text if text.isascii() else unicodedata.normalize("NFKC", text)) or self._wording(text)
+        return _form(text if text.isascii() else _typed(text)) or self._wording(text)
 
     def _wording(self, text: str) -> Rejection | None:
         forms = readings(text)
@@ -108,6 +116,11 @@ class ContentFilter:
     def _is_named(self, forms: Iterable[str]) -> bool:
         """Whether the name of a model or of a vendor is in one of the forms, also in single letters ("G P T")."""
         return any(self._named.search(form) or any(map(self._spelt_name.search, spelt(form.split()))) for form in forms)
+
+
+def _typed(text: str) -> str:
+    """The text as one would type it, without full width and the like."""
+    return _FULL_STOP.sub(".", unicodedata.normalize("NFKC", text))
 
 
 def _form(text: str) -> Rejection | None:
@@ -124,7 +137,8 @@ def _form(text: str) -> Rejection | None:
 def _is_token(word: str) -> bool:
     """Whether a long word is random: it has digits and letters of both cases, and is no path or name in parts."""
     kinds = (any(map(kind, word)) for kind in (str.isdigit, str.islower, str.isupper))
-    return all(kinds) and max(map(len, re.split(r"[-_/]", word))) >= 20
+    is_random = _SECRET_KEY.fullmatch(word) is not None or max(map(len, re.split(r"[-_/]", word))) >= 20
+    return all(kinds) and is_random
 
 
 def _is_link(domain: re.Match[str]) -> bool:

@@ -24,9 +24,11 @@ _LEET_SIGNS = re.compile(r"[^\W\d_](?<!\bs(?=3\b))[0134578!@$€|]|(?<!\bs)[0134
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 
 # The alphabets whose letters are taken for each other's. Others, such as Chinese next to Latin, stand in one word.
-_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE"})
+_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN"})
 # Greek letters that engineers write as signs, as in "5 μs".
 _SIGNS = frozenset("μλπΔΩ")
+# Alphabets in which a model writes only because their capitals look like ours.
+_DISGUISES = frozenset({"CHEROKEE", "LISU", "COPTIC", "DESERET", "CANADIAN"})
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 # Real languages put at most two marks on a letter that has no composed form.
@@ -57,12 +59,13 @@ def readings(text: str) -> tuple[str, ...]:
 
 
 def mixes_alphabets(text: str) -> bool:
-    """Whether a word has letters of more than one alphabet."""
-    return any(len(_alphabets(word)) > 1 for word in _LETTERS.findall(text) if not word.isascii())
+    """Whether a word has letters of more than one alphabet, or of one that serves as a disguise only."""
+    found = (_alphabets(word) for word in _LETTERS.findall(text) if not word.isascii())
+    return any(len(names & _ALPHABETS) > 1 or names & _DISGUISES for names in found)
 
 
 def _alphabets(word: str) -> set[str]:
-    return {unicodedata.name(char, "").split(" ")[0] for char in set(word) - _SIGNS} & _ALPHABETS
+    return {unicodedata.name(char, "").split(" ")[0] for char in set(word) - _SIGNS}
 
 
 def is_overloaded(text: str) -> bool:

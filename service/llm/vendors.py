@@ -70,7 +70,7 @@ VENDORS = by_name(
             base_url="https://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
             parameter_variable="OPENAI_PARAMETER_NAME",
-            telltale=r"open ?ai|chat ?gpt|gpt(?:-?\d[\w.-]*)?",
+            telltale=r"open[ -]?ai|chat ?gpt|gpt(?:-?\d[\w.-]*)?",
             dialect="chat completions",
         ),
     )

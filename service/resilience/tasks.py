@@ -28,6 +28,11 @@ class ShieldedTasks:
         task.add_done_callback(self._under_way.discard)
         return task
 
+    async def wait(self, seconds: float) -> None:
+        """Wait at most that many seconds for the work to end. What has not ended goes on."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=seconds)
+
     async def close(self) -> None:
         """Wait until all work has ended."""
         await asyncio.gather(*self._under_way, return_exceptions=True)

@@ -7,7 +7,7 @@ of the pool, so that a warm request does not need to look for them.
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from service.domain import Withdrawal, WithdrawnBy
@@ -43,13 +43,17 @@ class Takedowns:
         self._rows_checked = limits.rows_checked
         self._clock = clock
         self._monotonic = monotonic
-        self._ids: frozenset[str] = frozenset()
+        self._known: Mapping[str, Withdrawal] = {}
         self._revision = 0
         self._due_at = 0.0
         self._last_checked = ""
 
     def __contains__(self, saying_id: object) -> bool:
-        return saying_id in self._ids
+        return saying_id in self._known
+
+    def count(self, by: WithdrawnBy, *, since: float) -> int:
+        """How many sayings are down that they took down since then, in seconds since the epoch."""
+        return sum(each.withdrawn_by is by and each.withdrawn_at > since for each in self._known.values())
 
     async def withdraw(self, saying_id: str, *, reason: str, by: WithdrawnBy) -> bool:
         """Take a saying down in the whole fleet; returns whether it was up until now. Raises StoreError."""
@@ -75,8 +79,8 @@ class Takedowns:
                 if await self._store.withdrawal_revision() == self._revision:
                     return
                 found = await self._store.withdrawals()
-            self._revision, self._ids = found.revision, frozenset(found.sayings)
-            self._pool.keep_out(self._ids)
+            self._revision, self._known = found.revision, found.sayings
+            self._pool.keep_out(frozenset(found.sayings))
 
     async def refresh_if_due(self) -> None:
         """Refresh unless it was done a moment ago. For Lambda, whose environments sleep between requests."""

@@ -62,7 +62,7 @@ class Application:
         caller = _Client(incoming, connection, self._load, self._trusted_proxies)
         if not self._trusted_proxies:
             return await self._respond(incoming, connection, caller)
-        caller.takes_its_share(self._under_way)
+        caller.take_place(self._under_way)
         try:
             return await self._respond(incoming, connection, caller)
         finally:
@@ -131,7 +131,7 @@ class _Client(Caller):
         self._has_too_many = False
         self.networks: Networks = ()
 
-    def takes_its_share(self, under_way: "Places[_Client]") -> None:
+    def take_place(self, under_way: "Places[_Client]") -> None:
         """Count this request among those of its client. If there are too many, only its health is answered."""
         self.networks = networks(self.address)
         self._has_too_many = not under_way.have_room(self.networks)

@@ -1,6 +1,7 @@
 """Connections and their limits: slow headers, excess connections and malformed HTTP get a documented error."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
@@ -12,6 +13,7 @@ from service.resilience.networks import networks
 from service.server.places import Doors, Networks, Room
 
 HEAD_END = b"\r\n\r\n"
+_LINE_BREAKS = re.compile(rb"[\r\n]*")
 # How often a connection whose client has ended its side is looked at: once all is answered, our side is ended, too.
 HALF_CLOSED_CHECK_SECONDS = 0.05
 
@@ -101,15 +103,16 @@ class Connection(web.RequestHandler):
 
         When its parser meets an error, aiohttp loses the requests that it has parsed from the same data before.
         """
-        self._unparsed += data
+        data = self._unparsed + data
+        end = 0
         while True:
-            end = _first_head(self._unparsed)
-            piece, self._unparsed = self._unparsed[:end], self._unparsed[end:]
-            super().data_received(piece)
+            start, end = end, _end_of_piece(data, end)
+            super().data_received(data[start:end])
             if self._messages:
                 self._note_body(self._messages[-1][1])
-            if not self._unparsed or self._is_full:
+            if end == len(data) or self._is_full:
                 break
+        self._unparsed = data[end:]
 
     def _note_body(self, body: StreamReader) -> None:
         """Note the body of the newest request, or of the error that came instead of one."""
@@ -274,9 +277,14 @@ class Server(web.Server):
         await asyncio.gather(*self._held, return_exceptions=True)
 
 
-def _first_head(data: bytes) -> int:
-    """Where the first head in this data ends; the end of the data if there is no other."""
-    if data.startswith((b"\n", b"\r\n")):  # what came before may have ended within the blank line
-        return data.index(b"\n") + 1
-    end = data.find(HEAD_END)
+def _end_of_piece(data: bytes, start: int) -> int:
+    """Where a run of line breaks ends that begins here, or else the first head; the end of the data without either.
+
+    Line breaks may be the end of a head that came before. A run of them is one piece, so that a flood of them takes no
+    more steps than its reads.
+    """
+    end = cast("re.Match[bytes]", _LINE_BREAKS.match(data, start)).end()
+    if end > start:
+        return end
+    end = data.find(HEAD_END, start)
     return len(data) if end < 0 else end + len(HEAD_END)

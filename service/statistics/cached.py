@@ -42,7 +42,6 @@ class Statistics:
         store: Store,
         line_up: LineUp,
         simulated: bool,
-        burst_limit: int,
         listener: Listener,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.monotonic,
@@ -50,7 +49,6 @@ class Statistics:
         self._store = store
         self._line_up = line_up
         self._simulated = simulated
-        self._burst_limit = burst_limit
         self._listener = listener
         self._seconds = timeouts.statistics
         self._clock = clock
@@ -90,11 +88,12 @@ class Statistics:
         try:
             async with store_guard("aggregates", within(self._seconds), self._listener):
                 aggregates = await self._store.aggregates(since_hour=first_hour(now))
+                analysis = await self._store.analysis()
         except StoreError:
             self._keep_the_last()
         else:
             # In a thread, because some ten milliseconds of arithmetic would delay other requests.
-            answer, encoded = await asyncio.to_thread(self._compute, aggregates, now)
+            answer, encoded = await asyncio.to_thread(self._compute, aggregates, analysis, now)
             self._last = _Report(answer, encoded, read_at)
             self._refresh_at = read_at + CACHE_SECONDS
 
@@ -105,6 +104,6 @@ class Statistics:
             answer = msgspec.structs.replace(self._last.answer, stale=True)
             self._last = replace(self._last, answer=answer, encoded=msgspec.json.encode(answer))
 
-    def _compute(self, aggregates: Aggregates, now: float) -> tuple[StatsAnswer, bytes]:
-        answer = report(aggregates, self._line_up, simulated=self._simulated, now=now, burst_limit=self._burst_limit)
+    def _compute(self, aggregates: Aggregates, analysis: str | None, now: float) -> tuple[StatsAnswer, bytes]:
+        answer = report(aggregates, self._line_up, simulated=self._simulated, now=now, analysis=analysis)
         return answer, msgspec.json.encode(answer)

@@ -1,109 +1,119 @@
 """Computes the body of GET /stats from the counts in the store."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from math import comb
+
+import msgspec
 
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import NANOS_PER_DOLLAR, Model
-from service.domain import COLLECTION, NONE, TIE, CallShape, Outcome, hour_of, model_contributor
-from service.statistics.intervals import CONFIDENCE, approval, cost_per_net_upvote
+from service.domain import COLLECTION, NONE, TIE, CallKind, day_of, hour_of, model_contributor
+from service.limits import DAY_SECONDS
+from service.statistics.choices import MIN_BALLOTS, Outcomes, outcomes_since, pair, picked, share_of
+from service.statistics.figures import figures, votes_of
+from service.statistics.history import History, histories
+from service.statistics.intervals import CONFIDENCE, MIN_VOTES, estimate, share_interval
+from service.statistics.marks import marks
+from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
     CollectionStats,
-    ComparisonCounts,
+    Comparisons,
+    ComparisonStats,
+    DayStats,
+    Figures,
+    Headline,
     HourStats,
     Interval,
-    Latencies,
-    Latency,
-    LatencyBucket,
     ModelStats,
     PairRecord,
-    Refused,
     ServiceStats,
     StatsAnswer,
-    Tokens,
     Totals,
     VoteCounts,
 )
-from service.statistics.strength import pairwise, strengths
-from service.statistics.verdicts import Poll, Standing, standings
-from service.store.base import Aggregates, CallTally, Tally
-from service.store.latency_buckets import RELATIVE_ERROR, bounds, percentile
+from service.statistics.verdicts import FAMILY_ALPHA, Ranking, Record, can_be_compared, is_settled, ranking
+from service.store.base import Aggregates, Counts
+from service.store.latency_buckets import RELATIVE_ERROR
 
+# The period that the verdicts rest on, and its end, in which a model that leads must not have fallen behind.
+RECENT_DAYS = 30
+LAST_DAYS = 7
 _HOURS = 24
-_UNKNOWN = Interval(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _ModelCounts:
-    """A model and its counts."""
+class _Row:
+    """A model, its counts, and the models that it competes with in comparisons."""
 
     model: Model
     contributor: str
     left_on: date | None
-    tally: Tally
-    single: CallTally
-    round: CallTally
+    serves: int
+    history: History
+    rivals: Sequence[str]
 
-    @property
-    def calls(self) -> int:
-        return self.single.billed + self.round.billed
 
-    @property
-    def unpriced(self) -> int:
-        return self.single.unpriced + self.round.unpriced
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """The days from `first` on, the ballots cast in them, and how often each model was picked by these."""
 
-    @property
-    def sayings(self) -> int:
-        return self.single.sayings + self.round.sayings
-
-    @property
-    def rejected(self) -> Counter[str]:
-        return Counter(self.single.rejected) + Counter(self.round.rejected)
-
-    @property
-    def cost_nanos(self) -> int:
-        """The cost, in nanodollars, of the calls that have a price."""
-        return self.single.cost_nanos + self.round.cost_nanos
-
-    @property
-    def full_cost_nanos(self) -> int | None:
-        """The cost of all calls in nanodollars, or None when there are no calls or some of them have no price.
-
-        A ratio of the cost of only some calls would be wrong, not just too low.
-        """
-        return self.cost_nanos if self.calls and not self.unpriced else None
+    first: str
+    outcomes: Outcomes
+    aside: int
+    picked: Mapping[str, Interval]
+    picked_of_asked: Mapping[str, Interval]
 
 
 def report(
-    aggregates: Aggregates,
-    line_up: LineUp,
-    *,
-    simulated: bool,
-    now: float,
-    burst_limit: int,
+    aggregates: Aggregates, line_up: LineUp, *, simulated: bool, now: float, analysis: str | None = None
 ) -> StatsAnswer:
     """The report on the models of the line-up and on those of the catalogue that have any counts.
 
-    It covers either the real or the simulated models, and never mixes them. `now` is in seconds since the epoch.
+    It covers either the real or the simulated models, and never mixes them. `now` is in seconds since the epoch, and
+    `analysis` is what the store keeps of the last analysis.
     """
-    counted = _counted(aggregates, line_up, simulated=simulated)
-    collection = aggregates.contributors.get(COLLECTION, Tally())
-    names = [row.contributor for row in counted]
+    aggregates = _without_open_comparisons(aggregates, now)
+    known = histories(aggregates)
+    rows = _rows(aggregates, known, line_up, simulated=simulated)
+    recent = _period(aggregates, rows, _day(now, RECENT_DAYS))
+    all_time = _period(aggregates, rows, "")
+    ranked = ranking({row.contributor: _record(row, now) for row in rows if row.left_on is None})
+    matrix = _matrix(recent.outcomes, [row.contributor for row in rows])
+    collection = known.get(COLLECTION, History())
+    models = [_model(row, recent, all_time, ranked, line_up) for row in rows]
     return StatsAnswer(
         generated_at=f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}",
         stale=False,
         simulated=simulated,
         confidence=CONFIDENCE,
         relative_error=RELATIVE_ERROR,
-        totals=_totals(counted, collection, burst_limit),
-        hours=_hours(aggregates, {*names, COLLECTION}, now),
-        services=_services(aggregates, set(names)),
-        comparisons=_comparisons(aggregates, {row.contributor: row.model.id for row in counted}),
-        models=_models(aggregates, counted),
-        collection=_collection(collection),
+        recent_days=RECENT_DAYS,
+        headline=_headline(ranked, recent, matrix, {row.contributor: row.model.id for row in rows}),
+        models=sorted(models, key=_by_lower_end),
+        comparisons=ComparisonStats(_comparisons(recent, rows), _comparisons(all_time, rows)),
+        totals=_totals(aggregates, rows, collection),
+        hours=_hours(aggregates, {*(row.contributor for row in rows), COLLECTION}, now),
+        services=_services(aggregates, {row.contributor for row in rows}),
+        collection=_collection(aggregates, collection),
+        analysis=None if analysis is None else msgspec.Raw(analysis),
     )
+
+
+def _without_open_comparisons(aggregates: Aggregates, now: float) -> Aggregates:
+    """The counts without the calls for comparisons of today and yesterday.
+
+    A comparison can be voted on for a day, and meanwhile the tokens, the cost and the failure that each of its models
+    adds here would tell which of them wrote what.
+    """
+    first_open = _day(now, 2)
+    calls = {
+        (strand, kind, shape): tally
+        for (strand, kind, shape), tally in aggregates.calls.items()
+        if kind is not CallKind.COMPARE or strand.day < first_open
+    }
+    return replace(aggregates, calls=calls)
 
 
 def first_hour(now: float) -> str:
@@ -111,186 +121,200 @@ def first_hour(now: float) -> str:
     return hour_of(now - (_HOURS - 1) * 3600)
 
 
-def _counted(aggregates: Aggregates, line_up: LineUp, *, simulated: bool) -> list[_ModelCounts]:
-    taking_part = {model_contributor(model.id, simulated=simulated) for model in line_up}
-    known = taking_part.union(
-        aggregates.contributors,
-        (name for name, _ in aggregates.calls),
-        *(outcome.contributors for outcome in aggregates.outcomes),
-    )
-    names = ((model, model_contributor(model.id, simulated=simulated)) for model in line_up.catalogue)
+def _day(now: float, days: int) -> str:
+    """The first of so many days, the last of which is today."""
+    return day_of(now - (days - 1) * DAY_SECONDS)
+
+
+def _rows(aggregates: Aggregates, known: Mapping[str, History], line_up: LineUp, *, simulated: bool) -> list[_Row]:
+    holders = {model.id: model_contributor(model.id, simulated=simulated) for model in line_up}
+    compared = (name for _, outcome in aggregates.outcomes for name in outcome.contributors + outcome.failed)
+    counted = {*holders.values(), *known, *aggregates.serves, *compared}
     return [
-        _ModelCounts(
+        _Row(
             model,
             name,
             line_up.left_on(model),
-            aggregates.contributors.get(name, Tally()),
-            aggregates.calls.get((name, CallShape.SINGLE), CallTally()),
-            aggregates.calls.get((name, CallShape.ROUND), CallTally()),
+            aggregates.serves.get(name, 0),
+            known.get(name, History()),
+            [rival for holder, rival in holders.items() if holder not in _in_the_seat_of(model, line_up)],
         )
-        for model, name in names
-        if name in known
+        for model in line_up.catalogue
+        if (name := model_contributor(model.id, simulated=simulated)) in counted
     ]
 
 
-def _raw(tally: Tally) -> VoteCounts:
-    return _votes(tally.upvotes, tally.downvotes)
+def _in_the_seat_of(model: Model, line_up: LineUp) -> set[str]:
+    """The ids of the model itself and, unless it is in the line-up, of the others that may hold its seat.
+
+    A model that has left is compared with those that it would compete with today.
+    """
+    if model in line_up.models:
+        return {model.id}
+    return {other.id for seat in line_up.seats if model in seat.chain for other in seat.chain}
 
 
-def _filtered(tally: Tally) -> VoteCounts:
-    return _votes(tally.upvotes - tally.aside_upvotes, tally.downvotes - tally.aside_downvotes)
-
-
-def _votes(upvotes: int, downvotes: int) -> VoteCounts:
-    # The shards of a store are not read at the same moment, so a vote may be seen to leave but not to arrive.
-    upvotes, downvotes = max(0, upvotes), max(0, downvotes)
-    return VoteCounts(upvotes + downvotes, upvotes, downvotes)
-
-
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    return Tally(*map(sum, zip(*map(astuple, tallies), strict=True)))
-
-
-def _totals(counted: Sequence[_ModelCounts], collection: Tally, burst_limit: int) -> Totals:
-    tally = _sum([*(row.tally for row in counted), collection])
-    return Totals(
-        serves=tally.serves,
-        raw=_raw(tally),
-        filtered=_filtered(tally),
-        burst_votes=burst_limit,
-        calls=sum(row.calls for row in counted),
-        sayings=sum(row.sayings for row in counted),
-        cost=sum(row.cost_nanos for row in counted) / NANOS_PER_DOLLAR,
-        unpriced_calls=sum(row.unpriced for row in counted),
+def _period(aggregates: Aggregates, rows: Sequence[_Row], first: str) -> _Period:
+    rivals = {row.contributor: row.rivals for row in rows}
+    outcomes, aside = outcomes_since(aggregates.outcomes, first, set(rivals))
+    return _Period(
+        first,
+        outcomes,
+        aside,
+        picked(outcomes, rivals, failures_lose=False),
+        picked(outcomes, rivals, failures_lose=True),
     )
 
 
-def _hours(aggregates: Aggregates, names: set[str], now: float) -> list[HourStats]:
-    tallies = _by_key(aggregates.hours, names)
-    hours = (hour_of(now - ago * 3600) for ago in reversed(range(_HOURS)))
-    return [_hour(hour, tallies.get(hour, Tally())) for hour in hours]
-
-
-def _hour(hour: str, tally: Tally) -> HourStats:
-    return HourStats(f"{hour}:00:00Z", tally.serves, _raw(tally).votes)
-
-
-def _services(aggregates: Aggregates, names: set[str]) -> list[ServiceStats]:
-    tallies = _by_key(aggregates.services, names)
-    found = [_service(service, _raw(tally)) for service, tally in tallies.items()]
-    return sorted((stats for stats in found if stats.votes), key=lambda stats: (-stats.votes, stats.service))
-
-
-def _service(service: str, votes: VoteCounts) -> ServiceStats:
-    return ServiceStats(service, votes.votes, approval(votes.upvotes, votes.downvotes))
-
-
-def _by_key(tallies: Mapping[tuple[str, str], Tally], names: set[str]) -> dict[str, Tally]:
-    """Sum tallies by key and contributor over these contributors, so that only the key remains."""
-    found: dict[str, list[Tally]] = {}
-    for (key, name), tally in tallies.items():
-        if name in names:
-            found.setdefault(key, []).append(tally)
-    return {key: _sum(parts) for key, parts in found.items()}
-
-
-def _comparisons(aggregates: Aggregates, models: Mapping[str, str]) -> ComparisonCounts:
-    """The counts of comparisons. `models` maps contributors to the ids of their models."""
-    votes = _outcomes(aggregates, set(models))
-    wins, ties = pairwise(votes)
-    return ComparisonCounts(
-        count=sum(votes.values()),
-        raw=sum(aggregates.outcomes[outcome].votes for outcome in votes),
-        ties=sum(count for outcome, count in votes.items() if outcome.result == TIE),
-        none=sum(count for outcome, count in votes.items() if outcome.result == NONE),
-        matrix={
-            models[name]: {
-                models[rival]: PairRecord(wins[name, rival], wins[rival, name], ties[name, rival])
-                for rival in models
-                if rival != name
-            }
-            for name in models
-        },
+def _record(row: _Row, now: float) -> Record:
+    first, last = _day(now, RECENT_DAYS), _day(now, LAST_DAYS)
+    recent = row.history.between(first)
+    days = recent.blind_by_day()
+    age = (date.fromisoformat(day_of(now)) - date.fromisoformat(min(days))).days + 1 if days else RECENT_DAYS
+    return Record(
+        recent=recent.blind,
+        lately=recent.between(last).blind,
+        before=recent.between(first, last).blind,
+        voters=row.history.voters,
+        sayings=row.history.sayings,
+        room=RECENT_DAYS / age,
     )
 
 
-def _outcomes(aggregates: Aggregates, names: set[str]) -> dict[Outcome, int]:
-    """The votes on comparisons with any of these contributors, without those set aside because of bursts."""
-    return {
-        outcome: max(0, tally.votes - tally.aside)
-        for outcome, tally in aggregates.outcomes.items()
-        if not names.isdisjoint(outcome.contributors)
-    }
-
-
-def _models(aggregates: Aggregates, counted: Sequence[_ModelCounts]) -> list[ModelStats]:
-    ranked = {row.contributor: _filtered(row.tally) for row in counted if row.left_on is None}
-    verdicts = standings({name: Poll(counts.upvotes, counts.votes) for name, counts in ranked.items()})
-    # Models that have left stay in the fit: without them the average, which the others are measured by, would shift.
-    fitted = strengths(_outcomes(aggregates, {row.contributor for row in counted}))
-    return [_model(row, fitted.get(row.contributor, _UNKNOWN), verdicts.get(row.contributor)) for row in counted]
-
-
-def _model(row: _ModelCounts, strength: Interval, standing: Standing | None) -> ModelStats:
-    votes = _filtered(row.tally)
-    full_cost = row.full_cost_nanos
-    per_net_upvote, interval = cost_per_net_upvote(full_cost, votes.upvotes, votes.downvotes)
+def _model(row: _Row, recent: _Period, all_time: _Period, ranked: Ranking, line_up: LineUp) -> ModelStats:
+    standing = ranked.standings.get(row.contributor)
+    by_day = row.history.between(recent.first).blind_by_day()
     return ModelStats(
         model=row.model.id,
         source=row.model.display_name,
         vendor=row.model.vendor,
         left_on=None if row.left_on is None else row.left_on.isoformat(),
         successor=row.model.successor,
-        serves=row.tally.serves,
-        votes=votes.votes,
-        upvotes=votes.upvotes,
-        downvotes=votes.downvotes,
-        raw=_raw(row.tally),
-        approval=approval(votes.upvotes, votes.downvotes),
-        latency=Latencies(single=_latency(row.single), round=_latency(row.round)),
-        tokens=Tokens(
-            row.single.input_tokens + row.round.input_tokens, row.single.output_tokens + row.round.output_tokens
-        ),
-        refused=_refused(row),
-        cost=None if row.calls and row.unpriced == row.calls else row.cost_nanos / NANOS_PER_DOLLAR,
-        cost_per1000=_per_1000(full_cost, row.sayings),
-        cost_per_net_upvote=per_net_upvote,
-        cost_per_net_upvote_interval=interval,
-        strength=strength,
+        serves=row.serves,
+        voters=row.history.voters,
+        sayings=row.history.sayings,
         verdict=standing.verdict if standing else None,
         votes_needed=standing.votes_needed if standing else None,
+        recent=_figures(row, recent),
+        all_time=_figures(row, all_time),
+        days=[DayStats(day, sample.votes, sample.upvotes) for day, sample in by_day.items()],
+        marks=marks(row.model, row.history, line_up, first=recent.first),
     )
 
 
-def _refused(row: _ModelCounts) -> Refused:
-    count = row.rejected.total()
-    written = row.sayings + count
-    return Refused(count, count / written if written else None, dict(sorted(row.rejected.items())))
-
-
-def _per_1000(cost_nanos: int | None, sayings: int) -> float | None:
-    return None if cost_nanos is None or not sayings else cost_nanos * 1000 / sayings / NANOS_PER_DOLLAR
-
-
-def _latency(calls: CallTally) -> Latency:
-    count = sum(calls.latencies.values())
-    return Latency(
-        count=count,
-        mean=calls.latency_ms / count if count else None,
-        p50=percentile(calls.latencies, 0.50),
-        p90=percentile(calls.latencies, 0.90),
-        p99=percentile(calls.latencies, 0.99),
-        histogram=list(_buckets(calls.latencies)),
+def _figures(row: _Row, period: _Period) -> Figures:
+    history = row.history.between(period.first)
+    return figures(
+        row.contributor,
+        history,
+        period.outcomes,
+        named=can_be_compared(history.blind.votes, row.history.voters, row.history.sayings),
+        picked=period.picked,
+        picked_of_asked=period.picked_of_asked,
     )
 
 
-def _buckets(latencies: Mapping[int, int]) -> Iterator[LatencyBucket]:
-    for index, count in sorted(latencies.items()):
-        yield LatencyBucket(*bounds(index), count)
+def _by_lower_end(model: ModelStats) -> tuple[bool, float]:
+    return model.left_on is not None, -(model.recent.approval.low or 0.0)
 
 
-def _collection(tally: Tally) -> CollectionStats:
-    votes = _filtered(tally)
+def _headline(
+    ranked: Ranking, recent: _Period, matrix: Mapping[str, Mapping[str, PairRecord]], models: Mapping[str, str]
+) -> Headline:
+    competing = [name for name in ranked.standings if name in recent.picked]
+    preferred = (
+        name
+        for name in competing
+        if all(matrix[name][rival].verdict == "ahead" for rival in competing if rival != name)
+    )
+    picked_leader = next(preferred, None) if len(competing) > 1 else None
+    return Headline(
+        leader=models[ranked.leader] if ranked.leader else None,
+        decisive_votes=ranked.decisive_votes,
+        picked_leader=models[picked_leader] if picked_leader else None,
+        disagree=any(matrix[worse][better].verdict == "ahead" for better, worse in ranked.settled),
+        fallen=models[ranked.fallen] if ranked.fallen else None,
+    )
+
+
+def _comparisons(period: _Period, rows: Sequence[_Row]) -> Comparisons:
+    models = {row.contributor: row.model.id for row in rows}
+    matrix = _matrix(period.outcomes, list(models))
+    tied = share_of(period.outcomes, lambda outcome: outcome.result == TIE)
+    none = share_of(period.outcomes, lambda outcome: outcome.result == NONE)
+    return Comparisons(
+        ballots=tied.votes,
+        set_aside=period.aside,
+        tied=share_interval(tied, named=tied.votes >= MIN_BALLOTS),
+        none=share_interval(none, named=none.votes >= MIN_BALLOTS),
+        matrix={models[name]: {models[rival]: record for rival, record in row.items()} for name, row in matrix.items()},
+    )
+
+
+def _matrix(outcomes: Outcomes, names: Sequence[str]) -> dict[str, dict[str, PairRecord]]:
+    alpha = FAMILY_ALPHA / max(1, comb(len(names), 2))
+    return {
+        name: {rival: _pair_record(outcomes, name, rival, alpha) for rival in names if rival != name} for name in names
+    }
+
+
+def _pair_record(outcomes: Outcomes, name: str, rival: str, alpha: float) -> PairRecord:
+    sample = pair(outcomes, name, rival)
+    lead = estimate((1, sample)).plus(-0.5)
+    ties = share_of(outcomes, lambda outcome: outcome.result == TIE and {name, rival}.issubset(outcome.contributors))
+    return PairRecord(
+        wins=sample.upvotes,
+        losses=sample.votes - sample.upvotes,
+        ties=ties.upvotes,
+        share=share_interval(sample, named=sample.votes >= MIN_BALLOTS),
+        verdict=("ahead" if lead.value > 0 else "behind") if is_settled(lead, alpha) else None,
+    )
+
+
+def _totals(aggregates: Aggregates, rows: Sequence[_Row], collection: History) -> Totals:
+    every = [*(row.history for row in rows), collection]
+    calls = [row.history.called() for row in rows]
+    opened = counts_of(history.opened for history in every)
+    return Totals(
+        serves=sum(row.serves for row in rows) + aggregates.serves.get(COLLECTION, 0),
+        votes=votes_of(total(history.blind for history in every)),
+        named=votes_of(total(history.named for history in every)),
+        open=VoteCounts(opened.votes, opened.upvotes),
+        unverified=sum(history.unverified.votes for history in every),
+        set_aside=sum(history.aside.votes for history in every),
+        calls=sum(tally.calls for tally in calls),
+        sayings=sum(tally.sayings for tally in calls),
+        cost=sum(tally.cost_nanos for tally in calls) / NANOS_PER_DOLLAR,
+        unpriced_calls=sum(tally.unpriced for tally in calls),
+    )
+
+
+def _hours(aggregates: Aggregates, names: set[str], now: float) -> list[HourStats]:
+    hours = {hour_of(now - ago * 3600): (0, 0) for ago in reversed(range(_HOURS))}
+    for (hour, name), tally in aggregates.hours.items():
+        if name in names and hour in hours:
+            serves, votes = hours[hour]
+            hours[hour] = (serves + tally.serves, votes + tally.votes)
+    return [HourStats(f"{hour}:00:00Z", serves, max(0, votes)) for hour, (serves, votes) in hours.items()]
+
+
+def _services(aggregates: Aggregates, names: set[str]) -> list[ServiceStats]:
+    found: dict[str, list[Counts]] = {}
+    for (service, name), counts in aggregates.services.items():
+        if name in names:
+            found.setdefault(service, []).append(counts)
+    stats = [_service(service, counts_of(parts)) for service, parts in found.items()]
+    return sorted((one for one in stats if one.votes), key=lambda one: (-one.votes, one.service))
+
+
+def _service(service: str, counts: Counts) -> ServiceStats:
+    return ServiceStats(service, counts.votes, counts.upvotes / counts.votes if counts.votes >= MIN_VOTES else None)
+
+
+def _collection(aggregates: Aggregates, history: History) -> CollectionStats:
+    sample = total([history.blind, history.named])
     return CollectionStats(
-        tally.serves, votes.votes, votes.upvotes, votes.downvotes, approval(votes.upvotes, votes.downvotes)
+        aggregates.serves.get(COLLECTION, 0),
+        votes_of(sample),
+        share_interval(sample, named=sample.votes >= MIN_VOTES),
     )

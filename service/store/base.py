@@ -247,10 +247,6 @@ class ReportedSaying:
     last_at: float
 
 
-# A saying's reports are forgotten this many seconds after the last of them.
-REPORTS_KEPT = 30 * 24 * 3600
-
-
 class Store(Protocol):
     """Stores sayings, votes, comparisons, calls, leases and spend, and keeps counts of them.
 
@@ -394,7 +390,10 @@ class Store(Protocol):
         """The approximate numbers of `votes`, `sayings`, `comparisons` (that is, ballots) and `calls` in the store."""
 
     async def time(self) -> float:
-        """The seconds since the epoch by the store's clock, which all processes share. Leases and spend go by it."""
+        """The seconds since the epoch by the store's clock, which all processes share.
+
+        Leases, spend and end dates go by it.
+        """
 
     async def acquire_lease(self, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
         """Take the lease if it is free or has expired; None when another process holds it.

@@ -21,9 +21,13 @@ def bounds(index: int) -> tuple[float, float]:
     return 2 ** ((index - 1) / _PER_OCTAVE), 2 ** (index / _PER_OCTAVE)
 
 
-def percentile(buckets: Mapping[int, int], share: float) -> float | None:
-    """The latency in milliseconds that this share of the calls (0 to 1) does not exceed. None without calls."""
-    rank = math.ceil(share * sum(buckets.values()))
+def percentile(buckets: Mapping[int, int], share: float, *, later: int = 0) -> float | None:
+    """The latency in milliseconds that this share of the calls (0 to 1) does not exceed.
+
+    `later` is the number of further calls that took longer than any in the buckets. None when the latency is one of
+    those, and without calls.
+    """
+    rank = math.ceil(share * (sum(buckets.values()) + later))
     seen = 0
     for index in sorted(buckets):
         seen += buckets[index]

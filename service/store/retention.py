@@ -17,19 +17,20 @@ FORGOTTEN = "forgotten:"
 class Cutoffs:
     """What has reached its end when a pass starts, which is everything before these moments.
 
-    `voters` and `unvoted` are in seconds since the epoch, `hours` is an hour (`2026-11-20T13`), and the other fields
-    are days (`2026-11-20`). Before `tallies`, counts are folded together. `secrets` is for the secrets of days and for
-    what is known of networks on a day, and `yesterday` for what clients have spent.
+    `voters`, `unvoted` and `reports` are in seconds since the epoch, `hours` is an hour (`2026-11-20T13`), and the
+    other fields are days (`2026-11-20`). Before `tallies`, counts are folded together. `secrets` is for the secrets of
+    days and for what is known of networks on a day, and `client_spend` for what clients have spent.
     """
 
     addresses: str
     voters: float
     unvoted: float
+    reports: float
     hours: str
     tallies: str
     secrets: str
     spend: str
-    yesterday: str
+    client_spend: str
 
     @classmethod
     def at(cls, now: float, keep: Retention) -> "Cutoffs":
@@ -37,11 +38,12 @@ class Cutoffs:
             addresses=day_of(now - keep.address_days * DAY_SECONDS),
             voters=now - keep.voter_days * DAY_SECONDS,
             unvoted=now - keep.unvoted_days * DAY_SECONDS,
+            reports=now - keep.report_days * DAY_SECONDS,
             hours=hour_of(now - keep.hour_days * DAY_SECONDS),
             tallies=day_of(now - keep.tally_days * DAY_SECONDS),
             secrets=day_of(now - keep.secret_days * DAY_SECONDS),
             spend=day_of(now - keep.spend_days * DAY_SECONDS),
-            yesterday=day_of(now - DAY_SECONDS),
+            client_spend=day_of(now - keep.client_spend_days * DAY_SECONDS),
         )
 
     def ends_network(self, network: str) -> bool:

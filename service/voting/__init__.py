@@ -1,1 +1,1 @@
-"""Votes on sayings, comparisons and the votes on them."""
+"""What visitors do: vote, compare, report a saying, ask to be forgotten. And how their data end."""

@@ -32,7 +32,7 @@ from service.resilience.timeouts import store_guard
 from service.sayings.pool import Pool
 from service.store.base import Store
 from service.voting.comparisons import LEAST_CANDIDATES
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from service.voting.networks import VoterNetworks
 from telemetry.events import BallotTaken, Listener
 
@@ -72,8 +72,8 @@ class ComparisonVotes:
         self._listener = listener
         self._clock = clock
         self._timeouts = timeouts
-        self._guard = VoteGuard(listener, timeouts=timeouts)
-        self._reading = VoteGuard(listener, timeouts=timeouts, failure=ComparisonUnavailable)
+        self._guard = WriteGuard(listener, timeouts=timeouts)
+        self._reading = WriteGuard(listener, timeouts=timeouts, failure=ComparisonUnavailable)
         self._tasks = ShieldedTasks()
 
     async def show(self, voter: str, comparison_id: str) -> VoterView:
@@ -94,6 +94,10 @@ class ComparisonVotes:
         Raises ComparisonNotFound, ComparisonNotShown, ComparisonExpired, SlotNotEligible, VoteNotStored or StorageFull.
         """
         return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
+
+    async def wait(self, seconds: float) -> None:
+        """Wait at most that many seconds for sayings to be stored. For Lambda, which freezes what runs on."""
+        await self._tasks.wait(seconds)
 
     async def close(self) -> None:
         """Wait for the votes, and for the sayings of comparisons, that are being stored."""

@@ -308,8 +308,8 @@ class Comparisons:
             await asyncio.wait(calls.values(), timeout=self._seconds_left(plan))
             await self._conclude(calls, plan, abandoned=True)
         else:
-            self._finish(plan.started, 0, len(plan.line_up), abandoned=True)
             await self._release(plan.advance)
+            self._finish(plan.started, 0, len(plan.line_up), abandoned=True)
 
     async def _conclude(self, calls: _Calls, plan: _Plan, *, abandoned: bool = False) -> tuple[tuple[Entry, ...], bool]:
         """Store the comparison as it is at its deadline; returns the slots and whether they can be voted on."""

@@ -1,4 +1,4 @@
-"""What all votes share: a time limit, storage even if the client disconnects, and 503 when storing fails."""
+"""What all writes of clients share: a time limit, an end even if the client disconnects, and a 503 on failure."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -12,8 +12,8 @@ from telemetry.events import Listener
 T = TypeVar("T")
 
 
-class VoteGuard:
-    """Runs the work of storing a vote to its end, within a time limit. Raises `failure` when that is not possible."""
+class WriteGuard:
+    """Runs the work of a client's write to its end, within the time for a vote, and raises `failure` if it fails."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class VoteGuard:
         return await self._tasks.finish(self._bounded(work, operation))
 
     async def close(self) -> None:
-        """Wait for the votes that are being stored."""
+        """Wait for what is being written."""
         await self._tasks.close()
 
     async def _bounded(self, work: Coroutine[Any, Any, T], operation: str) -> T:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable
 
-from service.catalogue.collection import collection
+from service.catalogue.collection import builtin
 from service.domain import Report, ReportReason, ReportStatus, WithdrawnBy, feedback_id, network_hash
 from service.errors import NotStored, SayingNotFound, SayingWithdrawn
-from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
+from service.limits import DAY_SECONDS, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.sayings.takedowns import Takedowns
 from service.store.base import Store
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from telemetry.events import Listener, SayingReported
 
 SET_ASIDE_REASON = "reported by visitors"
@@ -32,8 +32,9 @@ class Moderation:
         self._takedowns = takedowns
         self._listener = listener
         self._enough = limits.reporting_networks
+        self._most_set_aside = limits.set_aside_in_a_day
         self._clock = clock
-        self._guard = VoteGuard(listener, timeouts=timeouts, failure=NotStored)
+        self._guard = WriteGuard(listener, timeouts=timeouts, failure=NotStored)
 
     async def report(self, voter: str, identity: str, reason: ReportReason, network: str) -> ReportStatus:
         """Store a voter's report; `unchanged` when the voter or the network has reported this saying before.
@@ -70,11 +71,15 @@ class Moderation:
         report = Report(identity, feedback_id(voter, identity), network_hash(network, identity), reason, self._clock())
         result = await self._store.report_saying(report)
         self._listener.emit(SayingReported(identity, reason, result.status))
-        if result.networks >= self._enough:
+        if result.networks >= self._enough and await self._may_set_aside():
             await self._takedowns.withdraw(identity, reason=SET_ASIDE_REASON, by=WithdrawnBy.VISITORS)
         return result.status
 
+    async def _may_set_aside(self) -> bool:
+        """Whether visitors have not yet set aside all that they may in a day, in the whole fleet."""
+        await self._takedowns.refresh()
+        lately = self._takedowns.count(WithdrawnBy.VISITORS, since=self._clock() - DAY_SECONDS)
+        return lately < self._most_set_aside
+
     async def _is_known(self, identity: str) -> bool:
-        if any(saying.saying_id == identity for saying in collection()):  # also where it has not been loaded
-            return True
-        return await self._store.get_saying(identity) is not None
+        return builtin(identity) is not None or await self._store.get_saying(identity) is not None

@@ -14,7 +14,10 @@ from telemetry.events import DataPruned, Listener
 
 
 class Pruning:
-    """Goes on with the pass for a while. `clock` tells seconds since the epoch, `ticks` those of a monotonic clock."""
+    """Goes on with the pass for a while, by the clock of the store. `ticks` is a monotonic clock in seconds.
+
+    What the pass removes cannot be brought back, so that the wrong clock of one machine must not decide what is old.
+    """
 
     def __init__(
         self,
@@ -23,14 +26,12 @@ class Pruning:
         *,
         retention: Retention = DEFAULT_RETENTION,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
-        clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._listener = listener
         self._retention = retention
         self._timeouts = timeouts
-        self._clock = clock
         self._ticks = ticks
 
     async def run(self) -> bool:
@@ -38,7 +39,9 @@ class Pruning:
         done, finished = Pruned(), False
         until = self._ticks() + within(self._timeouts.pruning)
         try:
-            async with aclosing(self._store.prune(self._retention, now=self._clock())) as parts:
+            async with store_guard("prune", within(self._timeouts.pruning_page), self._listener):
+                now = await self._store.time()
+            async with aclosing(self._store.prune(self._retention, now=now)) as parts:
                 while not finished and self._ticks() < until:
                     async with store_guard("prune", within(self._timeouts.pruning_page), self._listener):
                         part = await anext(parts, None)

@@ -10,7 +10,7 @@ from service.errors import InvalidRequest, SayingNotFound, SayingWithdrawn, Sour
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.sayings.voter_memory import VoterMemory
 from service.store.base import Store
-from service.voting.guard import VoteGuard
+from service.voting.guard import WriteGuard
 from service.voting.networks import VoterNetworks
 from service.voting.tokens import VoteTokens
 from telemetry.events import Listener, VoteTaken
@@ -63,7 +63,7 @@ class SayingVotes:
         self._withdrawn = withdrawn
         self._listener = listener
         self._clock = clock
-        self._guard = VoteGuard(listener, timeouts=timeouts)
+        self._guard = WriteGuard(listener, timeouts=timeouts)
 
     async def vote(self, voter: str, opinion: Opinion, address: str = "") -> tuple[Saying, VoteResult]:
         """Store a vote; returns the saying and the effect of the vote.

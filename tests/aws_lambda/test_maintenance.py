@@ -13,7 +13,7 @@ import pytest
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.config import Settings
-from service.domain import Withdrawal, WithdrawnBy
+from service.domain import Ballot, Withdrawal, WithdrawnBy, saying_id
 from service.limits import Timeouts
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import TRIGGER_SECONDS
@@ -22,6 +22,7 @@ from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws import REGION, answering, http_response
 from tests.aws_lambda.conftest import Start, telemetry_to
 from tests.aws_lambda.gateway import Asked, Remaining, answer
+from tests.store.builders import comparison
 from tests.support import NAMES, Clock, RecordingListener, clocked, model_saying
 
 ACCEPTED = http_response(b"", status=202)
@@ -60,7 +61,7 @@ async def put_fresh_sayings(process: LambdaProcess, each: int = 3) -> None:
 async def serves(process: LambdaProcess) -> int:
     reading = process.resources.store.aggregates(since_hour="")
     counted = await asyncio.to_thread(process.run, reading, Remaining())
-    return sum(tally.serves for tally in counted.contributors.values())
+    return sum(counted.serves.values())
 
 
 async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start: Start) -> None:
@@ -96,6 +97,20 @@ async def test_it_is_done_at_an_interval(start: Start, every: float, written: in
     await ask(Api(process), times=5)
 
     assert await serves(process) == written  # the last request's own are for the next time
+
+
+async def test_the_sayings_of_a_comparison_are_stored_before_the_answer(start: Start) -> None:
+    process = await started(start)
+    api, compared = Api(process), comparison()
+    ballot = Ballot(compared.comparison_id, "v" * 32, time.time())
+    await asyncio.to_thread(process.run, process.resources.store.put_comparison(compared, ballot), Remaining())
+    headers = {"Content_Type": "application/json", "Cookie": f"sayings_voter={ballot.voter}"}
+    vote = Asked("POST", f"/compare/{compared.comparison_id}/vote", b'{"winner": "A"}', headers)
+
+    result = await asyncio.to_thread(api.handle, vote.v2(), Remaining())
+
+    assert answer(result).status == 200
+    assert {saying_id(entry.saying) for entry in compared.entries if entry.saying} == process.resources.pool.ids
 
 
 async def test_a_fleet_asks_for_one_round(

@@ -19,7 +19,7 @@ from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
-from service.domain import Ballot, Comparison, Entry, FeedbackType, Vote, burst_of
+from service.domain import Attribution, Ballot, Comparison, Entry, FeedbackType, NetworkDay, Vote, day_of
 from service.limits import DAY_SECONDS, Timeouts
 from service.llm.billing import spend_window
 from service.llm.vendors import VENDORS
@@ -35,7 +35,7 @@ from tests.faults.proxy import EVERYTHING, AwsProxy, Forward, good
 from workers.fleet import fleet_rounds
 
 # For a machine that is busy with other things.
-PATIENT = Timeouts(aws_read=30.0, statistics=30.0, store_write=30.0)
+PATIENT = Timeouts(aws_read=30.0, statistics=30.0, store_write=30.0, readiness=30.0)
 OPERATOR_KEY_PARAMETER = "/api-key/operator"
 _INVOCATION = "/2015-03-31/functions/"
 
@@ -99,7 +99,9 @@ async def _use_api(resources: Resources) -> None:
         route, parameters = found
         headers = CIMultiDict({"Content-Type": "application/json", "Cookie": f"sayings_voter={voter}"})
         headers["Authorization"] = f"Bearer {SIMULATED_KEY}"
-        request = Request(method, path, headers, json.dumps(body).encode(), parameters, caller=CallerWithAddress())
+        request = Request(
+            method, path, headers, json.dumps(body).encode(), parameters=parameters, caller=CallerWithAddress()
+        )
         response = await route.handler(request)
         assert response.status == 200, response.body
         visited.add(route.operation)
@@ -177,12 +179,13 @@ async def _prepare_old_data(store: Store) -> None:
     await store.put_sayings(sayings)
     for n, days in enumerate((40, 400, 1)):
         at, voter = now - days * DAY_SECONDS, f"voter {n}"
-        await store.vote(Vote(sayings[n].saying_id, voter, FeedbackType.POSITIVE, at, burst_of("192.0.2.9", at)))
+        networks = (NetworkDay(f"{day_of(at)}/a network"),)
+        await store.vote(Vote(sayings[n].saying_id, voter, FeedbackType.POSITIVE, at, Attribution.BLIND, networks, 4))
         entries = tuple(Entry(slot, "gpt-4.1", "", "a saying", None, None, None) for slot in "AB")
         compared = Comparison(f"{n:032x}", "Amazon S3", True, at, entries)
         await store.put_comparison(compared, Ballot(compared.comparison_id, voter, at))
         await store.show_comparison(Ballot(compared.comparison_id, "a voter who never votes", at))
-        await store.cast_ballot(compared, Ballot(compared.comparison_id, voter, at, "A", at, burst_of("192.0.2.9", at)))
+        await store.cast_ballot(compared, voter, "A", at=at, networks=networks)
     await store.forget("voter 2", asked_at=now - 3_600)
 
 

@@ -19,6 +19,7 @@ from tests.faults.places import Tables
 from tests.faults.proxy import Fault, refuse, unheard
 from tests.http.conftest import SIMULATED, Server
 from tests.store.builders import comparison, shown
+from tests.store.counting import totals
 from tests.support import RecordingListener, model_saying
 
 TRANSACT, GET, QUERY, UPDATE = "TransactWriteItems", "GetItem", "Query", "UpdateItem"
@@ -82,8 +83,8 @@ async def upvotes(aws: Tables) -> tuple[int, int]:
     answer = await aws.dynamodb.get_item(
         TableName=f"{aws.prefix}main_humor", Key={"saying_id": {"S": SIMULATED.saying_id}}
     )
-    tally = (await aws.store.aggregates(since_hour="")).contributors.get(SIMULATED.contributor)
-    return int(answer["Item"].get("upvotes", {"N": "0"})["N"]), tally.upvotes if tally else 0
+    tally = (await totals(aws.store)).get(SIMULATED.contributor)
+    return int(answer["Item"].get("upvotes", {"N": "0"})["N"]), tally.unverified.upvotes if tally else 0
 
 
 @pytest.mark.slow

@@ -14,11 +14,16 @@ import openai  # noqa: F401
 import pytest
 from multidict import CIMultiDict
 
-from service.catalogue.models import NANOS_PER_DOLLAR
+from service.catalogue.models import NANOS_PER_DOLLAR, Model
 from service.domain import saying_id
+from service.limits import DAY_SECONDS
+from service.llm.adapter import Completion
 from service.llm.billing import spend_window
+from service.llm.openai import OpenAiAdapter
 from service.server.app import listening
 from service.simulator import Fault, FaultKind, Simulator
+from service.statistics.report import report
+from service.statistics.schemas import StatsAnswer
 from service.store.base import StoredBallot
 from service.store.sqlite import SqliteStore
 from service.voting import comparisons
@@ -361,6 +366,23 @@ async def test_no_answer_is_shown_before_the_last_is_there(server: Server, simul
     assert {name for name, _ in told} == {"comparison", "progress"}
 
 
+async def test_the_statistics_do_not_tell_what_an_open_comparison_took(server: Server) -> None:
+    now = time.time()
+    before = await statistics(server, now)
+
+    await compare(server)
+
+    assert await statistics(server, now) == before
+    later = [await statistics(server, now + days * DAY_SECONDS) for days in (1, 2)]
+    assert [answer.totals.calls for answer in later] == [0, 4]
+
+
+async def statistics(server: Server, now: float) -> StatsAnswer:
+    """The statistics at that moment, without waiting until those that are kept have become old."""
+    counts = await server.resources.store.aggregates(since_hour="")
+    return report(counts, server.resources.line_up, simulated=True, now=now)
+
+
 # --- a comparison again -----------------------------------------------------------------------------------------------
 
 
@@ -440,19 +462,28 @@ async def test_a_slot_that_fails_says_why_and_the_others_stand(
     assert [(slot["error"], slot["apiLatency"] > 0) for slot in revealed if slot["model"] == GPT] == [(after, True)]
 
 
-@with_timeouts(comparison=1.0)
-async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, simulator: Simulator) -> None:
-    simulator.inject(GPT, Fault(FaultKind.SLOW_DRIP))
+@with_timeouts(comparison=2.0)
+async def test_a_late_answer_is_paid_and_recorded_all_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, complete = asyncio.Event(), OpenAiAdapter.complete
 
+    async def late(adapter: OpenAiAdapter, model: Model, *asked: Any) -> Completion:
+        completion = await complete(adapter, model, *asked)
+        if model.id == GPT:
+            await let_go.wait()
+        return completion
+
+    monkeypatch.setattr(OpenAiAdapter, "complete", late)
     compared = await compare(server)
-    finished = len(simulator.calls)
-    await simulator.until(lambda: simulator.in_flight == 0)
-    await server.resources.gateway.close()
+    before = {call.generation.model async for call in server.resources.store.all_calls()}
+    let_go.set()
+    await server.resources.endpoints._comparisons.close()
 
-    assert [slot["error"] for slot in compared.json["slots"] if slot["saying"] is None] == ["timeout"]
-    assert (finished, len(simulator.calls)) == (3, 4)
     calls = {call.generation.model: call async for call in server.resources.store.all_calls()}
-    assert set(calls) == set(NAMES)
+    assert [slot["error"] for slot in compared.json["slots"] if slot["saying"] is None] == ["timeout"]
+    assert (before, set(calls)) == (set(NAMES) - {GPT}, set(NAMES))
+    assert (calls[GPT].error_type, calls[GPT].sayings) == ("", 1)
+    spent = await server.resources.store.spend(spend_window(time.time()))
+    assert spent.hour == sum(call.generation.cost_nanos or 0 for call in calls.values())
 
 
 @pytest.mark.parametrize("kind", [FaultKind.TEXT_CRLF, FaultKind.TEXT_BIDI, FaultKind.TEXT_ANSI, FaultKind.TEXT_NUL])
@@ -682,17 +713,3 @@ async def test_an_unfinished_stream_is_cut_and_cleaned_up_at_shutdown(server: Se
     with pytest.raises((aiohttp.ClientError, asyncio.IncompleteReadError)):
         await anext(events)
     await stream.__aexit__(None, None, None)
-
-
-# --- statistics -------------------------------------------------------------------------------------------------------
-
-
-async def test_the_statistics_know_of_comparisons_and_calls(server: Server) -> None:
-    await vote(server, await compare(server), "A")
-
-    answer = await server.ask("GET", "/stats")
-
-    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
-    assert answer.json["comparisons"]["count"] == 1
-    assert answer.json["totals"]["calls"] == 4
-    assert all(model["latency"]["single"]["count"] == 1 for model in answer.json["models"])

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,6 +55,18 @@ async def test_bodies_may_hold_blank_lines_and_be_pipelined(server: Server) -> N
     answers = await server.converse((wrong + HEALTH + chunked + HEALTH) * 20, answers=80)
 
     assert [answer.status for answer in answers] == [400, 200, 400, 200] * 20
+
+
+@pytest.mark.parametrize("breaks", [b"\n", b"\r\n", b"\r\n\r\n"], ids=repr)
+async def test_line_breaks_without_end_cost_the_others_nothing(server: Server, breaks: bytes) -> None:
+    async with connected(server.port) as (_, writer):
+        writer.write(breaks * (1_000_000 // len(breaks)))
+        started = time.monotonic()
+        answers = await server.converse(HEALTH * 3, answers=3)
+        waited = time.monotonic() - started
+
+    assert {answer.status for answer in answers} == {200}
+    assert waited < 0.5
 
 
 # --- clients that end their side --------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """With too many requests, model calls or connections, a client is told at once to wait, and health is answered."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +19,7 @@ from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ComparisonFinished, RequestServed
 from tests.http.conftest import Server
 from tests.http.wire import PATIENCE_SECONDS, Answer, connected, read_answer, request
-from tests.support import with_timeouts
+from tests.support import timeless_entries, with_timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -129,8 +131,15 @@ class TestWithPlacesForOneComparison:
         assert again.headers["Retry-After"] == "5"
         assert simulator.max_in_flight == 4
 
-    @with_timeouts(comparison=4.0)
-    async def test_places_are_free_again_when_an_abandoned_comparison_ends(
+
+class TestWithModelsThatAreGivenUpSoon:
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> dict[str, Any]:
+        catalogue = tmp_path / "catalogue.json"
+        catalogue.write_text(json.dumps({"models": [entry | {"timeout_seconds": 2} for entry in timeless_entries()]}))
+        return {"max_live_calls": 4, "catalogue": str(catalogue)}
+
+    async def test_places_are_free_again_when_the_calls_of_an_abandoned_comparison_end(
         self, server: Server, simulator: Simulator
     ) -> None:
         async with comparing_for_ever(server, simulator):

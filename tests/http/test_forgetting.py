@@ -8,11 +8,11 @@ import pytest
 
 from service.cli.rows import Export, rows
 from service.errors import StoreError
-from service.store.base import Tally
+from service.store.base import Counts
 from service.store.sqlite import SqliteStore
 from tests.http.conftest import SIMULATED, Server
 from tests.http.test_contract import voter_cookie
-from tests.store.counting import totals
+from tests.store.counting import Total, totals
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ async def voted(server: Server, *voters: str) -> None:
 
 
 async def voters(server: Server) -> set[str]:
-    return {stored.vote.voter async for stored in server.resources.store.all_votes()}
+    return {stored.voter async for stored in server.resources.store.all_votes()}
 
 
 async def test_votes_comparisons_and_the_cookie_are_gone(server: Server) -> None:
@@ -47,7 +47,7 @@ async def test_votes_comparisons_and_the_cookie_are_gone(server: Server) -> None
     assert moment <= datetime.datetime.now(datetime.UTC)
     assert voter_cookie(answer) == ["sayings_voter=", "Path=/", "Max-Age=0", "HttpOnly", "SameSite=Lax"]
     assert await voters(server) == {OTHER}
-    assert await totals(server.resources.store) == {SIMULATED.contributor: Tally(upvotes=1)}
+    assert await totals(server.resources.store) == {SIMULATED.contributor: Total(unverified=Counts(1, 1))}
     assert [row async for row in rows(server.resources.store, Export.COMPARISONS)] == []
 
 

@@ -17,6 +17,7 @@ from service.store.sqlite import SqliteStore
 from telemetry.events import RequestServed, Unexpected
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import PATIENCE_SECONDS, connected, read_answer, request
+from tests.store.counting import totals
 from tests.support import with_timeouts
 
 pytestmark = pytest.mark.slow
@@ -43,8 +44,8 @@ class HeldStore:
 
 
 async def upvotes(server: Server) -> int:
-    tally = (await server.resources.store.aggregates(since_hour="")).contributors.get(SIMULATED.contributor)
-    return tally.upvotes if tally else 0
+    tally = (await totals(server.resources.store)).get(SIMULATED.contributor)
+    return tally.unverified.upvotes if tally else 0
 
 
 @with_timeouts(request_body=0.1)

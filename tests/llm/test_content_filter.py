@@ -138,6 +138,6 @@ def test_time_grows_with_the_length_only(make: Callable[[int], str]) -> None:
 
 
 def seconds(text: str) -> float:
-    started = time.perf_counter()
+    started = time.thread_time()
     FILTER.reason(text)
-    return time.perf_counter() - started
+    return time.thread_time() - started

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from service.domain import CallKind, FeedbackType
+from service.domain import Ballot, BallotResult, BallotStatus, CallKind, Comparison, FeedbackType
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
 from service.llm.billing import Budget, CallRecorder, Reservation
@@ -13,14 +13,18 @@ from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
+from service.sayings.voter_memory import VoterMemory
 from service.statistics.cached import Statistics
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
+from service.voting.day_secrets import DaySecrets
+from service.voting.networks import VoterNetworks
 from service.voting.saying_votes import Opinion, SayingVotes
+from service.voting.tokens import VoteTokens
 from telemetry.events import Listener
 from tests.fakes import FakeGateway, the_catalogue, the_line_up, the_models
-from tests.store.builders import call
+from tests.store.builders import CAST_AT, call, comparison, shown
 from tests.support import TOPICS, model_saying
 from workers.fleet import FleetRounds
 from workers.round import Round
@@ -32,7 +36,8 @@ HASTY = Timeouts(
 CATALOGUE = the_catalogue()
 MODELS = the_models()
 SAYING = model_saying("Amazon S3 is a cellar that never asks what you keep in it.")
-COMPARISON_ID = "c" * 32
+COMPARED = comparison()
+COMPARISON_ID = COMPARED.comparison_id
 WINDOW, CAPS = SpendWindow("2026-11-20", "2026-11-20T13"), Spend(day=1, hour=1)
 LEASE = Lease(ROUND_LEASE, "somebody", token=1, expires_at=1.0)
 
@@ -84,7 +89,6 @@ async def _compare(listener: Listener, *, overdrawn: bool) -> None:
     comparisons = Comparisons(
         gateway=gateway.as_gateway(),
         store=SILENT,
-        pool=Pool(ttl=1.0),
         listener=listener,
         topics=TOPICS,
         models=MODELS,
@@ -96,11 +100,42 @@ async def _compare(listener: Listener, *, overdrawn: bool) -> None:
 
 
 def _saying_votes(listener: Listener) -> SayingVotes:
-    return SayingVotes(SILENT, CATALOGUE, listener, timeouts=HASTY)
+    secrets = DaySecrets(SILENT, listener, timeouts=HASTY)
+    return SayingVotes(
+        SILENT,
+        CATALOGUE,
+        listener,
+        tokens=VoteTokens(secrets),
+        networks=VoterNetworks(secrets),
+        memory=VoterMemory(),
+        models=lambda: len(MODELS),
+        timeouts=HASTY,
+    )
+
+
+def _comparison_votes(listener: Listener, store: Store = SILENT) -> ComparisonVotes:
+    networks = VoterNetworks(DaySecrets(store, listener, timeouts=HASTY))
+    return ComparisonVotes(store, Pool(ttl=1.0), TOPICS, networks, listener, timeouts=HASTY, clock=lambda: CAST_AT)
+
+
+class StoreOfBallots(SilentStore):
+    """Has one comparison and takes the first ballot on it; nothing else."""
+
+    async def get_comparison(self, *_: object) -> tuple[Comparison, Ballot]:
+        return COMPARED, shown(COMPARED)
+
+    async def cast_ballot(self, *_: object, **__: object) -> BallotResult:
+        return BallotResult(BallotStatus.RECORDED, shown(COMPARED), ballots=1)
+
+
+async def _first_ballot(listener: Listener) -> None:
+    votes = _comparison_votes(listener, cast("Store", StoreOfBallots()))
+    await votes.vote("ann", COMPARED.comparison_id, "A")
+    await votes.close()
 
 
 async def _statistics(listener: Listener) -> None:
-    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False, "burst_limit": 100}
+    options: dict[str, Any] = {"line_up": the_line_up(), "simulated": False}
     await Statistics(store=SILENT, listener=listener, timeouts=HASTY, **options).answer()
 
 
@@ -123,7 +158,7 @@ async def _ask_for_a_round(listener: Listener) -> None:
 
 
 def _opinion() -> Opinion:
-    return Opinion(SAYING.text, None, SAYING.source, FeedbackType.POSITIVE)
+    return Opinion(SAYING.text, None, FeedbackType.POSITIVE, SAYING.source)
 
 
 def _fill(listener: Listener) -> Awaitable[None]:
@@ -139,14 +174,15 @@ USES: dict[str, tuple[str, Use]] = {
     "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
     "flow, keep": ("put saying", lambda listener: _sayings(listener, DATABASE_REQUESTS + 1)),
     "comparison, store": ("put comparison", lambda listener: _compare(listener, overdrawn=False)),
-    "comparison, keep": ("put sayings", lambda listener: _compare(listener, overdrawn=False)),
     "comparison, replay": ("replay comparison", lambda listener: _compare(listener, overdrawn=True)),
     "vote": ("vote", lambda listener: _saying_votes(listener).vote("ann", _opinion())),
     "withdrawal": ("withdraw vote", lambda listener: _saying_votes(listener).withdraw("ann", SAYING.saying_id)),
     "vote on a comparison": (
         "vote on comparison",
-        lambda listener: ComparisonVotes(SILENT, listener, timeouts=HASTY).vote("ann", COMPARISON_ID, "A"),
+        lambda listener: _comparison_votes(listener).vote("ann", COMPARISON_ID, "A"),
     ),
+    "comparison, keep": ("put sayings", _first_ballot),
+    "comparison, show": ("show comparison", lambda listener: _comparison_votes(listener).show("ann", COMPARISON_ID)),
     "billing, reserve": ("reserve spend", lambda listener: _budget(listener).reserve(1, CallKind.LIVE)),
     "billing, settle": ("settle spend", lambda listener: _budget(listener).settle(Reservation(WINDOW, 1), 1)),
     "billing, record": ("record call", lambda listener: CallRecorder(SILENT, listener, timeouts=HASTY).record(call())),

@@ -1,11 +1,11 @@
-"""Jobs beside the requests: supervised while they run, awaited when they are stopped."""
+"""Work that outlives its caller, and jobs beside the requests: supervised, and awaited when they are stopped."""
 
 import asyncio
 
 import pytest
 
 from service.limits import Timeouts
-from service.resilience.tasks import running
+from service.resilience.tasks import ShieldedTasks, running
 from telemetry.events import Unexpected
 from tests.support import RecordingListener
 
@@ -14,6 +14,18 @@ AT_ONCE, IN_AN_HOUR = Timeouts(job_restart_after=0.0), Timeouts(job_restart_afte
 
 async def forever() -> None:
     await asyncio.Event().wait()
+
+
+async def test_work_that_is_waited_for_in_vain_goes_on() -> None:
+    let_go, tasks = asyncio.Event(), ShieldedTasks()
+    work = tasks.start(let_go.wait())
+
+    await tasks.wait(0.0)
+    before = work.done()
+    let_go.set()
+    await tasks.wait(60.0)
+
+    assert (before, work.done()) == (False, True)
 
 
 async def test_a_job_that_dies_is_reported_and_started_again(events: RecordingListener) -> None:

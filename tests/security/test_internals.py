@@ -75,6 +75,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "postReport": ("POST", f"/sayings/{SIMULATED.saying_id}/report", {"data": b"{}", "headers": JSON}),
     "deleteMe": ("DELETE", "/me", {"headers": JSON}),
     "postCompare": ("POST", "/compare", {"data": b"{}", "headers": JSON}),
+    "getCompare": ("GET", f"/compare/{'0' * 32}", {"headers": JSON}),
     "postCompareVote": ("POST", f"/compare/{'0' * 32}/vote", {"data": b'{"winner": "A"}', "headers": JSON}),
     "getStats": ("GET", "/stats", {}),
     "getModels": ("GET", "/models", {}),

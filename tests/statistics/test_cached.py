@@ -52,7 +52,6 @@ async def statistics(counting: CountingStore, clock: Clock, events: RecordingLis
         store=cast("Store", counting),
         line_up=the_line_up(),
         simulated=False,
-        burst_limit=100,
         listener=events,
         clock=clock,
     )

@@ -92,7 +92,7 @@ class TestWithdrawals:
 
         assert await store.get_saying(saying.saying_id) == saying
         assert [(each.saying, each.upvotes) async for each in store.all_sayings()] == [(saying, 1)]
-        assert [each.vote.saying_id async for each in store.all_votes()] == [saying.saying_id]
+        assert [each.saying_id async for each in store.all_votes()] == [saying.saying_id]
 
     async def test_a_vote_on_a_withdrawn_saying_can_be_taken_back(self, store: Store) -> None:
         await store.put_sayings([SAYING])
@@ -136,16 +136,16 @@ class TestWithdrawals:
         assert (await store.withdrawals()).sayings == {SAYING.saying_id: withdrawal()}
 
     async def test_a_comparison_with_a_withdrawn_text_is_not_drawn(self, store: Store) -> None:
-        withdrawn = saying_id("first in slot A")
-        for name in ("first", "second"):
-            await store.put_comparison(comparison(name), shown(comparison(name), "ann"))
+        withdrawn, first, second = saying_id("first in slot A"), comparison("first"), comparison("second")
+        for compared in (first, second):
+            await store.put_comparison(compared, shown(compared, "ann"))
 
         found = [
             await store.unseen_comparison("bob", service=None, simulated=False, withdrawn={withdrawn})
             for _ in range(10)
         ]
 
-        assert {each and each.comparison_id for each in found} == {"second"}
+        assert set(found) == {second}
 
 
 class TestRestoring:
@@ -241,3 +241,10 @@ class TestStoredIds:
 
         assert await store.stored_ids([SAYING.saying_id, UNKNOWN]) == {SAYING.saying_id}
         assert await store.stored_ids([]) == frozenset()
+
+    async def test_a_withdrawn_text_that_is_not_stored_is_not_among_them(self, store: Store) -> None:
+        await store.put_sayings([BY_HAND])
+        for identity in (BY_HAND.saying_id, UNKNOWN):
+            await store.withdraw_saying(withdrawal(identity))
+
+        assert await store.stored_ids([BY_HAND.saying_id, UNKNOWN]) == {BY_HAND.saying_id}

@@ -393,7 +393,7 @@ def blind_votes(sayings: Sequence[Saying]) -> list[Vote]:
 async def cast(store: Store, votes: Sequence[Vote]) -> list[Standing | None]:
     """Cast votes one after the other."""
     results = [await store.vote(each) for each in votes]
-    return [result and result.standing for result in results]
+    return [result.standing if result else None for result in results]
 
 
 async def stored(store: Store) -> list[StoredVote]:

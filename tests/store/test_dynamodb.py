@@ -804,7 +804,7 @@ class TestTables:
         table = dynamo.prefix + STATE
         lives = await dynamo.client.describe_time_to_live(TableName=table)
         assert lives["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": EXPIRY_ATTRIBUTE}
-        assert [item[EXPIRY_ATTRIBUTE]["N"] for item in await items(dynamo, STATE)] == ["1798156800"]
+        assert [item[EXPIRY_ATTRIBUTE]["N"] for item in await items(dynamo, STATE)] == ["1798243200"]
 
     async def test_missing_rights_to_create_them_raise_store_error(self, dynamo: Dynamo) -> None:
         _, client = faulty(dynamo, create_table=[error("AccessDeniedException")])

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from service.domain import Saying, WithdrawnBy
+from service.limits import Quotas
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
@@ -42,8 +43,8 @@ class Process:
 
 @pytest.fixture
 async def fleet(open_store: OpenStore, events: RecordingListener) -> list[Process]:
-    processes = [Process(await open_store(100), events) for _ in range(2)]
-    await (await open_store(100)).put_sayings([BAD, GOOD])
+    processes = [Process(await open_store(Quotas()), events) for _ in range(2)]
+    await (await open_store(Quotas())).put_sayings([BAD, GOOD])
     return processes
 
 

@@ -236,6 +236,21 @@ class TestPing:
         with pytest.raises(StoreReplaced):
             await sqlite_store.ping()
 
+    async def test_a_journal_that_was_removed_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+        await sqlite_store.ping()
+        (tmp_path / "sayings.db-wal").unlink()
+
+        with pytest.raises(StoreReplaced):
+            await sqlite_store.ping()
+
+    async def test_a_store_that_is_opened_again_is_ready(self, tmp_path: Path) -> None:
+        before = await SqliteStore.open(tmp_path / "sayings.db")
+        await before.close()
+        again = await SqliteStore.open(tmp_path / "sayings.db")
+
+        await again.ping()
+        await again.close()
+
     @pytest.mark.parametrize("change", [f"PRAGMA user_version = {SCHEMA_VERSION + 1}", "DROP TABLE ballots"])
     async def test_another_versions_tables_are_noticed(
         self, sqlite_store: SqliteStore, tmp_path: Path, change: str

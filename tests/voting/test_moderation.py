@@ -7,7 +7,7 @@ import pytest
 from service.catalogue.collection import collection
 from service.domain import ReportReason, ReportStatus, WithdrawnBy, saying_id
 from service.errors import NotStored, SayingNotFound, SayingWithdrawn, StoreError
-from service.limits import Limits
+from service.limits import DAY_SECONDS, Limits
 from service.sayings.pool import Pool
 from service.sayings.takedowns import Takedowns
 from service.store.sqlite import SqliteStore
@@ -35,9 +35,17 @@ async def moderation(store: SqliteStore, takedowns: Takedowns, events: Recording
     await moderation.close()
 
 
-async def report_from_networks(moderation: Moderation, count: int, *, first: int = 0) -> None:
+async def report_from_networks(moderation: Moderation, count: int, *, first: int = 0, identity: str = ID) -> None:
     for number in range(first, first + count):
-        await moderation.report(f"voter {number}", ID, WRONG, f"192.0.2.{number}")
+        await moderation.report(f"voter {number}", identity, WRONG, f"192.0.2.{number}")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def test_a_voter_reports_a_saying_once(moderation: Moderation, events: RecordingListener) -> None:
@@ -59,6 +67,41 @@ async def test_reports_from_enough_networks_set_it_aside(
     assert (before, ID in takedowns) == (False, True)
     assert (withdrawal.reason, withdrawal.withdrawn_by) == (SET_ASIDE_REASON, WithdrawnBy.VISITORS)
     assert events.of(SayingTakenDown) == [SayingTakenDown(ID, "visitors")]
+
+
+async def test_the_same_few_networks_cannot_take_everything_down(
+    store: SqliteStore, takedowns: Takedowns, events: RecordingListener
+) -> None:
+    clock, most = Clock(), 3
+    takedowns = Takedowns(store, Pool(ttl=1e12), events, clock=clock)
+    moderation = Moderation(store, takedowns, events, limits=Limits(set_aside_in_a_day=most), clock=clock)
+    ids = [saying.saying_id for saying in collection()[: 2 * most]]
+
+    for identity in ids:
+        await report_from_networks(moderation, ENOUGH, identity=identity)
+    first_day = [identity in takedowns for identity in ids]
+    clock.now += DAY_SECONDS
+    await report_from_networks(moderation, 1, identity=ids[-1])
+
+    assert first_day == [True] * most + [False] * most
+    assert ids[-1] in takedowns
+    await moderation.close()
+
+
+async def test_what_an_operator_has_decided_leaves_room_for_more(
+    store: SqliteStore, takedowns: Takedowns, events: RecordingListener
+) -> None:
+    moderation = Moderation(store, takedowns, events, limits=Limits(set_aside_in_a_day=1))
+    kept, confirmed, another = (saying.saying_id for saying in collection()[:3])
+
+    await report_from_networks(moderation, ENOUGH, identity=kept)
+    await moderation.restore(kept)
+    await report_from_networks(moderation, ENOUGH, identity=confirmed)
+    await moderation.withdraw(confirmed, "wrong indeed")
+    await report_from_networks(moderation, ENOUGH, identity=another)
+
+    assert another in takedowns
+    await moderation.close()
 
 
 @pytest.mark.parametrize("network", ["192.0.2.1", ""], ids=["one network", "unknown networks"])

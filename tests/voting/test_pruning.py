@@ -1,8 +1,8 @@
 """The daily pass goes on for a while, is continued later, and survives a store that fails."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
-from service.domain import NetworkDay, day_of
 from service.errors import StoreError
 from service.limits import DAY_SECONDS, Retention, Timeouts
 from service.store.base import Store
@@ -10,7 +10,7 @@ from service.store.retention import Pruned
 from service.store.sqlite import SqliteStore
 from service.voting.pruning import Pruning
 from telemetry.events import DataPruned, DependencyFailed
-from tests.store.builders import CAST_AT, generated, vote
+from tests.store.builders import CAST_AT, generated, network, vote
 from tests.support import Clock, RecordingListener
 
 
@@ -21,8 +21,13 @@ class SlowStore:
         self._ticks = ticks
         self._fails_after = fails_after
         self.closed = False
+        self.pruned_at: float | None = None
+
+    async def time(self) -> float:
+        return CAST_AT
 
     async def prune(self, keep: Retention, *, now: float) -> AsyncIterator[Pruned]:
+        self.pruned_at = now
         try:
             for part in range(100):
                 if part == self._fails_after:
@@ -33,15 +38,26 @@ class SlowStore:
             self.closed = True
 
 
-async def test_a_pass_is_reported_with_what_it_has_forgotten(store: SqliteStore, events: RecordingListener) -> None:
+async def test_a_pass_is_reported_with_what_it_has_forgotten(tmp_path: Path, events: RecordingListener) -> None:
+    store = await SqliteStore.open(tmp_path / "sayings.db", clock=Clock(CAST_AT + 40 * DAY_SECONDS))
     saying = generated("a saying")
     await store.put_sayings([saying])
-    await store.vote(vote(saying, networks=[NetworkDay(f"{day_of(CAST_AT)}/street")]))
+    await store.vote(vote(saying, networks=[network()]))
 
-    finished = await Pruning(store, events, clock=Clock(CAST_AT + 40 * DAY_SECONDS)).run()
+    finished = await Pruning(store, events).run()
+    await store.close()
 
     assert finished
     assert events.of(DataPruned) == [DataPruned(1, 0, 0, 0, finished=True)]
+
+
+async def test_end_dates_go_by_the_clock_of_the_store(events: RecordingListener) -> None:
+    ticks = Clock()
+    slow = SlowStore(ticks)
+
+    await _pruning(slow, events, ticks).run()
+
+    assert slow.pruned_at == CAST_AT
 
 
 async def test_a_long_pass_is_interrupted(events: RecordingListener) -> None:

@@ -20,7 +20,7 @@ async function vote(visitor: Visit): Promise<void> {
 /** The names of the cookies, and what the page keeps in this browser. */
 async function keptOf(visitor: Visit): Promise<string[]> {
   const cookies = await visitor.page.context().cookies();
-  const stored = await visitor.page.evaluate(() => Object.keys(localStorage));
+  const stored = await visitor.page.evaluate(() => [localStorage, sessionStorage].flatMap((one) => Object.keys(one)));
   return [...cookies.map(({ name }) => name), ...stored];
 }
 
@@ -38,7 +38,7 @@ describe.each(SETTINGS)('the view about privacy on a $name', (setting) => {
     await question(visitor).getByRole('button', { name: 'Forget me' }).click();
     await visitor.reads('Done. Nothing of you is stored here any more.');
 
-    expect([before, await keptOf(visitor)]).toEqual([['sayings_voter'], []]);
+    expect([before, await keptOf(visitor)]).toEqual([['sayings_voter', 'sayings.seen'], []]);
     expect(barriers).toEqual([]);
     expect(await visitor.layoutShifts()).toEqual(shifts);
     await visitor.page.getByRole('link', { name: 'Sayings', exact: true }).click();
@@ -58,7 +58,7 @@ test('by keyboard a visitor may change their mind', async ({ visit }) => {
   await visitor.page.keyboard.press('Escape');
 
   await expect.poll(() => question(visitor).count()).toBe(0);
-  expect(await keptOf(visitor)).toEqual(['sayings_voter']);
+  expect(await keptOf(visitor)).toEqual(['sayings_voter', 'sayings.seen']);
 });
 
 test('a server that cannot forget says when to try again', async ({ visit }) => {

@@ -5,6 +5,9 @@ import { SETTINGS, test, type Visit } from './visit';
 const card = (visit: Visit, slot: string) => visit.page.locator('.slot').filter({ hasText: `Pick ${slot}` });
 const pick = (visit: Visit, name: string) => visit.page.getByRole('button', { name });
 
+// The stream says how many answers are there when the last one comes, too.
+const MEANWHILE = /^\d of 4 answers are in\. All of them will be shown at once …$/;
+
 async function compare(visitor: Visit, service?: string): Promise<void> {
   await visitor.open('#/compare');
   if (service) await visitor.page.getByLabel('About').selectOption(service);
@@ -12,7 +15,7 @@ async function compare(visitor: Visit, service?: string): Promise<void> {
 }
 
 async function complete(visitor: Visit): Promise<void> {
-  await visitor.reads(/^All answers about .+ are in\. Which one is the best\?$/);
+  await visitor.reads(/^The answers about .+ are in\. Which one is the best\?$/);
 }
 
 /** The text of the view without the sayings, which may say anything. */
@@ -53,30 +56,32 @@ describe.each(SETTINGS)('a comparison on a $name', (setting) => {
 
   test('is accessible before, meanwhile and after', async ({ visit }) => {
     const visitor = await visit(setting);
-    await visitor.holdLastAnswer();
+    await visitor.holdAnswers();
     await visitor.open('#/compare');
     await visitor.reads('Which model says it best?');
     const before = await visitor.barriers();
     await visitor.page.getByRole('button', { name: 'Ask the models' }).click();
-    await visitor.reads('3 of 4 answers are in …');
+    await visitor.reads(MEANWHILE);
+    const shown = await visitor.page.locator('.slot blockquote').count();
     const meanwhile = await visitor.barriers();
-    await visitor.releaseLastAnswer();
+    await visitor.releaseAnswers();
     await complete(visitor);
     await pick(visitor, 'Pick C').click();
     await visitor.reads(/^You picked C/);
 
     expect([before, meanwhile, await visitor.barriers()]).toEqual([[], [], []]);
+    expect(shown).toBe(0);
   });
 
   test('moves nothing while it fills and after the pick', async ({ visit }) => {
     const visitor = await visit(setting);
-    await visitor.holdLastAnswer();
+    await visitor.holdAnswers();
     await compare(visitor);
     await visitor.page.locator('.slot').first().waitFor();
     const before = await visitor.layoutShifts(); // the visitor's press has brought the cards
 
-    await visitor.reads('3 of 4 answers are in …');
-    await visitor.releaseLastAnswer();
+    await visitor.reads(MEANWHILE);
+    await visitor.releaseAnswers();
     await complete(visitor);
     await pick(visitor, 'Pick D').click();
     await visitor.reads(/^You picked D/);
@@ -88,11 +93,11 @@ describe.each(SETTINGS)('a comparison on a $name', (setting) => {
 describe('the keys 1 to 4', () => {
   test('pick an answer once all of them are in', async ({ visit }) => {
     const visitor = await visit();
-    await visitor.holdLastAnswer();
+    await visitor.holdAnswers();
     await compare(visitor);
-    await visitor.reads('3 of 4 answers are in …');
+    await visitor.reads(MEANWHILE);
     await visitor.page.keyboard.press('2');
-    await visitor.releaseLastAnswer();
+    await visitor.releaseAnswers();
     await complete(visitor);
     const early = await visitor.page.locator('[aria-pressed=true]').count();
 
@@ -110,7 +115,7 @@ describe('a model that fails', () => {
     await orderFaults({ [String(failing?.model)]: { kind: 'refusal' } });
     await compare(visitor);
     await complete(visitor);
-    await visitor.reads('No answer. It declined to answer.');
+    await visitor.reads('No answer. It wrote nothing that could be compared.');
 
     const failed = visitor.page.locator('.slot[data-state=failed]');
     const slot = (await failed.locator('.letter').textContent())?.at(-1) ?? '';
@@ -121,6 +126,7 @@ describe('a model that fails', () => {
 
     expect(early).toBe(0);
     expect(await failed.locator('.unveiled strong').textContent()).toBe(failing?.name);
+    expect(await failed.textContent()).toContain('No answer. It declined to answer.');
     expect(await visitor.page.locator('.slot blockquote').count()).toBe(others.length);
   });
 
@@ -139,20 +145,59 @@ describe('a model that fails', () => {
 });
 
 describe('a comparison', () => {
-  test('lets a visitor change the pick', async ({ visit }) => {
+  test('takes no other pick once the first is made', async ({ visit }) => {
     const visitor = await visit();
     await compare(visitor);
     await complete(visitor);
-    await pick(visitor, 'Pick A').click();
+    const sent: string[] = [];
+    visitor.page.on('request', (request) => sent.push(request.method()));
+    await pick(visitor, 'Pick A').focus();
+    await visitor.page.keyboard.press('Enter');
     await visitor.reads(/^You picked A/);
 
-    await pick(visitor, 'It is a tie').click();
-    await visitor.reads('You called it a tie.');
+    const focused = await visitor.page.evaluate(() => document.activeElement?.textContent);
+    await visitor.page.keyboard.press('Enter');
+    await visitor.page.keyboard.press('2');
+    await pick(visitor, 'It is a tie').click({ force: true });
+
+    expect(focused).toBe('Pick A');
+    expect(sent).toEqual(['POST']);
+    expect(await visitor.page.locator('[aria-pressed=true]').allTextContents()).toEqual(['Pick A']);
+  });
+
+  test('is there again after a reload, open and revealed', async ({ visit }) => {
+    const visitor = await visit();
+    await compare(visitor);
+    await complete(visitor);
+    const sayings = await visitor.page.locator('.slot blockquote').allTextContents();
+
+    await visitor.page.reload();
+    await complete(visitor);
+    const open = await visitor.page.locator('.slot blockquote').allTextContents();
+    await pick(visitor, 'Pick B').click();
+    await visitor.reads(/^You picked B: /);
+    await visitor.page.reload();
+    await visitor.reads(/^You picked B: /);
+
+    expect(open).toEqual(sayings);
+    expect(await visitor.page.locator('.unveiled strong').count()).toBe(4);
+    expect(await pick(visitor, 'Pick A').isDisabled()).toBe(true);
+  });
+
+  test('from earlier is there for those who ask', async ({ visit }) => {
+    const other = await visit();
+    await compare(other, 'Amazon SQS');
+    await complete(other);
+    const visitor = await visit();
+    await visitor.open('#/compare');
+    await visitor.page.getByLabel('About').selectOption('Amazon SQS');
+
+    await pick(visitor, 'Compare earlier answers').click();
+    await complete(visitor);
+
+    await visitor.reads(/^This comparison was made earlier and is new to you\./);
     await pick(visitor, 'None of them').click();
     await visitor.reads('You liked none of them.');
-
-    expect(await pick(visitor, 'None of them').getAttribute('aria-pressed')).toBe('true');
-    expect(await pick(visitor, 'Pick A').getAttribute('aria-pressed')).toBe('false');
   });
 
   test('goes on while the visitor looks at another view', async ({ visit }) => {
@@ -167,13 +212,13 @@ describe('a comparison', () => {
     expect(await visitor.page.locator('.slot blockquote').count()).toBe(4);
   });
 
-  test('from earlier says so, as one JSON document too', async ({ visit }) => {
+  test('from earlier says why, as one JSON document too', async ({ visit }) => {
     const visitor = await visit();
-    await visitor.serverAnswers('/compare', 200, { ...WHOLE, replayed: true });
+    await visitor.serverAnswers('/compare', 200, { ...WHOLE, replayed: true, reason: 'budget' });
     await compare(visitor);
     await complete(visitor);
 
-    await visitor.reads(/^The model budget is used up for now: this comparison was made earlier/);
+    await visitor.reads(/^The money that may be spent on models today, or in this hour, is used up\. This comparison/);
 
     expect(await card(visitor, 'A').textContent()).toContain(WHOLE.slots[0]?.saying);
   });
@@ -224,6 +269,7 @@ const WHOLE = {
   comparisonId: '9f'.repeat(16),
   service: 'AWS Lambda',
   replayed: false,
+  reason: null,
   votable: true,
   slots: ['A', 'B', 'C', 'D'].map((slot) => ({ slot, saying: `Lambda is taxi ${slot}.`, error: null })),
 };

@@ -33,7 +33,9 @@ export default async function setup(project: TestProject) {
     /(http\S+)\/anthropic/,
   );
   const settings = {
-    SAYINGS_COMPARE_RATE: 'off', // all flows come from one address
+    // All flows come from one address.
+    SAYINGS_COMPARE_RATE: 'off',
+    SAYINGS_ADDRESS_VOTES: '1000',
     SAYINGS_PORT: '0',
     SAYINGS_STORE: `sqlite:///${join(folder, 'sayings.db')}`,
     SAYINGS_SIMULATOR: simulator.url,

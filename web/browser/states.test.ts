@@ -1,6 +1,6 @@
 import type { Locator } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import { DESKTOP, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
+import { DESKTOP, isAt, PHONE, SETTINGS, type Setting, test, type Visit } from './visit';
 
 const saying = (visit: Visit) => visit.page.locator('figure .saying').filter({ hasText: /\w{3}/ });
 const another = (visit: Visit) => visit.page.getByRole('button', { name: 'Another saying' });
@@ -126,6 +126,21 @@ test('a vote that was not sent survives the page', async ({ visit }) => {
   await expect.poll(() => visitor.page.evaluate(() => localStorage.getItem('sayings.outbox'))).toBeNull();
 });
 
+test('a kept vote that comes too late says so', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.open();
+  await saying(visitor).waitFor();
+  await visitor.serverAnswers('/feedback', 503, UNAVAILABLE);
+  await up(visitor).click();
+  await visitor.reads(/^Your thumbs up is kept here until it is stored\./);
+
+  await visitor.page.goto('about:blank');
+  await visitor.serverAnswers('/feedback', 400, { error: { code: 'invalid_request', message: '' }, requestId: 'a' });
+  await visitor.open();
+
+  await visitor.reads('1 kept vote came too late to be stored.');
+});
+
 test('a refused vote goes back to what it was', async ({ visit }) => {
   const visitor = await visit();
   const mismatch = { code: 'source_mismatch', message: 'The source given is not the one that wrote this saying.' };
@@ -175,7 +190,7 @@ test('an unreachable server differs from being offline', async ({ visit }) => {
   await another(visitor).click();
   await visitor.reads('You are offline.');
   await visitor.goOffline(false);
-  await visitor.page.route('**/sayings', (route) => route.abort());
+  await visitor.page.route(isAt('/sayings'), (route) => route.abort());
   await another(visitor).click();
 
   await visitor.reads('The server could not be reached.');
@@ -195,5 +210,8 @@ const DEGRADED = {
   originalLlmTime: null,
   degraded: 'live_timeout',
   metrics: { totalExecutionTime: 8000.4, apiLatency: 8000, tokensUsed: null, cost: null },
+  blind: false,
+  voteToken: 'token',
+  vote: null,
   traceId: '1-a-b',
 };

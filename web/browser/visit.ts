@@ -38,7 +38,7 @@ const PATIENCE_MS = 60_000;
 declare global {
   interface Window {
     layoutShifts: string[];
-    releaseLastAnswer: () => void;
+    releaseAnswers: () => void;
     axe: typeof axe;
   }
 }
@@ -72,12 +72,12 @@ export class Visit {
   async serverAnswers(path: string, status: number, body: unknown, headers: Record<string, string> = {}) {
     this.failuresExpected ||= status >= 400;
     const json = { status, json: body, headers };
-    await this.page.route(`${this.url}${path}`, (route: Route) => route.fulfill(json));
+    await this.page.route(isAt(path), (route: Route) => route.fulfill(json));
   }
 
   /** From now on the server does not answer a path at all. */
   async serverHangs(path: string): Promise<void> {
-    await this.page.route(`${this.url}${path}`, () => undefined);
+    await this.page.route(isAt(path), () => undefined);
   }
 
   /** The server answers as it does by itself again. */
@@ -85,13 +85,13 @@ export class Visit {
     await this.page.unrouteAll();
   }
 
-  /** Comparisons miss their last answer until `releaseLastAnswer` is called. Takes effect when the page is opened. */
-  async holdLastAnswer(): Promise<void> {
-    await this.page.addInitScript(holdLastAnswer);
+  /** Comparisons have no answers until `releaseAnswers` is called. Takes effect when the page is opened. */
+  async holdAnswers(): Promise<void> {
+    await this.page.addInitScript(holdAnswers);
   }
 
-  async releaseLastAnswer(): Promise<void> {
-    await this.page.evaluate(() => window.releaseLastAnswer());
+  async releaseAnswers(): Promise<void> {
+    await this.page.evaluate(() => window.releaseAnswers());
   }
 
   async goOffline(offline = true): Promise<void> {
@@ -130,6 +130,11 @@ export class Visit {
     expect(this.foreign, 'requests to other servers').toEqual([]);
     expect(fits, 'nothing is wider than the screen').toBe(true);
   }
+}
+
+/** Whether an address has this path, whatever it asks for. */
+export function isAt(path: string): (url: URL) => boolean {
+  return ({ pathname }) => pathname === path;
 }
 
 type Faults = Record<string, { kind: string }>;
@@ -189,18 +194,18 @@ function watchLayout() {
   }).observe({ type: 'layout-shift', buffered: true });
 }
 
-/** In the page: reads a comparison's whole stream, and passes it on without the last answer. */
-function holdLastAnswer() {
+/** In the page: reads a comparison's whole stream, and passes on what comes before the answers. */
+function holdAnswers() {
   const { fetch } = window;
   window.fetch = async (address, request) => {
     const response = await fetch(address, request);
     if (address !== '/compare') return response;
     const text = await response.text();
-    const cut = text.lastIndexOf('event: slot');
+    const cut = text.indexOf('event: slots');
     const body = new ReadableStream<string>({
       start(controller) {
         controller.enqueue(text.slice(0, cut));
-        window.releaseLastAnswer = () => {
+        window.releaseAnswers = () => {
           controller.enqueue(text.slice(cut));
           controller.close();
         };

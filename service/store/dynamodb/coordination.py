@@ -1,12 +1,15 @@
 """What a fleet agrees on: which process makes the round, and how much may still be spent."""
 
 import asyncio
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from service.catalogue.lifecycle import Lifecycle
+from service.errors import StoreError
+from service.keys.secret import Secret
 from service.store.base import NO_SHARES, Lease, Spend, SpendWindow
 from service.store.dynamodb import writes
 from service.store.dynamodb.database import Database
@@ -110,6 +113,19 @@ class DynamoCoordination(Database):
         key = writes.spend_key(window, share)
         add = writes.add_spend_within(self._state, key, window, amount, rooms)
         return await self._update(add, repeatable=False)
+
+    async def day_secret(self, day: str) -> Secret:
+        item = await self._update(writes.keep_secret(self._state, day, secrets.token_hex(32)), repeatable=True)
+        if item is None:
+            raise StoreError("The database refused the request.")
+        return Secret(item["secret"]["S"])
+
+    async def put_analysis(self, analysis: str) -> None:
+        await self._update(writes.put_analysis(self._state, analysis), repeatable=True)
+
+    async def analysis(self) -> str | None:
+        item = await self._get(self._state, writes.ANALYSIS_KEY)
+        return item["analysis"]["S"] if item else None
 
     async def mark_gone(self, model: str, *, since: float) -> None:
         await self._update(writes.mark_gone(self._state, model, since=since), repeatable=True)

@@ -3,35 +3,32 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from service.domain import Call
+from service.domain import Call, day_of
 from service.errors import ConditionFailed
-from service.store.base import Aggregates
-from service.store.dynamodb.database import Database
+from service.store.base import Aggregates, Strand
 from service.store.dynamodb.items import to_call
+from service.store.dynamodb.line_sums import aggregates
 from service.store.dynamodb.lines import (
     BUCKET,
+    FAILED,
     REJECTED,
+    add_to_day,
     add_to_hour,
     add_to_line,
-    aggregates,
     any_shard,
     calls_line,
-    tally_name,
 )
-from service.store.dynamodb.tables import TALLY_SHARDS
+from service.store.dynamodb.tallies import Tallies
 from service.store.dynamodb.writes import put_new_call
 from service.store.latency_buckets import bucket_of
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TableDescriptionTypeDef
-
-    from service.store.dynamodb.items import Item
+    from types_aiobotocore_dynamodb.type_defs import TableDescriptionTypeDef
 
 
-class DynamoCounts(Database):
+class DynamoCounts(Tallies):
     """The part of the Store protocol that is about serves, calls and aggregates."""
 
     async def add_serves(self, serves: Mapping[str, int], *, hour: str) -> None:
@@ -43,13 +40,15 @@ class DynamoCounts(Database):
         await self._transact([*in_all, *by_hour])
 
     async def record_call(self, call: Call) -> None:
-        line = add_to_line(self._state, any_shard(), calls_line(call.contributor, call.shape), _call_counts(call))
+        made = call.generation
+        strand = Strand(call.contributor, day_of(made.created_at), made.prompt_version, made.snapshot)
+        part = calls_line(strand, made.kind, call.shape)
+        line = add_to_day(self._state, any_shard(), part, _call_counts(call))
         with suppress(ConditionFailed):  # the call is stored, and so counted, already
             await self._transact([put_new_call(self._calls, call), line])
 
     async def aggregates(self, *, since_hour: str) -> Aggregates:
-        shards = await asyncio.gather(*map(self._lines, range(TALLY_SHARDS)))
-        return aggregates(chain.from_iterable(shards), since_hour=since_hour)
+        return aggregates(await self._lines(), since_hour=since_hour)
 
     async def all_calls(self) -> AsyncIterator[Call]:
         async for page in self._scan({"TableName": self._calls}):
@@ -65,7 +64,8 @@ class DynamoCounts(Database):
         return {
             "votes": votes["ItemCount"],
             "sayings": sayings["ItemCount"],
-            # The items that are not in the index are ballots, except for comparisons that cannot be voted on.
+            # The items that are not in the index are ballots, except for comparisons that are no longer offered, and
+            # for the numbers of ballots.
             "comparisons": comparisons["ItemCount"] - comparisons["GlobalSecondaryIndexes"][0].get("ItemCount", 0),
             "calls": calls["ItemCount"],
         }
@@ -73,21 +73,11 @@ class DynamoCounts(Database):
     async def _describe(self, table: str) -> "TableDescriptionTypeDef":
         return (await self._send(lambda: self._client.describe_table(TableName=table), repeatable=True))["Table"]
 
-    async def _lines(self, shard: int) -> "list[Item]":
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :shard",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":shard": tally_name(shard)},
-            "ConsistentRead": True,
-        }
-        return await self._query_all(query)
-
 
 def _call_counts(call: Call) -> dict[str, float]:
     made = call.generation
     counts: dict[str, float] = {
-        "billed": 1,
+        "calls": 1,
         "unpriced": int(made.cost_nanos is None),
         "sayings": call.sayings,
         "input_tokens": made.usage.input_tokens,
@@ -96,6 +86,6 @@ def _call_counts(call: Call) -> dict[str, float]:
         **{f"{REJECTED}{reason}": sayings for reason, sayings in call.rejected.items()},
     }
     if call.error_type:
-        return counts
+        return counts | {f"{FAILED}{call.error_type}": 1}
     # DynamoDB adds with 38 digits. Sums of rounded numbers never need more.
     return counts | {f"{BUCKET}{bucket_of(made.latency_ms)}": 1, "latency_ms": round(made.latency_ms, 6)}

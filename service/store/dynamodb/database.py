@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from service.errors import ConditionFailed, Refused
+from service.limits import DEFAULT_QUOTAS, Quotas
 from service.resilience.retry_budget import RetryBudget
 from service.store.damage import Damage
 from service.store.dynamodb.clock import ServerClock
@@ -39,16 +40,20 @@ A = TypeVar("A", bound=Mapping[str, object])
 
 
 class Database:
-    """The tables whose names start with `prefix`, and the size above which a burst is set aside."""
+    """The tables whose names start with `prefix`, and the quotas of what counts."""
 
     def __init__(
-        self, client: "DynamoDBClient", prefix: str = "", burst_limit: int = 100, listener: Listener = SILENCE
+        self,
+        client: "DynamoDBClient",
+        prefix: str = "",
+        quotas: Quotas = DEFAULT_QUOTAS,
+        listener: Listener = SILENCE,
     ) -> None:
         self._client = client
         self._retries = RetryBudget(RETRIES_IN_STOCK)
         self._damage = Damage(listener)
         self._clock = ServerClock()
-        self._burst_limit = burst_limit
+        self._quotas = quotas
         self._sayings = prefix + SAYINGS
         self._feedback = prefix + FEEDBACK
         self._comparisons = prefix + COMPARISONS
@@ -91,8 +96,19 @@ class Database:
         response = await self._send(lambda: self._client.query(**query), repeatable=True)
         return response["Items"]
 
-    async def _query_all(self, query: "QueryInputTypeDef") -> "list[Item]":
-        return [item async for page in self._query_pages(query) for item in page]
+    def _all_named(self, name: str) -> "QueryInputTypeDef":
+        """A query, with consistent reads, for the items of the state that have this name."""
+        return {
+            "TableName": self._state,
+            "KeyConditionExpression": "#name = :name",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": {":name": {"S": name}},
+            "ConsistentRead": True,
+        }
+
+    async def _all_of(self, name: str) -> "list[Item]":
+        """All parts of a name of the state, in the order of their keys."""
+        return [item async for page in self._query_pages(self._all_named(name)) for item in page]
 
     async def _query_pages(self, query: "QueryInputTypeDef") -> "AsyncIterator[list[Item]]":
         page: QueryInputTypeDef | None = query

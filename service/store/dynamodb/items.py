@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from service.domain import (
+    Attribution,
     Ballot,
     Call,
     CallKind,
@@ -14,8 +15,8 @@ from service.domain import (
     FeedbackType,
     Generation,
     Saying,
+    Standing,
     Usage,
-    Vote,
 )
 from service.store.base import StoredVote
 from service.store.dynamodb.tables import DRAW_SHELVES
@@ -53,53 +54,86 @@ def _point(saying_id: str) -> int:
     return int.from_bytes(hashlib.sha256(saying_id.encode()).digest()[:6], "big")
 
 
-def to_vote_item(stored: StoredVote) -> "Item":
-    vote = stored.vote
+# What an item has in place of the present opinion when the vote was withdrawn.
+_NO_OPINION = "WITHDRAWN"
+
+
+def to_vote_item(vote: StoredVote) -> "Item":
     item: Item = {
-        "saying_id": text(vote.saying_id),
-        "voter": text(vote.voter),
-        "feedback_type": text(vote.feedback_type),
-        "cast_at": number(vote.cast_at),
-        "first_cast_at": number(stored.first_cast_at),
-        "burst": text(vote.burst),
-        "contributor": text(stored.contributor),
+        **vote_key(vote.saying_id, vote.voter),
+        "contributor": text(vote.contributor),
+        "feedback_type": text(vote.first),
+        "first_cast_at": number(vote.first_cast_at),
+        "standing": text(vote.standing),
+        **opinion_attributes(vote),
     }
-    if vote.claimed_execution_ms is not None:
-        # A client may claim 1e-300, but DynamoDB refuses numbers that small.
-        item["claimed_execution_ms"] = number(round(vote.claimed_execution_ms, 6))
-    if vote.claimed_cached is not None:
-        item["claimed_cached"] = {"BOOL": vote.claimed_cached}
+    if vote.attribution is not None:
+        item["attribution"] = text(vote.attribution)
+    if vote.network:
+        item["network"] = text(vote.network)
     return item
 
 
+def opinion_attributes(vote: StoredVote) -> "Item":
+    """The attributes of a vote that change when it is cast again or withdrawn."""
+    attributes: Item = {"opinion": text(vote.opinion or _NO_OPINION), "cast_at": number(vote.cast_at)}
+    if vote.claimed_execution_ms is not None:
+        # A client may claim 1e-300, but DynamoDB refuses numbers that small.
+        attributes["claimed_execution_ms"] = number(round(vote.claimed_execution_ms, 6))
+    if vote.claimed_cached is not None:
+        attributes["claimed_cached"] = {"BOOL": vote.claimed_cached}
+    return attributes
+
+
+# All that `opinion_attributes` may return.
+OPINION_ATTRIBUTES = ("opinion", "cast_at", "claimed_execution_ms", "claimed_cached")
+
+
 def to_stored_vote(item: "Item", contributor: str) -> StoredVote | None:
-    """The vote of an item; None for a damaged item."""
+    """The vote of an item; None for a damaged item.
+
+    Items of earlier versions have neither standing nor `opinion`, and the oldest not even a time of the first casting.
+    """
     try:
-        first_cast_at, burst = first_casting(item)
-        vote = Vote(
+        first, cast_at = FeedbackType(item["feedback_type"]["S"]), float(item["cast_at"]["N"])
+        opinion = item["opinion"]["S"] if "opinion" in item else first
+        return StoredVote(
             item["saying_id"]["S"],
             item["voter"]["S"],
-            FeedbackType(item["feedback_type"]["S"]),
-            float(item["cast_at"]["N"]),
-            burst,
+            contributor,
+            first,
+            float(item["first_cast_at"]["N"]) if "first_cast_at" in item else cast_at,
+            None if opinion == _NO_OPINION else FeedbackType(opinion),
+            cast_at,
+            Attribution(item["attribution"]["S"]) if "attribution" in item else None,
+            Standing(item["standing"]["S"]) if "standing" in item else Standing.UNVERIFIED,
+            _network(item),
             float(item["claimed_execution_ms"]["N"]) if "claimed_execution_ms" in item else None,
             item["claimed_cached"]["BOOL"] if "claimed_cached" in item else None,
         )
     except (KeyError, ValueError):
         return None
-    return StoredVote(vote, contributor, first_cast_at)
 
 
-def is_counted_in_full(vote: "Item") -> bool:
-    """Whether a vote is counted by service and hour. Votes from before the service counted these are not."""
-    return "first_cast_at" in vote
+def has_standing(item: "Item") -> bool:
+    """Whether a vote or ballot has got a standing. Those of earlier versions have none and are counted elsewhere."""
+    return "standing" in item
 
 
-def first_casting(vote: "Item") -> tuple[float, str]:
-    """The time of a vote's first casting, in seconds since the epoch, and its burst."""
-    if not is_counted_in_full(vote):
-        return float(vote["cast_at"]["N"]), ""
-    return float(vote["first_cast_at"]["N"]), vote["burst"]["S"]
+def _network(item: "Item") -> str:
+    return item["network"]["S"] if "network" in item else ""
+
+
+def network_of(item: "Item") -> str:
+    """What a vote or ballot holds of an address: the name of a NetworkDay, or what earlier versions have called burst.
+
+    Both begin with the day.
+    """
+    return _network(item) or (item["burst"]["S"] if "burst" in item else "")
+
+
+def vote_key(saying_id: str, voter: str) -> "Item":
+    return {"saying_id": text(saying_id), "voter": text(voter)}
 
 
 def draw_attributes(saying_id: str) -> "Item":
@@ -183,6 +217,8 @@ def _to_generation(item: "Item") -> Generation:
 
 COMPARISON_PART = "comparison"
 BALLOT_PREFIX = "ballot#"
+# The number of ballots on a comparison is an item of its own, which is much smaller to write than the comparison.
+BALLOTS_PART = "ballots"
 # A comparison needs this many sayings to be voted on.
 _LEAST_SAYINGS = 2
 
@@ -195,8 +231,12 @@ def ballot_key(comparison_id: str, voter: str) -> "Item":
     return {"comparison_id": text(comparison_id), "part": text(BALLOT_PREFIX + voter)}
 
 
+def ballots_key(comparison_id: str) -> "Item":
+    return {"comparison_id": text(comparison_id), "part": text(BALLOTS_PART)}
+
+
 def is_ballot(item: "Item") -> bool:
-    return item["part"]["S"] != COMPARISON_PART
+    return item["part"]["S"].startswith(BALLOT_PREFIX)
 
 
 def realm(*, simulated: bool) -> "Value":
@@ -210,9 +250,12 @@ def to_comparison_item(comparison: Comparison) -> "Item":
         "created_at": number(comparison.created_at),
         "entries": text(msgspec.json.encode(comparison.entries).decode()),
     }
-    sayings = sum(entry.saying is not None for entry in comparison.entries)
     # Only items with a realm are in the index of comparisons that can be shown to other voters.
-    return item | {"realm": realm(simulated=comparison.simulated)} if sayings >= _LEAST_SAYINGS else item
+    return item | {"realm": realm(simulated=comparison.simulated)} if can_be_voted_on(comparison) else item
+
+
+def can_be_voted_on(comparison: Comparison) -> bool:
+    return sum(entry.saying is not None for entry in comparison.entries) >= _LEAST_SAYINGS
 
 
 def to_comparison(item: "Item") -> Comparison | None:
@@ -235,16 +278,32 @@ def to_shown_item(ballot: Ballot) -> "Item":
     return ballot_key(ballot.comparison_id, ballot.voter) | {"shown_at": number(ballot.shown_at)}
 
 
+def to_cast_attributes(ballot: Ballot) -> "Item":
+    """What a ballot has once it has been cast."""
+    attributes: Item = {}
+    if ballot.winner is not None and ballot.cast_at is not None and ballot.standing is not None:
+        attributes |= {
+            "winner": text(ballot.winner),
+            "cast_at": number(ballot.cast_at),
+            "standing": text(ballot.standing),
+        }
+    return attributes | {"network": text(ballot.network)} if ballot.network else attributes
+
+
 def to_ballot(item: "Item") -> Ballot | None:
-    """The ballot of an item; None for an empty or damaged item."""
+    """The ballot of an item; None for an empty or damaged item. Cast by an earlier version, it is unverified."""
     try:
+        winner = item["winner"]["S"] if "winner" in item else None
+        standing = Standing(item["standing"]["S"]) if "standing" in item else Standing.UNVERIFIED
         return Ballot(
             item["comparison_id"]["S"],
             item["part"]["S"].removeprefix(BALLOT_PREFIX),
             float(item["shown_at"]["N"]),
-            item["winner"]["S"] if "winner" in item else None,
+            winner,
             float(item["cast_at"]["N"]) if "cast_at" in item else None,
-            item["burst"]["S"] if "burst" in item else "",
+            None if winner is None else standing,
+            _network(item),
+            item["later"]["S"] if "later" in item else None,
         )
     except (KeyError, ValueError):
         return None

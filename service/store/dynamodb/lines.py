@@ -1,160 +1,164 @@
-"""The lines of counts: their sort keys, their attributes and their sums.
+"""The lines of counts: their sort keys, and the names of what they count.
 
-| part                            | attributes                                                            |
-|---------------------------------|-----------------------------------------------------------------------|
-| <contributor>                   | serves, upvotes, downvotes                                            |
-| service#<service>#<contributor> | upvotes, downvotes                                                    |
-| hour#<hour>#<contributor>       | serves, upvotes, downvotes; deleted after some days                   |
-| calls#<contributor>#<shape>     | billed, sayings, tokens, …; bucket#<number> for a bucket of latencies |
-|                                 | and rejected#<reason> for sayings that may not be shown               |
-| outcome#<contributors, result>  | votes                                                                 |
-| aside#                          | the part set aside because of bursts: up#…, down#… and outcome#…      |
+| part                                      | attributes                                                         |
+|-------------------------------------------|--------------------------------------------------------------------|
+| <contributor>                             | serves; upvotes and downvotes that earlier versions have counted   |
+| hour#<hour>#<contributor>                 | serves; deleted after some days                                    |
+| blind#<service>#<contributor>             | n, u: the counted blind votes                                      |
+| votes#<day>#<contributor>#<prompt>#<snap> | b0n, b0u to bfn, bfu: blind votes, k0n to kfu: named ones, by the  |
+|                                           | group of the saying; on, ou: open ones; an, au: set aside; vn, vu: |
+|                                           | unverified; voters, sayings: first ones; h00 to h23: by hour       |
+| ballots#<day>#<contributors, failed>      | 00 to 0f: ballots for the first contributor by the group of the    |
+|                                           | comparison; a0: those that are set aside. The results TIE and NONE |
+|                                           | follow the contributors                                            |
+| attempts#<day>#<contributor>#<kind>#      | calls, sayings, tokens, …; bucket#<number> for a bucket of         |
+|   <shape>#<prompt>#<snapshot>             | latencies, failed#<error> and rejected#<reason>                    |
 
-Every line is kept in each shard, and its value is the sum over the shards. A number of a single shard may be negative.
+`n` is a number of votes and `u` how many of them are upvotes. Every line is kept in several shards, and its value is
+the sum over them. A number of one shard may be negative. Votes and ballots are counted in the shard of their voter's
+group, which is how the group is known. The lines of a day also have `writes`, the number of times that they were
+written, by which the pass that folds them (tallies.py) notices a write.
+
+Earlier versions have left other lines: calls#<contributor>#<shape>, with `billed` in place of `calls`, which still
+counts, and service#…, outcome#… and aside#, which do not.
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from service.domain import CallShape, Outcome
-from service.store.base import Aggregates, CallTally, OutcomeTally, Tally
+from service.domain import NONE, TIE, Attribution, CallKind, CallShape, FeedbackType, Outcome, Standing, hour_of
+from service.limits import DEFAULT_RETENTION
+from service.store.base import Strand
 from service.store.dynamodb.items import text
-from service.store.dynamodb.tables import TALLY_SHARDS
 from service.store.dynamodb.writes import add_to
+from service.store.groups import item_group
 
 if TYPE_CHECKING:
-    from service.store.dynamodb.items import Item, Value
+    from service.store.base import StoredVote
+    from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
 
-ASIDE = "aside#"
-BUCKET = "bucket#"
-REJECTED = "rejected#"
-_OUTCOME = "outcome#"
-# The statistics show the hours of one day.
-_HOURS_KEPT = timedelta(days=3)
+# Lines that are many or rarely written are spread over the first few of the shards.
+FEW_SHARDS = 4
 
-Sums = Mapping[str, Decimal]
+HOUR, SERVICE, VOTES, BALLOTS, CALLS, OLD_CALLS = "hour", "blind", "votes", "ballots", "attempts", "calls"
+# The lines of a day, which are folded when it is over.
+DAILY = (VOTES, BALLOTS, CALLS)
+WRITES = "writes"
+
+BLIND, NAMED, OPENED, ASIDE, UNVERIFIED = "b", "k", "o", "a", "v"
+VOTERS, SAYINGS = "voters", "sayings"
+OF_HOUR = "h"
+BUCKET, FAILED, REJECTED = "bucket#", "failed#", "rejected#"
 
 
 def any_shard() -> int:
-    """A random shard.
+    """One of the few shards.
 
     A transaction must write all of its counts to one shard, so that it can conflict with other transactions only there.
     """
-    return random.randrange(TALLY_SHARDS)
+    return random.randrange(FEW_SHARDS)
 
 
-def tally_name(shard: int) -> "Value":
-    return text(f"tally#{shard}")
+def shard_name(shard: int) -> str:
+    return f"tally#{shard}"
 
 
 def line_key(shard: int, part: str) -> "Item":
-    return {"name": tally_name(shard), "part": text(part)}
+    return {"name": text(shard_name(shard)), "part": text(part)}
+
+
+def shard_of(item: "Item") -> int:
+    return int(item["name"]["S"].rpartition("#")[2])
 
 
 def add_to_line(table: str, shard: int, part: str, counts: Mapping[str, float]) -> "Write":
     return add_to(table, line_key(shard, part), counts)
 
 
+def add_to_day(table: str, shard: int, part: str, counts: Mapping[str, float]) -> "Write":
+    """Add to a line of a day."""
+    return add_to_line(table, shard, part, {**counts, WRITES: 1})
+
+
 def add_to_hour(table: str, shard: int, hour: str, contributor: str, counts: Mapping[str, float]) -> "Write":
-    expiry = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC) + _HOURS_KEPT
-    key = line_key(shard, f"hour#{hour}#{contributor}")
+    kept = timedelta(days=DEFAULT_RETENTION.hour_days)
+    expiry = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC) + kept
+    key = line_key(shard, f"{HOUR}#{hour}#{contributor}")
     return add_to(table, key, counts, expires=int(expiry.timestamp()))
 
 
 def service_line(service: str, contributor: str) -> str:
-    return f"service#{service}#{contributor}"
+    return f"{SERVICE}#{service}#{contributor}"
 
 
-def calls_line(contributor: str, shape: CallShape) -> str:
-    return f"calls#{contributor}#{shape}"
+def service_shard(voter_group: int) -> int:
+    return voter_group % FEW_SHARDS
 
 
-def outcome_line(outcome: Outcome) -> str:
-    return _OUTCOME + msgspec.json.encode((outcome.contributors, outcome.result)).decode()
+def votes_line(strand: Strand) -> str:
+    return "#".join((VOTES, strand.day, strand.contributor, strand.prompt_version, strand.snapshot))
 
 
-def upvotes_aside(contributor: str) -> str:
-    return f"up#{contributor}"
+def to_votes_strand(part: str) -> Strand:
+    _, day, contributor, prompt_version, snapshot = part.split("#", 4)
+    return Strand(contributor, day, prompt_version, snapshot)
 
 
-def downvotes_aside(contributor: str) -> str:
-    return f"down#{contributor}"
+def calls_line(strand: Strand, kind: CallKind, shape: CallShape) -> str:
+    return "#".join((CALLS, strand.day, strand.contributor, kind, shape, strand.prompt_version, strand.snapshot))
 
 
-def aggregates(items: "Iterable[Item]", *, since_hour: str) -> Aggregates:
-    """The sums of the lines over all shards."""
-    sums = _sums(items)
-    aside = sums.pop(ASIDE, {})
-    contributors, services, hours, calls, outcomes = {}, {}, {}, {}, {}
-    for part, line in sums.items():
-        match part.split("#", 2):
-            case "service", service, contributor:
-                services[service, contributor] = _tally(line)
-            case "hour", hour, contributor if hour >= since_hour:
-                hours[hour, contributor] = _tally(line)
-            case "hour", _, _:
-                pass
-            case "calls", contributor, shape:
-                calls[contributor, CallShape(shape)] = _call_tally(line)
-            case "outcome", *_:
-                outcomes[_outcome(part)] = OutcomeTally(_int(line, "votes"), _int(aside, part))
-            case _:
-                contributors[part] = _tally(line, aside, part)
-    return Aggregates(contributors, services, hours, calls, outcomes)
+def to_calls_key(part: str) -> tuple[Strand, CallKind, CallShape]:
+    _, day, contributor, kind, shape, prompt_version, snapshot = part.split("#", 6)
+    return Strand(contributor, day, prompt_version, snapshot), CallKind(kind), CallShape(shape)
 
 
-def _sums(items: "Iterable[Item]") -> dict[str, Sums]:
-    """Every number of each line, summed over the shards."""
-    sums: dict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for item in items:
-        line = sums[item["part"]["S"]]
-        for name, value in item.items():
-            if "N" in value:
-                line[name] += Decimal(value["N"])
-    return dict(sums)
+def to_old_calls_key(part: str) -> tuple[Strand, CallKind, CallShape]:
+    """What a line of calls of an earlier version is about. It does not tell their kind, but few of them were live."""
+    _, contributor, name = part.split("#", 2)
+    shape = CallShape(name)
+    return Strand(contributor, ""), CallKind.ROUND if shape is CallShape.ROUND else CallKind.COMPARE, shape
 
 
-def _tally(line: Sums, aside: Sums | None = None, contributor: str = "") -> Tally:
-    aside = aside or {}
-    return Tally(
-        serves=_int(line, "serves"),
-        upvotes=_int(line, "upvotes"),
-        downvotes=_int(line, "downvotes"),
-        aside_upvotes=_int(aside, upvotes_aside(contributor)),
-        aside_downvotes=_int(aside, downvotes_aside(contributor)),
-    )
+def ballots_line(day: str, outcome: Outcome) -> str:
+    return f"{BALLOTS}#{day}#{msgspec.json.encode((outcome.contributors, outcome.failed)).decode()}"
 
 
-def _call_tally(line: Sums) -> CallTally:
-    return CallTally(
-        latencies={int(name): count for name, count in _with_prefix(line, BUCKET).items()},
-        latency_ms=float(line.get("latency_ms", 0)),
-        billed=_int(line, "billed"),
-        unpriced=_int(line, "unpriced"),
-        sayings=_int(line, "sayings"),
-        input_tokens=_int(line, "input_tokens"),
-        output_tokens=_int(line, "output_tokens"),
-        cost_nanos=_int(line, "cost_nanos"),
-        rejected=_with_prefix(line, REJECTED),
-    )
+def to_outcomes(part: str) -> tuple[str, list[Outcome]]:
+    """The day of a line of ballots, and its possible outcomes in the order of their numbers."""
+    _, day, names = part.split("#", 2)
+    contributors, failed = msgspec.json.decode(names, type=tuple[tuple[str, ...], tuple[str, ...]])
+    return day, [Outcome(contributors, result, failed) for result in (*contributors, TIE, NONE)]
 
 
-def _with_prefix(line: Sums, prefix: str) -> dict[str, int]:
-    """The counts whose names have a prefix, by their names without it."""
-    return {name.removeprefix(prefix): int(count) for name, count in line.items() if name.startswith(prefix)}
+def ballot_counts(outcome: Outcome, standing: Standing, comparison_id: str, amount: int) -> dict[str, int]:
+    """What a ballot adds to its line."""
+    position = (*outcome.contributors, TIE, NONE).index(outcome.result)
+    is_counted = standing is Standing.COUNTED
+    return {f"{position}{item_group(comparison_id):x}" if is_counted else f"{ASIDE}{position}": amount}
 
 
-def _outcome(part: str) -> Outcome:
-    contributors, result = msgspec.json.decode(part[len(_OUTCOME) :], type=tuple[tuple[str, ...], str])
-    return Outcome(contributors, result)
+def vote_counts(vote: "StoredVote", standing: Standing, amount: int) -> dict[str, int]:
+    """What a vote of a standing adds to its line."""
+    name = _kind(vote, standing)
+    votes = {f"{name}n": amount}
+    return votes | {f"{name}u": amount} if vote.first is FeedbackType.POSITIVE else votes
 
 
-def _int(line: Sums, name: str) -> int:
-    return int(line.get(name, 0))
+def hour_count(moment: float, amount: int) -> dict[str, int]:
+    """What a vote that was first cast at a moment adds to its line, whatever its standing."""
+    return {f"{OF_HOUR}{hour_of(moment)[-2:]}": amount}
+
+
+def _kind(vote: "StoredVote", standing: Standing) -> str:
+    if standing is not Standing.COUNTED:
+        return ASIDE if standing is Standing.SET_ASIDE else UNVERIFIED
+    if vote.attribution is Attribution.OPEN:
+        return OPENED
+    group = item_group(vote.saying_id)
+    return f"{BLIND if vote.attribution is Attribution.BLIND else NAMED}{group:x}"

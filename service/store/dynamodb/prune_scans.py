@@ -3,19 +3,25 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from service.store.dynamodb.bursts import BURST_PART, BURST_PREFIX
 from service.store.dynamodb.items import BALLOT_PREFIX, number, text
+from service.store.dynamodb.quota_items import NETWORK_PART, network_name
+from service.store.dynamodb.writes import secret_name
 from service.store.retention import FORGOTTEN, Cutoffs
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
 
+    from service.store.dynamodb.items import Item
+
+# The items in which earlier versions have counted the votes of an address within an hour.
+_BURST_PART = "burst"
 # How many items are scanned, and then changed, at a time. Most pages have nothing to change.
 PAGE_ITEMS = 1_000
 # DynamoDB compares with this many values at most. Beyond, all items are read.
 _MOST_COMPARED = 100
 
-_OLD_ADDRESS = "(burst > :none AND burst < :addresses)"
+# Earlier versions have stored the hash of an address as a burst.
+_OLD_ADDRESS = "((network > :none AND network < :addresses) OR (burst > :none AND burst < :addresses))"
 _OLD_VOTE = (
     "((first_cast_at < :voters OR (attribute_not_exists(first_cast_at) AND cast_at < :voters))"
     " AND NOT begins_with(voter, :forgotten))"
@@ -67,15 +73,24 @@ def _scan(
     }
 
 
-def bursts_scan(table: str, cutoffs: Cutoffs) -> "ScanInputTypeDef":
+def state_scan(table: str, cutoffs: Cutoffs, *, is_anybody_asked_for: bool) -> "ScanInputTypeDef":
+    """A scan for bursts of earlier versions, and for secrets and network-days that have reached their end.
+
+    If voters are to be forgotten, it returns all network-days.
+    """
+    due = ["#part = :burst", "#name BETWEEN :secrets AND :old_secrets", "#name BETWEEN :networks AND :old_networks"]
+    everyone: Item = {":network": text(NETWORK_PART)} if is_anybody_asked_for else {}
     return {
         "TableName": table,
         "Limit": PAGE_ITEMS,
-        "FilterExpression": "#part = :part AND #name < :before",
-        "ProjectionExpression": "#name, #part",
+        "FilterExpression": " OR ".join([*due, *(["#part = :network"] if everyone else [])]),
         "ExpressionAttributeNames": {"#name": "name", "#part": "part"},
         "ExpressionAttributeValues": {
-            ":part": text(BURST_PART),
-            ":before": text(BURST_PREFIX + cutoffs.addresses),
+            ":burst": text(_BURST_PART),
+            ":secrets": text(secret_name("")),
+            ":old_secrets": text(secret_name(cutoffs.secrets)),
+            ":networks": text(network_name("")),
+            ":old_networks": text(network_name(cutoffs.secrets)),
+            **everyone,
         },
     }

@@ -4,8 +4,7 @@ No index leads from a voter to their votes, because a vote has no write unit to 
 is therefore stored, and a daily pass over the tables finds the votes of all voters who asked, and all that is old.
 
 The pass scans one table after the other and stores its place after every page, so it may be interrupted anywhere. What
-it looks for depends only on when it began. A pass that goes on later must not use later cutoffs, because bursts are
-removed at its end, and by then it must have seen every vote of theirs.
+it looks for depends only on when it began.
 """
 
 import asyncio
@@ -17,29 +16,41 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from service.domain import Ballot, feedback_id
+from service.domain import Ballot, day_of, feedback_id
 from service.errors import ConditionFailed
 from service.limits import Retention
+from service.store.base import CLOCK_LEEWAY_SECONDS
 from service.store.dynamodb import writes
-from service.store.dynamodb.comparisons import DynamoComparisons
+from service.store.dynamodb.ballots import DynamoBallots
 from service.store.dynamodb.items import (
     BALLOT_PREFIX,
     ballot_key,
-    first_casting,
     is_ballot,
+    network_of,
     number,
     text,
     to_ballot,
     to_stored_vote,
+    vote_key,
 )
-from service.store.dynamodb.prune_scans import ballots_scan, bursts_scan, votes_scan
+from service.store.dynamodb.prune_scans import ballots_scan, state_scan, votes_scan
+from service.store.dynamodb.quota_items import (
+    delete_voter,
+    is_network_day,
+    network_name,
+    receipts,
+    remove_receipts,
+    voter_key,
+)
 from service.store.dynamodb.takedowns import DynamoTakedowns
+from service.store.dynamodb.tallies import Tallies
+from service.store.dynamodb.transport import decide
+from service.store.dynamodb.vote_writes import delete_ballot, delete_uncast, delete_vote, forget_network, put
 from service.store.dynamodb.votes import DynamoVotes
-from service.store.dynamodb.writes import replace_vote
 from service.store.retention import Cutoffs, Pruned, Pseudonyms
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
 
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
@@ -50,8 +61,6 @@ T = TypeVar("T")
 _AT_ONCE = 5
 # How many requests to be forgotten a pass takes on, in a few megabytes. The others wait for the next pass.
 _MOST_REQUESTS = 100_000
-# The clocks of a fleet differ. A request that is not older than this is left to the next pass.
-_CLOCK_SECONDS = 300.0
 _PLACE_KEY: "Item" = {"name": text("prune"), "part": text("prune")}
 
 
@@ -69,11 +78,12 @@ class _Pass:
     """What a pass looks for: voters who asked, with the times at which they asked, and what has reached its end."""
 
     asked: Mapping[str, float]
+    today: str
     cutoffs: Cutoffs
     names: Pseudonyms
 
 
-class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
+class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
     """The part of the Store protocol that is about forgetting."""
 
     async def forget(self, voter: str, *, asked_at: float) -> bool:
@@ -82,12 +92,14 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
 
     async def prune(self, keep: Retention, *, now: float) -> AsyncGenerator[Pruned, None]:
         place = await self._place() or _Place(now)
-        asked = await self._requests(until=place.started_at - _CLOCK_SECONDS)
-        wanted = _Pass(asked, Cutoffs.at(place.started_at, keep), Pseudonyms())
+        # A newer request is left to the next pass, because clocks differ and a vote of its voter may be under way.
+        asked = await self._requests(until=place.started_at - CLOCK_LEEWAY_SECONDS)
+        wanted = _Pass(asked, day_of(place.started_at), Cutoffs.at(place.started_at, keep), Pseudonyms())
         steps = (
             self._prune_votes,
             self._prune_ballots,
-            self._prune_bursts,
+            self._prune_state,
+            self._fold_lines,
             self._forget_reporters,
             self._end_requests,
         )
@@ -100,19 +112,21 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
 
     async def _prune_votes(self, wanted: _Pass, after: "Item | None") -> "tuple[Pruned, Item | None]":
         items, last = await self._page(votes_scan(self._feedback, wanted.asked, wanted.cutoffs), after)
-        settled = await self._settle_old(items, wanted.cutoffs)
-        return await _sum(partial(self._prune_vote, item, wanted, settled) for item in items), last
+        return await _sum(partial(self._prune_vote, item, wanted) for item in items), last
 
     async def _prune_ballots(self, wanted: _Pass, after: "Item | None") -> "tuple[Pruned, Item | None]":
         items, last = await self._page(ballots_scan(self._comparisons, wanted.asked, wanted.cutoffs), after)
-        settled = await self._settle_old(items, wanted.cutoffs)
-        ballots = filter(is_ballot, items)
-        return await _sum(partial(self._prune_ballot, item, wanted, settled) for item in ballots), last
+        return await _sum(partial(self._prune_ballot, item, wanted) for item in filter(is_ballot, items)), last
 
-    async def _prune_bursts(self, wanted: _Pass, after: "Item | None") -> "tuple[Pruned, Item | None]":
-        """Remove old bursts. No vote or ballot is in one of them any more."""
-        items, last = await self._page(bursts_scan(self._state, wanted.cutoffs), after)
-        return await _sum(partial(self._prune_burst, item) for item in items), last
+    async def _prune_state(self, wanted: _Pass, after: "Item | None") -> "tuple[Pruned, Item | None]":
+        """Remove secrets, network-days and what earlier versions knew of addresses, and forget voters in the others."""
+        scan = state_scan(self._state, wanted.cutoffs, is_anybody_asked_for=bool(wanted.asked))
+        items, last = await self._page(scan, after)
+        return await _sum(partial(self._prune_item, item, wanted) for item in items), last
+
+    async def _fold_lines(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
+        await self._fold(today=wanted.today, tallies=wanted.cutoffs.tallies)
+        return Pruned(), None
 
     async def _forget_reporters(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
         """Keep the voters' reports, which say something of the sayings, under names that lead to nobody."""
@@ -128,33 +142,22 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
     async def _end_requests(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
         return await _sum(partial(self._end_request, voter, at) for voter, at in wanted.asked.items()), None
 
-    async def _settle_old(self, items: "Iterable[Item]", cutoffs: Cutoffs) -> dict[str, str]:
-        """Settle the old bursts of these votes or ballots. Returns what replaces each of them."""
-        names = {item["burst"]["S"] for item in items if "burst" in item}
-        old = [name for name in names if cutoffs.ends_burst(name)]
-        return dict(zip(old, await _each(partial(self._settle_for_good, name) for name in old), strict=True))
-
-    async def _prune_vote(self, item: "Item", wanted: _Pass, settled: Mapping[str, str]) -> Pruned:
-        if item["voter"]["S"] in wanted.asked:
-            return await self._remove_vote(item)
-        if to_stored_vote(item, "") is None:
+    async def _prune_vote(self, item: "Item", wanted: _Pass) -> Pruned:
+        saying_id, voter = item["saying_id"]["S"], item["voter"]["S"]
+        if voter in wanted.asked:
+            await decide(partial(self._remove_vote, saying_id, voter))
+            return Pruned(taken_back=1)
+        vote = to_stored_vote(item, "")
+        if vote is None:
             return Pruned()
-        voter, (moment, burst) = item["voter"]["S"], first_casting(item)
-        new = _new(settled, burst)
-        if wanted.cutoffs.ends_voter(voter, moment):
-            renamed: Item = {**item, **new, "voter": text(wanted.names.of(voter))}
-            move = [replace_vote(self._feedback, item, None), writes.put(self._feedback, renamed)]
-            return await self._renamed(move, Pruned(addresses=len(new), voters=1))
-        return await self._stripped(self._feedback, _key_of_vote(item), burst, new)
+        loses_network = wanted.cutoffs.ends_network(network_of(item))
+        if wanted.cutoffs.ends_voter(voter, vote.first_cast_at):
+            renamed: Item = {**_without_network(item, loses_network), "voter": text(wanted.names.of(voter))}
+            move = [delete_vote(self._feedback, item), put(self._feedback, renamed)]
+            return await self._renamed(move, Pruned(addresses=int(loses_network), voters=1))
+        return await self._forget_network(self._feedback, vote_key(saying_id, voter)) if loses_network else Pruned()
 
-    async def _remove_vote(self, item: "Item") -> Pruned:
-        """Take a vote back and delete it. A vote that cannot be read, or whose saying is gone, counts nowhere."""
-        is_readable = to_stored_vote(item, "") is not None
-        if not is_readable or await self.withdraw_vote(item["saying_id"]["S"], item["voter"]["S"]) is None:
-            await self._delete({"TableName": self._feedback, "Key": _key_of_vote(item)})
-        return Pruned(taken_back=1)
-
-    async def _prune_ballot(self, item: "Item", wanted: _Pass, settled: Mapping[str, str]) -> Pruned:
+    async def _prune_ballot(self, item: "Item", wanted: _Pass) -> Pruned:
         comparison_id, voter = item["comparison_id"]["S"], item["part"]["S"].removeprefix(BALLOT_PREFIX)
         if voter in wanted.asked:
             await self._remove_ballot(comparison_id, voter)
@@ -164,17 +167,25 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
             return Pruned()
         if ballot.winner is None:
             return await self._remove_unvoted(ballot) if ballot.shown_at < wanted.cutoffs.unvoted else Pruned()
-        new = _new(settled, ballot.burst)
+        loses_network = wanted.cutoffs.ends_network(network_of(item))
         if wanted.cutoffs.ends_voter(voter, ballot.shown_at):
-            renamed = {**item, **new, **ballot_key(comparison_id, wanted.names.of(voter))}
-            delete = writes.delete_ballot(self._comparisons, ballot, ballot.winner)
-            move = [delete, writes.put(self._comparisons, renamed)]
-            return await self._renamed(move, Pruned(addresses=len(new), voters=1))
-        return await self._stripped(self._comparisons, ballot_key(comparison_id, voter), ballot.burst, new)
+            renamed = {**_without_network(item, loses_network), **ballot_key(comparison_id, wanted.names.of(voter))}
+            move = [delete_ballot(self._comparisons, ballot), put(self._comparisons, renamed)]
+            return await self._renamed(move, Pruned(addresses=int(loses_network), voters=1))
+        key = ballot_key(comparison_id, voter)
+        return await self._forget_network(self._comparisons, key) if loses_network else Pruned()
+
+    async def _prune_item(self, item: "Item", wanted: _Pass) -> Pruned:
+        """Remove what has reached its end, or from a network-day the receipts of the voters who asked."""
+        if not is_network_day(item) or item["name"]["S"] < network_name(wanted.cutoffs.secrets):
+            await self._delete({"TableName": self._state, "Key": {"name": item["name"], "part": item["part"]}})
+        elif voters := wanted.asked.keys() & {voter for _, voter in receipts(item)}:
+            await self._update(remove_receipts(self._state, item, voters), repeatable=True)
+        return Pruned()
 
     async def _remove_unvoted(self, ballot: Ballot) -> Pruned:
         with suppress(ConditionFailed):
-            await self._delete(writes.delete_uncast(self._comparisons, ballot.comparison_id, ballot.voter))
+            await self._delete(delete_uncast(self._comparisons, ballot.comparison_id, ballot.voter))
             return Pruned(unvoted=1)
         return Pruned()
 
@@ -185,18 +196,15 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
             return pruned
         return Pruned()
 
-    async def _stripped(self, table: str, key: "Item", burst: str, new: "Item") -> Pruned:
-        """Replace the burst of an item, if there is something to replace it with."""
-        if not new:
-            return Pruned()
-        update = writes.replace_burst(table, key, before=burst, after=new["burst"])
+    async def _forget_network(self, table: str, key: "Item") -> Pruned:
+        update = forget_network(table, key)
         return Pruned() if await self._update(update, repeatable=True) is None else Pruned(addresses=1)
 
-    async def _prune_burst(self, item: "Item") -> Pruned:
-        await self._delete({"TableName": self._state, "Key": {"name": item["name"], "part": item["part"]}})
-        return Pruned(bursts=1)
-
     async def _end_request(self, voter: str, asked_at: float) -> Pruned:
+        of_voter = await self._get(self._state, voter_key(voter))
+        if of_voter:
+            with suppress(ConditionFailed):  # the voter has votes again
+                await self._delete(delete_voter(self._state, of_voter))
         with suppress(ConditionFailed):  # the voter has asked again, so the next pass looks for them
             await self._delete(writes.delete_request(self._state, voter, asked_at=asked_at))
         return Pruned()
@@ -232,27 +240,17 @@ class DynamoRetention(DynamoVotes, DynamoComparisons, DynamoTakedowns):
 
     async def _requests(self, *, until: float) -> dict[str, float]:
         """The voters who asked by then to be forgotten, and when they did."""
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :requests",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":requests": text(writes.REQUESTS)},
-        }
         asked: dict[str, float] = {}
-        async for page in self._query_pages(query):
+        async for page in self._query_pages(self._all_named(writes.REQUESTS)):
             asked |= {item["part"]["S"]: float(item["asked_at"]["N"]) for item in page}
             if len(asked) >= _MOST_REQUESTS:
                 break
         return {voter: at for voter, at in asked.items() if at <= until}
 
 
-def _key_of_vote(item: "Item") -> "Item":
-    return {"saying_id": item["saying_id"], "voter": item["voter"]}
-
-
-def _new(settled: Mapping[str, str], burst: str) -> "Item":
-    """The attributes of a vote or ballot that change with its burst."""
-    return {"burst": text(settled[burst])} if burst in settled else {}
+def _without_network(item: "Item", loses_network: bool) -> "Item":
+    names = ("network", "burst") if loses_network else ()
+    return {name: value for name, value in item.items() if name not in names}
 
 
 async def _each(works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:

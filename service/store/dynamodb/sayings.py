@@ -49,7 +49,7 @@ class DynamoSayings(Database):
 
     async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
         items = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in saying_ids])
-        return frozenset(item["saying_id"]["S"] for item in items)
+        return frozenset(item["saying_id"]["S"] for item in items if not is_placeholder(item))
 
     async def random_saying(self) -> Saying | None:
         items = await self._items_after(random.randrange(RING))

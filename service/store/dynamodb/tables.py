@@ -5,14 +5,18 @@
 | main_humor         | saying_id              |                | a saying, its generation and its counters       |
 |   by_draw          | draw_shelf, a quarter  | draw, a point  | a saying's place on the ring for random draws   |
 |   by_model         | contributor, the model | created_at     | the sayings of one model (simulated ones apart) |
-| saying_feedback    | saying_id              | voter          | a vote as last cast, and the time of the first  |
+| saying_feedback    | saying_id              | voter          | a vote as it was cast first, and the opinion now |
 | saying_comparisons | comparison_id          | comparison     | the sayings of the models, by slot              |
 |                    |                        | ballot#<voter> | a ballot: when it was shown, and the choice     |
-|   by_newest        | realm, real or not     | created_at     | a comparison that can be voted on               |
-| model_calls        | generation_id          |                | a call that was billed                          |
+|                    |                        | ballots        | the number of ballots that have been cast       |
+|   by_newest        | realm, real or not     | created_at     | a comparison that may be shown to more voters   |
+| model_calls        | generation_id          |                | a call, answered or not                         |
 | service_state      | name = lease#<name>    | part = lease   | a lease's holder, its token and its expiry      |
 |                    | name = spend#<day>     | part = spend   | nanodollars: `total` and one number an hour     |
-|                    | name = burst#<burst>   | part = burst   | the votes of one address and hour (bursts.py)   |
+|                    | name = network#<name>  | part = network | what a network gave on a day (quota_items.py)   |
+|                    | name = voter#<voter>   | part = voter   | the votes of a voter that count                 |
+|                    | name = secret#<day>    | part = secret  | the fleet's secret of a day                     |
+|                    | name = analysis        | part = analysis | the result of the last analysis                |
 |                    | name = check           | part = check   | the last check that the table can be written    |
 |                    | name = withdrawals     | part = an id   | why a saying was taken down, by whom and when   |
 |                    |                        | part = #revision | grows with every change of the withdrawals    |
@@ -20,10 +24,11 @@
 |                    | name = forget      | part = <voter> | a voter's request to be forgotten (retention.py) |
 |                    | name = prune       | part = prune   | where the pass is that removes old data         |
 |                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |
+|                    | name = tallies         | part = a line  | the counts of days that are over (tallies.py)   |
 
 The collection's sayings have no created_at, so they are not in by_model, and a withdrawn saying loses its keys of both
-indexes (takedowns.py). A comparison with fewer than two sayings has no realm, so it is not in by_newest. The counts are
-spread over `TALLY_SHARDS` partitions. No index holds an attribute that a vote changes.
+indexes (takedowns.py). A comparison with fewer than two sayings, or with all the ballots that it may get, has no realm,
+so it is not in by_newest. No index holds an attribute that a vote changes.
 """
 
 from contextlib import suppress
@@ -51,9 +56,8 @@ BY_DRAW = "by_draw"
 BY_MODEL = "by_model"
 BY_NEWEST = "by_newest"
 DRAW_SHELVES = 4
-TALLY_SHARDS = 8
 
-# Spend and hours are of no use long after their time, so DynamoDB deletes their items when this time has come.
+# DynamoDB deletes an item some time after the moment, in seconds since the epoch, that this attribute holds.
 EXPIRY_ATTRIBUTE = "expires_at_epoch"
 
 # All attributes of a saying that never change.

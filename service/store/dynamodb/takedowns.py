@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from service.domain import Report, ReportReason, ReportStatus, Withdrawal, WithdrawnBy
-from service.store.base import REPORTS_KEPT, ReportedSaying, ReportResult, Withdrawals
+from service.limits import DAY_SECONDS, DEFAULT_RETENTION
+from service.store.base import ReportedSaying, ReportResult, Withdrawals
 from service.store.dynamodb import writes
 from service.store.dynamodb.items import count, number, text
 from service.store.dynamodb.sayings import DynamoSayings
@@ -17,11 +18,12 @@ from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 from service.store.dynamodb.transport import decide
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, UpdateItemInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import UpdateItemInputTypeDef
 
     from service.store.dynamodb.items import Item
 
 _REASON = "reason#"
+_REPORTS_KEPT = DEFAULT_RETENTION.report_days * DAY_SECONDS
 _IS_FIRST_OF_ITS_KIND = (
     "attribute_not_exists(reporters) OR (NOT contains(reporters, :reporter) AND NOT contains(networks, :network))"
 )
@@ -92,16 +94,6 @@ class DynamoTakedowns(DynamoSayings):
             await self._transact(changes)
         return bool(changes)
 
-    async def _all_of(self, name: str) -> "list[Item]":
-        query: QueryInputTypeDef = {
-            "TableName": self._state,
-            "KeyConditionExpression": "#name = :name",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":name": text(name)},
-            "ConsistentRead": True,
-        }
-        return await self._query_all(query)
-
 
 def _is_in_force(withdrawal: "Item") -> bool:
     return bool(withdrawal) and "restored_at" not in withdrawal
@@ -132,7 +124,7 @@ def _add_report(table: str, report: Report) -> "UpdateItemInputTypeDef":
             ":networks": {"SS": [report.network]},
             ":one": number(1),
             ":at": number(report.reported_at),
-            ":expiry": number(int(report.reported_at) + REPORTS_KEPT),
+            ":expiry": number(int(report.reported_at + _REPORTS_KEPT)),
         },
         "ReturnValues": "ALL_NEW",
     }

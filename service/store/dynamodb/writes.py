@@ -7,21 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from service.catalogue.lifecycle import Lifecycle
-from service.domain import Ballot, Call, Comparison, Saying, Withdrawal
-from service.store.base import CLOCK_LEEWAY_SECONDS, LONGEST_LEASE_SECONDS, Lease, SpendWindow, StoredVote
-from service.store.dynamodb.items import (
-    WITHDRAWN,
-    ballot_key,
-    draw_attributes,
-    is_counted_in_full,
-    number,
-    text,
-    to_call_item,
-    to_comparison_item,
-    to_item,
-    to_shown_item,
-    to_vote_item,
-)
+from service.domain import Call, Saying, Withdrawal
+from service.limits import DEFAULT_RETENTION
+from service.store.base import CLOCK_LEEWAY_SECONDS, LONGEST_LEASE_SECONDS, Lease, SpendWindow
+from service.store.dynamodb.items import WITHDRAWN, draw_attributes, number, text, to_call_item, to_item
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -31,21 +20,13 @@ if TYPE_CHECKING:
         UpdateItemInputTypeDef,
     )
 
-    from service.store.dynamodb.items import Item, Value
+    from service.store.dynamodb.items import Item
 
     Write = TransactWriteItemTypeDef
 
 IS_NEW = "attribute_not_exists(saying_id)"
 IS_KNOWN = "attribute_exists(saying_id)"
-# A vote that was withdrawn and cast again may be the same opinion, but it is another vote: its hour or its address may
-# differ.
-IS_STILL_THAT_VOTE = "feedback_type = :before AND first_cast_at = :first AND burst = :burst"
-IS_STILL_THAT_OLD_VOTE = "feedback_type = :before AND attribute_not_exists(first_cast_at)"
-IS_NEW_COMPARISON = "attribute_not_exists(comparison_id)"
-BURST_EXISTS = "attribute_exists(votes)"
 IS_NEW_CALL = "attribute_not_exists(generation_id)"
-IS_STILL_THAT_CHOICE = "winner = :before"
-IS_NOT_CAST_YET = "attribute_exists(shown_at) AND attribute_not_exists(winner)"
 LEASE_IS_FREE = "attribute_not_exists(expires_at) OR expires_at <= :now OR expires_at > :latest OR taken_at > :soon"
 IS_UP = "attribute_exists(draw)"
 IS_HIDDEN = "attribute_exists(saying_id) AND attribute_not_exists(draw)"
@@ -57,6 +38,7 @@ FITS = "(attribute_not_exists(#n{n}) OR #n{n} <= :r{n})"
 GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
 LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
 MODEL_PREFIX = "model#"
+ANALYSIS_KEY: "Item" = {"name": {"S": "analysis"}, "part": {"S": "analysis"}}
 # The requests to be forgotten are read together, so they are one partition.
 REQUESTS = "forget"
 
@@ -68,10 +50,9 @@ REPORTS = "reports"
 WITHDRAWAL_REVISION_KEY: "Item" = {"name": {"S": WITHDRAWALS}, "part": {"S": "#revision"}}
 
 _WITHDRAWN_YES: "Item" = {":yes": {"BOOL": True}}
-# A day's spend is kept for a while, so that the operator can check a bill.
-_SPEND_KEPT = timedelta(days=35)
-# A client's share is of no use when its day is over, and its name holds the hash of an address.
-_CLIENTS_SPEND_KEPT = timedelta(days=2)
+# These are counted from the beginning of the day.
+_SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.spend_days)
+_CLIENT_SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.client_spend_days)
 # A request to be forgotten is carried out within days. If no pass runs for so long, it ends by itself.
 _REQUEST_KEPT = timedelta(days=90)
 
@@ -89,114 +70,6 @@ def check_fence(table: str, fence: Lease) -> "Write":
             "ExpressionAttributeNames": {"#token": "token"},
             "ExpressionAttributeValues": {":token": number(fence.token)},
         }
-    }
-
-
-def replace_vote(table: str, before: "Item", vote: StoredVote | None) -> "Write":
-    """Replace the item `before` by `vote` on the condition that the item is unchanged.
-
-    `before` is empty when there must be no vote yet. A `vote` of None deletes the item.
-    """
-    if not before and vote is not None:
-        return {"Put": {"TableName": table, "Item": to_vote_item(vote), "ConditionExpression": IS_NEW}}
-    condition, values = _is_still(before)
-    if vote is None:
-        return {
-            "Delete": {
-                "TableName": table,
-                "Key": {"saying_id": before["saying_id"], "voter": before["voter"]},
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
-            }
-        }
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": to_vote_item(vote),
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-        }
-    }
-
-
-def _is_still(vote: "Item") -> "tuple[str, Item]":
-    opinion = {":before": vote["feedback_type"]}
-    if not is_counted_in_full(vote):
-        return IS_STILL_THAT_OLD_VOTE, opinion
-    return IS_STILL_THAT_VOTE, opinion | {":first": vote["first_cast_at"], ":burst": vote["burst"]}
-
-
-def add_to_saying(table: str, saying_id: str, *, upvotes: int, downvotes: int) -> "Write":
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": {"saying_id": text(saying_id)},
-            "ConditionExpression": IS_KNOWN,
-            "UpdateExpression": "ADD upvotes :up, downvotes :down",
-            "ExpressionAttributeValues": {":up": number(upvotes), ":down": number(downvotes)},
-        }
-    }
-
-
-def put_new_comparison(table: str, comparison: Comparison) -> "Write":
-    item = to_comparison_item(comparison)
-    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": IS_NEW_COMPARISON}}
-
-
-def put_new_ballot(table: str, ballot: Ballot) -> "Write":
-    return {"Put": {"TableName": table, "Item": to_shown_item(ballot), "ConditionExpression": IS_NEW_COMPARISON}}
-
-
-def cast(table: str, ballot: Ballot, winner: str, *, before: str | None) -> "Write":
-    """Choose a winner on the condition that the choice is still `before`, where None means no choice yet."""
-    values = {":winner": text(winner), ":cast_at": number(ballot.cast_at or ballot.shown_at)}
-    if before is None:
-        update, condition = "SET winner = :winner, cast_at = :cast_at, burst = :burst", IS_NOT_CAST_YET
-        values[":burst"] = text(ballot.burst)
-    else:
-        update, condition = "SET winner = :winner, cast_at = :cast_at", IS_STILL_THAT_CHOICE
-        values[":before"] = text(before)
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": ballot_key(ballot.comparison_id, ballot.voter),
-            "ConditionExpression": condition,
-            "UpdateExpression": update,
-            "ExpressionAttributeValues": values,
-        }
-    }
-
-
-def delete_ballot(table: str, ballot: Ballot, winner: str) -> "Write":
-    """Delete a cast ballot on the condition that its choice is still `winner`."""
-    return {
-        "Delete": {
-            "TableName": table,
-            "Key": ballot_key(ballot.comparison_id, ballot.voter),
-            "ConditionExpression": IS_STILL_THAT_CHOICE,
-            "ExpressionAttributeValues": {":before": text(winner)},
-        }
-    }
-
-
-def delete_uncast(table: str, comparison_id: str, voter: str) -> "DeleteItemInputTypeDef":
-    """Delete a ballot on the condition that it has not been cast meanwhile."""
-    key = ballot_key(comparison_id, voter)
-    return {"TableName": table, "Key": key, "ConditionExpression": "attribute_not_exists(winner)"}
-
-
-def put(table: str, item: "Item") -> "Write":
-    return {"Put": {"TableName": table, "Item": item}}
-
-
-def replace_burst(table: str, key: "Item", *, before: str, after: "Value") -> "UpdateItemInputTypeDef":
-    """Replace the burst of a vote or ballot on the condition that it is still `before`."""
-    return {
-        "TableName": table,
-        "Key": key,
-        "ConditionExpression": "burst = :before",
-        "UpdateExpression": "SET burst = :after",
-        "ExpressionAttributeValues": {":before": text(before), ":after": after},
     }
 
 
@@ -218,18 +91,6 @@ def delete_request(table: str, voter: str, *, asked_at: float) -> "DeleteItemInp
         "Key": request_key(voter),
         "ConditionExpression": "asked_at = :asked",
         "ExpressionAttributeValues": {":asked": number(asked_at)},
-    }
-
-
-def settle_for_good(table: str, key: "Item") -> "UpdateItemInputTypeDef":
-    """Mark a burst as settled. The new revision refuses votes that are about to move it across the limit."""
-    return {
-        "TableName": table,
-        "Key": key,
-        "ConditionExpression": BURST_EXISTS,
-        "UpdateExpression": "SET settled = :yes ADD revision :one",
-        "ExpressionAttributeValues": {":yes": {"BOOL": True}, ":one": number(1)},
-        "ReturnValues": "ALL_NEW",
     }
 
 
@@ -261,6 +122,23 @@ def addition(counts: Mapping[str, float]) -> "tuple[str, dict[str, str], Item]":
     names = {f"#n{index}": name for index, name in enumerate(counts)}
     values = {f":n{index}": number(amount) for index, amount in enumerate(counts.values())}
     return expression, names, values
+
+
+def steps_from_or_to_nothing(before: int, step: int) -> bool:
+    """Whether a step of one up is the first from nothing, or one down the last."""
+    return before <= _last_before(step)
+
+
+def stays_on_its_side(attribute: str, before: int, step: int) -> "tuple[str, Item]":
+    """The condition that the step from this number of an attribute is still the first or last one, or still is not."""
+    bound = number(_last_before(step))
+    if steps_from_or_to_nothing(before, step):
+        return f"(attribute_not_exists({attribute}) OR {attribute} <= :last)", {":last": bound}
+    return f"{attribute} > :last", {":last": bound}
+
+
+def _last_before(step: int) -> int:
+    return 0 if step > 0 else 1
 
 
 def take_lease(table: str, name: str, holder: str, *, now: float, until: float) -> "UpdateItemInputTypeDef":
@@ -297,7 +175,7 @@ def prolong_lease(table: str, lease: Lease, *, until: float) -> "UpdateItemInput
 
 def add_spend(table: str, item: "Item", window: SpendWindow, amounts: Mapping[str, int]) -> "UpdateItemInputTypeDef":
     """Add to the attributes of an item that holds a day's spend."""
-    kept = _SPEND_KEPT if item == spend_key(window) else _CLIENTS_SPEND_KEPT
+    kept = _SPEND_KEPT if item == spend_key(window) else _CLIENT_SPEND_KEPT
     expires = datetime.fromisoformat(window.day).replace(tzinfo=UTC) + kept
     expression, names, values = addition(amounts)
     return {
@@ -319,6 +197,32 @@ def add_spend_within(
     bounds = {f":r{index}": number(room) for index, room in enumerate(rooms.values())}
     update["ExpressionAttributeValues"] = {**update["ExpressionAttributeValues"], **bounds}
     return update
+
+
+def secret_name(day: str) -> str:
+    return f"secret#{day}"
+
+
+def keep_secret(table: str, day: str, secret: str) -> "UpdateItemInputTypeDef":
+    """Keep the secret of a day, unless there is one. DynamoDB returns the one that there is by then."""
+    expires = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=DEFAULT_RETENTION.secret_days)
+    return {
+        "TableName": table,
+        "Key": {"name": text(secret_name(day)), "part": text("secret")},
+        "UpdateExpression": "SET secret = if_not_exists(secret, :secret), #expiry = :expiry",
+        "ExpressionAttributeNames": {"#expiry": EXPIRY_ATTRIBUTE},
+        "ExpressionAttributeValues": {":secret": text(secret), ":expiry": number(int(expires.timestamp()))},
+        "ReturnValues": "ALL_NEW",
+    }
+
+
+def put_analysis(table: str, analysis: str) -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": ANALYSIS_KEY,
+        "UpdateExpression": "SET analysis = :analysis",
+        "ExpressionAttributeValues": {":analysis": text(analysis)},
+    }
 
 
 def note_check(table: str, *, at: float) -> "UpdateItemInputTypeDef":

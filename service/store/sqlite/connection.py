@@ -18,6 +18,9 @@ from telemetry.events import Listener, SqliteCalled
 
 R = TypeVar("R")
 
+# The device and the inode of each file; None where there is none.
+_Files = tuple[tuple[int, int] | None, ...]
+
 
 class Connection:
     """A connection on its own thread. It is opened at the first use."""
@@ -29,12 +32,15 @@ class Connection:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{name}")
         self._connection: sqlite3.Connection | None = None
         self._is_set_up = False
-        self._file: tuple[int, int] | None = None
+        self._files: _Files = ()
 
     @property
     def is_of_another_file(self) -> bool:
-        """Whether the path leads to no file any more, or to another one than the connection has open."""
-        return self._file != _identity(self._path)
+        """Whether the file or its journal (`-wal`) has been removed, or is another one than the connection has open.
+
+        What is written is in the journal first, and is lost with it.
+        """
+        return self._files != _identities(self._path)
 
     async def run(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` on the connection's thread. Raises StoreError, or StorageFull when the disk is full."""
@@ -71,12 +77,13 @@ class Connection:
         if self._connection is None:
             # Assigned before the set-up, so that it is closed even when the file turns out not to be a database.
             self._connection = sqlite3.connect(self._path, timeout=self._lock_seconds, isolation_level=None)
-            self._file = _identity(self._path)
         if not self._is_set_up:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             # What is deleted is overwritten, because a voter who is forgotten must not be left in the file.
             self._connection.execute("PRAGMA secure_delete = ON")
+            self._connection.execute("PRAGMA schema_version")  # a first read, which makes the journal
+            self._files = _identities(self._path)
             self._is_set_up = True
         return self._connection
 
@@ -84,6 +91,10 @@ class Connection:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identities(path: Path) -> _Files:
+    return _identity(path), _identity(path.with_name(f"{path.name}-wal"))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -45,9 +45,11 @@ WHERE saying_id = ? AND voter = ? AND network = ? AND first_cast_at = ?
 _RENAME_BALLOT = "UPDATE ballots SET voter = ?, network = ? WHERE comparison_id = ? AND voter = ? AND network = ?"
 _REMOVE_UNVOTED = "DELETE FROM ballots WHERE comparison_id = ? AND voter = ? AND winner IS NULL"
 _RENAME_REPORTER = "UPDATE reports SET reporter = ? WHERE saying_id = ? AND reporter = ?"
+_OLD_REPORTS = "SELECT saying_id FROM reports GROUP BY saying_id HAVING max(reported_at) < :reports"
 _EXPIRE = (
+    f"DELETE FROM reports WHERE saying_id IN ({_OLD_REPORTS})",
     "DELETE FROM spend WHERE period < :spend",
-    "DELETE FROM spend WHERE share LIKE 'client/%' AND period < :yesterday",
+    "DELETE FROM spend WHERE share LIKE 'client/%' AND period < :client_spend",
     "DELETE FROM hours WHERE hour < :hours",
     "DELETE FROM day_secrets WHERE day < :secrets",
 )
@@ -184,7 +186,7 @@ def _pruned(
 
 
 def _expire(cutoffs: Cutoffs, db: sqlite3.Connection) -> None:
-    """Remove what nobody looks at any more. There are a few rows an hour."""
+    """Remove what is counted nowhere. These are few rows."""
     for statement in _EXPIRE:
         db.execute(statement, asdict(cutoffs))
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import astuple
 
 from service.domain import Report, ReportReason, ReportStatus, Withdrawal, WithdrawnBy
-from service.store.base import REPORTS_KEPT, ReportedSaying, ReportResult, Withdrawals
+from service.store.base import ReportedSaying, ReportResult, Withdrawals
 from service.store.sqlite.database import Database, fetch_one
 
 TAKEDOWN_TABLES = """
@@ -43,9 +43,6 @@ UPDATE withdrawals SET restored_at = ?, revision = {_NEXT_REVISION} WHERE saying
 _WITHDRAWN = "SELECT 1 FROM withdrawals WHERE saying_id = ? AND restored_at IS NULL"
 _ALL_WITHDRAWN = "SELECT saying_id, reason, withdrawn_by, withdrawn_at FROM withdrawals WHERE restored_at IS NULL"
 _REVISION = "SELECT coalesce(max(revision), 0) FROM withdrawals"
-_FORGET_REPORTS = """
-DELETE FROM reports WHERE saying_id IN (SELECT saying_id FROM reports GROUP BY saying_id HAVING max(reported_at) < ?)
-"""
 _REPORT = "INSERT OR IGNORE INTO reports (saying_id, reporter, network, reason, reported_at) VALUES (?, ?, ?, ?, ?)"
 _COUNTED = "SELECT count(*) FROM reports WHERE saying_id = ? AND counts"
 _COUNT_NO_MORE = "UPDATE reports SET counts = 0 WHERE saying_id = ?"
@@ -83,7 +80,6 @@ class SqliteTakedowns(Database):
 
     async def report_saying(self, report: Report) -> ReportResult:
         def work(db: sqlite3.Connection) -> ReportResult:
-            db.execute(_FORGET_REPORTS, (report.reported_at - REPORTS_KEPT,))
             is_new = db.execute(_REPORT, astuple(report)).rowcount
             counted = fetch_one(db, _COUNTED, report.saying_id) or (0,)
             return ReportResult(ReportStatus.RECORDED if is_new else ReportStatus.UNCHANGED, counted[0])

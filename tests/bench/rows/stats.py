@@ -11,32 +11,31 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.domain import FeedbackType, Vote, burst_of
+from service.domain import Attribution, FeedbackType, Vote
 from service.statistics.cached import Statistics
 from service.store.sqlite import SqliteStore
 from telemetry.events import SILENCE
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.fakes import the_line_up
-from tests.store.builders import ballot, call, comparison, shown
+from tests.store.builders import call, comparison, shown
 from tests.support import NAMES, model_saying
 
 BAR = Bar(1.2)
-BURST_LIMIT = 100
 # The day that is played through the store; the rest are its copies, voters and all.
 PLAYED = 1_000
 SAYINGS, COMPARISONS = 60, 80
 HOURS = 23.0
 READS = 20
+VOTE_COLUMNS = (
+    "contributor, first, first_cast_at, opinion, cast_at, attribution, standing, network, claimed_execution_ms, "
+    "claimed_cached"
+)
 COPY = (
-    """
-    INSERT INTO saying_feedback
-    SELECT saying_id, voter || ' of ' || value, feedback_type, cast_at, burst || value, claimed_execution_ms,
-           claimed_cached, contributor, first_cast_at
-    FROM saying_feedback, copies
+    f"""
+    INSERT INTO saying_feedback (saying_id, voter, {VOTE_COLUMNS})
+    SELECT saying_id, voter || ' of ' || value, {VOTE_COLUMNS} FROM saying_feedback, copies
     """,
-    "INSERT INTO bursts SELECT burst || value, votes, set_aside FROM bursts, copies",
-    "INSERT INTO burst_votes SELECT burst || value, contributor, upvotes, downvotes FROM burst_votes, copies",
-    "UPDATE tallies SET upvotes = upvotes * :times, downvotes = downvotes * :times",
+    "UPDATE vote_tallies SET votes = votes * :times, upvotes = upvotes * :times",
     "UPDATE main_humor SET upvotes = upvotes * :times, downvotes = downvotes * :times",
 )
 
@@ -72,7 +71,7 @@ async def _measure(size: Size, tell: Tell) -> list[Measurement]:
 async def _store_with(votes: int) -> AsyncIterator[SqliteStore]:
     with TemporaryDirectory() as name:
         path = Path(name, "sayings.db")
-        store = await SqliteStore.open(path, burst_limit=BURST_LIMIT)
+        store = await SqliteStore.open(path)
         try:
             await _play(store)
             _multiply(path, votes // PLAYED)
@@ -88,12 +87,12 @@ async def _play(store: SqliteStore) -> None:
     await store.put_sayings(sayings)
     for number in range(PLAYED):
         feedback, at = chance.choice(list(FeedbackType)), now - chance.uniform(0, HOURS * 3600)
-        burst = burst_of(f"address {number}", at)
-        await store.vote(Vote(chance.choice(sayings).saying_id, f"voter {number}", feedback, at, burst))
+        saying = chance.choice(sayings).saying_id
+        await store.vote(Vote(saying, f"voter {number}", feedback, at, Attribution.BLIND))
     for number in range(COMPARISONS):
         compared = comparison(f"comparison {number}", failed="")
         await store.put_comparison(compared, shown(compared))
-        await store.cast_ballot(compared, ballot(compared, winner=chance.choice("ABCD")))
+        await store.cast_ballot(compared, "ann", chance.choice("ABCD"), at=now)
         await store.record_call(call(f"call {number}", latency_ms=chance.uniform(500, 5_000)))
 
 
@@ -116,7 +115,6 @@ async def _reads(store: SqliteStore) -> float:
             store=store,
             line_up=the_line_up(),
             simulated=False,
-            burst_limit=BURST_LIMIT,
             listener=SILENCE,
         )
         await current.encoded()

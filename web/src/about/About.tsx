@@ -5,8 +5,8 @@ import { Forget } from './Forget';
 const STORED = [
   {
     what: 'A random id, in a cookie and beside your votes',
-    why: 'So that your vote counts once, and you can change it. It says nothing else about you.',
-    until: 'The cookie ends a year after your first vote. A year after a vote, the id beside it is replaced.',
+    why: 'So that your vote counts once, you can change it, and what you see is new to you. It says nothing else.',
+    until: 'The cookie ends a year after your first visit. A year after a vote, the id beside it is replaced.',
   },
   {
     what: 'Your votes, and your choices in comparisons',
@@ -14,14 +14,25 @@ const STORED = [
     until: 'They stay, but after a year nobody can tell any more whose they were.',
   },
   {
-    what: 'Which comparisons were shown to you',
-    why: 'So that you can vote on them, and see others next time.',
-    until: 'Removed after 30 days, if you did not vote on them.',
+    what: 'Which sayings and comparisons were shown to you',
+    why: 'So that you see others next time, and can vote on the comparisons.',
+    until:
+      'Sayings are kept in memory only, for a while. Comparisons are removed after 30 days, if you did not vote on them.',
   },
   {
-    what: 'A hash of your network address and the hour',
+    what: 'A hash of your network address and the day',
     why: 'So that nobody outvotes the others from one place. The address itself is not stored.',
-    until: 'Removed after 30 days.',
+    until: 'After three days nobody can find the address from it any more. Removed after 30 days.',
+  },
+  {
+    what: 'Your reports of sayings',
+    why: 'With hashes of your id and of your network, so that each of you counts once.',
+    until: 'Removed after 30 days without another report of the same saying.',
+  },
+  {
+    what: 'What it costs when models write for you',
+    why: 'Under a hash of your network address and the day, so that nobody uses up the money for all.',
+    until: 'Removed after 2 days.',
   },
 ];
 
@@ -31,7 +42,8 @@ export default function About() {
       <h1>About and privacy</h1>
       <p>
         Cloud Sayings shows short analogies about AWS services that language models have written, and compares the
-        models by what people vote. Reading stores nothing about you. When you vote or compare, this is stored:
+        models by what people vote. Your first visit sets a cookie. Reading stores nothing else about you, unless a
+        model writes while you wait. When it does, and when you vote, report or compare, this is stored:
       </p>
       <dl class="stored">
         {STORED.map(({ what, why, until }) => (
@@ -44,7 +56,8 @@ export default function About() {
       </dl>
       <p>
         What has reached its end is removed once a day. Where the operator has automatic backups, it is in them for up
-        to 35 days more. Votes that cannot be sent wait in this browser until they are.
+        to 35 days more. Votes that cannot be sent wait in this browser until they are, and this tab remembers which
+        sayings and which comparison it has shown until you close it.
       </p>
 
       <h2>Who sees it</h2>
@@ -62,8 +75,9 @@ export default function About() {
 
       <h2>Forget me</h2>
       <p>
-        You can have everything that is stored of you deleted. This needs the cookie, so do it in the browser in which
-        you voted. Without the cookie, nobody can tell which votes are yours, and neither can we.
+        You can have your id deleted, with all your votes and choices. Your reports stay, but lead to nobody any more.
+        This needs the cookie, so do it in the browser in which you voted. Without the cookie, nobody can tell which
+        votes are yours, and neither can we.
       </p>
       <Forget />
     </article>

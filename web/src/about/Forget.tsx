@@ -1,13 +1,14 @@
 import { useRef, useState } from 'preact/hooks';
-import { fetchJson, Trouble } from '../api/client';
+import { asTrouble, fetchJson, Trouble } from '../api/client';
 import { sessions } from '../compare/sessions';
+import { shown } from '../sayings/shown';
 import { TroubleNote } from '../shared/TroubleNote';
 import { outbox, sayingVotes } from '../votes/post';
 import { forget, type Memory, outcome } from './forget';
 
 const MEMORY: Memory = {
   outbox,
-  shown: [sayingVotes, sessions],
+  shown: [sayingVotes, shown, sessions],
   ask: () => fetchJson('/me', { method: 'DELETE' }),
 };
 
@@ -20,7 +21,7 @@ export function Forget() {
     dialog.current?.close();
     setBusy(true);
     setNews('');
-    setNews(await forget(MEMORY).then(outcome, troubleOf));
+    setNews(await forget(MEMORY).then(outcome, asTrouble));
     setBusy(false);
   };
   return (
@@ -48,9 +49,4 @@ export function Forget() {
       </dialog>
     </div>
   );
-}
-
-function troubleOf(error: unknown): Trouble {
-  if (error instanceof Trouble) return error;
-  throw error;
 }

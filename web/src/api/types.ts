@@ -6,8 +6,8 @@ type Bodies = components['schemas'];
 type With<Name extends keyof Bodies, Narrower> = Omit<Bodies[Name], keyof Narrower> & Narrower;
 
 export type SayingAnswer = Bodies['SayingAnswer'];
-// The document describes "one of two properties is required" as alternatives, and TypeScript sees two types.
-export type FeedbackRequest = Extract<Bodies['FeedbackRequest'], { feedbackType: unknown }>;
+// The document asks for the source or the token, of which TypeScript makes types that a saying's own fields do not fit.
+export type FeedbackRequest = With<'FeedbackRequest', Pick<SayingAnswer, 'source' | 'voteToken'>>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];
 export type FeedbackType = FeedbackRequest['feedbackType'];
 export type ReportRequest = Bodies['ReportRequest'];
@@ -21,10 +21,22 @@ export type Slot = Exclude<Winner, 'tie' | 'none'>;
 export type SlotAnswer = With<'SlotAnswer', { slot: Slot }>;
 export type RevealedSlot = With<'RevealedSlot', { slot: Slot }>;
 export type CompareAnswer = With<'CompareAnswer', { slots: SlotAnswer[] }>;
-export type ComparisonStarted = With<'ComparisonStarted', { slots: Slot[] }>;
+export type ReplayReason = CompareAnswer['reason'];
+export type ComparisonStarted = Bodies['ComparisonStarted'];
+export type ComparisonProgress = Bodies['ComparisonProgress'];
+export type ComparisonSlots = With<'ComparisonSlots', { slots: SlotAnswer[] }>;
 export type ComparisonDone = Bodies['ComparisonDone'];
+export type ComparisonView = With<'ComparisonView', { slots: SlotAnswer[]; revealed: RevealedSlot[] | null }>;
 export type CompareVoteAnswer = With<'CompareVoteAnswer', { slots: RevealedSlot[] }>;
 export type ModelStats = Bodies['ModelStats'];
+export type Figures = Bodies['Figures'];
+export type Answered = Bodies['Answered'];
+export type DayStats = Bodies['DayStats'];
+/** What changed about a model on one day. */
+export type Change = Bodies['Mark'];
+export type Comparisons = Bodies['Comparisons'];
+export type VoteCounts = Bodies['VoteCounts'];
+export type CollectionStats = Bodies['CollectionStats'];
 export type ServiceStats = Bodies['ServiceStats'];
 export type HourStats = Bodies['HourStats'];
 export type Interval = Bodies['Interval'];

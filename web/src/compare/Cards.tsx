@@ -1,5 +1,6 @@
 import type { Slot, Winner } from '../api/types';
-import { canPick, type Session } from './session';
+import { PickButton } from './PickButton';
+import type { Session } from './session';
 import { facts, failure, modelName } from './words';
 
 /** The answers in their random order. Each card reserves the space of the longest, so that nothing moves. */
@@ -23,7 +24,7 @@ interface CardProps {
 function Card({ slot, digit, session, pick }: CardProps) {
   const { phase, answers, pick: picked } = session;
   const revealed = session.reveal?.slots.find((each) => each.slot === slot);
-  const answer = revealed?.error === 'withdrawn' ? revealed : answers[slot];
+  const answer = revealed ?? answers[slot];
   const state = answer ? (answer.saying === null ? 'failed' : 'answered') : phase === 'running' ? 'writing' : 'empty';
   return (
     <li class="card slot" data-state={state} data-picked={picked === slot}>
@@ -47,16 +48,9 @@ function Card({ slot, digit, session, pick }: CardProps) {
       </div>
       <div class="foot">
         <Unveiled slot={slot} session={session} />
-        <button
-          type="button"
-          class="button"
-          aria-pressed={picked === slot}
-          aria-keyshortcuts={String(digit)}
-          disabled={!canPick(session, slot)}
-          onClick={() => pick(slot)}
-        >
+        <PickButton session={session} winner={slot} pick={pick} shortcut={String(digit)}>
           Pick {slot}
-        </button>
+        </PickButton>
       </div>
     </li>
   );

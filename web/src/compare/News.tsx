@@ -1,24 +1,19 @@
-import type { CompareVoteAnswer } from '../api/types';
 import { online } from '../shared/connection';
 import { useStore } from '../shared/store';
 import { TroubleNote } from '../shared/TroubleNote';
 import type { Session } from './session';
-import { progress, verdict } from './words';
+import { progress, replay, verdict } from './words';
 
 /** Says how far the comparison is, what became of the pick, and what went wrong. */
 export function News({ session }: { session: Session }) {
-  const { phase, replayed, slots, answers } = session;
+  const { phase, slots, landed } = session;
+  const why = replay(session);
   return (
     <div class="compare-news">
-      <progress aria-label="Answers" max={slots.length} value={Object.keys(answers).length} hidden={phase === 'idle'} />
+      <progress aria-label="Answers" max={slots.length} value={landed} hidden={phase === 'idle'} />
       <div role="status">
         <Headline session={session} />
-        {replayed && (
-          <p class="note">
-            The model budget is used up for now: this comparison was made earlier, and is new to you. Your vote counts
-            all the same.
-          </p>
-        )}
+        {why && <p class="note">{why}</p>}
       </div>
     </div>
   );
@@ -29,7 +24,7 @@ function Headline({ session }: { session: Session }) {
   const isOnline = useStore(online);
   if (kept) return <p class="note">{keptPick(isOnline)}</p>;
   if (trouble) return <TroubleNote prefix={phase === 'open' ? 'Your pick was not stored.' : ''} trouble={trouble} />;
-  if (reveal) return <Verdict reveal={reveal} />;
+  if (reveal) return <p class="headline">{verdict(reveal)}</p>;
   if (pick) return <p class="headline">Your pick is on its way …</p>;
   if (phase === 'idle') return <p class="note">{RULES}</p>;
   return <p class="headline">{progress(session)}</p>;
@@ -37,14 +32,6 @@ function Headline({ session }: { session: Session }) {
 
 const RULES =
   'All models get the same prompt at once. You see who wrote what, how fast and for how much, once you have picked.';
-
-function Verdict({ reveal: { winner, slots } }: { reveal: CompareVoteAnswer }) {
-  return (
-    <p class="headline">
-      {verdict(winner, slots)} <span class="note">Pick another to change your mind.</span>
-    </p>
-  );
-}
 
 function keptPick(isOnline: boolean): string {
   if (!isOnline) return 'You are offline. Your pick is kept here; once it can be sent, you will see who wrote what.';

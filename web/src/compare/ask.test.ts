@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Trouble } from '../api/client';
-import { askForComparison, type Step } from './ask';
+import { askForComparison, type Step, type Wish } from './ask';
 
 const NEVER = new AbortController().signal;
 
@@ -14,13 +14,14 @@ function event(name: string, data: unknown): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-async function stepsOf(service: string | null = null): Promise<Step[]> {
+async function stepsOf(wish: Wish = { service: null, stored: false }): Promise<Step[]> {
   const steps: Step[] = [];
-  for await (const step of askForComparison(service, NEVER)) steps.push(step);
+  for await (const step of askForComparison(wish, NEVER)) steps.push(step);
   return steps;
 }
 
-const STARTED = { comparisonId: 'c1', service: 'AWS Lambda', replayed: false, slots: ['A', 'B'] };
+const STARTED = { comparisonId: 'c1', service: 'AWS Lambda', replayed: true, reason: 'budget' };
+const HALFWAY = { landed: 1, of: 2 };
 const A = { slot: 'A', saying: 'Lambda is a taxi.', error: null };
 const B = { slot: 'B', saying: null, error: 'timeout' };
 const DONE = { comparisonId: 'c1', votable: false };
@@ -29,13 +30,18 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe('a comparison', () => {
   it('comes in steps when the server streams', async () => {
-    const text = event('comparison', STARTED) + event('slot', B) + event('slot', A) + event('done', DONE);
+    const text =
+      event('comparison', STARTED) +
+      event('progress', HALFWAY) +
+      event('unknown', {}) +
+      event('slots', { slots: [A, B] }) +
+      event('done', DONE);
     serverAnswers(text, 'text/event-stream; charset=utf-8');
 
     expect(await stepsOf()).toEqual([
       { event: 'comparison', data: STARTED },
-      { event: 'slot', data: B },
-      { event: 'slot', data: A },
+      { event: 'progress', data: HALFWAY },
+      { event: 'slots', data: { slots: [A, B] } },
       { event: 'done', data: DONE },
     ]);
   });
@@ -45,19 +51,19 @@ describe('a comparison', () => {
 
     expect(await stepsOf()).toEqual([
       { event: 'comparison', data: STARTED },
-      { event: 'slot', data: A },
-      { event: 'slot', data: B },
+      { event: 'slots', data: { slots: [A, B] } },
       { event: 'done', data: DONE },
     ]);
   });
 
   it.each([
-    [null, '{}'],
-    ['AWS Lambda', '{"service":"AWS Lambda"}'],
-  ])('is asked for about %j', async (service, body) => {
+    [{ service: null, stored: false }, '{}'],
+    [{ service: 'AWS Lambda', stored: false }, '{"service":"AWS Lambda"}'],
+    [{ service: 'AWS Lambda', stored: true }, '{"service":"AWS Lambda","from":"stored"}'],
+  ])('is asked for as the visitor wishes: %j', async (wish, body) => {
     const fetch = serverAnswers(event('done', DONE), 'text/event-stream');
 
-    await stepsOf(service);
+    await stepsOf(wish);
 
     expect(fetch).toHaveBeenCalledWith('/compare', expect.objectContaining({ method: 'POST', body }));
   });

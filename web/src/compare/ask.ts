@@ -1,19 +1,34 @@
 /** Asks for a comparison and yields its steps, whether the server streams them or answers with one document. */
 
 import { asTrouble, fetchResponse, Trouble } from '../api/client';
-import type { CompareAnswer, ComparisonDone, ComparisonStarted, ErrorAnswer, SlotAnswer } from '../api/types';
+import type {
+  CompareAnswer,
+  ComparisonDone,
+  ComparisonProgress,
+  ComparisonSlots,
+  ComparisonStarted,
+  ErrorAnswer,
+} from '../api/types';
 import { serverSentEvents } from './sse';
 
 export type Step =
   | { event: 'comparison'; data: ComparisonStarted }
-  | { event: 'slot'; data: SlotAnswer }
+  | { event: 'progress'; data: ComparisonProgress }
+  | { event: 'slots'; data: ComparisonSlots }
   | { event: 'done'; data: ComparisonDone };
 
+export interface Wish {
+  /** The service to write about; null for any. */
+  service: string | null;
+  /** Whether the visitor wants a comparison that was made earlier. */
+  stored: boolean;
+}
+
 /** Throws Trouble, or the reason with which `signal` was aborted. */
-export async function* askForComparison(service: string | null, signal: AbortSignal): AsyncGenerator<Step> {
+export async function* askForComparison({ service, stored }: Wish, signal: AbortSignal): AsyncGenerator<Step> {
   const response = await fetchResponse('/compare', {
     method: 'POST',
-    body: service === null ? {} : { service },
+    body: { ...(service !== null && { service }), ...(stored && { from: 'stored' }) },
     accept: 'text/event-stream, application/json;q=0.5',
     signal,
   });
@@ -27,10 +42,12 @@ export async function* askForComparison(service: string | null, signal: AbortSig
   }
 }
 
+const STEPS: readonly string[] = ['comparison', 'progress', 'slots', 'done'] satisfies Step['event'][];
+
 async function* streamedSteps(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<Step> {
   for await (const { event, data } of serverSentEvents(body)) {
     if (event === 'error') throw refusal(JSON.parse(data) as ErrorAnswer);
-    if (event !== 'comparison' && event !== 'slot' && event !== 'done') continue;
+    if (!STEPS.includes(event)) continue;
     yield { event, data: JSON.parse(data) } as Step;
     if (event === 'done') return;
   }
@@ -38,8 +55,8 @@ async function* streamedSteps(body: ReadableStream<Uint8Array<ArrayBuffer>>): As
 }
 
 function* stepsOf({ slots, votable, ...comparison }: CompareAnswer): Generator<Step> {
-  yield { event: 'comparison', data: { ...comparison, slots: slots.map(({ slot }) => slot) } };
-  for (const data of slots) yield { event: 'slot', data };
+  yield { event: 'comparison', data: comparison };
+  yield { event: 'slots', data: { slots } };
   yield { event: 'done', data: { comparisonId: comparison.comparisonId, votable } };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RevealedSlot } from '../api/types';
 import { ALL_SLOTS, type Session } from './session';
-import { facts, failure, modelName, progress, verdict } from './words';
+import { facts, failure, modelName, progress, replay, verdict } from './words';
 
 function slot(name: 'A' | 'B' | 'C', change: Partial<RevealedSlot> = {}): RevealedSlot {
   return {
@@ -25,6 +25,7 @@ it('reads the model’s name from its source', () => {
 
 it.each([
   ['timeout', 'It took too long.'],
+  ['unusable', 'It wrote nothing that could be compared.'],
   ['key_not_found', 'Its key does not work right now.'],
   ['something_new', 'Something went wrong.'],
 ])('explains %s', (word, words) => {
@@ -34,21 +35,33 @@ it.each([
 it.each([
   [{ phase: 'idle' }, ''],
   [{ phase: 'running', service: 'AWS Lambda' }, '4 models are writing about AWS Lambda …'],
-  [{ phase: 'running', answers: { A: {}, B: {} } }, '2 of 4 answers are in …'],
-  [{ phase: 'open', service: 'AWS Lambda' }, 'All answers about AWS Lambda are in. Which one is the best?'],
+  [{ phase: 'running', landed: 2 }, '2 of 4 answers are in. All of them will be shown at once …'],
+  [{ phase: 'returning' }, 'One moment …'],
+  [{ phase: 'open', service: 'AWS Lambda' }, 'The answers about AWS Lambda are in. Which one is the best?'],
   [{ phase: 'closed' }, 'There are too few answers to compare.'],
 ])('says how far it is: %j', (change, words) => {
-  const session = { slots: ALL_SLOTS, answers: {}, service: '', ...change } as unknown as Session;
+  const session = { slots: ALL_SLOTS, landed: 0, service: '', ...change } as Session;
 
   expect(progress(session)).toBe(words);
 });
 
 it.each([
-  ['A', 'You picked A: GPT-4.1.'],
-  ['tie', 'You called it a tie.'],
-  ['none', 'You liked none of them.'],
-] as const)('tells what the pick %s was', (winner, words) => {
-  expect(verdict(winner, [slot('A')])).toBe(words);
+  [{ replayed: false, reason: null }, ''],
+  [{ replayed: true, reason: 'asked' }, /^This comparison was made earlier and is new to you\./],
+  [{ replayed: true, reason: null }, /^This comparison was made earlier/],
+  [{ replayed: true, reason: 'busy' }, /^The models are busy right now\. This comparison was made earlier/],
+  [{ replayed: true, reason: 'budget' }, /^The money that .+ is used up\. This comparison was made earlier/],
+] as const)('says why an earlier comparison is shown: %j', (session, words) => {
+  expect(replay(session)).toMatch(words);
+});
+
+it.each([
+  ['A', false, 'You picked A: GPT-4.1.'],
+  ['tie', false, 'You called it a tie.'],
+  ['none', false, 'You liked none of them.'],
+  ['A', true, 'You picked A: GPT-4.1. You picked that before, and the first pick counts.'],
+] as const)('tells what the pick %s was (late: %s)', (winner, late, words) => {
+  expect(verdict({ winner, slots: [slot('A')], late })).toBe(words);
 });
 
 describe('the facts about a slot', () => {

@@ -1,19 +1,23 @@
 /** The comparison of the models: approval, wins against each other, cost, latency. */
 
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { StatsAnswer } from '../api/types';
 import { useStore } from '../shared/store';
 import { Feed } from './feed';
 import { headline, unbroken } from './headline';
 import { FiguresContext } from './parts/FiguresContext';
 import { Freshness } from './parts/Freshness';
+import { PeriodSwitch } from './parts/PeriodSwitch';
 import { Summary } from './parts/Summary';
+import type { Period } from './period';
 import { legend, withRetiredNamed } from './retired';
 import { ApprovalSection } from './sections/ApprovalSection';
 import { CostSection } from './sections/CostSection';
+import { DaysSection } from './sections/DaysSection';
 import { HeadToHeadSection } from './sections/HeadToHeadSection';
 import { HoursSection } from './sections/HoursSection';
 import { LatencySection } from './sections/LatencySection';
+import { OverviewSection } from './sections/OverviewSection';
 import { ServicesSection } from './sections/ServicesSection';
 import './dashboard.css';
 
@@ -55,14 +59,18 @@ function Verdict({ stats }: { stats: StatsAnswer }) {
 }
 
 function Sections({ stats }: { stats: StatsAnswer }) {
+  const [period, choose] = useState<Period>('recent');
   const { generatedAt, simulated } = stats;
   const answer = useMemo(() => ({ generatedAt, simulated }), [generatedAt, simulated]);
   return (
     <FiguresContext.Provider value={answer}>
-      <ApprovalSection stats={stats} />
-      <HeadToHeadSection stats={stats} />
-      <CostSection stats={stats} />
-      <LatencySection stats={stats} />
+      <PeriodSwitch stats={stats} period={period} choose={choose} />
+      <OverviewSection stats={stats} period={period} />
+      <ApprovalSection stats={stats} period={period} />
+      <HeadToHeadSection stats={stats} period={period} />
+      <CostSection stats={stats} period={period} />
+      <LatencySection stats={stats} period={period} />
+      <DaysSection stats={stats} />
       <HoursSection stats={stats} />
       <ServicesSection stats={stats} />
     </FiguresContext.Provider>

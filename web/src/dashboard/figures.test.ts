@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { about, clock, estimate, percentRange, strength } from './figures';
+import { about, clock, estimate, percentRange, points, pointsRange } from './figures';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
@@ -26,8 +26,14 @@ test.each([
   expect(about(number)).toBe(said);
 });
 
-test('a strength has two decimals, or two digits', () => {
-  expect([1.234, 0.5, 0.0312].map(strength)).toEqual(['1.23', '0.50', '0.031']);
+test('a difference of shares is in points', () => {
+  expect([0.041, -0.0123, 0.0004].map((value) => plain(points(value, 1)))).toEqual([
+    '+4.1 points',
+    '−1.2 points',
+    '0.0 points',
+  ]);
+  expect(plain(points(-0.01))).toBe('−1 point');
+  expect(pointsRange({ low: -0.01, high: 0.072 })).toBe('−1 to +7');
 });
 
 test('a moment on another day has the day', () => {

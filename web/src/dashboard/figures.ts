@@ -1,4 +1,4 @@
-/** Formats shares, strengths and times; shared/words.ts has durations, dollars and counts. */
+/** Formats shares, their differences, and times; shared/words.ts has durations, dollars and counts. */
 
 const SPACE = '\u00a0';
 
@@ -30,9 +30,22 @@ export function estimate(value: number, range: Range): string {
   return `${percent(value, decimals(range))} (${percentRange(range)})`;
 }
 
-/** A Bradley–Terry strength: "1.32", "0.041". */
-export function strength(value: number): string {
-  return value >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
+/** A difference of two shares: "+4 points", "−1 point". */
+export function points(difference: number, digits = 0): string {
+  const size = signed(difference, digits);
+  return `${size}${SPACE}${/^.1$/.test(size) ? 'point' : 'points'}`;
+}
+
+/** "+1 to +7", with as many decimals as its ends need to differ. */
+export function pointsRange(range: Range, digits = decimals(range)): string {
+  if (range.low === null || range.high === null) return '';
+  return `${signed(range.low, digits)} to ${signed(range.high, digits)}`;
+}
+
+function signed(difference: number, digits: number): string {
+  const size = Math.abs(difference * 100).toFixed(digits);
+  if (Number(size) === 0) return size;
+  return `${difference < 0 ? '−' : '+'}${size}`;
 }
 
 /** A rounded number with two significant digits: "340", "10,000". */
@@ -58,4 +71,11 @@ export function clock(moment: string, now = new Date()): string {
 /** The local time without the day: "14:00". */
 export function hourOfDay(moment: string | number | Date): string {
   return TIME.format(new Date(moment));
+}
+
+const DAY_AND_MONTH = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** A day of the statistics, which are by UTC: "20 Nov". */
+export function dayAndMonth(day: string | number): string {
+  return DAY_AND_MONTH.format(new Date(day));
 }

@@ -1,103 +1,120 @@
 import { describe, expect, test } from 'vitest';
+import type { ModelStats, StatsAnswer } from '../api/types';
 import { empty, full, low, model, voted } from './fixtures';
 import { headline, unbroken } from './headline';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
-function said(models: ReturnType<typeof model>[]) {
-  const { sentence, detail } = headline(empty({ models }));
+function said(models: ModelStats[], given: Partial<StatsAnswer['headline']> = {}) {
+  const stats = empty();
+  const { sentence, detail } = headline({ ...stats, models, headline: { ...stats.headline, ...given } });
   return { sentence: plain(sentence), detail: plain(detail) };
 }
 
 const close = { verdict: 'too close to call' } as const;
+const within = { verdict: 'within 3 points' } as const;
+const TWO = [
+  voted(1, 1190, [0.7, 0.67, 0.73], { ...close, votesNeeded: 10_444 }),
+  voted(2, 1225, [0.68, 0.65, 0.71], { ...close, votesNeeded: 10_444 }),
+];
 
 describe('the headline', () => {
-  test('names the leader, its interval, and the next model', () => {
+  test('names the leader, the measure, the next and the margin', () => {
     const { sentence, detail } = headline(full());
 
-    expect(plain(sentence)).toBe('Claude Sonnet 4.5 leads with 74 % (72–77 %)');
-    expect(plain(detail)).toBe('Next is GPT-4.1 with 68 % (65–71 %); their 95 % intervals are apart.');
+    expect(plain(sentence)).toBe('Claude Sonnet 4.5 leads: 74 % (72–77 %) of blind votes are thumbs up');
+    expect(plain(detail)).toBe(
+      'Counted are first votes in the last 30 days, given before the author was shown. Next is GPT-4.1 with 68 % ' +
+        '(65–71 %). If 47 votes had been the opposite, another model would have the highest share. In comparisons ' +
+        'side by side, too, Claude Sonnet 4.5 is preferred to every other model with enough ballots.',
+    );
   });
 
   test('says which models are too close, and what would settle it', () => {
-    const { sentence, detail } = said([
-      voted(0, 1200, [0.66, 0.633, 0.686], { verdict: 'trails' }),
-      voted(1, 1190, [0.7, 0.67, 0.73], { ...close, votesNeeded: 10_444 }),
-      voted(2, 1225, [0.68, 0.65, 0.71], { ...close, votesNeeded: 10_444 }),
-    ]);
+    const trailing = voted(0, 1200, [0.6, 0.573, 0.626], { verdict: 'trails' });
 
-    expect(sentence).toBe(
-      'Too close to call between Claude Sonnet 4.5 and GPT-4.1: about 10,000 more votes each would settle it',
+    const { sentence, detail } = said([...TWO, trailing]);
+
+    expect(sentence).toBe('Too close to call in blind votes between Claude Sonnet 4.5 and GPT-4.1');
+    expect(detail).toMatch(
+      /Claude Sonnet 4\.5 has 70 % \(67–73 %\), GPT-4\.1 has 68 % \(65–71 %\)\. About 10,000 more votes each would settle it\.$/,
     );
-    expect(detail).toBe('Claude Sonnet 4.5 is ahead with 70 % (67–73 %), but the 95 % intervals overlap.');
   });
 
-  test('names all models that are as good, the best first', () => {
-    const { sentence } = said([
-      voted(0, 400, [0.42, 0.37, 0.47], { ...close, votesNeeded: 200 }),
-      voted(1, 400, [0.45, 0.4, 0.5], { ...close, votesNeeded: 1128 }),
-      voted(2, 400, [0.44, 0.39, 0.49], { ...close, votesNeeded: 1128 }),
-    ]);
+  test('promises nothing when that cannot be said', () => {
+    const { detail } = said(TWO.map((one) => ({ ...one, votesNeeded: null })));
 
-    expect(sentence).toContain('between Claude Sonnet 4.5, GPT-4.1 and Claude Haiku 4.5: about 1,100 more');
+    expect(detail).not.toContain('settle');
   });
 
-  test('promises nothing when no number of votes would do', () => {
-    const { sentence, detail } = said([
-      voted(0, 400, [0.5, 0.45, 0.55], { ...close, votesNeeded: null }),
-      voted(1, 400, [0.5, 0.45, 0.55], { ...close, votesNeeded: null }),
-    ]);
+  test('says when models are practically equal', () => {
+    const { sentence } = said(TWO.map((one) => ({ ...one, ...within })));
 
-    expect(sentence).toBe('Too close to call between Claude Haiku 4.5 and Claude Sonnet 4.5');
-    expect(detail).toContain('not even a million more votes');
+    expect(sentence).toBe('Claude Sonnet 4.5 and GPT-4.1 are no more than 3 points apart in blind votes');
+  });
+
+  test('does not hold on to a model that has fallen', () => {
+    const { sentence, detail } = said(TWO, { fallen: 'claude-sonnet-4-5' });
+
+    expect(sentence).toBe('Claude Sonnet 4.5 leads in blind votes over 30 days, but not over the last seven');
+    expect(detail).toContain('in the last seven days another model did better');
   });
 
   test('says which models have too few votes', () => {
-    const { detail } = said([
-      voted(0, 1200, [0.6, 0.57, 0.63], { verdict: 'trails' }),
-      voted(1, 1200, [0.7, 0.67, 0.73], { verdict: 'leads' }),
-      voted(2, 30, [null, 0.4, 0.8]),
-      model(3),
-    ]);
+    const { detail } = said([...TWO, voted(0, 30, [null, null, null]), model(3)]);
 
-    expect(detail).toMatch(/GPT-4\.1 and GPT-4\.1-mini have too few votes yet\.$/);
+    expect(detail).toMatch(/Claude Haiku 4\.5 and GPT-4\.1-mini have too few votes yet\.$/);
   });
 
   test('gives a close interval more digits', () => {
-    const { sentence } = said([
-      voted(0, 250_000, [0.66, 0.658, 0.662], { verdict: 'trails' }),
-      voted(1, 250_000, [0.742, 0.74, 0.7437], { verdict: 'leads' }),
-    ]);
+    const models = [voted(1, 250_000, [0.742, 0.74, 0.7437]), voted(0, 250_000, [0.66, 0.658, 0.662])];
 
-    expect(sentence).toBe('Claude Sonnet 4.5 leads with 74.2 % (74.0–74.4 %)');
+    const { sentence } = said(models, { leader: 'claude-sonnet-4-5' });
+
+    expect(sentence).toBe('Claude Sonnet 4.5 leads: 74.2 % (74.0–74.4 %) of blind votes are thumbs up');
+  });
+});
+
+describe('what comparisons say beside the votes', () => {
+  const leader = 'claude-sonnet-4-5';
+
+  test.each([
+    [
+      { leader, pickedLeader: leader },
+      'In comparisons side by side, too, Claude Sonnet 4.5 is preferred to every other',
+    ],
+    [{ pickedLeader: 'gpt-4.1' }, 'In comparisons side by side, GPT-4.1 is preferred to every other model'],
+    [{ leader, pickedLeader: 'gpt-4.1', disagree: true }, 'say otherwise: there, GPT-4.1 is preferred'],
+    [{ leader, disagree: true }, 'But of at least two models, comparisons side by side say the opposite of the votes'],
+    [{ leader, pickedLeader: leader, disagree: true }, 'preferred to .+ But of at least two models'],
+  ])('%j', (given, words) => {
+    expect(said(TWO, given).detail).toMatch(new RegExp(`${words}.*\\.$`));
+  });
+
+  test('is left out when they say nothing', () => {
+    expect(said(TWO, { leader }).detail).not.toContain('omparisons');
   });
 });
 
 describe('with too few votes', () => {
-  test('there may be no votes at all', () => {
-    expect(headline(empty())).toEqual({
-      sentence: 'No votes yet',
-      detail: 'A model is compared once it has 120 votes.',
-    });
+  const rule =
+    'A model is compared once it has 120 blind votes, from at least 30 people and on at least 30 of its sayings.';
+
+  test('there may be none at all', () => {
+    expect(headline(empty())).toEqual({ sentence: 'No blind votes yet', detail: rule });
+  });
+
+  test('there may be none lately', () => {
+    const totals = { ...empty().totals, votes: { votes: 900, upvotes: 600 } };
+
+    expect(headline(empty({ totals })).sentence).toBe('No blind votes in the last 30 days');
   });
 
   test('one model waits for a second', () => {
     const { sentence, detail } = headline(low());
 
-    expect(sentence).toBe('Too few votes yet: about 59 more on one more model would allow a first comparison');
-    expect(plain(detail)).toMatch(/^So far only Claude Sonnet 4\.5 has enough: 74 % \(66–81 %\)\. A model is compared/);
-  });
-
-  test('the two models that need the fewest count', () => {
-    const { sentence } = said([voted(0, 16, [null, 0.4, 0.8]), voted(1, 21, [null, 0.4, 0.9]), model(2)]);
-
-    expect(sentence).toBe('Too few votes yet: about 200 more on two models would allow a first comparison');
-  });
-
-  test('a single model cannot be compared', () => {
-    const { sentence } = said([voted(0, 500, [0.6, 0.55, 0.64], { verdict: 'too few votes', votesNeeded: null })]);
-
-    expect(sentence).toBe('Too few votes yet');
+    expect(sentence).toBe('Too few blind votes yet to compare the models');
+    expect(plain(detail)).toBe(`So far only Claude Sonnet 4.5 has enough: 74 % (66–81 %). ${rule}`);
   });
 });
 

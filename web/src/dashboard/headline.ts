@@ -1,11 +1,12 @@
-/** What the data show and how certain that is: one sentence, and details that explain it. */
+/** What the blind votes show and how certain that is: one sentence, and details that explain it. */
 
 import type { ModelStats, StatsAnswer } from '../api/types';
 import { count, list } from '../shared/words';
 import { about, estimate } from './figures';
+import { during } from './period';
 import { ranking } from './retired';
 
-type Measured = ModelStats & { approval: { value: number } };
+type Measured = ModelStats & { recent: { approval: { value: number } } };
 
 export interface Headline {
   sentence: string;
@@ -14,18 +15,11 @@ export interface Headline {
 
 export function headline(stats: StatsAnswer): Headline {
   const models = ranking(stats.models);
-  const measured = models.filter(isMeasured).sort((a, b) => b.approval.value - a.approval.value);
-  if (!models.some((model) => model.votes > 0)) return noVotes(models);
-  const [first] = measured;
-  if (measured.length < 2 || first === undefined) return tooFew(models, measured);
-  const detailed = first.verdict === 'leads' ? leads(first, measured) : tooClose(first, measured);
-  return { ...detailed, detail: [detailed.detail, ...remark(models)].join(' ') };
-}
-
-/** The number of votes that a model needs before it is compared; null when the statistics do not show it. */
-export function votesToCompare(models: readonly ModelStats[]): number | null {
-  const waiting = models.find((model) => !isMeasured(model) && model.votesNeeded !== null);
-  return waiting ? waiting.votes + (waiting.votesNeeded ?? 0) : null;
+  const measured = models.filter(isMeasured);
+  if (!models.some((model) => model.recent.votes.votes > 0)) return noVotes(stats);
+  if (measured.length < 2) return tooFew(measured);
+  const { sentence, detail } = standing(stats, measured);
+  return { sentence, detail: [detail, picks(stats), remark(models)].filter(Boolean).join(' ') };
 }
 
 /** Adds joiners, so that no name, version or interval is broken across lines. */
@@ -34,61 +28,90 @@ export function unbroken(sentence: string): string {
 }
 
 function isMeasured(model: ModelStats): model is Measured {
-  return model.approval.value !== null;
+  return model.recent.approval.value !== null;
 }
 
-function noVotes(models: readonly ModelStats[]): Headline {
-  return { sentence: 'No votes yet', detail: rule(models) };
+function noVotes(stats: StatsAnswer): Headline {
+  const ever = stats.totals.votes.votes > 0;
+  return { sentence: ever ? `No blind votes ${during(stats, 'recent')}` : 'No blind votes yet', detail: RULE };
 }
 
-function tooFew(models: readonly ModelStats[], measured: readonly Measured[]): Headline {
-  const missing = models
-    .filter((model) => !isMeasured(model))
-    .flatMap((model) => model.votesNeeded ?? [])
-    .sort((a, b) => a - b);
-  // A comparison needs two models with enough votes.
-  const needed = missing.slice(0, 2 - measured.length).reduce((sum, votes) => sum + votes, 0);
-  if (!needed) return { sentence: 'Too few votes yet', detail: rule(models) };
-  const them = measured.length ? 'on one more model' : 'on two models';
+const RULE =
+  'A model is compared once it has 120 blind votes, from at least 30 people and on at least 30 of its sayings.';
+
+function tooFew(measured: readonly Measured[]): Headline {
+  const alone = measured.map((model) => `So far only ${model.source} has enough: ${approval(model)}.`);
+  return { sentence: 'Too few blind votes yet to compare the models', detail: [...alone, RULE].join(' ') };
+}
+
+function standing(stats: StatsAnswer, measured: readonly Measured[]): Headline {
+  const { leader: leading, fallen: falling } = stats.headline;
+  const leader = measured.find(({ model }) => model === leading);
+  if (leader) return leads(stats, leader, measured);
+  const fallen = measured.find(({ model }) => model === falling);
+  if (fallen) return noLonger(stats, fallen);
+  return open(stats, measured);
+}
+
+function leads(stats: StatsAnswer, leader: Measured, measured: readonly Measured[]): Headline {
+  const next = measured.find((model) => model !== leader) as Measured;
+  const { decisiveVotes: decisive } = stats.headline;
+  const margin = decisive
+    ? ` If ${count(decisive, 'vote')} had been the opposite, another model would have the highest share.`
+    : '';
   return {
-    sentence: `Too few votes yet: about ${about(needed)} more ${them} would allow a first comparison`,
-    detail: [...measured.map(alone), rule(models)].join(' '),
+    sentence: `${leader.source} leads: ${approval(leader)} of blind votes are thumbs up`,
+    detail: `${basis(stats)} Next is ${next.source} with ${approval(next)}.${margin}`,
   };
 }
 
-function alone(model: Measured): string {
-  return `So far only ${model.source} has enough: ${estimate(model.approval.value, model.approval)}.`;
-}
-
-function rule(models: readonly ModelStats[]): string {
-  const needed = votesToCompare(models);
-  return needed ? `A model is compared once it has ${count(needed, 'vote')}.` : '';
-}
-
-function leads(leader: Measured, measured: readonly Measured[]): Headline {
-  const next = measured[1] as Measured;
+function noLonger(stats: StatsAnswer, fallen: Measured): Headline {
   return {
-    sentence: `${leader.source} leads with ${estimate(leader.approval.value, leader.approval)}`,
-    detail: `Next is ${next.source} with ${estimate(next.approval.value, next.approval)}; their 95 % intervals are apart.`,
+    sentence: `${fallen.source} leads in blind votes over ${stats.recentDays} days, but not over the last seven`,
+    detail: `${basis(stats)} ${fallen.source} has ${approval(fallen)}, but in the last seven days another model did better.`,
   };
 }
 
-function tooClose(leader: Measured, measured: readonly Measured[]): Headline {
-  const rivals = measured.filter((model) => model !== leader && model.verdict === 'too close to call');
-  const names = list([leader, ...rivals].map((model) => model.source));
-  const needed = leader.votesNeeded;
-  const settling = needed ? `: about ${about(needed)} more votes each would settle it` : '';
-  const ahead = `${leader.source} is ahead with ${estimate(leader.approval.value, leader.approval)}`;
+function open(stats: StatsAnswer, measured: readonly Measured[]): Headline {
+  const contenders = measured.filter(({ verdict }) => verdict !== 'trails');
+  const names = list(contenders.map(({ source }) => source));
+  const shares = contenders.map((model) => `${model.source} has ${approval(model)}`).join(', ');
+  const close = contenders.every(({ verdict }) => verdict === 'within 3 points');
+  const needed = contenders[0]?.votesNeeded;
+  const settling = needed ? ` About ${about(needed)} more votes each would settle it.` : '';
   return {
-    sentence: `Too close to call between ${names}${settling}`,
-    detail: needed
-      ? `${ahead}, but the 95 % intervals overlap.`
-      : `${ahead}, but so little that not even a million more votes would tell them apart.`,
+    sentence: close
+      ? `${names} are no more than 3 points apart in blind votes`
+      : `Too close to call in blind votes between ${names}`,
+    detail: `${basis(stats)} ${shares}.${close ? '' : settling}`,
   };
 }
 
-function remark(models: readonly ModelStats[]): string[] {
+function approval({ recent }: Measured): string {
+  return estimate(recent.approval.value, recent.approval);
+}
+
+/** What the sentence rests on. */
+function basis(stats: StatsAnswer): string {
+  return `Counted are first votes ${during(stats, 'recent')}, given before the author was shown.`;
+}
+
+/** What the comparisons say, which are another measure, and whether that is the same. */
+function picks({ headline: { leader, pickedLeader, disagree }, models }: StatsAnswer): string {
+  const picked = models.find(({ model }) => model === pickedLeader)?.source;
+  const opposite = 'of at least two models, comparisons side by side say the opposite of the votes.';
+  if (!picked) return disagree ? `But ${opposite}` : '';
+  const few = ranking(models).some((model) => model.recent.picked.value === null);
+  const preferred = `${picked} is preferred to every other model${few ? ' with enough ballots' : ''}`;
+  if (leader && leader !== pickedLeader) return `Comparisons side by side say otherwise: there, ${preferred}.`;
+  const also = leader
+    ? `In comparisons side by side, too, ${preferred}.`
+    : `In comparisons side by side, ${preferred}.`;
+  return disagree ? `${also} But ${opposite}` : also;
+}
+
+function remark(models: readonly ModelStats[]): string {
   const waiting = models.filter((model) => !isMeasured(model)).map((model) => model.source);
-  if (!waiting.length) return [];
-  return [`${list(waiting)} ${waiting.length > 1 ? 'have' : 'has'} too few votes yet.`];
+  if (!waiting.length) return '';
+  return `${list(waiting)} ${waiting.length > 1 ? 'have' : 'has'} too few votes yet.`;
 }

@@ -1,4 +1,4 @@
-/** The colour and shape of each model in all plots, by its place in the catalogue. */
+/** The colour and shape of each model in all plots. */
 
 import type { StatsAnswer } from '../api/types';
 
@@ -21,7 +21,8 @@ export function markAt(place: number): Mark {
   return { colour: `var(--model-${(place % COLOURS) + 1})`, shape };
 }
 
-/** The mark of each model by its id. */
+/** The mark of each model by its id. It depends on the ids alone, so that it stays when the ranking changes. */
 export function marksOf(stats: StatsAnswer): Map<string, Mark> {
-  return new Map(stats.models.map((model, place) => [model.model, markAt(place)]));
+  const ids = stats.models.map(({ model }) => model).sort();
+  return new Map(ids.map((id, place) => [id, markAt(place)]));
 }

@@ -2,12 +2,14 @@
 
 export type Value = string | number | null;
 
-/** `key` and `value` go into the CSV, `name` and `text` onto the page. */
+/** `key` and `value` go into the CSV, `name` and `text` onto the page. A column without a name is in the CSV only. */
 export interface Column<Row> {
   key: string;
-  name: string;
+  name: string | null;
   value: (row: Row) => Value;
   text?: (row: Row) => string;
+  /** The text where there is no value, in place of a dash. */
+  none?: (row: Row) => string;
 }
 
 export interface Cell {
@@ -20,7 +22,7 @@ export interface Sheet {
   file: string;
   caption: string;
   keys: readonly string[];
-  names: readonly string[];
+  names: readonly (string | null)[];
   rows: readonly (readonly Cell[])[];
 }
 
@@ -41,7 +43,7 @@ export function sheet<Row>(
 
 function cell<Row>(column: Column<Row>, row: Row): Cell {
   const value = column.value(row);
-  const text = value === null ? '–' : (column.text?.(row) ?? plain(value));
+  const text = value === null ? (column.none?.(row) ?? '–') : (column.text?.(row) ?? plain(value));
   return { value, text };
 }
 

@@ -1,32 +1,45 @@
 import type { SayingAnswer } from '../api/types';
-import { degradation, provenance, timing } from './words';
+import type { SayingVote } from '../votes/sayingVotes';
+import { attribution, degradation, provenance, timing } from './words';
 
 // The greatest number of characters for each size of type.
 const SHORT = 90;
 const MEDIUM = 170;
 
+interface QuotationProps {
+  answer: SayingAnswer | null;
+  vote: SayingVote;
+  busy: boolean;
+}
+
 /** The saying, in the space of the longest one, so that nothing moves when one arrives. */
-export function Quotation({ answer, busy }: { answer: SayingAnswer | null; busy: boolean }) {
+export function Quotation({ answer, vote, busy }: QuotationProps) {
   return (
     <section class="stage" aria-label="Saying" aria-busy={busy}>
       <Room />
-      <figure class="quotation" aria-live="polite" aria-atomic="true">
-        {answer ? <Words answer={answer} key={answer.requestNumber + answer.sayingId} /> : <Nothing busy={busy} />}
+      <figure class="quotation" aria-live="polite">
+        {answer ? (
+          <Words answer={answer} vote={vote} key={answer.requestNumber + answer.sayingId} />
+        ) : (
+          <Nothing busy={busy} />
+        )}
       </figure>
     </section>
   );
 }
 
-function Words({ answer }: { answer: SayingAnswer }) {
+/** Another saying replaces all parts, and the vote's reveal the caption alone. What is replaced is announced. */
+function Words({ answer, vote }: { answer: SayingAnswer; vote: SayingVote }) {
   const why = degradation(answer);
+  const author = attribution(answer, vote);
   return (
     <>
       <p class="services">{answer.services.join(' · ')}</p>
       <blockquote class="saying" dir="auto" data-length={lengthOf(answer.saying)}>
         {answer.saying}
       </blockquote>
-      <figcaption class="about">
-        <p class="source">{answer.source}</p>
+      <figcaption class="about" key={author}>
+        <p class="source">{author}</p>
         <p>
           {provenance(answer)} {timing(answer)}
         </p>

@@ -1,5 +1,8 @@
 import { useEffect } from 'preact/hooks';
+import { useStore } from '../shared/store';
 import { TroubleNote } from '../shared/TroubleNote';
+import { sayingVotes } from '../votes/post';
+import { unveiled } from '../votes/sayingVotes';
 import { Quotation } from './Quotation';
 import { Report } from './Report';
 import { Share } from './Share';
@@ -10,25 +13,27 @@ import './sayings.css';
 
 export function Sayings() {
   const { answer, phase, trouble, another } = useSaying();
+  const vote = useStore(sayingVotes.of(answer?.sayingId ?? ''));
+  const told = answer && unveiled(answer, vote);
   useSpaceBar(another);
   return (
     <>
       <h1 class="unseen">Sayings about the cloud</h1>
-      <Quotation answer={answer} busy={phase !== 'idle'} />
+      <Quotation answer={told} vote={vote} busy={phase !== 'idle'} />
       <div class="controls">
         <button type="button" class="button primary" onClick={another}>
           Another saying
         </button>
-        <VoteButtons answer={answer} />
+        <VoteButtons answer={answer} vote={vote} />
         <div class="share">
-          <Share answer={answer} />
+          <Share answer={told} />
           <Report answer={answer} />
         </div>
       </div>
       <div class="news" role="status">
         {phase === 'slow' && <p class="note">Still waiting: a saying written live takes a few seconds.</p>}
         {trouble && <TroubleNote trouble={trouble} />}
-        {phase !== 'slow' && answer && <VoteNews sayingId={answer.sayingId} />}
+        {phase !== 'slow' && answer && <VoteNews vote={vote} />}
       </div>
       <p class="hint">
         <kbd>Space</kbd> brings another, too.

@@ -1,6 +1,6 @@
 import type { FeedbackType, SayingAnswer } from '../api/types';
-import { useStore } from '../shared/store';
 import { sayingVotes } from '../votes/post';
+import type { SayingVote } from '../votes/sayingVotes';
 
 const THUMBS: { type: FeedbackType; sign: string; name: string; side: 'up' | 'down' }[] = [
   { type: 'POSITIVE', sign: '👍', name: 'Thumbs up', side: 'up' },
@@ -8,8 +8,7 @@ const THUMBS: { type: FeedbackType; sign: string; name: string; side: 'up' | 'do
 ];
 
 /** Pressing the other button changes the vote; pressing the same one again takes it back. */
-export function VoteButtons({ answer }: { answer: SayingAnswer | null }) {
-  const vote = useStore(sayingVotes.of(answer?.sayingId ?? ''));
+export function VoteButtons({ answer, vote }: { answer: SayingAnswer | null; vote: SayingVote }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
     <div class="votes" role="group" aria-label="Your vote">

@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { asTrouble, fetchJson, type Trouble } from '../api/client';
 import type { SayingAnswer } from '../api/types';
+import { sayingVotes } from '../votes/post';
+import { shown } from './shown';
 
 const SLOW_MS = 1_500;
 
@@ -12,7 +14,7 @@ export interface SayingState {
 
 /** Returns the saying on the page and a function that gets another. A new request aborts the one before. */
 export function useSaying(): SayingState & { another: () => void } {
-  const [state, setState] = useState<SayingState>({ answer: lastShown, phase: 'waiting', trouble: null });
+  const [state, setState] = useState<SayingState>({ answer: shown.last, phase: 'waiting', trouble: null });
   const latest = useRef<AbortController | null>(null);
 
   const another = useCallback(() => {
@@ -24,10 +26,12 @@ export function useSaying(): SayingState & { another: () => void } {
     };
     update({ phase: 'waiting', trouble: null });
     const slow = setTimeout(() => update({ phase: 'slow' }), SLOW_MS);
-    fetchJson<SayingAnswer>('/sayings', { signal: mine.signal })
+    fetchJson<SayingAnswer>(shown.request, { signal: mine.signal })
       .then(
         (answer) => {
-          if (!mine.signal.aborted) lastShown = answer;
+          if (mine.signal.aborted) return;
+          shown.add(answer);
+          sayingVotes.meet(answer);
           update({ answer, phase: 'idle' });
         },
         (error) => update({ phase: 'idle', trouble: asTrouble(error) }),
@@ -36,12 +40,9 @@ export function useSaying(): SayingState & { another: () => void } {
   }, []);
 
   useEffect(() => {
-    if (lastShown === null) another();
-    else setState({ answer: lastShown, phase: 'idle', trouble: null });
+    if (shown.last === null) another();
+    else setState({ answer: shown.last, phase: 'idle', trouble: null });
     return () => latest.current?.abort();
   }, [another]);
   return { ...state, another };
 }
-
-// A visitor who returns from another view sees the same saying, because the server counts every one that it serves.
-let lastShown: SayingAnswer | null = null;

@@ -6,15 +6,16 @@ import { count } from './words';
 
 const SHOWN_MS = 5_000;
 
-/** Says that the device is offline and how many votes wait, and later that they are sent. Its space is reserved. */
+/** Says that the device is offline and how many votes wait, and later what became of them. Its space is reserved. */
 export function Connection() {
   const isOnline = useStore(online);
   const kept = useStore(outbox.kept);
-  const sent = useSentLate();
+  const late = useLateDeliveries();
   return (
     <div class="connection" role="status">
       {!isOnline && <p>{offline(kept)}</p>}
-      {isOnline && sent > 0 && <p>Back online. {count(sent, 'kept vote')} sent.</p>}
+      {isOnline && late.answered > 0 && <p>Back online. {count(late.answered, 'kept vote')} sent.</p>}
+      {isOnline && late.refused > 0 && <p>{count(late.refused, 'kept vote')} came too late to be stored.</p>}
     </div>
   );
 }
@@ -23,20 +24,23 @@ function offline(kept: number): string {
   return `Offline. ${kept === 0 ? 'Votes are' : kept === 1 ? '1 vote is' : `${kept} votes are`} kept and sent later.`;
 }
 
-/** The number of kept votes that were sent in the last few seconds. */
-function useSentLate(): number {
-  const [sent, setSent] = useState(0);
+const NONE = { answered: 0, refused: 0 };
+
+/** How many kept votes the server has taken or refused in the last few seconds. */
+function useLateDeliveries(): typeof NONE {
+  const [late, setLate] = useState(NONE);
   useEffect(
     () =>
       outbox.follow((delivery) => {
-        if (delivery.outcome === 'answered' && delivery.late) setSent((before) => before + 1);
+        const { outcome } = delivery;
+        if (delivery.late && outcome !== 'kept') setLate((before) => ({ ...before, [outcome]: before[outcome] + 1 }));
       }),
     [],
   );
   useEffect(() => {
-    if (sent === 0) return;
-    const timer = setTimeout(() => setSent(0), SHOWN_MS);
+    if (late === NONE) return;
+    const timer = setTimeout(() => setLate(NONE), SHOWN_MS);
     return () => clearTimeout(timer);
-  }, [sent]);
-  return sent;
+  }, [late]);
+  return late;
 }

@@ -30,10 +30,11 @@ export class Store<T> {
 
 /** Returns the store's value, and draws the component again whenever it changes. */
 export function useStore<T>(store: Store<T>): T {
-  const [value, setValue] = useState(store.value);
+  const [, setValue] = useState(store.value);
   useEffect(() => {
     setValue(() => store.value); // the value may have changed before `follow` is called
     return store.follow((next) => setValue(() => next));
   }, [store]);
-  return value;
+  // Not the state, which is that of the store before when the component has another one now.
+  return store.value;
 }

@@ -118,7 +118,7 @@ describe('the outbox', () => {
   });
 
   it('drops what the server refuses and goes on', async () => {
-    const { outbox, sent, outcomes } = desk(OFFLINE, WRONG, 'fine');
+    const { outbox, sent, deliveries } = desk(OFFLINE, WRONG, 'fine');
     outbox.put('a', UP);
     await settled();
 
@@ -126,7 +126,11 @@ describe('the outbox', () => {
     await settled();
 
     expect(sent).toEqual([UP, UP, DOWN]);
-    expect(outcomes()).toEqual(['kept', 'refused', 'answered']);
+    expect(deliveries.map(({ outcome, late }) => [outcome, late])).toEqual([
+      ['kept', false],
+      ['refused', true],
+      ['answered', false],
+    ]);
   });
 
   it('sends the others when one cannot be taken now', async () => {

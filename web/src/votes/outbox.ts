@@ -4,6 +4,7 @@
  */
 
 import { Trouble } from '../api/client';
+import type { Keep } from '../shared/storage';
 import { Store } from '../shared/store';
 
 export interface Letter {
@@ -12,9 +13,12 @@ export interface Letter {
   body?: unknown;
 }
 
-/** `kept`: the letter could not be delivered now and will be sent again. `refused`: the server rejects it for good. */
-export type Delivery = { key: string; letter: Letter } & (
-  | { outcome: 'answered'; answer: unknown; late: boolean }
+/**
+ * `kept`: the letter could not be delivered now and will be sent again. `refused`: the server rejects it for good. It is
+ * `late` when it was kept before.
+ */
+export type Delivery = { key: string; letter: Letter; late: boolean } & (
+  | { outcome: 'answered'; answer: unknown }
   | { outcome: 'kept' | 'refused'; trouble: Trouble }
 );
 
@@ -26,7 +30,7 @@ interface Waiting {
 
 export interface Environment {
   send: (letter: Letter) => Promise<unknown>;
-  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  storage: Keep;
   /** Runs the work in one tab of this page at a time, because all tabs share the storage. */
   exclusively: (work: () => Promise<void>) => Promise<void>;
   later: (work: () => void, ms: number) => void;
@@ -117,24 +121,24 @@ export class Outbox {
       const answer = await this.environment.send(letter);
       this.pause = FIRST_PAUSE_MS;
       this.remove(key, letter);
-      this.report({ key, letter, outcome: 'answered', answer, late: tried });
+      this.report({ key, letter, late: tried, outcome: 'answered', answer });
       return true;
     } catch (error) {
-      return this.handle(key, letter, error);
+      return this.handle(key, waiting, error);
     } finally {
       this.sending = '';
     }
   }
 
-  private handle(key: string, letter: Letter, error: unknown): boolean {
+  private handle(key: string, { letter, tried: late }: Waiting, error: unknown): boolean {
     if (!(error instanceof Trouble)) throw error;
     if (!error.passes) {
       this.remove(key, letter);
-      this.report({ key, letter, outcome: 'refused', trouble: error });
+      this.report({ key, letter, late, outcome: 'refused', trouble: error });
       return true;
     }
     this.mark(key);
-    this.report({ key, letter, outcome: 'kept', trouble: error });
+    this.report({ key, letter, late, outcome: 'kept', trouble: error });
     this.tryLater(error);
     return error.kind === 'refused';
   }

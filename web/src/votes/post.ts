@@ -2,10 +2,11 @@
 
 import { fetchJson, Trouble } from '../api/client';
 import { online } from '../shared/connection';
-import { type Environment, type Letter, Outbox } from './outbox';
+import { forGood } from '../shared/storage';
+import { type Letter, Outbox } from './outbox';
 import { SayingVotes } from './sayingVotes';
 
-export const outbox = new Outbox({ send, storage: storage(), exclusively, later: (work, ms) => setTimeout(work, ms) });
+export const outbox = new Outbox({ send, storage: forGood, exclusively, later: (work, ms) => setTimeout(work, ms) });
 export const sayingVotes = new SayingVotes(outbox);
 
 /** Sends the kept letters now, and whenever the connection is back. */
@@ -30,29 +31,4 @@ async function exclusively(work: () => Promise<void>): Promise<void> {
   // Locks exist on HTTPS and localhost only. Elsewhere two tabs may send the same vote, which the server counts once.
   if (!('locks' in navigator)) return work();
   await navigator.locks.request('sayings.outbox', work);
-}
-
-/** The browser's storage; where the page may not use it, memory for as long as the page is open. */
-function storage(): Environment['storage'] {
-  const memory = new Map<string, string>();
-  return {
-    getItem: (key) => memory.get(key) ?? attempt(() => localStorage.getItem(key)),
-    setItem: (key, value) => {
-      memory.delete(key);
-      attempt(() => localStorage.setItem(key, value));
-      if (attempt(() => localStorage.getItem(key)) !== value) memory.set(key, value);
-    },
-    removeItem: (key) => {
-      memory.delete(key);
-      attempt(() => localStorage.removeItem(key));
-    },
-  };
-}
-
-function attempt<T>(work: () => T): T | null {
-  try {
-    return work();
-  } catch {
-    return null;
-  }
 }

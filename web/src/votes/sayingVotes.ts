@@ -1,4 +1,4 @@
-/** The visitor's votes on sayings: what they pressed, what the server has stored, and the counts in its answers. */
+/** The visitor's votes on sayings: what they pressed, and what the server has answered. */
 
 import type { Trouble } from '../api/client';
 import type { FeedbackAnswer, FeedbackRequest, FeedbackType, SayingAnswer } from '../api/types';
@@ -11,12 +11,26 @@ export interface SayingVote {
   /** The vote that the server has stored, by its last answer. */
   stored: FeedbackType | null;
   counts: { up: number; down: number } | null;
+  /** Who wrote the saying, which the vote's answer tells; null before it. */
+  author: Author | null;
+  /** Whether the visitor's first vote counts in the comparison of the models; null before the vote's answer. */
+  standing: FeedbackAnswer['standing'];
   /** What became of the last press; null before the first. */
   state: 'sending' | FeedbackAnswer['status'] | 'kept' | 'refused' | null;
   trouble: Trouble | null;
 }
 
-const BLANK: SayingVote = { wanted: null, stored: null, counts: null, state: null, trouble: null };
+export type Author = Pick<FeedbackAnswer, 'source' | 'model' | 'vendor' | 'originalLlmTime'>;
+
+const BLANK: SayingVote = {
+  wanted: null,
+  stored: null,
+  counts: null,
+  author: null,
+  standing: null,
+  state: null,
+  trouble: null,
+};
 const PREFIX = 'saying:';
 
 export class SayingVotes {
@@ -36,6 +50,12 @@ export class SayingVotes {
     return known;
   }
 
+  /** Shows the vote that came with a saying, unless more is known here already. */
+  meet({ sayingId, vote }: SayingAnswer): void {
+    const store = this.of(sayingId);
+    if (store.value.state === null) store.value = { ...store.value, wanted: vote, stored: vote };
+  }
+
   /** Votes, changes the vote, or takes it back when the same button is pressed again. */
   press(answer: SayingAnswer, type: FeedbackType): void {
     const store = this.of(answer.sayingId);
@@ -45,7 +65,8 @@ export class SayingVotes {
     if (wanted === store.value.stored && this.outbox.recall(key)) {
       store.value = { ...store.value, state: wanted === null ? 'withdrawn' : 'unchanged' };
     } else {
-      this.outbox.put(key, wanted === null ? withdrawalLetter(answer.sayingId) : voteLetter(answer, wanted));
+      const told = unveiled(answer, store.value);
+      this.outbox.put(key, wanted === null ? withdrawalLetter(answer.sayingId) : voteLetter(told, wanted));
     }
   }
 
@@ -76,9 +97,18 @@ export class SayingVotes {
 
 function answered(vote: SayingVote, stored: FeedbackType | null, answer: unknown): SayingVote {
   const result = answer as FeedbackAnswer | null; // null when there was nothing to take back
-  const counts = result ? { up: result.upvotes, down: result.downvotes } : vote.counts;
   const state = vote.wanted === stored ? (result?.status ?? 'withdrawn') : 'sending';
-  return { ...vote, stored, counts, state, trouble: null };
+  const after: SayingVote = { ...vote, stored, state, trouble: null };
+  if (result === null) return after;
+  const { upvotes, downvotes, source, model, vendor, originalLlmTime, standing } = result;
+  // The answer to a withdrawal does not tell the author, who is known already.
+  const author = source === null ? vote.author : { source, model, vendor, originalLlmTime };
+  return { ...after, counts: { up: upvotes, down: downvotes }, author, standing };
+}
+
+/** The saying with its author, as far as the visitor may know who that is. */
+export function unveiled(answer: SayingAnswer, { author }: SayingVote): SayingAnswer {
+  return author ? { ...answer, ...author } : answer;
 }
 
 function withdrawalLetter(sayingId: string): Letter {
@@ -86,8 +116,9 @@ function withdrawalLetter(sayingId: string): Letter {
 }
 
 function voteLetter(answer: SayingAnswer, feedbackType: FeedbackType): Letter {
-  const { saying, sayingId, source, executionTime, isCached, originalLlmTime } = answer;
-  const body: FeedbackRequest = { saying, sayingId, source, feedbackType, executionTime, isCached, originalLlmTime };
+  const { saying, sayingId, source, voteToken, executionTime, isCached, originalLlmTime } = answer;
+  const about = { saying, sayingId, source, voteToken };
+  const body: FeedbackRequest = { ...about, feedbackType, executionTime, isCached, originalLlmTime };
   return { method: 'POST', path: '/feedback', body };
 }
 

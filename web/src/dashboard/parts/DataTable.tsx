@@ -2,6 +2,9 @@ import type { Sheet } from '../sheet';
 
 /** A sheet as a table whose first column names the rows. A table that is too wide can be scrolled, by keyboard too. */
 export function DataTable({ sheet }: { sheet: Sheet }) {
+  const shown = sheet.names.flatMap((name, column) =>
+    name === null ? [] : [{ name, column, look: look(sheet, column) }],
+  );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section class="scroll" tabIndex={0} aria-label={`${sheet.caption}, table`}>
@@ -9,22 +12,27 @@ export function DataTable({ sheet }: { sheet: Sheet }) {
         <caption class="unseen">{sheet.caption}</caption>
         <thead>
           <tr>
-            {sheet.names.map((name, column) => (
-              <th key={sheet.keys[column]} scope="col" class={isNumeric(sheet, column) ? 'number' : undefined}>
+            {shown.map(({ name, column, look }) => (
+              <th key={column} scope="col" class={look}>
                 {name}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {sheet.rows.map(([head, ...cells], row) => (
+          {sheet.rows.map((cells, row) => (
             <tr key={row}>
-              <th scope="row">{head?.text}</th>
-              {cells.map((cell, column) => (
-                <td key={sheet.keys[column + 1]} class={isNumeric(sheet, column + 1) ? 'number' : undefined}>
-                  {cell.text}
-                </td>
-              ))}
+              {shown.map(({ column, look }, place) =>
+                place === 0 ? (
+                  <th key={column} scope="row">
+                    {cells[column]?.text}
+                  </th>
+                ) : (
+                  <td key={column} class={look}>
+                    {cells[column]?.text}
+                  </td>
+                ),
+              )}
             </tr>
           ))}
         </tbody>
@@ -33,6 +41,6 @@ export function DataTable({ sheet }: { sheet: Sheet }) {
   );
 }
 
-function isNumeric({ rows }: Sheet, column: number): boolean {
-  return rows.every((row) => typeof row[column]?.value !== 'string');
+function look({ rows }: Sheet, column: number): 'number' | undefined {
+  return rows.every((row) => typeof row[column]?.value !== 'string') ? 'number' : undefined;
 }

@@ -1,10 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import { useContext, useId, useState } from 'preact/hooks';
-import { csv, fileName } from '../csv';
-import { download } from '../download';
 import type { Sheet } from '../sheet';
-import { DataTable } from './DataTable';
-import { FiguresContext } from './FiguresContext';
+import { Tools } from './Tools';
 
 interface FigureProps {
   /** Needed when a panel has more than one figure. */
@@ -24,28 +20,6 @@ export function Figure({ title, note, sheet, empty, children }: FigureProps) {
       {note && <p class="note">{note}</p>}
       {empty ? <p class="empty">{empty}</p> : children}
       {sheet.rows.length > 0 && <Tools sheet={sheet} />}
-    </div>
-  );
-}
-
-function Tools({ sheet }: { sheet: Sheet }) {
-  const { generatedAt, simulated } = useContext(FiguresContext);
-  const [open, setOpen] = useState(false);
-  const id = useId();
-  const about = <span class="unseen">: {sheet.caption}</span>;
-  const take = () => download(fileName(sheet, generatedAt, simulated), csv(sheet));
-  return (
-    <div class="tools">
-      <button type="button" class="text-button" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
-        {open ? 'Hide table' : 'Show table'}
-        {about}
-      </button>
-      <button type="button" class="text-button" onClick={take}>
-        Download CSV{about}
-      </button>
-      <div id={id} class="table" hidden={!open}>
-        <DataTable sheet={sheet} />
-      </div>
     </div>
   );
 }

@@ -3,10 +3,7 @@ import { drawIntervals, type IntervalPlot, intervalsHeight } from '../plots/inte
 import { Chart } from './Chart';
 
 /** A plot of estimates with their intervals. */
-export function Intervals({ label, rows, axis, band = null }: IntervalPlot) {
-  const draw = useCallback(
-    (width: number) => drawIntervals({ label, rows, axis, band }, width),
-    [label, rows, axis, band],
-  );
+export function Intervals({ label, rows, axis }: IntervalPlot) {
+  const draw = useCallback((width: number) => drawIntervals({ label, rows, axis }, width), [label, rows, axis]);
   return <Chart draw={draw} height={(width) => intervalsHeight(rows.length, width)} />;
 }

@@ -4,11 +4,17 @@ import { whole } from '../figures';
 
 /** The totals that the figures rest on. */
 export function Summary({ stats: { totals, comparisons } }: { stats: StatsAnswer }) {
-  const aside = totals.raw.votes - totals.filtered.votes;
+  const { votes, named, open, unverified, setAside } = totals;
   return (
-    <dl class="summary">
-      <Figure name="Votes" value={whole(totals.filtered.votes)} remark={aside > 0 ? `${whole(aside)} set aside` : ''} />
-      <Figure name="Comparisons" value={whole(comparisons.count)} />
+    <dl class="summary" aria-label="Of all time">
+      <Figure name="Blind votes" value={whole(votes.votes)} />
+      <Figure name="Votes with the name" value={whole(named.votes + open.votes)} />
+      <Figure
+        name="Votes not counted"
+        value={whole(unverified + setAside)}
+        remark={`${whole(setAside)} set aside, ${whole(unverified)} unverified`}
+      />
+      <Figure name="Ballots on comparisons" value={whole(comparisons.allTime.ballots)} />
       <Figure name="Sayings shown" value={whole(totals.serves)} />
       <Figure name="Spent on models" value={dollars(totals.cost)} />
     </dl>

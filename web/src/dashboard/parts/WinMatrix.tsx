@@ -35,19 +35,22 @@ export function WinMatrix({ matrix }: { matrix: Matrix }) {
 
 function Cell({ pair, row }: { pair: Pair | null; row: MatrixRow }) {
   if (pair === null) return <td class="same" />;
-  const { share, sure, record } = pair;
-  const counts = `${whole(record.wins)}:${whole(record.losses)}`;
-  if (share === null) {
+  const { wins, losses, ties, share, verdict } = pair.record;
+  const counts = `${whole(wins)}:${whole(losses)}`;
+  if (share.value === null) {
     return (
       <td>
-        <span class="counts">{record.wins + record.losses + record.ties ? counts : '–'}</span>
+        <span class="counts">{wins + losses + ties ? counts : '–'}</span>
       </td>
     );
   }
-  const ahead = sure && share > 0.5;
+  const ahead = verdict === 'ahead';
   return (
-    <td class={ahead ? 'ahead' : sure ? undefined : 'open'} style={ahead ? tint(row.mark.colour, share) : undefined}>
-      <strong>{percent(share)}</strong>
+    <td
+      class={ahead ? 'ahead' : verdict === null ? 'open' : undefined}
+      style={ahead ? tint(row.mark.colour, share.value) : undefined}
+    >
+      <strong>{percent(share.value)}</strong>
       <span class="counts">{counts}</span>
     </td>
   );
@@ -55,6 +58,6 @@ function Cell({ pair, row }: { pair: Pair | null; row: MatrixRow }) {
 
 /** The tint grows from a share of 50 % to one of 80 %; text on it stays readable. */
 function tint(colour: string, share: number) {
-  const amount = 12 + Math.min(1, (share - 0.5) / 0.3) * 30;
+  const amount = 12 + Math.min(1, Math.max(0, share - 0.5) / 0.3) * 30;
   return { backgroundColor: `color-mix(in srgb, ${colour} ${amount.toFixed(0)}%, var(--card))` };
 }

@@ -1,8 +1,7 @@
 /** Latency distributions in rows on one logarithmic scale, with their percentiles. */
 
 import { dot, type Markish, rectY, ruleX, ruleY, text } from '@observablehq/plot';
-import { count } from '../../shared/words';
-import { type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
+import { callText, type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
 import { BELOW, type Drawing, draw, logPosition, spaced, xAxis } from './frame';
 
 const ROW = 118;
@@ -68,12 +67,11 @@ function words(row: LatencyRow): Markish[] {
   const left = { fy: 'name', frameAnchor: 'top-left', lineAnchor: 'top' } as const;
   const right = { ...left, frameAnchor: 'top-right', textAnchor: 'end', dx: SIDES } as const;
   const soft = { fill: 'var(--soft)', fontSize: 13 } as const;
-  const calls = row.calls ? count(row.calls, 'call') : 'no calls yet';
   const { shape, colour } = row.mark;
   return [
     dot([row], { ...left, dx: 7 - SIDES, dy: FIRST_LINE + 6, r: 5, symbol: shape, fill: colour }),
     text([row], { ...left, text: 'name', dx: 2, dy: FIRST_LINE, fill: 'var(--ink)', fontSize: 15, fontWeight: 600 }),
-    text([row], { ...right, ...soft, text: () => calls, dy: FIRST_LINE + 1 }),
+    text([row], { ...right, ...soft, text: callText, dy: FIRST_LINE + 1 }),
     text([row], { ...left, ...soft, text: percentileText, dx: 2, dy: FIRST_LINE + 20 }),
   ];
 }

@@ -1,16 +1,14 @@
 /** Estimates with their intervals. Each row has a name, a remark, a bar, a value and a range. */
 
-import { barX, dot, type Markish, ruleY, text, tickX } from '@observablehq/plot';
+import { dot, type Markish, ruleY, text, tickX } from '@observablehq/plot';
 import type { Axis, IntervalRow } from '../rows/intervals';
 import { scaleTicks } from '../rows/intervals';
-import { BELOW, type Drawing, draw, logPosition, NARROW, spaced, xAxis } from './frame';
+import { BELOW, type Drawing, draw, NARROW, xAxis } from './frame';
 
 export interface IntervalPlot {
   label: string;
   rows: readonly IntervalRow[];
   axis: Axis;
-  /** A range that is tinted across all rows. */
-  band?: { low: number; high: number; colour: string } | null;
 }
 
 /** Places in a row: `top` is the space for the text above the bar, `bar` the bar's distance below the middle. */
@@ -36,7 +34,7 @@ function layout(width: number): Layout {
   return width < NARROW ? ABOVE : BESIDE;
 }
 
-export function drawIntervals({ label, rows, axis, band }: IntervalPlot, width: number): Drawing {
+export function drawIntervals({ label, rows, axis }: IntervalPlot, width: number): Drawing {
   const at = layout(width);
   const inner = width - at.left - at.right;
   const ticks = scaleTicks(axis, inner / ROOM_PER_TICK);
@@ -45,38 +43,21 @@ export function drawIntervals({ label, rows, axis, band }: IntervalPlot, width: 
     height: intervalsHeight(rows.length, width),
     marginLeft: at.left,
     marginRight: at.right,
-    x: { type: axis.type, domain: axis.domain, clamp: true, axis: null },
+    x: { domain: axis.domain, clamp: true, axis: null },
     y: { type: 'band', domain: rows.map((row) => row.name), axis: null, padding: 0 },
     marks: [
-      ...(band ? [behind(rows, band, at)] : []),
       grid(rows, ticks, 'var(--line)', at),
       ...(axis.reference === undefined ? [] : [grid(rows, [axis.reference], 'var(--edge)', at)]),
-      ...xAxis({ label: axis.label, ticks: labelled(axis, ticks, inner), format: axis.format }),
+      ...xAxis({ label: axis.label, ticks, format: axis.format }),
       ...rows.flatMap((row) => [...bar(row, axis, at), ...words(row, width, at)]),
     ],
   });
-}
-
-/** Thins out the ticks of a logarithmic axis, where round steps may come too close. */
-function labelled({ type, domain, reference = 0 }: Axis, ticks: readonly number[], width: number): readonly number[] {
-  if (type === 'linear') return ticks;
-  const position = logPosition(domain, width);
-  // Starts at the reference, so that it always keeps its label.
-  const above = ticks.filter((tick) => tick >= reference);
-  const below = ticks.filter((tick) => tick <= reference).reverse();
-  return [...new Set([...spaced(above, position, 36), ...spaced(below, position, 36)])];
 }
 
 /** Grid lines that do not cross the text. */
 function grid(rows: readonly IntervalRow[], ticks: readonly number[], stroke: string, { top }: Layout): Markish {
   const crossings = rows.flatMap(({ name }) => ticks.map((tick) => ({ name, tick })));
   return tickX(crossings, { x: 'tick', y: 'name', stroke, insetTop: top && top + 2 });
-}
-
-function behind(rows: readonly IntervalRow[], band: { low: number; high: number; colour: string }, { top }: Layout) {
-  const { low, high, colour } = band;
-  const tint = { fill: colour, fillOpacity: 0.1, insetTop: top && top + 2 } as const;
-  return barX(rows, { x1: () => low, x2: () => high, y: 'name', ...tint });
 }
 
 /** Draws the interval as a bar and the value on it in the model's shape; a dotted line when there is no value. */
@@ -89,9 +70,8 @@ function bar(row: IntervalRow, axis: Axis, { bar: dy }: Layout): Markish[] {
     const unknown = { stroke: mark.colour, strokeDasharray: '2 5', strokeWidth: 2 } as const;
     return [track, ruleY(ends(row, axis), { ...at, x1: 'low', x2: 'high', ...unknown })];
   }
-  const raw = row.raw === null ? [] : [dot([row], { ...at, x: 'raw', r: 5, symbol: mark.shape, stroke: mark.colour })];
   const value = dot([row], { ...at, x: 'value', r: 6, symbol: mark.shape, fill: mark.colour, stroke: 'var(--card)' });
-  return [track, reach(row, axis, at), ...raw, value];
+  return [track, reach(row, axis, at), value];
 }
 
 /** An interval without an upper end reaches to the edge of the plot. */

@@ -1,137 +1,133 @@
-/** Approval by model: the share of upvotes, the leader, and the share with the bursts included. */
+/** Approval by model: the share of thumbs up among the votes that were given before the author was shown. */
 
-import type { Interval, ModelStats, StatsAnswer } from '../../api/types';
+import type { CollectionStats, Figures, ModelStats, StatsAnswer } from '../../api/types';
 import { count } from '../../shared/words';
-import { about, decimals, percent, percentRange, whole } from '../figures';
+import { about, percent, whole } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { during, type Period, periodSheet } from '../period';
 import { farewell, isRetired, ranking } from '../retired';
-import { type Column, type Sheet, sheet } from '../sheet';
-import { type Axis, type IntervalRow, ranked, shareDomain } from './intervals';
+import type { Column, Sheet } from '../sheet';
+import { type Axis, estimateRow, type IntervalRow, ranked, shareDomain } from './intervals';
 
 export interface Approval {
   rows: IntervalRow[];
   axis: Axis;
-  /** The leader's interval. A model whose interval reaches into it may be as good. */
-  band: { low: number; high: number; colour: string } | null;
-  /** A sentence about the votes that were set aside; empty when none were. */
-  bursts: string;
+  /** Which votes the shares leave out, and where one has more of them; empty when there are none. */
+  others: string;
   sheet: Sheet;
 }
 
-export function approval(stats: StatsAnswer): Approval {
+export const NO_VOTES = ['no votes', 'too few votes'] as const;
+
+export function approval(stats: StatsAnswer, period: Period): Approval {
   const marks = marksOf(stats);
   const rowsOf = (models: readonly ModelStats[]) =>
-    ranked(models.map((model) => modelRow(model, marks.get(model.model) ?? NEUTRAL)));
-  const models = rowsOf(ranking(stats.models));
-  const rows = [...models, ...rowsOf(stats.models.filter(isRetired)), ...collectionRow(stats)];
+    ranked(models.map((model) => modelRow(model, period, marks.get(model.model) ?? NEUTRAL)));
+  const retired = stats.models.filter(isRetired);
+  const rows = [...rowsOf(ranking(stats.models)), ...rowsOf(retired), ...collectionRow(stats.collection)];
   return {
     rows,
-    axis: { type: 'linear', domain: shareDomain(rows), label: 'share of upvotes →', format: percent },
-    band: leaderBand(stats, models),
-    bursts: bursts(stats),
-    sheet: approvalSheet(stats),
+    axis: { domain: shareDomain(rows), label: 'share of thumbs up →', format: percent },
+    others: others(stats, period),
+    sheet: approvalSheet(stats, period),
   };
 }
 
-/** There is no leader before two models have enough votes. */
-function leaderBand(stats: StatsAnswer, rows: readonly IntervalRow[]): Approval['band'] {
-  if (!stats.models.some((model) => model.verdict === 'leads' || model.verdict === 'too close to call')) return null;
-  const [first] = rows;
-  if (!first || first.low === null || first.high === null) return null;
-  return { low: first.low, high: first.high, colour: first.mark.colour };
+function modelRow(model: ModelStats, period: Period, mark: Mark): IntervalRow {
+  const { approval, votes } = model[period];
+  const remark = isRetired(model) ? farewell(model) : period === 'recent' ? verdict(model) : basis(model);
+  const brief = isRetired(model) ? 'retired' : period === 'recent' ? verdict(model, 'too close') : remark;
+  return { ...estimateRow(approval, votes.votes, NO_VOTES), name: model.source, remark, brief, mark };
 }
 
-function modelRow(model: ModelStats, mark: Mark): IntervalRow {
-  const set = model.raw.votes !== model.votes && model.raw.votes > 0 && model.approval.value !== null;
-  return {
-    ...estimateRow(model.approval, model.votes),
-    name: model.source,
-    remark: isRetired(model) ? farewell(model) : verdict(model),
-    brief: isRetired(model) ? 'retired' : verdict(model, 'too close'),
-    mark,
-    raw: set ? model.raw.upvotes / model.raw.votes : null,
-  };
-}
-
-function collectionRow({ collection }: StatsAnswer): IntervalRow[] {
-  if (!collection.votes) return [];
+function collectionRow({ votes, approval }: CollectionStats): IntervalRow[] {
+  if (!votes.votes) return [];
   const remark = 'written by people';
-  const row = estimateRow(collection.approval, collection.votes);
-  return [{ ...row, name: 'The collection', remark, mark: NEUTRAL, raw: null }];
-}
-
-type Estimated = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
-
-/** Without votes the interval is the whole range and not worth drawing. */
-export function estimateRow(
-  { value, low, high }: Interval,
-  votes: number,
-  digits = decimals({ low, high }),
-): Estimated {
-  if (!votes) return { value: null, low: null, high: null, text: 'no votes', range: '' };
-  if (value === null) return { value, low, high, text: 'too few votes', range: '' };
-  return { value, low, high, text: percent(value, digits), range: percentRange({ low, high }, digits) };
+  return [{ ...estimateRow(approval, votes.votes, NO_VOTES), name: 'The collection', remark, mark: NEUTRAL }];
 }
 
 /** "leads", "too close to call: ~340 more votes", "37 votes, 83 more needed". */
-export function verdict({ verdict, votes, votesNeeded, approval }: ModelStats, brief = ''): string {
-  if (verdict === 'too few votes') {
-    if (approval.value !== null) return 'waits for the others';
-    return votesNeeded === null ? count(votes, 'vote') : `${count(votes, 'vote')}, ${whole(votesNeeded)} more needed`;
-  }
+export function verdict(model: ModelStats, brief = ''): string {
+  const { verdict, votesNeeded, recent } = model;
+  if (verdict === 'too few votes') return recent.approval.value === null ? missing(model) : 'waits for the others';
+  if (verdict === 'within 3 points') return 'no more than 3 points apart';
   if (verdict !== 'too close to call' || !votesNeeded) return verdict ?? '';
   return brief ? `${brief}: ~${about(votesNeeded)} more` : `${verdict}: ~${about(votesNeeded)} more votes`;
 }
 
-function bursts({ totals }: StatsAnswer): string {
-  const aside = totals.raw.votes - totals.filtered.votes;
-  if (aside <= 0) return '';
-  const were = aside === 1 ? 'was' : 'were';
-  return (
-    `${whole(aside)} of ${count(totals.raw.votes, 'vote')} ${were} set aside because they came in bursts: ` +
-    `more than ${whole(totals.burstVotes)} in an hour from one address. A hollow mark shows the share with them.`
-  );
+function missing(model: ModelStats): string {
+  const { votesNeeded, recent } = model;
+  // With enough votes, it waits for more voters or for votes on more of its sayings.
+  return votesNeeded ? `${count(recent.votes.votes, 'vote')}, ${whole(votesNeeded)} more needed` : basis(model);
 }
 
-/** A model, or the collection, which has no verdict and no separate count of bursts. */
-type Entry = Pick<
-  ModelStats,
-  'source' | 'votes' | 'upvotes' | 'downvotes' | 'serves' | 'approval' | 'votesNeeded' | 'verdict' | 'leftOn'
-> & { raw: ModelStats['raw'] | null };
+/** How many people the figures of a model rest on, and how many sayings. */
+function basis({ voters, sayings }: ModelStats): string {
+  return `${count(voters, 'voter')}, ${count(sayings, 'saying')}`;
+}
+
+function others(stats: StatsAnswer, period: Period): string {
+  const sum = (votes: (figures: Figures) => number) =>
+    stats.models.reduce((total, model) => total + votes(model[period]), 0);
+  const parts = [
+    [sum(({ named }) => named.votes), 'under the author’s name'],
+    [sum(({ open }) => open.votes), 'on sayings whose author is always shown'],
+    [sum(({ unverified }) => unverified), 'unverified'],
+    [sum(({ setAside }) => setAside), 'set aside'],
+  ] as const;
+  const said = parts.filter(([votes]) => votes > 0).map(([votes, what]) => `${whole(votes)} ${what}`);
+  const left = said.length ? `Not counted here are votes ${during(stats, period)}: ${said.join(', ')}.` : '';
+  const collection = 'The collection’s share is of all time, with and without its name.';
+  return [left, stats.collection.votes.votes ? collection : ''].filter(Boolean).join(' ');
+}
+
+/** A model over a period, or the collection, of which less is known. */
+interface Entry {
+  name: string;
+  model: ModelStats | null;
+  serves: number;
+  figures: Pick<Figures, 'votes' | 'approval'> & Partial<Figures>;
+}
 
 const COLUMNS: readonly Column<Entry>[] = [
-  { key: 'model', name: 'Model', value: (entry) => entry.source },
-  shareColumn('approval', 'Approval', (entry) => entry.approval.value),
-  shareColumn('approval_low', '95 % from', (entry) => (entry.votes ? entry.approval.low : null)),
-  shareColumn('approval_high', 'to', (entry) => (entry.votes ? entry.approval.high : null)),
-  { key: 'verdict', name: 'Verdict', value: (entry) => entry.verdict },
-  { key: 'votes_needed', name: 'Votes needed', value: (entry) => entry.votesNeeded },
-  { key: 'votes', name: 'Votes', value: (entry) => entry.votes },
-  { key: 'upvotes', name: 'Up', value: (entry) => entry.upvotes },
-  { key: 'downvotes', name: 'Down', value: (entry) => entry.downvotes },
-  { key: 'raw_votes', name: 'Votes with bursts', value: (entry) => entry.raw?.votes ?? null },
-  shareColumn('raw_approval', 'Approval with bursts', rawApproval),
-  { key: 'serves', name: 'Times shown', value: (entry) => entry.serves },
-  { key: 'retired_on', name: 'Retired on', value: (entry) => entry.leftOn },
+  { key: 'model', name: 'Model', value: ({ name }) => name },
+  { ...shareColumn('approval', 'Approval', 'value'), none: ({ figures }) => NO_VOTES[figures.votes.votes ? 1 : 0] },
+  shareColumn('approval_low', '95 % from', 'low'),
+  shareColumn('approval_high', 'to', 'high'),
+  { key: 'verdict', name: 'Verdict', value: ({ model }) => model?.verdict ?? null },
+  { key: 'votes_needed', name: 'Votes needed', value: ({ model }) => model?.votesNeeded ?? null },
+  { key: 'votes', name: 'Blind votes', value: ({ figures }) => figures.votes.votes },
+  { key: 'upvotes', name: 'Thumbs up', value: ({ figures }) => figures.votes.upvotes },
+  { key: 'voters', name: 'Voters, all time', value: ({ model }) => model?.voters ?? null },
+  { key: 'sayings', name: 'Sayings, all time', value: ({ model }) => model?.sayings ?? null },
+  {
+    key: 'design_effect',
+    name: 'Design effect',
+    value: ({ figures }) => figures.designEffect ?? null,
+    text: ({ figures }) => (figures.designEffect ?? 0).toFixed(1),
+  },
+  { key: 'open_votes', name: 'Author always shown', value: ({ figures }) => figures.open?.votes ?? null },
+  { key: 'unverified_votes', name: 'Unverified', value: ({ figures }) => figures.unverified ?? null },
+  { key: 'votes_set_aside', name: 'Set aside', value: ({ figures }) => figures.setAside ?? null },
+  { key: 'serves', name: 'Times shown, all time', value: ({ serves }) => serves },
+  { key: 'retired_on', name: 'Retired on', value: ({ model }) => model?.leftOn ?? null },
 ];
 
-function shareColumn(key: string, name: string, value: (entry: Entry) => number | null): Column<Entry> {
+function shareColumn(key: string, name: string, part: 'value' | 'low' | 'high'): Column<Entry> {
+  const value = ({ figures }: Entry) => (figures.votes.votes ? figures.approval[part] : null);
   return { key, name, value, text: (entry) => percent(value(entry) ?? 0, 1) };
 }
 
-/** Like the filtered approval, it is shown only from enough votes on. */
-function rawApproval({ raw, approval }: Entry): number | null {
-  return raw === null || approval.value === null ? null : raw.upvotes / raw.votes;
-}
-
-function approvalSheet({ models, collection }: StatsAnswer): Sheet {
-  const reference = {
-    ...collection,
-    source: 'The collection',
-    raw: null,
-    verdict: null,
-    votesNeeded: null,
-    leftOn: null,
-  };
-  return sheet('approval', 'Approval by model', COLUMNS, collection.votes ? [...models, reference] : models);
+function approvalSheet(stats: StatsAnswer, period: Period): Sheet {
+  const entries: Entry[] = stats.models.map((model) => ({
+    name: model.source,
+    model,
+    serves: model.serves,
+    figures: model[period],
+  }));
+  const { collection } = stats;
+  if (collection.votes.votes) {
+    entries.push({ name: 'The collection', model: null, serves: collection.serves, figures: collection });
+  }
+  return periodSheet(stats, period, 'approval', 'Approval by model', COLUMNS, entries);
 }

@@ -1,10 +1,12 @@
-/** The cost per thousand sayings and per net upvote. */
+/** The cost per thousand sayings, and per net upvote if every saying gets one vote. */
 
-import type { ModelStats, StatsAnswer } from '../../api/types';
+import type { Figures, ModelStats, StatsAnswer } from '../../api/types';
 import { count, dollars } from '../../shared/words';
 import { percent, whole } from '../figures';
 import { marksOf, NEUTRAL } from '../marks';
-import { type Column, type Sheet, sheet } from '../sheet';
+import { type Period, periodSheet } from '../period';
+import type { Column, Sheet } from '../sheet';
+import { NO_VOTES } from './approval';
 import { type Axis, amountDomain, type IntervalRow, ranked } from './intervals';
 
 export interface Cost {
@@ -14,47 +16,46 @@ export interface Cost {
   sheet: Sheet;
 }
 
-export function costPer1000(stats: StatsAnswer): Cost {
-  const rows = rowsOf(stats, (model) => ({
-    value: model.costPer1000,
-    low: null,
-    high: null,
-    text: model.costPer1000 === null ? noCost(model) : dollars(model.costPer1000),
-    range: '',
-  }));
-  return cost(rows, 'US dollars per 1,000 sayings →', sheet('cost', 'Cost by model', COLUMNS, stats.models));
+export function costPer1000(stats: StatsAnswer, period: Period): Cost {
+  const rows = rowsOf(stats, (model) => {
+    const { per1000 } = model[period].cost;
+    const text = per1000 === null ? noCost(model[period]) : dollars(per1000);
+    return { value: per1000, low: null, high: null, text, range: '' };
+  });
+  const table = periodSheet(stats, period, 'cost', 'Cost by model', columns(period), stats.models);
+  return cost(rows, 'US dollars per 1,000 sayings →', table);
 }
 
-export function costPerNetUpvote(stats: StatsAnswer): Cost {
+export function costPerNetUpvote(stats: StatsAnswer, period: Period): Cost {
   const rows = rowsOf(stats, (model) => {
-    const { low, high } = model.costPerNetUpvoteInterval;
-    const text = model.costPerNetUpvote === null ? noNetUpvotes(model) : dollars(model.costPerNetUpvote);
-    return { value: model.costPerNetUpvote, low, high, text, range: dollarRange(low, high) };
+    const { value, low, high } = model[period].cost.perNetUpvote;
+    const text = value === null ? noNetUpvotes(model[period]) : dollars(value);
+    return { value, low, high, text, range: dollarRange(low, high) };
   });
-  const table = sheet('cost-per-net-upvote', 'Cost per net upvote by model', NET_COLUMNS, stats.models);
+  const caption = 'Cost per net upvote by model';
+  const table = periodSheet(stats, period, 'cost-per-net-upvote', caption, netColumns(period), stats.models);
   return cost(rows, 'US dollars per net upvote →', table);
 }
 
-/** "20,200 calls wrote 47,528 sayings for $31.66." */
+/** "20,200 calls wrote 47,528 sayings for $31.66 in all." */
 export function spending({ totals }: StatsAnswer): string {
   if (!totals.calls) return 'No model has been called yet.';
   const unpriced = totals.unpricedCalls
     ? ` ${count(totals.unpricedCalls, 'call')} of these had no known price and are not in it.`
     : '';
   const written = `${count(totals.calls, 'call')} wrote ${count(totals.sayings, 'saying')}`;
-  return `${written} for ${dollars(totals.cost)}.${unpriced}`;
+  return `${written} for ${dollars(totals.cost)} in all.${unpriced}`;
 }
 
-type Figures = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
+type Amounts = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
 
-function rowsOf(stats: StatsAnswer, figures: (model: ModelStats) => Figures): IntervalRow[] {
+function rowsOf(stats: StatsAnswer, amounts: (model: ModelStats) => Amounts): IntervalRow[] {
   const marks = marksOf(stats);
   const rows = stats.models.map((model) => ({
-    ...figures(model),
+    ...amounts(model),
     name: model.source,
     remark: '',
     mark: marks.get(model.model) ?? NEUTRAL,
-    raw: null,
   }));
   return ranked(rows, true);
 }
@@ -62,7 +63,7 @@ function rowsOf(stats: StatsAnswer, figures: (model: ModelStats) => Figures): In
 function cost(rows: IntervalRow[], label: string, table: Sheet): Cost {
   return {
     rows,
-    axis: { type: 'linear', domain: amountDomain(rows), label, format: tick(rows), from: 0 },
+    axis: { domain: amountDomain(rows), label, format: tick(rows), from: 0 },
     known: rows.some((row) => row.value !== null),
     sheet: table,
   };
@@ -75,14 +76,16 @@ function tick(rows: readonly IntervalRow[]): (amount: number) => string {
   return (amount) => (amount === 0 ? '$0' : `$${amount.toFixed(digits)}`);
 }
 
-function noCost(model: ModelStats): string {
-  if (!model.tokens.input && !model.tokens.output) return 'no calls yet';
-  return model.cost === null || model.cost > 0 ? 'price not known' : 'no sayings yet';
+/** Why a saying has no price. Comparisons are not in it, because their sayings are made for them alone. */
+export function noCost({ answeredByKind: { round, live } }: Figures): string {
+  const sum = (of: 'asked' | 'answered') => (round?.[of] ?? 0) + (live?.[of] ?? 0);
+  if (!sum('asked')) return 'no calls';
+  return sum('answered') ? 'not known' : 'no sayings';
 }
 
-function noNetUpvotes(model: ModelStats): string {
-  if (model.approval.value === null) return model.votes ? 'too few votes' : 'no votes';
-  if (model.costPer1000 === null) return noCost(model);
+export function noNetUpvotes(figures: Figures): string {
+  if (figures.approval.value === null) return NO_VOTES[figures.votes.votes ? 1 : 0];
+  if (figures.cost.per1000 === null) return noCost(figures);
   return 'no net upvotes';
 }
 
@@ -92,33 +95,46 @@ export function dollarRange(low: number | null, high: number | null): string {
   return high === null ? `over ${dollars(low)}` : `${dollars(low)}–${dollars(high)}`;
 }
 
-const COLUMNS: readonly Column<ModelStats>[] = [
-  { key: 'model', name: 'Model', value: (model) => model.source },
-  moneyColumn('cost_per_1000', 'Per 1,000 sayings', (model) => model.costPer1000),
-  moneyColumn('cost', 'In all', (model) => model.cost),
-  { key: 'input_tokens', name: 'Input tokens', value: (model) => model.tokens.input, text: tokens('input') },
-  { key: 'output_tokens', name: 'Output tokens', value: (model) => model.tokens.output, text: tokens('output') },
-  { key: 'refused', name: 'Refused by our filter', value: (model) => model.refused.count, text: refused },
-];
+type Figure = (figures: Figures) => number | null;
 
-const NET_COLUMNS: readonly Column<ModelStats>[] = [
-  { key: 'model', name: 'Model', value: (model) => model.source },
-  moneyColumn('cost_per_net_upvote', 'Per net upvote', (model) => model.costPerNetUpvote),
-  moneyColumn('cost_per_net_upvote_low', '95 % from', (model) => model.costPerNetUpvoteInterval.low),
-  moneyColumn('cost_per_net_upvote_high', 'to', (model) => model.costPerNetUpvoteInterval.high),
-  { key: 'upvotes', name: 'Up', value: (model) => model.upvotes },
-  { key: 'downvotes', name: 'Down', value: (model) => model.downvotes },
-];
+function moneyColumn(period: Period, key: string, name: string, value: Figure): Column<ModelStats> {
+  return { key, name, value: (model) => value(model[period]), text: (model) => dollars(value(model[period])) };
+}
 
-function moneyColumn(key: string, name: string, value: (model: ModelStats) => number | null): Column<ModelStats> {
-  return { key, name, value, text: (model) => dollars(value(model)) };
+function columns(period: Period): Column<ModelStats>[] {
+  return [
+    { key: 'model', name: 'Model', value: (model) => model.source },
+    moneyColumn(period, 'cost_per_1000', 'Per 1,000 sayings', ({ cost }) => cost.per1000),
+    moneyColumn(period, 'cost_per_blind_win', 'Per comparison won', ({ cost }) => cost.perBlindWin),
+    moneyColumn(period, 'cost', 'In all', ({ cost }) => cost.total),
+    countColumn(period, 'input_tokens', 'Input tokens', ({ tokens }) => tokens.input),
+    countColumn(period, 'output_tokens', 'Output tokens', ({ tokens }) => tokens.output),
+    {
+      key: 'refused',
+      name: 'Refused by our filter',
+      value: (model) => model[period].refused.count,
+      text: (model) => refused(model[period]),
+    },
+  ];
+}
+
+function netColumns(period: Period): Column<ModelStats>[] {
+  return [
+    { key: 'model', name: 'Model', value: (model) => model.source },
+    moneyColumn(period, 'cost_per_net_upvote', 'Per net upvote', ({ cost }) => cost.perNetUpvote.value),
+    moneyColumn(period, 'cost_per_net_upvote_low', '95 % from', ({ cost }) => cost.perNetUpvote.low),
+    moneyColumn(period, 'cost_per_net_upvote_high', 'to', ({ cost }) => cost.perNetUpvote.high),
+    countColumn(period, 'votes', 'Blind votes', ({ votes }) => votes.votes),
+    countColumn(period, 'upvotes', 'Thumbs up', ({ votes }) => votes.upvotes),
+  ];
+}
+
+function countColumn(period: Period, key: string, name: string, value: (figures: Figures) => number) {
+  const column: Column<ModelStats> = { key, name, value: (model) => value(model[period]) };
+  return column;
 }
 
 /** "12 (2.1 %)": how many, and their share of all that the model wrote. */
-function refused({ refused: { count: refusals, share } }: ModelStats): string {
+function refused({ refused: { count: refusals, share } }: Figures): string {
   return share ? `${whole(refusals)} (${percent(share, 1)})` : whole(refusals);
-}
-
-function tokens(part: 'input' | 'output'): (model: ModelStats) => string {
-  return (model) => whole(model.tokens[part]);
 }

@@ -1,12 +1,7 @@
 import { expect, test } from 'vitest';
-import { type Axis, amountDomain, ranked, scaleTicks, shareDomain } from './intervals';
+import { amountDomain, differenceDomain, estimateRow, ranked, scaleTicks, shareDomain } from './intervals';
 
-const row = (value: number | null, low: number | null, high: number | null, raw: number | null = null) => ({
-  value,
-  low,
-  high,
-  raw,
-});
+const row = (value: number | null, low: number | null, high: number | null) => ({ value, low, high });
 
 test('the best comes first, rows without a value last', () => {
   const rows = [row(null, 0, 1), row(0.2, 0, 1), row(0.7, 0, 1), row(null, 0.1, 1)];
@@ -16,9 +11,20 @@ test('the best comes first, rows without a value last', () => {
   expect(ranked(rows).at(-1)?.low).toBe(0.1);
 });
 
-test('the domain of shares holds raw ones too', () => {
+test('the domain of shares holds all intervals', () => {
   expect(shareDomain([row(0.74, 0.71, 0.77), row(0.6, 0.58, 0.62)])).toEqual([0.55, 0.8]);
-  expect(shareDomain([row(0.74, 0.71, 0.77, 0.9), row(0.6, 0.58, 0.62)])).toEqual([0.55, 0.95]);
+});
+
+test('the domain of differences holds zero', () => {
+  expect(differenceDomain([row(0.12, 0.1, 0.14), row(null, null, null)])).toEqual([-0.05, 0.15000000000000002]);
+  expect(differenceDomain([])).toEqual([-0.05, 0.05]);
+});
+
+test('an estimate says why there is none', () => {
+  const words = ['no votes', 'too few votes'] as const;
+  const text = (value: number | null, data: number) => estimateRow(row(value, 0.6, 0.8), data, words).text;
+
+  expect([text(0.7, 900), text(null, 9), text(null, 0)]).toEqual(['70\u00a0%', 'too few votes', 'no votes']);
 });
 
 test('without shares the domain is 0 to 1', () => {
@@ -34,9 +40,6 @@ test('a far end does not squeeze the values', () => {
 });
 
 test('ticks are round', () => {
-  const axis = (domain: [number, number]): Axis => ({ type: 'linear', domain, label: '', format: String });
-
-  expect(scaleTicks(axis([0.55, 0.8]), 4)).toEqual([0.6, 0.7, 0.8]);
-  expect(scaleTicks(axis([0, 0.0072]), 4)).toEqual([0, 0.002, 0.004, 0.006]);
-  expect(scaleTicks({ ...axis([0.7, 1.3]), ticks: [0.5, 1, 2] }, 4)).toEqual([1]);
+  expect(scaleTicks({ domain: [0.55, 0.8] }, 4)).toEqual([0.6, 0.7, 0.8]);
+  expect(scaleTicks({ domain: [0, 0.0072] }, 4)).toEqual([0, 0.002, 0.004, 0.006]);
 });

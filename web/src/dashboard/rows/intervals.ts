@@ -1,5 +1,7 @@
 /** The rows of a plot of estimates: a value with its interval, and the text on either side. */
 
+import type { Interval } from '../../api/types';
+import { decimals, percent, percentRange } from '../figures';
 import type { Mark } from '../marks';
 
 export interface IntervalRow {
@@ -15,12 +17,9 @@ export interface IntervalRow {
   /** The value as text, or the reason why there is none. */
   text: string;
   range: string;
-  /** The value with the bursts included, where that differs. */
-  raw: number | null;
 }
 
 export interface Axis {
-  type: 'linear' | 'log';
   domain: [number, number];
   label: string;
   format: (value: number) => string;
@@ -28,10 +27,23 @@ export interface Axis {
   reference?: number;
   /** Where the bars start. */
   from?: number;
-  ticks?: readonly number[];
 }
 
-export type Bounds = Pick<IntervalRow, 'value' | 'low' | 'high' | 'raw'>;
+export type Estimate = Omit<IntervalRow, 'name' | 'remark' | 'brief' | 'mark'>;
+
+/** A share with its interval, or why there is none. Without any `data` there is no interval worth drawing either. */
+export function estimateRow(
+  { value, low, high }: Interval,
+  data: number,
+  [none, few]: readonly [string, string],
+  digits = decimals({ low, high }),
+): Estimate {
+  if (!data) return { value: null, low: null, high: null, text: none, range: '' };
+  if (value === null) return { value, low, high, text: few, range: '' };
+  return { value, low, high, text: percent(value, digits), range: percentRange({ low, high }, digits) };
+}
+
+export type Bounds = Pick<IntervalRow, 'value' | 'low' | 'high'>;
 
 /** Sorts by value, the highest first, or the lowest with `ascending`. Rows without a value come last. */
 export function ranked<Row extends { value: number | null }>(rows: readonly Row[], ascending = false): Row[] {
@@ -42,7 +54,7 @@ export function ranked<Row extends { value: number | null }>(rows: readonly Row[
 /** The lowest and the highest end of all intervals that have a value. */
 export function extent(rows: readonly Bounds[]): [number, number] | null {
   const measured = rows.filter((row) => row.value !== null);
-  const ends = measured.flatMap((row) => [row.low, row.value, row.high, row.raw]).filter((end) => end !== null);
+  const ends = measured.flatMap((row) => [row.low, row.value, row.high]).filter((end) => end !== null);
   return ends.length ? [Math.min(...ends), Math.max(...ends)] : null;
 }
 
@@ -55,6 +67,12 @@ export function shareDomain(rows: readonly Bounds[]): [number, number] {
   return [Math.max(0, low), Math.min(1, high)];
 }
 
+/** The domain of differences: all intervals and zero, and at least five points to either side. */
+export function differenceDomain(rows: readonly Bounds[]): [number, number] {
+  const [low, high] = extent(rows) ?? [0, 0];
+  return [Math.min(low - 0.01, -0.05), Math.max(high + 0.01, 0.05)];
+}
+
 /** The domain of amounts: from 0 to a little more than the largest end, unless that would squeeze the values. */
 export function amountDomain(rows: readonly Bounds[]): [number, number] {
   const largest = Math.max(0, ...rows.map((row) => row.value ?? 0));
@@ -62,9 +80,8 @@ export function amountDomain(rows: readonly Bounds[]): [number, number] {
   return [0, end > 0 ? end * 1.08 : 1];
 }
 
-/** About `wanted` ticks: the axis's own, or round values in steps of 1, 2 or 5. */
-export function scaleTicks({ ticks, domain: [low, high] }: Axis, wanted: number): number[] {
-  if (ticks) return ticks.filter((tick) => tick >= low && tick <= high);
+/** About `wanted` round values, in steps of 1, 2 or 5. */
+export function scaleTicks({ domain: [low, high] }: Pick<Axis, 'domain'>, wanted: number): number[] {
   const step = niceStep((high - low) / wanted);
   const first = Math.ceil(low / step - 1e-6);
   const last = Math.floor(high / step + 1e-6);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { empty, model, NO_CALLS } from '../fixtures';
-import { bins, latency, latencyDomain, percentiles, percentileText, timeTicks } from './latency';
+import { bins, callText, latency, latencyDomain, percentiles, percentileText, timeTicks } from './latency';
 
 /** The server's buckets: 16 to an octave. */
 function bucket(index: number, count: number) {
@@ -35,14 +35,27 @@ test.each([
   [9, ['p50']],
   [99, ['p50', 'p90']],
   [100, ['p50', 'p90', 'p99']],
-])('%i calls have the percentiles %j', (count, names) => {
-  const found = percentiles({ ...NO_CALLS, count, p50: 900, p90: 1400, p99: 2600 });
+])('%i calls have the percentiles %j', (asked, names) => {
+  const found = percentiles({ ...NO_CALLS, asked, p50: 900, p90: 1400, p99: 2600 });
 
   expect(found.map((one) => one.name)).toEqual(names);
 });
 
-test('the fastest comes first, a model without calls last', () => {
-  const called = (p50: number) => ({ ...NO_CALLS, count: 10, p50, p90: 2 * p50, histogram: [bucket(160, 10)] });
+test('a percentile that falls among failures is left out', () => {
+  const found = percentiles({ ...NO_CALLS, asked: 200, p50: 900, p90: 1400, p99: null });
+
+  expect(found.map((one) => one.name)).toEqual(['p50', 'p90']);
+});
+
+test('the fastest comes first, a model without answers last', () => {
+  const called = (p50: number) => ({
+    asked: 10,
+    answered: 9,
+    p50,
+    p90: 2 * p50,
+    p99: null,
+    histogram: [bucket(160, 9)],
+  });
   const stats = empty({
     models: [
       model(0),
@@ -51,11 +64,12 @@ test('the fastest comes first, a model without calls last', () => {
     ],
   });
 
-  const single = latency(stats, 'single');
+  const single = latency(stats, 'recent', 'single');
   expect(single.rows.map((row) => row.name)).toEqual(['GPT-4.1', 'Claude Sonnet 4.5', 'Claude Haiku 4.5']);
   expect(single.rows.map(percentileText)[0]?.replaceAll('\u00a0', ' ')).toBe('p50 900 ms · p90 1.8 s');
-  expect(latency(stats, 'round').rows.filter((row) => row.calls)).toHaveLength(1);
-  expect(latency(empty(), 'round').known).toBe(false);
+  expect(single.rows.map(callText)).toEqual(['9 of 10 calls answered', '9 of 10 calls answered', 'no calls']);
+  expect(latency(stats, 'recent', 'round').rows.filter((row) => row.answered)).toHaveLength(1);
+  expect(latency(empty(), 'recent', 'round').known).toBe(false);
 });
 
 test('no calls have a scale too', () => {

@@ -1,11 +1,16 @@
-/** The latencies of the calls: distributions and percentiles by model, for single sayings and for rounds. */
+/** The latencies of the calls: distributions and percentiles by model, for single sayings and for rounds.
+ *
+ * Percentiles are of all calls. One that failed counts as infinitely late, so that failing is no way to be fast.
+ */
 
-import type { Latency, LatencyBucket, ModelStats, StatsAnswer } from '../../api/types';
-import { duration } from '../../shared/words';
+import type { Figures, Latency, LatencyBucket, ModelStats, StatsAnswer } from '../../api/types';
+import { count, duration } from '../../shared/words';
+import { whole } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
-import { type Column, type Sheet, sheet } from '../sheet';
+import { type Period, periodSheet } from '../period';
+import type { Column, Sheet } from '../sheet';
 
-export type CallShape = keyof ModelStats['latency'];
+export type CallShape = keyof Figures['latency'];
 
 export interface Bin {
   low: number;
@@ -22,7 +27,8 @@ export interface Percentile {
 export interface LatencyRow {
   name: string;
   mark: Mark;
-  calls: number;
+  asked: number;
+  answered: number;
   bins: Bin[];
   percentiles: Percentile[];
 }
@@ -39,30 +45,25 @@ const BINS_PER_OCTAVE = 4;
 const NEEDED: Record<Percentile['name'], number> = { p50: 2, p90: 10, p99: 100 };
 
 /** The fastest first. */
-export function latency(stats: StatsAnswer, shape: CallShape): LatencyPlot {
+export function latency(stats: StatsAnswer, period: Period, shape: CallShape): LatencyPlot {
   const marks = marksOf(stats);
-  const models = stats.models.toSorted(
-    (a, b) => (a.latency[shape].p50 ?? Infinity) - (b.latency[shape].p50 ?? Infinity),
+  const half = (model: ModelStats) => model[period].latency[shape].p50 ?? Infinity;
+  const models = stats.models.toSorted((a, b) => (half(a) === half(b) ? 0 : half(a) - half(b)));
+  const rows = models.map((model) =>
+    row(model.source, model[period].latency[shape], marks.get(model.model) ?? NEUTRAL),
   );
-  const rows = models.map((model) => row(model, shape, marks.get(model.model) ?? NEUTRAL));
-  return { rows, known: rows.some((one) => one.calls > 0), sheet: latencySheet(stats, shape) };
+  return { rows, known: rows.some((one) => one.answered > 0), sheet: latencySheet(stats, period, shape) };
 }
 
-function row(model: ModelStats, shape: CallShape, mark: Mark): LatencyRow {
-  const latency = model.latency[shape];
-  return {
-    name: model.source,
-    mark,
-    calls: latency.count,
-    bins: bins(latency.histogram),
-    percentiles: percentiles(latency),
-  };
+function row(name: string, latency: Latency, mark: Mark): LatencyRow {
+  const { asked, answered, histogram } = latency;
+  return { name, mark, asked, answered, bins: bins(histogram), percentiles: percentiles(latency) };
 }
 
 export function percentiles(latency: Latency): Percentile[] {
   return (['p50', 'p90', 'p99'] as const).flatMap((name) => {
     const at = latency[name];
-    return at === null || latency.count < NEEDED[name] ? [] : [{ name, at }];
+    return at === null || latency.asked < NEEDED[name] ? [] : [{ name, at }];
   });
 }
 
@@ -113,26 +114,30 @@ export function percentileText(row: LatencyRow): string {
   return row.percentiles.map(({ name, at }) => `${name} ${duration(at)}`).join(' · ');
 }
 
-function latencySheet(stats: StatsAnswer, shape: CallShape): Sheet {
-  const what = shape === 'single' ? 'calls for one saying' : 'calls for a round of sayings';
-  return sheet(`latency-${shape}`, `Latency of ${what}, by model`, columns(shape), stats.models);
+/** "196 of 200 calls answered", "no calls". */
+export function callText({ asked, answered }: LatencyRow): string {
+  if (!asked) return 'no calls';
+  return answered === asked ? count(asked, 'call') : `${whole(answered)} of ${count(asked, 'call')} answered`;
 }
 
-function columns(shape: CallShape): Column<ModelStats>[] {
-  const of = (key: string, name: string, value: (latency: Latency) => number | null): Column<ModelStats> => ({
-    key,
-    name,
-    value: (model) => value(model.latency[shape]),
-    text: (model) => duration(value(model.latency[shape]) ?? 0),
-  });
-  const at = (name: Percentile['name']) => (latency: Latency) =>
-    percentiles(latency).find((percentile) => percentile.name === name)?.at ?? null;
+function latencySheet(stats: StatsAnswer, period: Period, shape: CallShape): Sheet {
+  const what = shape === 'single' ? 'calls for one saying' : 'calls for a round of sayings';
+  const caption = `Latency of ${what}, by model`;
+  return periodSheet(stats, period, `latency-${shape}`, caption, columns(period, shape), stats.models);
+}
+
+function columns(period: Period, shape: CallShape): Column<ModelStats>[] {
+  const at = (key: string, name: Percentile['name']): Column<ModelStats> => {
+    const value = (model: ModelStats) =>
+      percentiles(model[period].latency[shape]).find((percentile) => percentile.name === name)?.at ?? null;
+    return { key, name, value, text: (model) => duration(value(model) ?? 0) };
+  };
   return [
     { key: 'model', name: 'Model', value: (model) => model.source },
-    { key: 'calls', name: 'Calls', value: (model) => model.latency[shape].count },
-    of('mean_ms', 'Mean', (latency) => latency.mean),
-    of('p50_ms', 'p50', at('p50')),
-    of('p90_ms', 'p90', at('p90')),
-    of('p99_ms', 'p99', at('p99')),
+    { key: 'asked', name: 'Calls', value: (model) => model[period].latency[shape].asked },
+    { key: 'answered', name: 'Answered', value: (model) => model[period].latency[shape].answered },
+    at('p50_ms', 'p50'),
+    at('p90_ms', 'p90'),
+    at('p99_ms', 'p99'),
   ];
 }

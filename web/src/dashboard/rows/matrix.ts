@@ -1,18 +1,15 @@
-/** How often each model was preferred to each other, in the comparisons that showed both. */
+/** How often each model was preferred to each other, in the comparisons that showed a saying of both. */
 
 import type { ModelStats, PairRecord, StatsAnswer } from '../../api/types';
 import { percent } from '../figures';
 import { type Mark, marksOf, NEUTRAL } from '../marks';
-import { type Column, type Sheet, sheet } from '../sheet';
+import { type Period, periodSheet } from '../period';
+import type { Column, Sheet } from '../sheet';
 
 export interface Pair {
   row: string;
   column: string;
   record: PairRecord;
-  /** The share of wins among wins and losses; null when there are too few of them. */
-  share: number | null;
-  /** Whether the share's 95 % interval excludes one half. */
-  sure: boolean;
 }
 
 export interface MatrixRow {
@@ -27,44 +24,46 @@ export interface Matrix {
   sheet: Sheet;
 }
 
-// With fewer, the share's interval is wider than 35 percentage points, and the share would mislead.
-export const MIN_DECIDED = 30;
+const NEVER: PairRecord = {
+  wins: 0,
+  losses: 0,
+  ties: 0,
+  share: { value: null, low: null, high: null },
+  verdict: null,
+};
 
-export function matrix(stats: StatsAnswer): Matrix {
+/** The model that is picked most comes first. */
+export function matrix(stats: StatsAnswer, period: Period): Matrix {
   const marks = marksOf(stats);
-  const models = stats.models.toSorted((a, b) => (b.strength.value ?? 0) - (a.strength.value ?? 0));
+  const share = (model: ModelStats) => model[period].picked.value ?? 0;
+  const models = stats.models.toSorted((a, b) => share(b) - share(a));
+  const records = stats.comparisons[period].matrix;
   const rows = models.map((model) => ({
     name: model.source,
     mark: marks.get(model.model) ?? NEUTRAL,
-    cells: models.map((other) => (model === other ? null : pair(stats, model, other))),
+    cells: models.map((other) => {
+      if (model === other) return null;
+      const record = records[model.model]?.[other.model] ?? NEVER;
+      return { row: model.source, column: other.source, record };
+    }),
   }));
   const pairs = rows.flatMap((row) => row.cells).filter((cell) => cell !== null);
-  return { rows, sheet: sheet('win-matrix', 'Wins by pair of models', COLUMNS, pairs) };
-}
-
-function pair(stats: StatsAnswer, model: ModelStats, other: ModelStats): Pair {
-  const record = stats.comparisons.matrix[model.model]?.[other.model] ?? { wins: 0, losses: 0, ties: 0 };
-  return { row: model.source, column: other.source, record, ...shareOf(record) };
-}
-
-export function shareOf({ wins, losses }: PairRecord): Pick<Pair, 'share' | 'sure'> {
-  const decided = wins + losses;
-  if (decided < MIN_DECIDED) return { share: null, sure: false };
-  const share = wins / decided;
-  // The Wilson interval excludes one half exactly when the score test rejects one half.
-  return { share, sure: Math.abs(share - 0.5) > 1.96 * Math.sqrt(0.25 / decided) };
+  return { rows, sheet: periodSheet(stats, period, 'win-matrix', 'Wins by pair of models', COLUMNS, pairs) };
 }
 
 const COLUMNS: readonly Column<Pair>[] = [
-  { key: 'model', name: 'Model', value: (one) => one.row },
-  { key: 'against', name: 'Against', value: (one) => one.column },
-  { key: 'wins', name: 'Wins', value: (one) => one.record.wins },
-  { key: 'losses', name: 'Losses', value: (one) => one.record.losses },
-  { key: 'ties', name: 'Ties', value: (one) => one.record.ties },
-  {
-    key: 'share_of_decided',
-    name: 'Share of decided',
-    value: (one) => one.share,
-    text: (one) => percent(one.share ?? 0, 1),
-  },
+  { key: 'model', name: 'Model', value: ({ row }) => row },
+  { key: 'against', name: 'Against', value: ({ column }) => column },
+  { key: 'wins', name: 'Wins', value: ({ record }) => record.wins },
+  { key: 'losses', name: 'Losses', value: ({ record }) => record.losses },
+  { key: 'ties', name: 'Ties', value: ({ record }) => record.ties },
+  shareColumn('share_of_decided', 'Share of decided', 'value'),
+  shareColumn('share_low', '95 % from', 'low'),
+  shareColumn('share_high', 'to', 'high'),
+  { key: 'verdict', name: 'Verdict', value: ({ record }) => record.verdict, none: () => 'open' },
 ];
+
+function shareColumn(key: string, name: string, end: 'value' | 'low' | 'high'): Column<Pair> {
+  const value = ({ record }: Pair) => record.share[end];
+  return { key, name, value, text: (pair) => percent(value(pair) ?? 0, 1) };
+}

@@ -1,21 +1,37 @@
 import { useMemo } from 'preact/hooks';
-import type { StatsAnswer } from '../../api/types';
 import { intervalsLabel } from '../label';
 import { Figure } from '../parts/Figure';
 import { Intervals } from '../parts/Intervals';
 import { Panel } from '../parts/Panel';
+import { during } from '../period';
 import { approval } from '../rows/approval';
+import { brand } from '../rows/brand';
+import type { SectionProps } from './section';
 
-/** The share of upvotes by model, and which model leads. */
-export function ApprovalSection({ stats }: { stats: StatsAnswer }) {
-  const { rows, axis, band, bursts, sheet } = useMemo(() => approval(stats), [stats]);
-  const close = band ? ': one that reaches into the tinted band is too close to the first to call' : '';
-  const lede = `The share of upvotes among the votes on a model’s sayings. Bars are 95 % intervals${close}.`;
+const LEDE =
+  'A lot decides whether a saying comes with its author’s name. Bars are 95 % intervals, which allow for the tastes of ' +
+  'voters and for the differences between sayings.';
+
+/** The share of thumbs up by model in blind votes, and what the model's name adds to it. */
+export function ApprovalSection({ stats, period }: SectionProps) {
+  const blind = useMemo(() => approval(stats, period), [stats, period]);
+  const name = useMemo(() => brand(stats, period), [stats, period]);
   return (
-    <Panel title="Approval" lede={lede}>
-      <Figure sheet={sheet}>
-        <Intervals label={intervalsLabel('Approval by model', rows)} rows={rows} axis={axis} band={band} />
-        {bursts && <p class="note">{bursts}</p>}
+    <Panel title="Approval" lede={`${LEDE} ${blind.others}`} pair>
+      <Figure
+        title="Without the name"
+        note={`The share of thumbs up among first votes ${during(stats, period)}, given before the author was shown.`}
+        sheet={blind.sheet}
+      >
+        <Intervals label={intervalsLabel('Approval by model', blind.rows)} rows={blind.rows} axis={blind.axis} />
+      </Figure>
+      <Figure
+        title="What the name adds"
+        note="The same share under the author’s name, less the one without."
+        sheet={name.sheet}
+        empty={!name.known && 'Too few votes yet to say what a name adds.'}
+      >
+        <Intervals label={intervalsLabel('Brand effect by model', name.rows)} rows={name.rows} axis={name.axis} />
       </Figure>
     </Panel>
   );

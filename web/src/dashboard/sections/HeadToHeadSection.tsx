@@ -1,38 +1,41 @@
 import { useMemo } from 'preact/hooks';
-import type { StatsAnswer } from '../../api/types';
+import type { Comparisons } from '../../api/types';
 import { count } from '../../shared/words';
-import { whole } from '../figures';
+import { estimate, whole } from '../figures';
 import { intervalsLabel } from '../label';
 import { Figure } from '../parts/Figure';
 import { Intervals } from '../parts/Intervals';
 import { Panel } from '../parts/Panel';
 import { WinMatrix } from '../parts/WinMatrix';
+import { during } from '../period';
 import { matrix } from '../rows/matrix';
-import { strengths } from '../rows/strength';
+import { picked } from '../rows/picked';
+import type { SectionProps } from './section';
 
 /** The results of the blind comparisons. */
-export function HeadToHeadSection({ stats }: { stats: StatsAnswer }) {
-  const strength = useMemo(() => strengths(stats), [stats]);
-  const wins = useMemo(() => matrix(stats), [stats]);
-  const none = stats.comparisons.count === 0 && 'No comparison has been voted on yet.';
-  const few = !strength.known && 'Too few votes on comparisons yet to say how strong the models are.';
+export function HeadToHeadSection({ stats, period }: SectionProps) {
+  const picks = useMemo(() => picked(stats, period), [stats, period]);
+  const wins = useMemo(() => matrix(stats, period), [stats, period]);
+  const comparisons = stats.comparisons[period];
+  const none = comparisons.ballots === 0 && 'No comparison has been voted on.';
+  const few = !picks.known && 'Too few ballots yet to say how often each model is picked.';
   return (
-    <Panel title="Side by side" lede={lede(stats)} pair>
+    <Panel title="Side by side" lede={lede(comparisons, during(stats, period))} pair>
       <Figure
-        title="Strength"
-        note="By the Bradley–Terry model: of two models, the one with twice the strength is preferred two times in three."
-        sheet={strength.sheet}
+        title="Picked as the best"
+        note="Among ballots that pick one, by Luce’s choice model. In the table, an answer that did not come is also counted as a loss."
+        sheet={picks.sheet}
         empty={none || few}
       >
         <Intervals
-          label={intervalsLabel('Bradley–Terry strength by model', strength.rows)}
-          rows={strength.rows}
-          axis={strength.axis}
+          label={intervalsLabel('Picked as the best, by model', picks.rows)}
+          rows={picks.rows}
+          axis={picks.axis}
         />
       </Figure>
       <Figure
         title="Who is preferred to whom"
-        note="How often the model on the left was preferred to the one above, of the times that one of the two was."
+        note="How often the model on the left was picked rather than the one above, of the times that one of the two was. A tint means that it is ahead, allowing for the number of pairs."
         sheet={wins.sheet}
         empty={none}
       >
@@ -42,10 +45,12 @@ export function HeadToHeadSection({ stats }: { stats: StatsAnswer }) {
   );
 }
 
-function lede({ comparisons: { count: all, raw, ties, none } }: StatsAnswer): string {
-  if (!all) return 'Comparisons show one service in the words of all models, without their names.';
-  const aside =
-    raw > all ? ` ${whole(raw - all)} more came in bursts and ${raw - all === 1 ? 'is' : 'are'} set aside.` : '';
-  const split = `${count(ties, 'tie')}, ${whole(none)} for none of them`;
-  return `${count(all, 'vote')} on comparisons that hid the names: ${split}.${aside}`;
+function lede({ ballots, setAside, tied, none }: Comparisons, when: string): string {
+  if (!ballots) return 'Comparisons show one service in the words of all models, without their names.';
+  const open =
+    tied.value === null || none.value === null
+      ? ''
+      : `: ${estimate(tied.value, tied)} found all equally good, ${estimate(none.value, none)} none of them good`;
+  const aside = setAside ? ` ${whole(setAside)} more ${setAside === 1 ? 'is' : 'are'} set aside.` : '';
+  return `${count(ballots, 'first ballot')} ${when} on comparisons that hid the names${open}.${aside}`;
 }

@@ -12,7 +12,7 @@ import { type HourBar, hourBars, hoursSheet, peak, total } from '../rows/hours';
 export function HoursSection({ stats }: { stats: StatsAnswer }) {
   const votes = useMemo(() => hourBars(stats, 'votes'), [stats]);
   const serves = useMemo(() => hourBars(stats, 'serves'), [stats]);
-  const lede = `${count(total(votes), 'vote')}, ${count(total(serves), 'saying')} shown; the collection’s are among them. The outlined hour is not over.`;
+  const lede = `${count(total(votes), 'vote')} of any kind, ${count(total(serves), 'saying')} shown; the collection’s are among them. The outlined hour is not over.`;
   return (
     <Panel title="The last 24 hours" lede={lede} pair>
       <Figure

@@ -1,24 +1,24 @@
 import { useCallback, useMemo } from 'preact/hooks';
-import type { StatsAnswer } from '../../api/types';
 import { Chart } from '../parts/Chart';
 import { Figure } from '../parts/Figure';
 import { Panel } from '../parts/Panel';
 import { type Distributions, distributionsHeight, drawDistributions } from '../plots/distributions';
 import { type LatencyPlot, latency, latencyDomain, percentileText } from '../rows/latency';
+import type { SectionProps } from './section';
 
 /** The latency of the models, for single sayings and for rounds. */
-export function LatencySection({ stats }: { stats: StatsAnswer }) {
-  const single = useMemo(() => latency(stats, 'single'), [stats]);
-  const round = useMemo(() => latency(stats, 'round'), [stats]);
+export function LatencySection({ stats, period }: SectionProps) {
+  const single = useMemo(() => latency(stats, period, 'single'), [stats, period]);
+  const round = useMemo(() => latency(stats, period, 'round'), [stats, period]);
   const domain = useMemo(() => latencyDomain([single, round]), [single, round]);
-  const lede = `Calls that succeeded, on one logarithmic scale. Half took no longer than p50, nine in ten than p90, 99 in 100 than p99; read off to within ${(stats.relativeError * 100).toFixed(1)}\u00a0%.`;
+  const lede = `Half of all calls were answered within p50, nine in ten within p90, 99 in 100 within p99; a call that failed counts as never answered. Read off to within ${(stats.relativeError * 100).toFixed(1)}\u00a0%, on one logarithmic scale.`;
   return (
     <Panel title="Latency" lede={lede} pair>
       <Figure
         title="One saying"
         note="Live answers and comparisons: a visitor waits."
         sheet={single.sheet}
-        empty={!single.known && 'No model has been asked for one saying yet.'}
+        empty={!single.known && 'No model has answered with one saying yet.'}
       >
         <Histograms label={label('Latency of calls for one saying', single)} rows={single.rows} domain={domain} />
       </Figure>
@@ -40,5 +40,5 @@ function Histograms({ label, rows, domain }: Distributions) {
 }
 
 function label(title: string, { rows }: LatencyPlot): string {
-  return `${title}. ${rows.map((row) => `${row.name}: ${percentileText(row) || 'too few calls'}.`).join(' ')}`;
+  return `${title}. ${rows.map((row) => `${row.name}: ${percentileText(row) || 'too few answers'}.`).join(' ')}`;
 }

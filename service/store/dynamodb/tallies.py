@@ -1,0 +1,140 @@
+"""The tallies: how the lines of counts are read, and how those of days that are over are folded.
+
+A line of today is an item in each shard, with an attribute for each number, so that votes can add to it at the same
+time. That takes long to read. So when the day is over, a pass folds the items of all shards into one, whose numbers are
+a JSON object by shard. Later it adds the folded lines of old days to those of the day "", which stands for all of them.
+
+Each line is folded in a transaction of its own, on the condition that nothing has been added to it meanwhile. So a pass
+may end anywhere, and what is added to a day after it was folded is an item in a shard again until the next pass.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from service.errors import ConditionFailed
+from service.store.dynamodb.database import Database
+from service.store.dynamodb.items import number, text
+from service.store.dynamodb.line_sums import Line, by_shard, to_line, total
+from service.store.dynamodb.lines import CALLS, DAILY, OF_HOUR, VOTES, WRITES, shard_name
+from service.store.dynamodb.writes import add_to
+from service.store.groups import VOTER_GROUPS
+
+if TYPE_CHECKING:
+    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.writes import Write
+
+IS_AS_IT_WAS = "writes = :writes"
+IS_NEW_FOLD = "attribute_not_exists(writes)"
+
+_FOLDED = "tallies"
+# It sorts before the lines, so that a query of all folded lines returns it first.
+_REVISION_KEY: "Item" = {"name": text(_FOLDED), "part": text("#revision")}
+# How often the lines are read again because some were folded meanwhile. A pass folds for a second or so.
+_READINGS = 5
+
+
+class Tallies(Database):
+    """Reads and folds the lines."""
+
+    async def _lines(self) -> list[Line]:
+        """All lines, none of which is read twice or missed because it is being folded."""
+        lines: list[Line] = []
+        for _ in range(_READINGS):
+            revision, *folded = await self._all_of(_FOLDED) or [{}]
+            lines = [*chain.from_iterable(map(_unfolded, folded)), *map(to_line, await self._in_shards())]
+            if await self._get(self._state, _REVISION_KEY) == revision:
+                break
+        return lines
+
+    async def _fold(self, *, today: str, tallies: str) -> None:
+        """Fold the lines of the days before today, and join those before `tallies`."""
+        _, *folded = await self._all_of(_FOLDED) or [{}]
+        sources: dict[str, list[Item]] = defaultdict(list)
+        for items, before in ((await self._in_shards(), today), (folded, tallies)):
+            for item in items:
+                if "" < _day_of(part := item["part"]["S"]) < before:
+                    sources[part].append(item)
+        for part, items in sorted(sources.items()):
+            with suppress(ConditionFailed):  # something was added meanwhile, so the next pass does it
+                await self._fold_line(items, part if _day_of(part) >= tallies else _of_all_days(part))
+
+    async def _fold_line(self, sources: "list[Item]", part: str) -> None:
+        """Add items of one line to a folded item, and delete them. Raises ConditionFailed."""
+        key: Item = {"name": text(_FOLDED), "part": text(part)}
+        before = await self._get(self._state, key)
+        lines = [*_unfolded(before), *chain.from_iterable(map(_to_lines, sources))]
+        await self._transact(
+            [
+                self._put_folded(key, before, _numbers(lines, part)),
+                *map(self._delete_folded, sources),
+                add_to(self._state, _REVISION_KEY, {"revision": 1}),
+            ]
+        )
+
+    async def _in_shards(self) -> "list[Item]":
+        shards = await asyncio.gather(*map(self._all_of, map(shard_name, range(VOTER_GROUPS))))
+        return list(chain.from_iterable(shards))
+
+    def _put_folded(self, key: "Item", before: "Item", numbers: Mapping[int, Mapping[str, float]]) -> "Write":
+        return {
+            "Update": {
+                "TableName": self._state,
+                "Key": key,
+                "ConditionExpression": IS_AS_IT_WAS if before else IS_NEW_FOLD,
+                "UpdateExpression": "SET numbers = :numbers ADD writes :one",
+                "ExpressionAttributeValues": {
+                    ":numbers": text(msgspec.json.encode(numbers).decode()),
+                    ":one": number(1),
+                    **({":writes": before[WRITES]} if before else {}),
+                },
+            }
+        }
+
+    def _delete_folded(self, item: "Item") -> "Write":
+        return {
+            "Delete": {
+                "TableName": self._state,
+                "Key": {"name": item["name"], "part": item["part"]},
+                "ConditionExpression": IS_AS_IT_WAS,
+                "ExpressionAttributeValues": {":writes": item[WRITES]},
+            }
+        }
+
+
+def _day_of(part: str) -> str:
+    """The day of a line, or "" if it has none or stands for all days."""
+    kind, _, rest = part.partition("#")
+    return rest.partition("#")[0] if kind in DAILY else ""
+
+
+def _of_all_days(part: str) -> str:
+    kind, _, rest = part.split("#", 2)
+    return f"{kind}##{rest}"
+
+
+def _to_lines(item: "Item") -> list[Line]:
+    return _unfolded(item) if item["name"]["S"] == _FOLDED else [to_line(item)]
+
+
+def _unfolded(item: "Item") -> list[Line]:
+    """The lines of a folded item, none of an empty one."""
+    if not item:
+        return []
+    numbers = msgspec.json.decode(item["numbers"]["S"], type=dict[int, dict[str, int | float]])
+    return [Line(item["part"]["S"], shard, of_shard) for shard, of_shard in numbers.items()]
+
+
+def _numbers(lines: list[Line], part: str) -> dict[int, dict[str, float]]:
+    """What a folded line keeps. Nobody asks for the shards of calls, or for the hours of old days."""
+    shards = {0: total(line.numbers for line in lines)} if part.startswith(CALLS) else by_shard(lines)
+    dropped = (WRITES, OF_HOUR) if part.startswith(f"{VOTES}##") else (WRITES,)
+    return {
+        shard: {name: round(number, 6) for name, number in numbers.items() if number and not name.startswith(dropped)}
+        for shard, numbers in shards.items()
+    }
