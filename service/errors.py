@@ -3,6 +3,7 @@
 CloudSayingsError
 ├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
+├── AnalysisImpossible                the ballots do not say enough
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
@@ -228,6 +229,10 @@ class InvocationFailed(CloudSayingsError):
 
     Lambda counts it as an error and invokes the function again if it is configured to retry.
     """
+
+
+class AnalysisImpossible(CloudSayingsError):
+    """The ballots do not say enough for an analysis. The text says what is missing."""
 
 
 class InternalError(HttpError):

@@ -18,6 +18,7 @@ from service.statistics.intervals import CONFIDENCE, MIN_VOTES, estimate, share_
 from service.statistics.marks import marks
 from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
+    Analysis,
     CollectionStats,
     Comparisons,
     ComparisonStats,
@@ -97,7 +98,7 @@ def report(
         hours=_hours(aggregates, {*(row.contributor for row in rows), COLLECTION}, now),
         services=_services(aggregates, {row.contributor for row in rows}),
         collection=_collection(aggregates, collection),
-        analysis=None if analysis is None else msgspec.Raw(analysis),
+        analysis=_analysis(analysis, simulated=simulated),
     )
 
 
@@ -318,3 +319,12 @@ def _collection(aggregates: Aggregates, history: History) -> CollectionStats:
         votes_of(sample),
         share_interval(sample, named=sample.votes >= MIN_VOTES),
     )
+
+
+def _analysis(stored: str | None, *, simulated: bool) -> Analysis | None:
+    """The stored analysis, unless it is of other models or was written by a version with other fields."""
+    try:
+        analysis = None if stored is None else msgspec.json.decode(stored, type=Analysis)
+    except msgspec.DecodeError:
+        return None
+    return analysis if analysis and analysis.simulated is simulated else None
