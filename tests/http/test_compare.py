@@ -689,7 +689,7 @@ async def test_a_stream_that_runs_when_the_server_stops_comes_to_its_end(server:
         events = await stream.__aenter__()
         assert (await anext(events))[0] == "comparison"
 
-    names = []
+    names: list[str] = []
     while names[-1:] != ["done"]:
         names.append((await anext(events))[0])
     assert [name for name in names if name != "progress"] == ["slots", "done"]
