@@ -9,32 +9,47 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from service.cli.rows import Export, Format, rows, writer
 from service.domain import (
+    Attribution,
     Ballot,
     Call,
+    CallKind,
     CallShape,
     Comparison,
     Entry,
     FeedbackType,
+    NetworkDay,
     Outcome,
     Saying,
+    Standing,
     Vote,
     Withdrawal,
     WithdrawnBy,
-    burst_of,
     model_source,
     saying_id,
 )
+from service.limits import Quotas
 from service.statistics.report import report
 from service.statistics.schemas import StatsAnswer
-from service.store.base import Aggregates, CallTally, OutcomeTally, Store, Tally
+from service.store.base import (
+    Aggregates,
+    CallTally,
+    Cell,
+    Counts,
+    HourTally,
+    OutcomeTally,
+    Store,
+    Strand,
+    VoteTally,
+)
 from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
 from tests.fakes import the_line_up
@@ -42,12 +57,14 @@ from tests.support import NAMES, model_saying
 
 ROOT = Path(__file__).parents[2]
 NOON = 1_800_014_400.0
-HOUR = "2027-01-15T12"
-LIMIT = 13
+DAY = "2027-01-15"
+HOUR = f"{DAY}T12"
+QUOTAS = Quotas(address_votes=16)
+ATTRIBUTIONS = (*[Attribution.BLIND] * 3, Attribution.NAMED, Attribution.OPEN, None)
 
 
 async def play(store: Store) -> None:
-    """A little of everything: four models, changed and withdrawn votes, a burst, comparisons, useless calls."""
+    """A little of everything: four models, changed and withdrawn votes, a farm of voters, comparisons, failed calls."""
     sayings = [
         model_saying(f"{name} is about Amazon S3 and number {n}", model=name) for name in NAMES for n in range(3)
     ]
@@ -66,7 +83,8 @@ async def play(store: Store) -> None:
 
 def vote(saying: Saying, voter: str, liked: bool, *, address: str) -> Vote:
     opinion = FeedbackType.POSITIVE if liked else FeedbackType.NEGATIVE
-    return Vote(saying.saying_id, voter, opinion, NOON, burst_of(address, NOON))
+    attribution = ATTRIBUTIONS[len(f"{voter}{saying.text}") % len(ATTRIBUTIONS)]
+    return Vote(saying.saying_id, voter, opinion, NOON, attribution, (NetworkDay(f"{DAY}/{address}"),), len(NAMES))
 
 
 async def record(store: Store, saying: Saying, n: int) -> None:
@@ -83,11 +101,13 @@ async def compare(store: Store, n: int) -> None:
         for slot, model, source in zip("ABCD", NAMES, sources, strict=True)
     )
     comparison = Comparison(f"{n:032x}", "Amazon S3", False, NOON + n, entries)
-    await store.put_comparison(comparison, Ballot(comparison.comparison_id, "ann", NOON))
+    for voter in ("ann", "bob"):
+        await store.put_comparison(comparison, Ballot(comparison.comparison_id, voter, NOON))
     if n:
-        winner = ("A", "B", "C", "tie", "none", "A", "B", "A")[n]
-        ballot = Ballot(comparison.comparison_id, "ann", NOON, winner, NOON, burst_of("ann's", NOON))
-        await store.cast_ballot(comparison, ballot)
+        near = [NetworkDay(f"{DAY}/home of ann")]
+        for winner in ("ABCDABAB"[n], "tie"):  # the second is chosen after the reveal
+            await store.cast_ballot(comparison, "ann", winner, at=NOON, networks=near)
+        await store.cast_ballot(comparison, "bob", ("none", "tie", "A")[n % 3], at=NOON)
 
 
 async def exported(store: Store, what: Export) -> list[dict[str, Any]]:
@@ -100,52 +120,94 @@ async def exported(store: Store, what: Export) -> list[dict[str, Any]]:
 
 
 class Recount:
-    """The aggregates from the rows alone. Serves leave no rows: they are what the store says."""
+    """The aggregates from the rows alone. Serves leave no rows, so there are none in this story."""
 
     def __init__(self, exports: dict[Export, list[dict[str, Any]]]) -> None:
         self._votes = exports[Export.VOTES]
         self._ballots = [ballot for ballot in exports[Export.COMPARISONS] if ballot["winner"]]
         self._calls = exports[Export.CALLS]
-        self._services = {saying["saying_id"]: saying["services"] for saying in exports[Export.SAYINGS]}
-        sizes = Counter(row["burst"] for row in [*self._votes, *self._ballots])
-        self._bursts = {burst for burst, size in sizes.items() if size > LIMIT and burst}
+        self._sayings = {saying["saying_id"]: saying for saying in exports[Export.SAYINGS]}
 
     def aggregates(self) -> Aggregates:
+        hours = Counter((vote["first_cast_at"][:13], vote["contributor"]) for vote in self._votes)
+        services = [
+            ((service, vote["contributor"]), vote)
+            for vote in self._that_count("blind", self._votes)
+            for service in self._sayings[vote["saying_id"]]["services"]
+        ]
         return Aggregates(
-            contributors=self._tallies(lambda vote: [vote["contributor"]], filtering=True),
-            services=self._tallies(
-                lambda vote: [(service, vote["contributor"]) for service in self._services[vote["saying_id"]]]
-            ),
-            hours=self._tallies(lambda vote: [(vote["first_cast_at"][:13], vote["contributor"])]),
+            hours={hour: HourTally(votes=votes) for hour, votes in hours.items()},
+            services={key: _counts(votes) for key, votes in _grouped(services).items()},
+            votes=self._vote_tallies(),
             calls=self._call_tallies(),
             outcomes=self._outcomes(),
         )
 
-    def _tallies(self, keys: Callable[[dict[str, Any]], list[Any]], *, filtering: bool = False) -> dict[Any, Tally]:
-        counts: defaultdict[Any, Counter[str]] = defaultdict(Counter)
-        for vote in self._votes:
-            column = {"POSITIVE": "upvotes", "NEGATIVE": "downvotes"}[vote["feedback_type"]]
-            for key in keys(vote):
-                counts[key][column] += 1
-                if filtering and vote["burst"] in self._bursts:
-                    counts[key][f"aside_{column}"] += 1
-        return {key: Tally(**columns) for key, columns in counts.items()}
+    def _vote_tallies(self) -> dict[Strand, VoteTally]:
+        return {
+            strand: VoteTally(
+                blind=_cells(self._that_count("blind", votes)),
+                named=_cells(self._that_count("named", votes)),
+                opened=_counts(self._that_count("open", votes)),
+                aside=_counts([vote for vote in votes if vote["standing"] == "set_aside"]),
+                unverified=_counts([vote for vote in votes if vote["standing"] == "unverified"]),
+                voters=len({vote["voter"] for vote in self._that_count("blind", votes)}),
+                sayings=len({vote["saying_id"] for vote in self._that_count("blind", votes)}),
+            )
+            for strand, votes in _grouped((self._strand(vote), vote) for vote in self._votes).items()
+        }
 
-    def _call_tallies(self) -> dict[tuple[str, CallShape], CallTally]:
-        grouped: defaultdict[tuple[str, CallShape], list[dict[str, Any]]] = defaultdict(list)
+    def _that_count(self, attribution: str, votes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [vote for vote in votes if (vote["standing"], vote["attribution"]) == ("counted", attribution)]
+
+    def _strand(self, vote: dict[str, Any]) -> Strand:
+        made = self._sayings[vote["saying_id"]]
+        day = vote["first_cast_at"][:10]
+        return Strand(vote["contributor"], day, made["prompt_version"] or "", made["snapshot"] or "")
+
+    def _call_tallies(self) -> dict[tuple[Strand, CallKind, CallShape], CallTally]:
+        grouped: defaultdict[tuple[Strand, CallKind, CallShape], list[dict[str, Any]]] = defaultdict(list)
         for call in self._calls:
             shape = CallShape.SINGLE if call["asked"] == 1 else CallShape.ROUND
-            grouped[call["contributor"], shape].append(call)
+            strand = Strand(call["contributor"], call["created_at"][:10], call["prompt_version"], call["snapshot"])
+            grouped[strand, CallKind(call["kind"]), shape].append(call)
         return {key: _call_tally(calls) for key, calls in grouped.items()}
 
-    def _outcomes(self) -> dict[Outcome, OutcomeTally]:
-        grouped: defaultdict[Outcome, list[dict[str, Any]]] = defaultdict(list)
+    def _outcomes(self) -> dict[tuple[str, Outcome], OutcomeTally]:
+        grouped: defaultdict[tuple[str, Outcome], list[dict[str, Any]]] = defaultdict(list)
         for ballot in self._ballots:
-            grouped[Outcome(tuple(ballot["contributors"]), ballot["result"])].append(ballot)
+            outcome = Outcome(tuple(ballot["contributors"]), ballot["result"], tuple(ballot["failed"]))
+            grouped[ballot["cast_at"][:10], outcome].append(ballot)
         return {
-            outcome: OutcomeTally(len(ballots), sum(ballot["burst"] in self._bursts for ballot in ballots))
-            for outcome, ballots in grouped.items()
+            key: OutcomeTally(
+                Counter(
+                    (ballot["voter_group"], ballot["comparison_group"])
+                    for ballot in ballots
+                    if ballot["standing"] == "counted"
+                ),
+                sum(ballot["standing"] == "set_aside" for ballot in ballots),
+            )
+            for key, ballots in grouped.items()
         }
+
+
+K = TypeVar("K")
+
+
+def _grouped(pairs: Iterable[tuple[K, dict[str, Any]]]) -> dict[K, list[dict[str, Any]]]:
+    grouped: defaultdict[K, list[dict[str, Any]]] = defaultdict(list)
+    for key, row in pairs:
+        grouped[key].append(row)
+    return grouped
+
+
+def _counts(votes: list[dict[str, Any]]) -> Counts:
+    return Counts(len(votes), sum(vote["first"] == "POSITIVE" for vote in votes))
+
+
+def _cells(votes: list[dict[str, Any]]) -> dict[Cell, Counts]:
+    by_cell = _grouped(((vote["voter_group"], vote["saying_group"]), vote) for vote in votes)
+    return {cell: _counts(of_cell) for cell, of_cell in by_cell.items()}
 
 
 def _call_tally(calls: list[dict[str, Any]]) -> CallTally:
@@ -153,7 +215,8 @@ def _call_tally(calls: list[dict[str, Any]]) -> CallTally:
     return CallTally(
         latencies=Counter(map(bucket_of, good)),
         latency_ms=sum(good),
-        billed=len(calls),
+        calls=len(calls),
+        failed=Counter(call["error_type"] for call in calls if call["error_type"]),
         unpriced=sum(call["cost_nanos"] is None for call in calls),
         sayings=sum(call["sayings"] for call in calls),
         input_tokens=sum(call["input_tokens"] for call in calls),
@@ -164,13 +227,13 @@ def _call_tally(calls: list[dict[str, Any]]) -> CallTally:
 
 
 def answer(aggregates: Aggregates) -> StatsAnswer:
-    return report(aggregates, the_line_up(), simulated=False, now=NOON + 60, burst_limit=LIMIT)
+    return report(aggregates, the_line_up(), simulated=False, now=NOON + 60)
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """A store in which fourteen votes from one address are a burst."""
-    store = await SqliteStore.open(tmp_path / "sayings.db", burst_limit=LIMIT)
+    """A store in which an address has two votes on each model."""
+    store = await SqliteStore.open(tmp_path / "sayings.db", quotas=QUOTAS)
     yield store
     await store.close()
 
@@ -180,11 +243,26 @@ async def test_the_statistics_can_be_computed_again_from_what_is_exported(store:
 
     exports = {what: await exported(store, what) for what in Export}
 
-    shown = answer(await store.aggregates(since_hour=HOUR))
-    assert answer(Recount(exports).aggregates()) == shown
-    assert shown.totals.raw.votes > shown.totals.filtered.votes > 0
-    assert any(model.refused.count for model in shown.models)
+    votes, ballots = exports[Export.VOTES], exports[Export.COMPARISONS]
+    assert answer(Recount(exports).aggregates()) == answer(await store.aggregates(since_hour=HOUR))
+    assert {vote["standing"] for vote in votes} == set(Standing)
+    assert {vote["attribution"] for vote in votes} == {*Attribution, None}
+    assert {ballot["standing"] for ballot in ballots} == {"counted", None}
+    assert [ballot["later"] for ballot in ballots].count("tie") == 7
     assert {size: len(rows) for size, rows in exports.items()} == await store.sizes()
+
+
+async def test_what_counts_is_in_the_rows_as_it_was_cast_first(store: SqliteStore) -> None:
+    saying = model_saying("A saying on Amazon S3.")
+    await store.put_sayings([saying])
+    await store.vote(replace(vote(saying, "ann", True, address="home"), attribution=Attribution.BLIND))
+    await store.vote(replace(vote(saying, "ann", False, address="work"), cast_at=NOON + 60))
+
+    (row,) = await exported(store, Export.VOTES)
+
+    assert (row["first"], row["opinion"]) == ("POSITIVE", "NEGATIVE")
+    assert (row["first_cast_at"], row["cast_at"]) == ("2027-01-15T12:00:00+00:00", "2027-01-15T12:01:00+00:00")
+    assert (row["attribution"], row["standing"], row["network"]) == ("blind", "counted", f"{DAY}/home")
 
 
 class TestCsv:
@@ -266,12 +344,14 @@ class TestCommand:
     async def test_old_data_can_be_removed_by_hand(self, store: SqliteStore, tmp_path: Path) -> None:
         saying = model_saying("A saying on Amazon S3.")
         await store.put_sayings([saying])
-        await store.vote(Vote(saying.saying_id, "ann", FeedbackType.POSITIVE, 0.0, burst_of("home", 0.0)))
+        await store.vote(
+            Vote(saying.saying_id, "ann", FeedbackType.POSITIVE, 0.0, networks=(NetworkDay("1970-01-01/home"),))
+        )
 
         done = run("prune", cwd=tmp_path)
 
         (kept,) = await exported(store, Export.VOTES)
-        assert (done.returncode, kept["burst"]) == (0, "")
+        assert (done.returncode, kept["network"]) == (0, "")
         assert done.stderr.startswith("1 votes and ballots have lost the hash of their address, 1 their voter.")
 
     async def test_a_reader_may_close_the_pipe_early(self, store: SqliteStore, tmp_path: Path) -> None:
@@ -296,17 +376,6 @@ class TestCommand:
         done = run("export", "votes", cwd=tmp_path)
 
         assert (done.returncode, done.stderr) == (2, f"Cannot start. SAYINGS_STORE: {reason}\n")
-
-    async def test_bursts_can_be_reviewed_by_another_limit(self, store: SqliteStore, tmp_path: Path) -> None:
-        await play(store)
-        before = (await store.aggregates(since_hour=HOUR)).contributors
-
-        done = run("review-bursts", cwd=tmp_path, SAYINGS_BURST_VOTES="1000")
-
-        after = (await store.aggregates(since_hour=HOUR)).contributors
-        assert done.returncode == 0
-        assert sum(tally.aside_downvotes for tally in before.values()) > 0
-        assert sum(tally.aside_downvotes for tally in after.values()) == 0
 
 
 def _mode(file: Path) -> str:

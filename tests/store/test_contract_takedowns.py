@@ -136,16 +136,16 @@ class TestWithdrawals:
         assert (await store.withdrawals()).sayings == {SAYING.saying_id: withdrawal()}
 
     async def test_a_comparison_with_a_withdrawn_text_is_not_drawn(self, store: Store) -> None:
-        withdrawn = saying_id("first in slot A")
-        for name in ("first", "second"):
-            await store.put_comparison(comparison(name), shown(comparison(name), "ann"))
+        withdrawn, first, second = saying_id("first in slot A"), comparison("first"), comparison("second")
+        for compared in (first, second):
+            await store.put_comparison(compared, shown(compared, "ann"))
 
         found = [
             await store.unseen_comparison("bob", service=None, simulated=False, withdrawn={withdrawn})
             for _ in range(10)
         ]
 
-        assert {each and each.comparison_id for each in found} == {"second"}
+        assert set(found) == {second}
 
 
 class TestRestoring:
