@@ -14,6 +14,7 @@ from service.statistics.intervals import MIN_VOTES, UNKNOWN, difference_interval
 from service.statistics.report import first_hour, report
 from service.statistics.samples import sample
 from service.statistics.schemas import (
+    Analysis,
     Answered,
     DayStats,
     Headline,
@@ -35,7 +36,9 @@ ALL = (HAIKU, SONNET, GPT, MINI)
 # Sonnet 4.5 retires on the second.
 TWO_DAYS = (date(2026, 11, 29), date(2026, 11, 30))
 NOW = datetime(2026, 11, 20, 13, 5, 7, tzinfo=UTC).timestamp()
-TODAY, FIRST, BEFORE = "2026-11-20", "2026-10-22", "2026-10-21"
+TODAY, YESTERDAY, CLOSED = "2026-11-20", "2026-11-19", "2026-11-18"
+# The first of the last thirty days, and the day before it.
+FIRST, BEFORE = "2026-10-22", "2026-10-21"
 SINGLE, ROUND = CallShape.SINGLE, CallShape.ROUND
 
 
@@ -60,7 +63,7 @@ def voted(tallies: Mapping[str, VoteTally], day: str = TODAY) -> dict[Strand, Vo
 
 
 def called(
-    tally: CallTally, *, name: str = GPT, day: str = TODAY, kind: CallKind = CallKind.ROUND, shape: CallShape = ROUND
+    tally: CallTally, *, name: str = GPT, day: str = CLOSED, kind: CallKind = CallKind.ROUND, shape: CallShape = ROUND
 ) -> dict[tuple[Strand, CallKind, CallShape], CallTally]:
     return {(Strand(name, day), kind, shape): tally}
 
@@ -351,7 +354,7 @@ def test_sayings_are_priced_without_comparisons_and_these_by_their_wins() -> Non
         | called(round_)
         | called(compared, kind=CallKind.COMPARE, shape=SINGLE)
         | called(round_, name=MINI),
-        outcomes=balloted({Outcome(ALL, GPT): 100, Outcome(ALL, HAIKU): 40}),
+        outcomes=balloted({Outcome(ALL, GPT): 100, Outcome(ALL, HAIKU): 40}, CLOSED),
     )
 
     answer = the_report(aggregates)
@@ -435,10 +438,41 @@ def test_counts_that_change_during_the_read_give_no_negative_votes() -> None:
     assert (answer.comparisons.recent.ballots, answer.comparisons.recent.set_aside) == (900, 0)
 
 
-def test_the_last_analysis_is_passed_on_as_it_is() -> None:
-    answer = report(Aggregates(), the_line_up(), simulated=False, now=NOW, analysis='{"length": 0.5}')
+def analysis_of(*, simulated: bool) -> Analysis:
+    nothing = Interval(1.0, 0.9, 1.1)
+    return Analysis("2026-11-19T00:00:00Z", simulated, 900, 80, 90, [], nothing, 31.5, nothing, {"B": nothing})
 
-    assert msgspec.json.decode(msgspec.json.encode(answer))["analysis"] == {"length": 0.5}
+
+def test_the_last_analysis_of_these_models_is_part_of_the_report() -> None:
+    ours, theirs = (msgspec.json.encode(analysis_of(simulated=simulated)).decode() for simulated in (False, True))
+
+    found = [
+        report(Aggregates(), the_line_up(), simulated=False, now=NOW, analysis=stored).analysis
+        for stored in (ours, theirs, '{"of": "another version"}', None)
+    ]
+
+    assert found == [analysis_of(simulated=False), None, None, None]
+
+
+def test_calls_for_comparisons_that_are_still_open_tell_nothing() -> None:
+    calls = CallTally(100, {"timeout": 7}, sayings=93, cost_nanos=10**9)
+    days = {day: called(calls, day=day, kind=CallKind.COMPARE, shape=SINGLE) for day in (TODAY, YESTERDAY, CLOSED)}
+    ballots = {day: balloted({Outcome(ALL, GPT): 10}, day) for day in days}
+
+    found, nothing = (
+        of_model(
+            the_report(
+                Aggregates(
+                    calls={key: tally for day in chosen for key, tally in days[day].items()},
+                    outcomes={key: tally for given in ballots.values() for key, tally in given.items()},
+                )
+            )
+        ).recent
+        for chosen in (days, (TODAY, YESTERDAY))
+    )
+
+    assert (found.answered.asked, found.cost.total, found.cost.per_blind_win) == (100, 1.0, 0.1)
+    assert (nothing.answered.asked, nothing.cost.total, nothing.cost.per_blind_win) == (0, 0.0, None)
 
 
 def random_aggregates(chance: random.Random) -> Aggregates:
