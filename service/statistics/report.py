@@ -15,7 +15,7 @@ from service.limits import DAY_SECONDS
 from service.statistics.choices import MIN_BALLOTS, Outcomes, outcomes_since, pair, picked, share_of
 from service.statistics.figures import figures, votes_of
 from service.statistics.history import History, histories
-from service.statistics.intervals import CONFIDENCE, MIN_VOTES, estimate, share_interval
+from service.statistics.intervals import CONFIDENCE, MIN_VOTES, share_interval
 from service.statistics.marks import marks
 from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
@@ -35,7 +35,7 @@ from service.statistics.schemas import (
     Totals,
     VoteCounts,
 )
-from service.statistics.verdicts import FAMILY_ALPHA, Ranking, Record, can_be_compared, is_settled, ranking
+from service.statistics.verdicts import Ranking, Record, can_be_compared, pair_verdict, ranking
 from service.store.base import Aggregates, Counts
 from service.store.latency_buckets import RELATIVE_ERROR
 
@@ -268,22 +268,21 @@ def _comparisons(period: _Period, rows: Sequence[_Row]) -> Comparisons:
 
 
 def _matrix(outcomes: Outcomes, names: Sequence[str]) -> dict[str, dict[str, PairRecord]]:
-    alpha = FAMILY_ALPHA / max(1, comb(len(names), 2))
+    pairs = comb(len(names), 2)
     return {
-        name: {rival: _pair_record(outcomes, name, rival, alpha) for rival in names if rival != name} for name in names
+        name: {rival: _pair_record(outcomes, name, rival, pairs) for rival in names if rival != name} for name in names
     }
 
 
-def _pair_record(outcomes: Outcomes, name: str, rival: str, alpha: float) -> PairRecord:
+def _pair_record(outcomes: Outcomes, name: str, rival: str, pairs: int) -> PairRecord:
     sample = pair(outcomes, name, rival)
-    lead = estimate((1, sample)).plus(-0.5)
     ties = share_of(outcomes, lambda outcome: outcome.result == TIE and {name, rival}.issubset(outcome.contributors))
     return PairRecord(
         wins=sample.upvotes,
         losses=sample.votes - sample.upvotes,
         ties=ties.upvotes,
         share=share_interval(sample, named=sample.votes >= MIN_BALLOTS),
-        verdict=("ahead" if lead.value > 0 else "behind") if is_settled(lead, alpha) else None,
+        verdict=pair_verdict(sample, pairs),
     )
 
 

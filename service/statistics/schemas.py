@@ -12,6 +12,7 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
 
 
 Verdict = Literal["too few votes", "too close to call", "within 3 points", "leads", "trails"]
+PairVerdict = Literal["ahead", "behind"]
 
 
 class Interval(Message, frozen=True):
@@ -199,7 +200,7 @@ class PairRecord(Message, frozen=True):
     losses: int
     ties: int
     share: Interval
-    verdict: Literal["ahead", "behind"] | None
+    verdict: PairVerdict | None
 
 
 class Comparisons(Message, frozen=True):

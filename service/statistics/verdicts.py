@@ -13,7 +13,7 @@ from itertools import combinations
 
 from service.statistics.intervals import MIN_VOTES, Estimate, estimate, independent_variance, share_interval
 from service.statistics.samples import Sample
-from service.statistics.schemas import Verdict
+from service.statistics.schemas import PairVerdict, Verdict
 
 # The chance of ever naming a leader where the two best are equal.
 ALPHA = 0.05
@@ -110,6 +110,17 @@ def is_settled(found: Estimate, alpha: float) -> bool:
     `alpha` is the chance that it is ever taken to differ if it does not.
     """
     return abs(found.value) > _allowance(found, alpha)
+
+
+def pair_verdict(sample: Sample, pairs: int) -> PairVerdict | None:
+    """Whether one of two models is preferred to the other, by the ballots for either, or None where that is open.
+
+    The upvotes of the sample are the ballots for the one. It is one of so many pairs.
+    """
+    lead = estimate((1, sample)).plus(-0.5)
+    if not is_settled(lead, FAMILY_ALPHA / pairs):
+        return None
+    return "ahead" if lead.value > 0 else "behind"
 
 
 @dataclass(frozen=True, slots=True)

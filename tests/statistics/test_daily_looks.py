@@ -2,12 +2,27 @@
 
 import math
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from service.statistics.verdicts import Ranking, ranking
-from tests.statistics.worlds import INDEPENDENT, MEDIUM, STRONG, Days, Floats, World, show, steady, voted
+from service.statistics.samples import Groups, Sample
+from service.statistics.verdicts import Ranking, pair_verdict, ranking
+from tests.statistics.worlds import (
+    INDEPENDENT,
+    MEDIUM,
+    PERIOD,
+    REGULARS,
+    STRONG,
+    THEIR_SHARE,
+    Days,
+    Floats,
+    World,
+    show,
+    steady,
+    voted,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +69,40 @@ def false_pairs(world: World, count: int) -> float:
     """In how many worlds of equal models one ever trails, or is told apart from another."""
     equal = steady([0.66] * 4, DAYS)
     return float(np.mean([any(look.settled for look in looks(days)) for days in worlds(world, equal, count, seed=2)]))
+
+
+@pytest.mark.parametrize(("name", "taste", "quality"), [("alike", 0.0, 0.0), ("strong tastes", 1.0, 1.0)])
+def test_ballots_do_not_tell_equal_models_apart(name: str, taste: float, quality: float) -> None:
+    wrong = false_tints(taste, quality, count=40)
+
+    show(f"{name}: ballots tell two of four equal models apart in 60 days: {wrong:.3f}")
+    assert wrong <= 0.125
+
+
+def false_tints(taste: float, quality: float, count: int) -> float:
+    """In how many worlds of equal models one is ever ahead of another, by 60 ballots a day of voters with tastes."""
+    chance = np.random.default_rng(7)
+    return float(np.mean([any(tints(taste, quality, chance)) for _ in range(count)]))
+
+
+def tints(taste: float, quality: float, chance: np.random.Generator) -> Iterator[bool]:
+    ballots, voters, comparisons = DAYS * 60, DAYS * 12, DAYS * 8
+    regulars = chance.random(ballots) < THEIR_SHARE
+    few = round(REGULARS * voters)
+    voter = np.where(regulars, chance.integers(few, size=ballots), chance.integers(few, voters, size=ballots))
+    day = np.arange(ballots) * DAYS // ballots
+    item = day * 8 + chance.integers(8, size=ballots)
+    tastes, qualities = chance.normal(0, taste, (voters, 4)), chance.normal(0, quality, (comparisons, 4))
+    best = (tastes[voter] + qualities[item] + chance.gumbel(size=(ballots, 4))).argmax(axis=1)
+    voter_group, item_group = (chance.integers(16, size=size) for size in (voters, comparisons))
+    wins = [np.zeros((DAYS, 4, 16), int), np.zeros((DAYS, 4, 16), int)]
+    np.add.at(wins[0], (day, best, voter_group[voter]), 1)
+    np.add.at(wins[1], (day, best, item_group[item]), 1)
+    for end in range(2, DAYS + 1):
+        by_voter, by_item = (count[max(0, end - PERIOD) : end].sum(axis=0) for count in wins)
+        for one, other in combinations(range(4), 2):
+            groups = (Groups((by[one] + by[other]).tolist(), by[one].tolist()) for by in (by_voter, by_item))
+            yield pair_verdict(Sample(*groups), 6) is not None
 
 
 @pytest.mark.parametrize("world", POPULATIONS)
