@@ -89,7 +89,7 @@ def clustered(value: float, independent: float, spreads: tuple[float, ...], free
 
 def effective(sizes: Sequence[int]) -> float:
     """How many groups of equal size would be as good as these. 0 if all are empty."""
-    squares = sum(size * size for size in sizes)
+    squares = sum([size * size for size in sizes])
     return sum(sizes) ** 2 / squares if squares else 0.0
 
 

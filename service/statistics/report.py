@@ -1,7 +1,7 @@
 """Computes the body of GET /stats from the counts in the store."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from math import comb
 
@@ -9,7 +9,7 @@ import msgspec
 
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import NANOS_PER_DOLLAR, Model
-from service.domain import COLLECTION, NONE, TIE, day_of, hour_of, model_contributor
+from service.domain import COLLECTION, NONE, TIE, CallKind, day_of, hour_of, model_contributor
 from service.limits import DAY_SECONDS
 from service.statistics.choices import MIN_BALLOTS, Outcomes, outcomes_since, pair, picked, share_of
 from service.statistics.figures import figures, votes_of
@@ -18,6 +18,7 @@ from service.statistics.intervals import CONFIDENCE, MIN_VOTES, estimate, share_
 from service.statistics.marks import marks
 from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
+    Analysis,
     CollectionStats,
     Comparisons,
     ComparisonStats,
@@ -74,6 +75,7 @@ def report(
     It covers either the real or the simulated models, and never mixes them. `now` is in seconds since the epoch, and
     `analysis` is what the store keeps of the last analysis.
     """
+    aggregates = _without_open_comparisons(aggregates, now)
     known = histories(aggregates)
     rows = _rows(aggregates, known, line_up, simulated=simulated)
     recent = _period(aggregates, rows, _day(now, RECENT_DAYS))
@@ -96,8 +98,23 @@ def report(
         hours=_hours(aggregates, {*(row.contributor for row in rows), COLLECTION}, now),
         services=_services(aggregates, {row.contributor for row in rows}),
         collection=_collection(aggregates, collection),
-        analysis=None if analysis is None else msgspec.Raw(analysis),
+        analysis=_analysis(analysis, simulated=simulated),
     )
+
+
+def _without_open_comparisons(aggregates: Aggregates, now: float) -> Aggregates:
+    """The counts without the calls for comparisons of today and yesterday.
+
+    A comparison can be voted on for a day, and meanwhile the tokens, the cost and the failure that each of its models
+    adds here would tell which of them wrote what.
+    """
+    first_open = _day(now, 2)
+    calls = {
+        (strand, kind, shape): tally
+        for (strand, kind, shape), tally in aggregates.calls.items()
+        if kind is not CallKind.COMPARE or strand.day < first_open
+    }
+    return replace(aggregates, calls=calls)
 
 
 def first_hour(now: float) -> str:
@@ -302,3 +319,12 @@ def _collection(aggregates: Aggregates, history: History) -> CollectionStats:
         votes_of(sample),
         share_interval(sample, named=sample.votes >= MIN_VOTES),
     )
+
+
+def _analysis(stored: str | None, *, simulated: bool) -> Analysis | None:
+    """The stored analysis, unless it is of other models or was written by a version with other fields."""
+    try:
+        analysis = None if stored is None else msgspec.json.decode(stored, type=Analysis)
+    except msgspec.DecodeError:
+        return None
+    return analysis if analysis and analysis.simulated is simulated else None

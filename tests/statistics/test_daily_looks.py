@@ -1,5 +1,6 @@
 """Verdicts hold for somebody who looks every day: what they say is seldom wrong, and it changes when people do."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -94,3 +95,48 @@ def days_after_a_fall(world: World, rivals: tuple[float, ...], count: int) -> li
             after = (look.leader != "0" for look in looks(days, 36))
             found.append(next(number for number, is_over in enumerate(after, start=1) if is_over))
     return found
+
+
+UNEQUAL = [(0.70, 0.66, 0.60, 0.55), (0.72, 0.64, 0.62, 0.60), (0.68, 0.66, 0.64, 0.62), (0.66, 0.66, 0.66, 0.60)]
+
+
+@pytest.mark.parametrize("world", POPULATIONS)
+def test_votes_needed_settle_what_they_are_said_to_settle(world: World) -> None:
+    right = [was_right for approvals in UNEQUAL for was_right in predictions(world, approvals, count=8)]
+
+    show(f"votes needed: said {len(right)} times, right {np.mean(right):.3f}")
+    assert len(right) > 20
+    assert np.mean(right) >= 0.70  # they go together by worlds
+
+
+@pytest.mark.parametrize("world", POPULATIONS)
+def test_votes_needed_are_seldom_shown_where_models_are_equal(world: World) -> None:
+    shown = shown_where_equal(world, count=40)
+
+    show(f"votes needed shown in {shown:.3f} of equal worlds")
+    assert shown <= 0.15
+
+
+# On these days somebody reads how many votes are needed.
+READ_ON = (3, 6, 10, 15, 20, 25)
+
+
+def shown_where_equal(world: World, count: int) -> float:
+    equal = steady([0.66] * 4, max(READ_ON))
+    return float(np.mean([any(list(needed(days, day)) for day in READ_ON) for days in worlds(world, equal, count, 5)]))
+
+
+def needed(days: Days, day: int) -> Iterator[tuple[str, int]]:
+    """The models for which it is said on a day how many votes would settle what is open."""
+    for name, standing in ranking(days.records(day)).standings.items():
+        if standing.verdict == "too close to call" and standing.votes_needed is not None:
+            yield name, standing.votes_needed
+
+
+def predictions(world: World, approvals: tuple[float, ...], count: int) -> Iterator[bool]:
+    """Whether what was said to be settled after so many votes was settled by then."""
+    for days in worlds(world, steady(list(approvals), DAYS), count, seed=6):
+        for day in READ_ON:
+            for name, votes in needed(days, day):
+                later = looks(days, day, day + math.ceil(votes / VOTES))
+                yield any(look.standings[name].verdict in ("leads", "trails") for look in later)
