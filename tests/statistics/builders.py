@@ -11,18 +11,14 @@ from service.store.groups import ITEM_GROUPS, VOTER_GROUPS
 
 
 def cells(upvotes: int, votes: int) -> dict[Cell, Counts]:
-    """Votes that lie as evenly over the groups as they can."""
+    """Votes of voters, and on items, that do not resemble each other."""
+    chance = random.Random(votes)
     found: dict[Cell, Counts] = {}
-    for number in range(votes):
-        cell = number % VOTER_GROUPS, number // VOTER_GROUPS % ITEM_GROUPS
+    for up in chance.sample([True] * upvotes + [False] * (votes - upvotes), votes):
+        cell = chance.randrange(VOTER_GROUPS), chance.randrange(ITEM_GROUPS)
         before = found.get(cell, Counts())
-        found[cell] = Counts(before.votes + 1, before.upvotes + is_up(number, upvotes, votes))
+        found[cell] = Counts(before.votes + 1, before.upvotes + up)
     return found
-
-
-def is_up(number: int, upvotes: int, votes: int) -> bool:
-    """Whether this one is an upvote, where so many of the votes are, evenly spread."""
-    return (number + 1) * upvotes // votes > number * upvotes // votes
 
 
 def even(upvotes: int, votes: int) -> Sample:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from itertools import combinations
 
-import choix  # type: ignore[import-untyped]
+import choix
 import numpy as np
 import pytest
 from evalica import Winner, bradley_terry
@@ -22,7 +22,7 @@ ALL = ("a", "b", "c", "d")
 RIVALS = {name: [rival for rival in ALL if rival != name] for name in ALL}
 
 
-def random_wins(chance: random.Random, sizes: tuple[int, ...], most: int = 200) -> Wins:
+def random_wins(chance: random.Random, sizes: tuple[int, ...], most: int = 200) -> dict[tuple[int, ...], list[int]]:
     """Choices among all or some of up to six models, some liked far more than others."""
     models = chance.randint(4, 6)
     appeal = [chance.lognormvariate(0, 1) for _ in range(models)]
@@ -38,7 +38,7 @@ def test_strengths_are_those_of_choix(seed: int) -> None:
     wins = random_wins(random.Random(seed), (3, 4), most=5)
     models = max(model for shown in wins for model in shown) + 1
     choices = [
-        (best, [rival for rival in shown if rival != best])
+        (best, tuple(rival for rival in shown if rival != best))
         for shown, counts in wins.items()
         for best, count in zip(shown, counts, strict=True)
         for _ in range(count)
