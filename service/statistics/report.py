@@ -21,7 +21,7 @@ from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
     Analysis,
     CollectionStats,
-    Comparisons,
+    ComparisonCounts,
     ComparisonStats,
     DayStats,
     Figures,
@@ -253,12 +253,12 @@ def _headline(
     )
 
 
-def _comparisons(period: _Period, rows: Sequence[_Row]) -> Comparisons:
+def _comparisons(period: _Period, rows: Sequence[_Row]) -> ComparisonCounts:
     models = {row.contributor: row.model.id for row in rows}
     matrix = _matrix(period.outcomes, list(models))
     tied = share_of(period.outcomes, lambda outcome: outcome.result == TIE)
     none = share_of(period.outcomes, lambda outcome: outcome.result == NONE)
-    return Comparisons(
+    return ComparisonCounts(
         ballots=tied.votes,
         set_aside=period.aside,
         tied=share_interval(tied, named=tied.votes >= MIN_BALLOTS),

@@ -203,7 +203,7 @@ class PairRecord(Message, frozen=True):
     verdict: PairVerdict | None
 
 
-class Comparisons(Message, frozen=True):
+class ComparisonCounts(Message, frozen=True):
     """The first ballots on blind comparisons over a period. `setAside` is the number of those that do not count.
 
     `tied` and `none` are the shares of ballots that found all equally good, or none good. The matrix has a row for each
@@ -220,8 +220,8 @@ class Comparisons(Message, frozen=True):
 class ComparisonStats(Message, frozen=True):
     """The blind comparisons: those of the last `recentDays` days, and all of them."""
 
-    recent: Comparisons
-    all_time: Comparisons
+    recent: ComparisonCounts
+    all_time: ComparisonCounts
 
 
 class Headline(Message, frozen=True):
