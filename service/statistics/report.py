@@ -1,5 +1,6 @@
 """Computes the body of GET /stats from the counts in the store."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from service.statistics.intervals import CONFIDENCE, MIN_VOTES, estimate, share_
 from service.statistics.marks import marks
 from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
+    Analysis,
     CollectionStats,
     Comparisons,
     ComparisonStats,
@@ -57,10 +59,14 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """The days from `first` on, the ballots cast in them, and how often each model was picked by these."""
+    """The days from `first` on, the ballots cast in them, and how often each model was picked by these.
+
+    `paid_wins` are the models' wins on the days whose calls for comparisons are in the report.
+    """
 
     first: str
     outcomes: Outcomes
+    paid_wins: Counter[str]
     aside: int
     picked: Mapping[str, Interval]
     picked_of_asked: Mapping[str, Interval]
@@ -77,8 +83,8 @@ def report(
     aggregates = _without_open_comparisons(aggregates, now)
     known = histories(aggregates)
     rows = _rows(aggregates, known, line_up, simulated=simulated)
-    recent = _period(aggregates, rows, _day(now, RECENT_DAYS))
-    all_time = _period(aggregates, rows, "")
+    recent = _period(aggregates, rows, _day(now, RECENT_DAYS), now)
+    all_time = _period(aggregates, rows, "", now)
     ranked = ranking({row.contributor: _record(row, now) for row in rows if row.left_on is None})
     matrix = _matrix(recent.outcomes, [row.contributor for row in rows])
     collection = known.get(COLLECTION, History())
@@ -97,23 +103,27 @@ def report(
         hours=_hours(aggregates, {*(row.contributor for row in rows), COLLECTION}, now),
         services=_services(aggregates, {row.contributor for row in rows}),
         collection=_collection(aggregates, collection),
-        analysis=None if analysis is None else msgspec.Raw(analysis),
+        analysis=_analysis(analysis, simulated=simulated),
     )
 
 
 def _without_open_comparisons(aggregates: Aggregates, now: float) -> Aggregates:
-    """The counts without the calls for comparisons of today and yesterday.
+    """The counts without the calls for comparisons on the days of which some are open.
 
     A comparison can be voted on for a day, and meanwhile the tokens, the cost and the failure that each of its models
     adds here would tell which of them wrote what.
     """
-    first_open = _day(now, 2)
     calls = {
         (strand, kind, shape): tally
         for (strand, kind, shape), tally in aggregates.calls.items()
-        if kind is not CallKind.COMPARE or strand.day < first_open
+        if kind is not CallKind.COMPARE or strand.day < _first_open(now)
     }
     return replace(aggregates, calls=calls)
+
+
+def _first_open(now: float) -> str:
+    """The first day of which a comparison may still be open: yesterday."""
+    return _day(now, 2)
 
 
 def first_hour(now: float) -> str:
@@ -154,12 +164,17 @@ def _in_the_seat_of(model: Model, line_up: LineUp) -> set[str]:
     return {other.id for seat in line_up.seats if model in seat.chain for other in seat.chain}
 
 
-def _period(aggregates: Aggregates, rows: Sequence[_Row], first: str) -> _Period:
+def _period(aggregates: Aggregates, rows: Sequence[_Row], first: str, now: float) -> _Period:
     rivals = {row.contributor: row.rivals for row in rows}
     outcomes, aside = outcomes_since(aggregates.outcomes, first, set(rivals))
+    closed = {key: tally for key, tally in aggregates.outcomes.items() if key[0] < _first_open(now)}
+    paid_wins: Counter[str] = Counter()
+    for outcome, given in outcomes_since(closed, first, set(rivals))[0].items():
+        paid_wins[outcome.result] += given.count
     return _Period(
         first,
         outcomes,
+        paid_wins,
         aside,
         picked(outcomes, rivals, failures_lose=False),
         picked(outcomes, rivals, failures_lose=True),
@@ -211,6 +226,7 @@ def _figures(row: _Row, period: _Period) -> Figures:
         named=can_be_compared(history.blind.votes, row.history.voters, row.history.sayings),
         picked=period.picked,
         picked_of_asked=period.picked_of_asked,
+        paid_wins=period.paid_wins[row.contributor],
     )
 
 
@@ -318,3 +334,12 @@ def _collection(aggregates: Aggregates, history: History) -> CollectionStats:
         votes_of(sample),
         share_interval(sample, named=sample.votes >= MIN_VOTES),
     )
+
+
+def _analysis(stored: str | None, *, simulated: bool) -> Analysis | None:
+    """The stored analysis, unless it is of other models or was written by a version with other fields."""
+    try:
+        analysis = None if stored is None else msgspec.json.decode(stored, type=Analysis)
+    except msgspec.DecodeError:
+        return None
+    return analysis if analysis and analysis.simulated is simulated else None

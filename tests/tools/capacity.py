@@ -45,4 +45,6 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
         return math.ceil(len(content.strip("-").replace(".", "")) / 2) + 1 + int(content.startswith("-"))
     if kind == "L":
         return 3 + sum(1 + _value_bytes(element) for element in content)
+    if kind == "BS":
+        return 3 + sum(1 + len(element) for element in content)
     return 1  # BOOL and NULL

@@ -79,12 +79,12 @@ def total(lines: Iterable[Numbers]) -> dict[str, float]:
     return sums
 
 
-def by_shard(lines: Iterable[Line]) -> dict[int, dict[str, float]]:
+def by_shard(lines: Iterable[Line]) -> dict[int, Numbers]:
     """What lines count together in each shard."""
     shards: dict[int, list[Numbers]] = defaultdict(list)
     for line in lines:
         shards[line.shard].append(line.numbers)
-    return {shard: total(numbers) for shard, numbers in shards.items()}
+    return {shard: numbers[0] if len(numbers) == 1 else total(numbers) for shard, numbers in shards.items()}
 
 
 def aggregates(lines: Iterable[Line], *, since_hour: str) -> Aggregates:
@@ -117,7 +117,7 @@ def _in_present_form(line: Line) -> Iterator[Line]:
 
 
 def _serves(parts: Mapping[str, list[Line]]) -> dict[str, int]:
-    found = {contributor: _int(_total(lines), "serves") for contributor, lines in parts.items()}
+    found = {contributor: _sum(lines, "serves") for contributor, lines in parts.items()}
     return {contributor: serves for contributor, serves in found.items() if serves}
 
 
@@ -125,7 +125,7 @@ def _services(parts: Mapping[str, list[Line]]) -> dict[tuple[str, str], Counts]:
     found: dict[tuple[str, str], Counts] = {}
     for part, lines in parts.items():
         _, service, contributor = part.split("#", 2)
-        found[service, contributor] = _counts(_total(lines), "")
+        found[service, contributor] = _counts(lines, "")
     return {key: counts for key, counts in found.items() if counts != Counts()}
 
 
@@ -135,36 +135,36 @@ def _hours(
     serves, votes = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for part, lines in served.items():
         _, hour, contributor = part.split("#", 2)
-        serves[hour, contributor] += _int(_total(lines), "serves")
+        serves[hour, contributor] += _sum(lines, "serves")
     for part, lines in voted.items():
         strand = to_votes_strand(part)
-        for name, number in _total(lines).items():
-            if name.startswith(OF_HOUR):
-                votes[f"{strand.day}T{name.removeprefix(OF_HOUR)}", strand.contributor] += int(number)
+        if strand.day >= since_hour[:10]:
+            for hour, number in _with_prefix(_total(lines), OF_HOUR).items():
+                votes[f"{strand.day}T{hour}", strand.contributor] += number
     found = {key: HourTally(serves[key], votes[key]) for key in serves.keys() | votes.keys() if key[0] >= since_hour}
     return {key: tally for key, tally in found.items() if tally != HourTally()}
 
 
 def _vote_tally(lines: list[Line]) -> VoteTally:
-    shards, sums = by_shard(lines), _total(lines)
+    shards = by_shard(lines)
     return VoteTally(
         blind=_cells(shards, BLIND),
         named=_cells(shards, NAMED),
-        opened=_counts(sums, OPENED),
-        aside=_counts(sums, ASIDE),
-        unverified=_counts(sums, UNVERIFIED),
-        voters=_int(sums, VOTERS),
-        sayings=_int(sums, SAYINGS),
+        opened=_counts(lines, OPENED),
+        aside=_counts(lines, ASIDE),
+        unverified=_counts(lines, UNVERIFIED),
+        voters=_sum(lines, VOTERS),
+        sayings=_sum(lines, SAYINGS),
     )
 
 
 def _cells(shards: Mapping[int, Numbers], kind: str) -> dict[Cell, Counts]:
-    cells = {
-        (shard, group): Counts(_int(numbers, votes), _int(numbers, upvotes))
+    return {
+        (shard, group): Counts(int(numbers.get(votes, 0)), int(numbers.get(upvotes, 0)))
         for shard, numbers in shards.items()
         for group, (votes, upvotes) in enumerate(_CELLS[kind])
+        if numbers.get(votes) or numbers.get(upvotes)
     }
-    return {cell: counts for cell, counts in cells.items() if counts != Counts()}
 
 
 def _call_tally(lines: list[Line]) -> CallTally:
@@ -186,15 +186,16 @@ def _call_tally(lines: list[Line]) -> CallTally:
 def _outcomes(parts: Mapping[str, list[Line]]) -> dict[tuple[str, Outcome], OutcomeTally]:
     found = {}
     for part, lines in parts.items():
-        shards, sums, (day, outcomes) = by_shard(lines), _total(lines), to_outcomes(part)
+        shards, (day, outcomes) = by_shard(lines), to_outcomes(part)
         for position, outcome in enumerate(outcomes):
-            cells = {
-                (shard, group): _int(numbers, f"{position}{name}")
+            names = [f"{position}{group}" for group in _GROUPS]
+            counted = {
+                (shard, group): int(numbers[name])
                 for shard, numbers in shards.items()
-                for group, name in enumerate(_GROUPS)
+                for group, name in enumerate(names)
+                if numbers.get(name)
             }
-            counted = {cell: ballots for cell, ballots in cells.items() if ballots}
-            found[day, outcome] = OutcomeTally(counted, _int(sums, f"{ASIDE}{position}"))
+            found[day, outcome] = OutcomeTally(counted, _sum(lines, f"{ASIDE}{position}"))
     return {key: tally for key, tally in found.items() if tally != OutcomeTally()}
 
 
@@ -202,8 +203,12 @@ def _total(lines: Iterable[Line]) -> dict[str, float]:
     return total(line.numbers for line in lines)
 
 
-def _counts(sums: Numbers, kind: str) -> Counts:
-    return Counts(_int(sums, f"{kind}n"), _int(sums, f"{kind}u"))
+def _sum(lines: Iterable[Line], name: str) -> int:
+    return int(sum(line.numbers.get(name, 0) for line in lines))
+
+
+def _counts(lines: Iterable[Line], kind: str) -> Counts:
+    return Counts(_sum(lines, f"{kind}n"), _sum(lines, f"{kind}u"))
 
 
 def _with_prefix(sums: Numbers, prefix: str) -> dict[str, int]:

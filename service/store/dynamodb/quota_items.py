@@ -5,7 +5,7 @@
 | counted                             | the votes that count                                                         |
 | b#, k# or o#<contributor>           | those on one model: blind, named or open                                     |
 | g#<contributor> and u#<contributor> | all verified blind votes on the model, and how many of them are upvotes      |
-| r#<voter>                           | receipts: the sayings on which the voter's blind votes count                 |
+| receipts                            | a set with the blind votes that count: 16 bytes of the saying, and the voter |
 | ballots                             | the ballots that count                                                       |
 | is_aside                            | set once the votes of the network cannot be honest                           |
 
@@ -13,7 +13,7 @@ The names are short because a network-day should stay within a kilobyte, which i
 the number of blind votes that count by contributor. Both kinds of items expire.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from service.domain import COLLECTION, Attribution, FeedbackType, NetworkDay, Standing
@@ -27,14 +27,15 @@ from service.store.quotas import NetworkTally
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import DeleteItemInputTypeDef, UpdateItemInputTypeDef
 
-    from service.store.dynamodb.items import Item
+    from service.store.dynamodb.items import Item, Value
     from service.store.dynamodb.writes import Write
 
 NETWORK_PART = "network"
 _VOTER_PART = "voter"
 
 _KINDS = {Attribution.BLIND: "b#", Attribution.NAMED: "k#", Attribution.OPEN: "o#"}
-_GIVEN, _GIVEN_UPVOTES, _RECEIPTS = "g#", "u#", "r#"
+_GIVEN, _GIVEN_UPVOTES = "g#", "u#"
+_ID_BYTES = 16
 
 IS_NOT_ASIDE = "attribute_not_exists(is_aside)"
 
@@ -71,7 +72,12 @@ def to_network_tally(item: "Item", share: int) -> NetworkTally:
 
 def receipts(item: "Item") -> list[tuple[str, str]]:
     """The sayings and voters of the blind votes of a network-day that count, unless they were set aside since."""
-    return [(saying_id, voter) for voter in _after(item, _RECEIPTS) for saying_id in item[_RECEIPTS + voter]["SS"]]
+    kept = item["receipts"]["BS"] if "receipts" in item else []
+    return [(bytes(each[:_ID_BYTES]).hex(), bytes(each[_ID_BYTES:]).decode()) for each in kept]
+
+
+def _to_set(votes: Iterable[tuple[str, str]]) -> "Value":
+    return {"BS": [bytes.fromhex(saying_id) + voter.encode() for saying_id, voter in votes]}
 
 
 def _after(item: "Item", prefix: str) -> Iterator[str]:
@@ -94,13 +100,13 @@ def add_vote_to_network(
         given[_GIVEN + vote.contributor] = 1
         if vote.first is FeedbackType.POSITIVE:
             given[_GIVEN_UPVOTES + vote.contributor] = 1
-    receipt = {_RECEIPTS + vote.voter: vote.saying_id} if keeps_receipt else {}
-    return _add_to_network(table, network, given, rooms, receipt, at=vote.first_cast_at, sets_aside=sets_aside)
+    receipts = [(vote.saying_id, vote.voter)] if keeps_receipt else []
+    return _add_to_network(table, network, given, rooms, receipts, at=vote.first_cast_at, sets_aside=sets_aside)
 
 
 def add_ballot_to_network(table: str, network: NetworkDay, quotas: Quotas, *, at: float) -> "Write":
     """Add a ballot that counts to a network-day, on the condition that there is still room for it."""
-    return _add_to_network(table, network, {}, {"ballots": quotas.address_votes * network.share}, {}, at=at)
+    return _add_to_network(table, network, {}, {"ballots": quotas.address_votes * network.share}, at=at)
 
 
 def _add_to_network(
@@ -108,16 +114,16 @@ def _add_to_network(
     network: NetworkDay,
     counts: Mapping[str, int],
     rooms: Mapping[str, int],
-    receipt: Mapping[str, str],
+    receipts: Sequence[tuple[str, str]] = (),
     *,
     at: float,
     sets_aside: bool = False,
 ) -> "Write":
-    """Add counts, and one to each of what has room for so many. A receipt is a name of a set and what to add to it."""
+    """Add counts, and one to each of what has room for so many, to a network-day."""
     expression, names, values = addition({**dict.fromkeys(rooms, 1), **counts})
-    for name, element in receipt.items():
-        expression += ", #receipts :receipts"
-        names["#receipts"], values[":receipts"] = name, {"SS": [element]}
+    if receipts:
+        expression += ", receipts :receipts"
+        values[":receipts"] = _to_set(receipts)
     expression += " SET #expiry = :expiry"
     names["#expiry"], values[":expiry"] = EXPIRY_ATTRIBUTE, number(_expiry(at, DEFAULT_RETENTION.secret_days))
     if sets_aside:
@@ -140,15 +146,14 @@ def _add_to_network(
     return update
 
 
-def remove_receipts(table: str, item: "Item", voters: Iterable[str]) -> "UpdateItemInputTypeDef":
-    """Remove the receipts of some voters from a network-day."""
-    names = {f"#r{index}": _RECEIPTS + voter for index, voter in enumerate(voters)}
+def remove_receipts(table: str, item: "Item", votes: Iterable[tuple[str, str]]) -> "UpdateItemInputTypeDef":
+    """Remove the receipts of some votes from a network-day."""
     return {
         "TableName": table,
         "Key": {"name": item["name"], "part": item["part"]},
-        "UpdateExpression": f"REMOVE {', '.join(names)}",
-        "ConditionExpression": "attribute_exists(part)",
-        "ExpressionAttributeNames": names,
+        "UpdateExpression": "DELETE receipts :receipts",
+        "ConditionExpression": "attribute_exists(receipts)",
+        "ExpressionAttributeValues": {":receipts": _to_set(votes)},
     }
 
 

@@ -179,8 +179,8 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         """Remove what has reached its end, or from a network-day the receipts of the voters who asked."""
         if not is_network_day(item) or item["name"]["S"] < network_name(wanted.cutoffs.secrets):
             await self._delete({"TableName": self._state, "Key": {"name": item["name"], "part": item["part"]}})
-        elif voters := wanted.asked.keys() & {voter for _, voter in receipts(item)}:
-            await self._update(remove_receipts(self._state, item, voters), repeatable=True)
+        elif asked := [(saying_id, voter) for saying_id, voter in receipts(item) if voter in wanted.asked]:
+            await self._update(remove_receipts(self._state, item, asked), repeatable=True)
         return Pruned()
 
     async def _remove_unvoted(self, ballot: Ballot) -> Pruned:

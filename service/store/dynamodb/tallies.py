@@ -2,15 +2,16 @@
 
 A line of today is an item in each shard, with an attribute for each number, so that votes can add to it at the same
 time. That takes long to read. So when the day is over, a pass folds the items of all shards into one, whose numbers are
-a JSON object by shard. Later it adds the folded lines of old days to those of the day "", which stands for all of them.
+compressed JSON. Later it adds the folded lines of old days to those of the day "", which stands for all of them.
 
 Each line is folded in a transaction of its own, on the condition that nothing has been added to it meanwhile. So a pass
 may end anywhere, and what is added to a day after it was folded is an item in a shard again until the next pass.
 """
 
 import asyncio
+import zlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ import msgspec
 
 from service.errors import ConditionFailed
 from service.store.dynamodb.database import Database
-from service.store.dynamodb.items import number, text
+from service.store.dynamodb.items import count, number, text
 from service.store.dynamodb.line_sums import Line, by_shard, to_line, total
 from service.store.dynamodb.lines import CALLS, DAILY, OF_HOUR, VOTES, WRITES, shard_name
 from service.store.dynamodb.writes import add_to
@@ -42,69 +43,79 @@ _READINGS = 5
 class Tallies(Database):
     """Reads and folds the lines."""
 
-    async def _lines(self) -> list[Line]:
-        """All lines, none of which is read twice or missed because it is being folded."""
-        lines: list[Line] = []
+    async def _items_of_lines(self) -> "list[Item]":
+        """The items of all lines, none of which is read twice or missed because it is being folded."""
+        items: list[Item] = []
         for _ in range(_READINGS):
             revision, *folded = await self._all_of(_FOLDED) or [{}]
-            lines = [*chain.from_iterable(map(_unfolded, folded)), *map(to_line, await self._in_shards())]
+            items = [*folded, *await self._in_shards()]
             if await self._get(self._state, _REVISION_KEY) == revision:
                 break
-        return lines
+        return items
 
     async def _fold(self, *, today: str, tallies: str) -> None:
         """Fold the lines of the days before today, and join those before `tallies`."""
-        _, *folded = await self._all_of(_FOLDED) or [{}]
+        # What is folded is read first: if another process folds a line meanwhile, its folded item is no longer as read.
+        _, *found = await self._all_of(_FOLDED) or [{}]
+        folded = {item["part"]["S"]: item for item in found}
         sources: dict[str, list[Item]] = defaultdict(list)
-        for items, before in ((await self._in_shards(), today), (folded, tallies)):
+        for items, before in ((await self._in_shards(), today), (found, tallies)):
             for item in items:
                 if "" < _day_of(part := item["part"]["S"]) < before:
                     sources[part].append(item)
         for part, items in sorted(sources.items()):
+            target = part if _day_of(part) >= tallies else _of_all_days(part)
             with suppress(ConditionFailed):  # something was added meanwhile, so the next pass does it
-                await self._fold_line(items, part if _day_of(part) >= tallies else _of_all_days(part))
+                folded[target] = await self._fold_line(items, target, folded.get(target))
 
-    async def _fold_line(self, sources: "list[Item]", part: str) -> None:
-        """Add items of one line to a folded item, and delete them. Raises ConditionFailed."""
-        key: Item = {"name": text(_FOLDED), "part": text(part)}
-        before = await self._get(self._state, key)
-        lines = [*_unfolded(before), *chain.from_iterable(map(_to_lines, sources))]
-        await self._transact(
-            [
-                self._put_folded(key, before, _numbers(lines, part)),
-                *map(self._delete_folded, sources),
-                add_to(self._state, _REVISION_KEY, {"revision": 1}),
-            ]
-        )
+    async def _fold_line(self, sources: "list[Item]", part: str, before: "Item | None") -> "Item":
+        """Add items of one line to its folded item, and delete them. Returns what the folded item is then.
+
+        Raises ConditionFailed when any of them has changed.
+        """
+        numbers = _numbers(list(lines_of([before, *sources] if before else sources)), part)
+        after: Item = {
+            "name": text(_FOLDED),
+            "part": text(part),
+            "numbers": {"B": zlib.compress(msgspec.json.encode(numbers))},
+            WRITES: number(count(before, WRITES) + 1 if before else 1),
+        }
+        revise = add_to(self._state, _REVISION_KEY, {"revision": 1})
+        await self._transact([_replace(self._state, before, after), *self._deletes(sources), revise])
+        return after
 
     async def _in_shards(self) -> "list[Item]":
         shards = await asyncio.gather(*map(self._all_of, map(shard_name, range(VOTER_GROUPS))))
         return list(chain.from_iterable(shards))
 
-    def _put_folded(self, key: "Item", before: "Item", numbers: Mapping[int, Mapping[str, float]]) -> "Write":
-        return {
-            "Update": {
-                "TableName": self._state,
-                "Key": key,
-                "ConditionExpression": IS_AS_IT_WAS if before else IS_NEW_FOLD,
-                "UpdateExpression": "SET numbers = :numbers ADD writes :one",
-                "ExpressionAttributeValues": {
-                    ":numbers": text(msgspec.json.encode(numbers).decode()),
-                    ":one": number(1),
-                    **({":writes": before[WRITES]} if before else {}),
-                },
+    def _deletes(self, items: "list[Item]") -> "list[Write]":
+        return [
+            {
+                "Delete": {
+                    "TableName": self._state,
+                    "Key": {"name": item["name"], "part": item["part"]},
+                    "ConditionExpression": IS_AS_IT_WAS,
+                    "ExpressionAttributeValues": {":writes": item[WRITES]},
+                }
             }
-        }
+            for item in items
+        ]
 
-    def _delete_folded(self, item: "Item") -> "Write":
-        return {
-            "Delete": {
-                "TableName": self._state,
-                "Key": {"name": item["name"], "part": item["part"]},
-                "ConditionExpression": IS_AS_IT_WAS,
-                "ExpressionAttributeValues": {":writes": item[WRITES]},
-            }
+
+def _replace(table: str, before: "Item | None", after: "Item") -> "Write":
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": {"name": after["name"], "part": after["part"]},
+            "ConditionExpression": IS_AS_IT_WAS if before else IS_NEW_FOLD,
+            "UpdateExpression": "SET numbers = :numbers, writes = :next",
+            "ExpressionAttributeValues": {
+                ":numbers": after["numbers"],
+                ":next": after[WRITES],
+                **({":writes": before[WRITES]} if before else {}),
+            },
         }
+    }
 
 
 def _day_of(part: str) -> str:
@@ -118,16 +129,18 @@ def _of_all_days(part: str) -> str:
     return f"{kind}##{rest}"
 
 
-def _to_lines(item: "Item") -> list[Line]:
-    return _unfolded(item) if item["name"]["S"] == _FOLDED else [to_line(item)]
+def lines_of(items: "Iterable[Item]") -> Iterator[Line]:
+    """The lines that are in items, several in each that is folded."""
+    for item in items:
+        if item["name"]["S"] == _FOLDED:
+            yield from _unfolded(item)
+        else:
+            yield to_line(item)
 
 
-def _unfolded(item: "Item") -> list[Line]:
-    """The lines of a folded item, none of an empty one."""
-    if not item:
-        return []
-    numbers = msgspec.json.decode(item["numbers"]["S"], type=dict[int, dict[str, int | float]])
-    return [Line(item["part"]["S"], shard, of_shard) for shard, of_shard in numbers.items()]
+def _unfolded(item: "Item") -> Iterator[Line]:
+    numbers = msgspec.json.decode(zlib.decompress(item["numbers"]["B"]), type=dict[int, dict[str, int | float]])
+    return (Line(item["part"]["S"], shard, of_shard) for shard, of_shard in numbers.items())
 
 
 def _numbers(lines: list[Line], part: str) -> dict[int, dict[str, float]]:

@@ -218,8 +218,7 @@ class DynamoVotes(DynamoSayings, VoteCounts):
         for saying_id, voter in found:
             await decide(partial(self._set_vote_aside, saying_id, voter))
         if found:
-            voters = {voter for _, voter in found}
-            await self._update(remove_receipts(self._state, network, voters), repeatable=True)
+            await self._update(remove_receipts(self._state, network, found), repeatable=True)
 
     async def _set_vote_aside(self, saying_id: str, voter: str) -> None:
         saying, item, of_voter = await self._read_all(saying_id, voter)
