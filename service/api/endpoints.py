@@ -195,7 +195,8 @@ class Endpoints:
             Route(
                 "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
                 CompareAnswer, body=CompareRequest,
-                errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited), limit=RateClass.COMPARE,
+                errors=(*bad_body, ComparisonNotFound, NothingToCompare, ComparisonUnavailable, *limited),
+                limit=RateClass.COMPARE,
                 events={
                     "comparison": ComparisonStarted, "progress": ComparisonProgress, "slots": ComparisonSlots,
                     "done": ComparisonDone,

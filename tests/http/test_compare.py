@@ -565,7 +565,7 @@ async def test_a_stored_comparison_is_shown_to_clients_that_ask_for_one(
             {"slots": document["slots"]},
             {"comparisonId": identity(untouched), "votable": True},
         ]
-    assert none_left.error == (503, "comparison_unavailable")
+    assert none_left.error == (404, "comparison_not_found")
     assert (len(simulator.calls), await server.resources.store.spend(spend_window(time.time()))) == (8, spent)
 
 
@@ -577,7 +577,7 @@ async def test_a_stored_comparison_may_be_of_a_wanted_service(server: Server) ->
         for service in ("Amazon S3", "AWS Lambda")
     ]
 
-    assert (found.status, missing.error) == (200, (503, "comparison_unavailable"))
+    assert (found.status, missing.error) == (200, (404, "comparison_not_found"))
 
 
 @pytest.mark.parametrize("origin", ["live", "", 1, ["stored"]])
