@@ -83,7 +83,10 @@ def _table(title: str, *headings: str) -> "Table":
 
 
 def _percent(found: Interval) -> str:
-    return f"{_shown(found.value, '.0%')} ({_shown(found.low, '.0%')} to {_shown(found.high, '.0%')})"
+    value, low, high = (
+        _shown(None if end is None else 100 * end, ".0f") for end in (found.value, found.low, found.high)
+    )
+    return f"{value} % ({low} to {high})"
 
 
 def _factor(found: Interval) -> str:

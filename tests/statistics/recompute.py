@@ -59,6 +59,9 @@ class Recomputed:
         self.votes["up"] = self.votes["first"] == "POSITIVE"
         self.votes["item_group"] = self.votes["saying_group"]
         self.votes["day"], self.calls["day"] = self.votes["first_cast_at"].str[:10], self.calls["created_at"].str[:10]
+        # What comparisons took is told when none of the day can be voted on any more.
+        self.first_open = (self.at - pd.Timedelta(days=1)).strftime("%Y-%m-%d")
+        self.calls = self.calls[(self.calls["kind"] != "compare") | (self.calls["day"] < self.first_open)]
         self.ballots = self.ballots[self.ballots["winner"].notna() & (self.ballots["simulated"] == simulated)]
         self.ballots = self.ballots.assign(
             day=self.ballots["cast_at"].str[:10], item_group=self.ballots["comparison_group"]
@@ -211,7 +214,7 @@ class Period:
         blind, named = self.sample(name, "blind"), self.sample(name, "named")
         calls = self.calls[self.calls["contributor"] == name]
         shown = self.decided[[name in shown for shown in self.decided["contributors"]]]
-        wins = int((shown["result"] == name).sum())
+        wins = shown[shown["result"] == name]
         approval = share_interval(blind, len(blind) >= MIN_VOTES and self.whole.enough(name))
         return {
             **votes_by_kind(self.votes[self.votes["contributor"] == name]),
@@ -219,7 +222,7 @@ class Period:
             "designEffect": design_effect(blind),
             "brandEffect": brand_effect(named, blind),
             "ballots": len(shown),
-            "wins": wins,
+            "wins": len(wins),
             "picked": self.picked.get(name, NOTHING),
             "pickedOfAsked": self.picked_of_asked.get(name, NOTHING),
             "answered": answered(calls),
@@ -227,7 +230,7 @@ class Period:
             "refused": refused(calls),
             "latency": {"single": latency(calls[calls["asked"] == 1]), "round": latency(calls[calls["asked"] > 1])},
             "tokens": {key: int(calls[f"{key}_tokens"].sum()) for key in ("input", "output")},
-            "cost": cost(calls, approval, wins),
+            "cost": cost(calls, approval, (wins["day"] < self.whole.first_open).sum()),
         }
 
     @cached_property
