@@ -1,13 +1,13 @@
 """What a voter is shown with a saying: new ones first, the author as the lot falls, a token, and an earlier vote."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from service.domain import Attribution, FeedbackType, Origin, Saying
 from service.errors import InvalidRequest
 from service.limits import DAY_SECONDS
-from service.sayings.flow import Flow, Served
+from service.sayings.flow import Served
 from service.sayings.voter_memory import VoterMemory
 from service.sayings.wish import ANYTHING, Wish, short_id
 from service.voting.day_secrets import DaySecrets
@@ -21,33 +21,26 @@ SAYINGS = [model_saying(f"saying {number}") for number in range(40)]
 ANN = "a" * 32
 
 
-class ScriptedFlow:
-    """Serves the sayings in their order, and remembers what was wished for."""
-
-    def __init__(self, origin: Origin = Origin.CACHE) -> None:
-        self.origin = origin
-        self.left = list(SAYINGS)
-        self.wishes: list[Wish] = []
-
-    async def next_saying(self, client: str = "", wish: Wish = ANYTHING) -> Served:
-        self.wishes.append(wish)
-        return Served(self.left.pop(0), self.origin, 1)
-
-
 class Stage:
-    """A showing with a scripted flow behind it."""
+    """A showing of the sayings in their order, which remembers what was wished for."""
 
     def __init__(self, *, origin: Origin = Origin.CACHE) -> None:
         self.clock = Clock(20_000 * DAY_SECONDS + 60)
         self.secrets = DaySecrets(FakeStore().as_store(), SILENCE, clock=self.clock)
         self.tokens = VoteTokens(self.secrets, clock=self.clock)
-        self.flow = ScriptedFlow(origin)
         self.memory = VoterMemory()
-        self.showing = Showing(cast("Flow", self.flow), self.memory, self.tokens, TOPICS)
+        self.showing = Showing(self.memory, self.tokens, TOPICS)
+        self.origin = origin
+        self.left = list(SAYINGS)
+        self.wishes: list[Wish] = []
 
-    async def shown(self, count: int, voter: str | None = ANN, **asked: Any) -> list[Shown]:
+    async def shown(self, count: int, voter: str | None = ANN, *, by_lot: bool = False, **asked: Any) -> list[Shown]:
         await self.secrets.refresh()
-        return [await self.showing.next("client", voter, **asked) for _ in range(count)]
+        return [self.show(voter, by_lot=by_lot, **asked) for _ in range(count)]
+
+    def show(self, voter: str | None = ANN, *, by_lot: bool = False, **asked: Any) -> Shown:
+        self.wishes.append(self.showing.wish(voter, **asked))
+        return self.showing.show(Served(self.left.pop(0), self.origin, 1), voter, by_lot=by_lot)
 
     async def proven(self, shown: Shown) -> Attribution | None:
         return await self.tokens.read(shown.token or "", shown.served.saying.saying_id, ANN)
@@ -91,13 +84,13 @@ async def test_an_unknown_client_gets_no_token_and_is_not_remembered() -> None:
     [shown] = await stage.shown(1, voter=None)
 
     assert (shown.token, shown.is_blind, len(stage.memory)) == (None, False, 0)
-    assert stage.flow.wishes == [ANYTHING]
+    assert stage.wishes == [ANYTHING]
 
 
 async def test_while_the_secret_is_missing_the_author_is_shown() -> None:
     stage = Stage()
 
-    shown = [await stage.showing.next("client", ANN, by_lot=True) for _ in range(20)]
+    shown = [stage.show(by_lot=True) for _ in range(20)]
 
     assert {(each.token, each.is_blind) for each in shown} == {(None, False)}
 
@@ -109,7 +102,7 @@ async def test_what_a_voter_has_been_shown_or_names_is_to_come_last() -> None:
     await stage.shown(1, after=f"{SAYINGS[8].saying_id},{SAYINGS[9].saying_id[:8]}")
     await stage.shown(1, voter=None, after=SAYINGS[9].saying_id)
 
-    assert [wish.seen for wish in stage.flow.wishes] == [
+    assert [wish.seen for wish in stage.wishes] == [
         set(),
         shorts(SAYINGS[0]),
         shorts(*SAYINGS[:2], *SAYINGS[8:10]),
@@ -123,7 +116,7 @@ async def test_a_vote_is_remembered_and_ends_the_secret_of_its_author() -> None:
     blind = next(each.served.saying for each in shown if each.is_blind)
     stage.memory.of(ANN).vote(blind.saying_id, FeedbackType.NEGATIVE)
 
-    stage.flow.left = [blind]
+    stage.left = [blind]
     [again] = await stage.shown(1, by_lot=True)
 
     assert (again.opinion, again.is_blind) == (FeedbackType.NEGATIVE, False)
@@ -133,7 +126,7 @@ async def test_a_saying_that_comes_again_is_shown_as_the_first_time() -> None:
     stage = Stage()
     first = await stage.shown(40, by_lot=True)
 
-    stage.flow.left = list(SAYINGS)
+    stage.left = list(SAYINGS)
     again = await stage.shown(40, by_lot=True)
 
     assert [each.is_blind for each in again] == [each.is_blind for each in first]
@@ -144,6 +137,6 @@ async def test_a_service_is_passed_on_if_there_is_one_of_that_name() -> None:
 
     await stage.shown(1, service="Amazon S3")
 
-    assert stage.flow.wishes[0].service == "Amazon S3"
+    assert stage.wishes[0].service == "Amazon S3"
     with pytest.raises(InvalidRequest):
         await stage.shown(1, service="Amazon S4")
