@@ -71,6 +71,8 @@ lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pypr
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	  --extra analyse -c requirements/dev.txt pyproject.toml -o requirements/analyse.txt
 	@for name in bench emulator litellm node sam sbom; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url requirements/$$name.in -o requirements/$$name.txt; done
 	@rm -rf web/package-lock.json web/node_modules # otherwise npm would lock only the packages for this kind of machine

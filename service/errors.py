@@ -3,6 +3,7 @@
 CloudSayingsError
 ├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
+├── AnalysisImpossible                the ballots do not say enough
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
@@ -230,6 +231,10 @@ class InvocationFailed(CloudSayingsError):
     """
 
 
+class AnalysisImpossible(CloudSayingsError):
+    """The ballots do not say enough for an analysis. The text says what is missing."""
+
+
 class InternalError(HttpError):
     """A defect of the service. Invalid input never raises it, because it has errors of its own."""
 
@@ -289,8 +294,8 @@ class Refused(RetryableError):
 class Conflict(Refused):
     """Another transaction was writing one of the items, which takes it only milliseconds.
 
-    All votes from one address within an hour write the same item, that of their burst. The attempts are enough for many
-    voters behind one router, as far as the two seconds allow that a vote may take.
+    All verified votes from one address on a day write the same item. The attempts are enough for many voters behind one
+    router, as far as the two seconds allow that a vote may take.
     """
 
     attempts = 10

@@ -178,7 +178,7 @@ async def open_resources(
         stack.push_async_callback(statistics.close)
         endpoints = Endpoints(
             flow=flow,
-            showing=Showing(flow, memory, tokens, topics),
+            showing=Showing(memory, tokens, topics),
             saying_votes=saying_votes,
             moderation=moderation,
             operator_key=await _open_operator_key(settings, environ, aws, listener, stack),

@@ -169,6 +169,12 @@ class TestImports:
 
         assert not {module for module in importers("aiohttp") if not allowed.fullmatch(module)}
 
+    def test_what_is_not_shipped_is_known_to_the_analysis_alone(self) -> None:
+        needing = "service.statistics.analysis"
+
+        assert importers("numpy", "scipy", "statsmodels") == {needing}
+        assert {module for module in sources() if needing in needs(module)} == set()
+
     def test_only_telemetry_knows_opentelemetry(self) -> None:
         assert not {module for module in importers("opentelemetry") if not module.startswith("telemetry")}
 

@@ -195,7 +195,8 @@ class Endpoints:
             Route(
                 "POST", "/compare", "postCompare", "Ask all models for one saying each, blindly", self.post_compare,
                 CompareAnswer, body=CompareRequest,
-                errors=(*bad_body, NothingToCompare, ComparisonUnavailable, *limited), limit=RateClass.COMPARE,
+                errors=(*bad_body, ComparisonNotFound, NothingToCompare, ComparisonUnavailable, *limited),
+                limit=RateClass.COMPARE,
                 events={
                     "comparison": ComparisonStarted, "progress": ComparisonProgress, "slots": ComparisonSlots,
                     "done": ComparisonDone,
@@ -268,13 +269,10 @@ class Endpoints:
     async def get_saying(self, request: Request) -> Response:
         asked = _saying_query(request.query) if request.query else _NOTHING_ASKED
         by_lot = asked.attribution is not None
-        shown = await self._showing.next(
-            request.caller.address,
-            _voter(request) if by_lot else _known_voter(request),
-            by_lot=by_lot,
-            service=asked.service,
-            after=asked.after,
-        )
+        voter = _voter(request) if by_lot else _known_voter(request)
+        wish = self._showing.wish(voter, service=asked.service, after=asked.after)
+        served = await self._flow.next_saying(request.caller.address, wish)
+        shown = self._showing.show(served, voter, by_lot=by_lot)
         return json_response(saying_answer(shown, elapsed_ms(request), xray_form(request.trace_id)))
 
     async def post_feedback(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from service.cli import describing, exporting, maintaining, moderating
+from service.cli import analysing, describing, exporting, maintaining, moderating
 from service.cli import models as models_command
 from service.cli.rows import Export, Format
 from service.config import Settings
@@ -30,6 +30,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     export.add_argument("what", choices=list(Export), type=Export, metavar="|".join(Export))
     export.add_argument("--format", choices=list(Format), type=Format, default=Format.CSV, metavar="|".join(Format))
     export.add_argument("--output", type=Path, help="the file to write instead of the standard output")
+    analyse = "show what the length of a saying does to the ballots, and store it for GET /stats"
+    _add(commands, "analyse", analysing.analyse, analyse)
     withdraw = _add(commands, "withdraw", moderating.withdraw, "take a saying down everywhere, within 10 seconds")
     withdraw.add_argument("id", help="the id of the saying, which may be one that is not stored yet")
     withdraw.add_argument("--reason", required=True, help="why, for those who look at it later")

@@ -70,6 +70,7 @@ class Pool:
         self._clients: dict[str, int] = {}  # the serves to each since the day began
         self._day = 0.0
         self._shelves: dict[str, _Shelf] = {}
+        self._served_below = 0  # a shelf with fewer serves than this may be served, and 0 while one is behind
         self._ids: set[str] = set()
         self._kept_out: frozenset[str] = frozenset()
         self._row: deque[_Shelf] = deque()
@@ -99,6 +100,7 @@ class Pool:
         fill from the store would then add it again as if it were new.
         """
         added = sum(self._add(saying) for saying in sayings)
+        self._served_below = 0
         self._update_most_serves()
         return added
 
@@ -197,7 +199,15 @@ class Pool:
     def _find(self, wish: Wish) -> tuple[_Shelf, _Entry] | None:
         """A shelf that is drawn among those that have a saying which the wish allows, and the least-served of these."""
         now, self._skips = self._clock(), False
-        shelves = [shelf for shelf in self._shelves.values() if shelf.heap]
+        shelves = list(self._shelves.values())
+        if shelves:
+            shelf = _any_of(shelves)
+            # Nearly always this one will do, which spares the warm path the comparison of all shelves.
+            if shelf.serves < self._served_below and shelf.in_row < MOST_IN_A_ROW:
+                entry = self._least_served(shelf, wish, now)
+                if entry is not None:
+                    return shelf, entry
+        shelves = [shelf for shelf in shelves if shelf.heap]
         while shelves:
             shelf = self._draw(shelves)
             entry = self._least_served(shelf, wish, now)
@@ -232,16 +242,16 @@ class Pool:
             drawn = [shelf for shelf in shelves if shelf.in_row < MOST_IN_A_ROW]
         serves = [shelf.serves for shelf in drawn]
         least, most = min(serves), max(serves)
-        if most - least > MOST_AHEAD:
-            behind = [shelf for shelf in drawn if shelf.serves < most - MOST_AHEAD]
-            for shelf in behind:
-                shelf.serves = max(shelf.serves, most - CATCH_UP_SERVES)
-            if random.random() < _SHARE_OF_THOSE_BEHIND:
-                return random.choice(behind)
-            least = min(count for count in serves if count >= most - MOST_AHEAD)
-        if most - least >= MOST_AHEAD:
-            drawn = [shelf for shelf in drawn if shelf.serves < least + MOST_AHEAD]
-        return drawn[int(random.random() * len(drawn))]  # random.choice takes five times as long
+        self._served_below = least + MOST_AHEAD if most - least <= MOST_AHEAD else 0
+        if self._served_below:
+            return _any_of([shelf for shelf in drawn if shelf.serves < self._served_below])
+        behind = [shelf for shelf in drawn if shelf.serves < most - MOST_AHEAD]
+        for shelf in behind:
+            shelf.serves = max(shelf.serves, most - CATCH_UP_SERVES)
+        if random.random() < _SHARE_OF_THOSE_BEHIND:
+            return _any_of(behind)
+        least = min(count for count in serves if count >= most - MOST_AHEAD)
+        return _any_of([shelf for shelf in drawn if shelf.serves < least + MOST_AHEAD])
 
     def _serve(self, shelf: _Shelf, entry: _Entry) -> _Warm:
         _, short, warm = entry
@@ -266,3 +276,7 @@ class Pool:
         median = serves[(len(serves) - 1) // 2] if serves else 0
         self._most_serves = MOST_TIMES_THE_MEDIAN * max(1, median)
         self._until_median = _SERVES_PER_MEDIAN
+
+
+def _any_of(shelves: Sequence[_Shelf]) -> _Shelf:
+    return shelves[int(random.random() * len(shelves))]  # random.choice takes five times as long

@@ -52,14 +52,14 @@ def tokens(history: History) -> Tokens:
     return Tokens(calls.input_tokens, calls.output_tokens)
 
 
-def cost(history: History, approval: Interval, wins: int) -> Cost:
+def cost(history: History, approval: Interval, paid_wins: int) -> Cost:
     every, served, compared = history.called(), history.called(_SERVED), history.called([CallKind.COMPARE])
     price = _per(served, served.sayings)
     return Cost(
         total=None if every.unpriced and not every.cost_nanos else every.cost_nanos / NANOS_PER_DOLLAR,
         per1000=None if price is None else 1000 * price,
         per_net_upvote=_per_net_upvote(price, approval),
-        per_blind_win=_per(compared, wins),
+        per_blind_win=_per(compared, paid_wins),
     )
 
 

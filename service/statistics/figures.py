@@ -19,8 +19,12 @@ def figures(
     named: bool,
     picked: Mapping[str, Interval],
     picked_of_asked: Mapping[str, Interval],
+    paid_wins: int,
 ) -> Figures:
-    """The figures of a contributor. Its approval has a value only if it may be `named`."""
+    """The figures of a contributor. Its approval has a value only if it may be `named`.
+
+    `paid_wins` is the number of its wins on the days whose calls for comparisons are in the history.
+    """
     blind, shown = history.blind, history.named
     decided = {outcome: given for outcome, given in picking(outcomes).items() if name in outcome.contributors}
     wins = sum(given.count for outcome, given in decided.items() if outcome.result == name)
@@ -43,7 +47,7 @@ def figures(
         refused=refused(history),
         latency=latencies(history),
         tokens=tokens(history),
-        cost=cost(history, approval, wins),
+        cost=cost(history, approval, paid_wins),
     )
 
 

@@ -88,9 +88,14 @@ def clustered(value: float, independent: float, spreads: tuple[float, ...], free
 
 
 def effective(sizes: Sequence[int]) -> float:
-    """How many groups of equal size would be as good as these. 0 if all are empty."""
-    squares = sum(size * size for size in sizes)
-    return sum(sizes) ** 2 / squares if squares else 0.0
+    """How many groups of equal size would say as much about how groups differ. 0 if all are empty.
+
+    What a group adds to the variance goes with the square of its size (Satterthwaite 1946, An Approximate Distribution
+    of Estimates of Variance Components).
+    """
+    squares = [size * size for size in sizes]
+    fourth = sum([square * square for square in squares])
+    return sum(squares) ** 2 / fourth if fourth else 0.0
 
 
 def independent_variance(upvotes: int, votes: int) -> float:

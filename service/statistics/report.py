@@ -1,7 +1,8 @@
 """Computes the body of GET /stats from the counts in the store."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from math import comb
 
@@ -9,17 +10,18 @@ import msgspec
 
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import NANOS_PER_DOLLAR, Model
-from service.domain import COLLECTION, NONE, TIE, day_of, hour_of, model_contributor
+from service.domain import COLLECTION, NONE, TIE, CallKind, day_of, hour_of, model_contributor
 from service.limits import DAY_SECONDS
 from service.statistics.choices import MIN_BALLOTS, Outcomes, outcomes_since, pair, picked, share_of
 from service.statistics.figures import figures, votes_of
 from service.statistics.history import History, histories
-from service.statistics.intervals import CONFIDENCE, MIN_VOTES, estimate, share_interval
+from service.statistics.intervals import CONFIDENCE, MIN_VOTES, share_interval
 from service.statistics.marks import marks
 from service.statistics.samples import counts_of, total
 from service.statistics.schemas import (
+    Analysis,
     CollectionStats,
-    Comparisons,
+    ComparisonCounts,
     ComparisonStats,
     DayStats,
     Figures,
@@ -33,7 +35,7 @@ from service.statistics.schemas import (
     Totals,
     VoteCounts,
 )
-from service.statistics.verdicts import FAMILY_ALPHA, Ranking, Record, can_be_compared, is_settled, ranking
+from service.statistics.verdicts import Ranking, Record, can_be_compared, pair_verdict, ranking
 from service.store.base import Aggregates, Counts
 from service.store.latency_buckets import RELATIVE_ERROR
 
@@ -57,10 +59,14 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """The days from `first` on, the ballots cast in them, and how often each model was picked by these."""
+    """The days from `first` on, the ballots cast in them, and how often each model was picked by these.
+
+    `paid_wins` are the models' wins on the days whose calls for comparisons are in the report.
+    """
 
     first: str
     outcomes: Outcomes
+    paid_wins: Counter[str]
     aside: int
     picked: Mapping[str, Interval]
     picked_of_asked: Mapping[str, Interval]
@@ -74,10 +80,11 @@ def report(
     It covers either the real or the simulated models, and never mixes them. `now` is in seconds since the epoch, and
     `analysis` is what the store keeps of the last analysis.
     """
+    aggregates = _without_open_comparisons(aggregates, now)
     known = histories(aggregates)
     rows = _rows(aggregates, known, line_up, simulated=simulated)
-    recent = _period(aggregates, rows, _day(now, RECENT_DAYS))
-    all_time = _period(aggregates, rows, "")
+    recent = _period(aggregates, rows, _day(now, RECENT_DAYS), now)
+    all_time = _period(aggregates, rows, "", now)
     ranked = ranking({row.contributor: _record(row, now) for row in rows if row.left_on is None})
     matrix = _matrix(recent.outcomes, [row.contributor for row in rows])
     collection = known.get(COLLECTION, History())
@@ -96,8 +103,27 @@ def report(
         hours=_hours(aggregates, {*(row.contributor for row in rows), COLLECTION}, now),
         services=_services(aggregates, {row.contributor for row in rows}),
         collection=_collection(aggregates, collection),
-        analysis=None if analysis is None else msgspec.Raw(analysis),
+        analysis=_analysis(analysis, simulated=simulated),
     )
+
+
+def _without_open_comparisons(aggregates: Aggregates, now: float) -> Aggregates:
+    """The counts without the calls for comparisons on the days of which some are open.
+
+    A comparison can be voted on for a day, and meanwhile the tokens, the cost and the failure that each of its models
+    adds here would tell which of them wrote what.
+    """
+    calls = {
+        (strand, kind, shape): tally
+        for (strand, kind, shape), tally in aggregates.calls.items()
+        if kind is not CallKind.COMPARE or strand.day < _first_open(now)
+    }
+    return replace(aggregates, calls=calls)
+
+
+def _first_open(now: float) -> str:
+    """The first day of which a comparison may still be open: yesterday."""
+    return _day(now, 2)
 
 
 def first_hour(now: float) -> str:
@@ -138,12 +164,17 @@ def _in_the_seat_of(model: Model, line_up: LineUp) -> set[str]:
     return {other.id for seat in line_up.seats if model in seat.chain for other in seat.chain}
 
 
-def _period(aggregates: Aggregates, rows: Sequence[_Row], first: str) -> _Period:
+def _period(aggregates: Aggregates, rows: Sequence[_Row], first: str, now: float) -> _Period:
     rivals = {row.contributor: row.rivals for row in rows}
     outcomes, aside = outcomes_since(aggregates.outcomes, first, set(rivals))
+    closed = {key: tally for key, tally in aggregates.outcomes.items() if key[0] < _first_open(now)}
+    paid_wins: Counter[str] = Counter()
+    for outcome, given in outcomes_since(closed, first, set(rivals))[0].items():
+        paid_wins[outcome.result] += given.count
     return _Period(
         first,
         outcomes,
+        paid_wins,
         aside,
         picked(outcomes, rivals, failures_lose=False),
         picked(outcomes, rivals, failures_lose=True),
@@ -195,6 +226,7 @@ def _figures(row: _Row, period: _Period) -> Figures:
         named=can_be_compared(history.blind.votes, row.history.voters, row.history.sayings),
         picked=period.picked,
         picked_of_asked=period.picked_of_asked,
+        paid_wins=period.paid_wins[row.contributor],
     )
 
 
@@ -221,12 +253,12 @@ def _headline(
     )
 
 
-def _comparisons(period: _Period, rows: Sequence[_Row]) -> Comparisons:
+def _comparisons(period: _Period, rows: Sequence[_Row]) -> ComparisonCounts:
     models = {row.contributor: row.model.id for row in rows}
     matrix = _matrix(period.outcomes, list(models))
     tied = share_of(period.outcomes, lambda outcome: outcome.result == TIE)
     none = share_of(period.outcomes, lambda outcome: outcome.result == NONE)
-    return Comparisons(
+    return ComparisonCounts(
         ballots=tied.votes,
         set_aside=period.aside,
         tied=share_interval(tied, named=tied.votes >= MIN_BALLOTS),
@@ -236,22 +268,21 @@ def _comparisons(period: _Period, rows: Sequence[_Row]) -> Comparisons:
 
 
 def _matrix(outcomes: Outcomes, names: Sequence[str]) -> dict[str, dict[str, PairRecord]]:
-    alpha = FAMILY_ALPHA / max(1, comb(len(names), 2))
+    pairs = comb(len(names), 2)
     return {
-        name: {rival: _pair_record(outcomes, name, rival, alpha) for rival in names if rival != name} for name in names
+        name: {rival: _pair_record(outcomes, name, rival, pairs) for rival in names if rival != name} for name in names
     }
 
 
-def _pair_record(outcomes: Outcomes, name: str, rival: str, alpha: float) -> PairRecord:
+def _pair_record(outcomes: Outcomes, name: str, rival: str, pairs: int) -> PairRecord:
     sample = pair(outcomes, name, rival)
-    lead = estimate((1, sample)).plus(-0.5)
     ties = share_of(outcomes, lambda outcome: outcome.result == TIE and {name, rival}.issubset(outcome.contributors))
     return PairRecord(
         wins=sample.upvotes,
         losses=sample.votes - sample.upvotes,
         ties=ties.upvotes,
         share=share_interval(sample, named=sample.votes >= MIN_BALLOTS),
-        verdict=("ahead" if lead.value > 0 else "behind") if is_settled(lead, alpha) else None,
+        verdict=pair_verdict(sample, pairs),
     )
 
 
@@ -302,3 +333,12 @@ def _collection(aggregates: Aggregates, history: History) -> CollectionStats:
         votes_of(sample),
         share_interval(sample, named=sample.votes >= MIN_VOTES),
     )
+
+
+def _analysis(stored: str | None, *, simulated: bool) -> Analysis | None:
+    """The stored analysis, unless it is of other models or was written by a version with other fields."""
+    try:
+        analysis = None if stored is None else msgspec.json.decode(stored, type=Analysis)
+    except msgspec.DecodeError:
+        return None
+    return analysis if analysis and analysis.simulated is simulated else None

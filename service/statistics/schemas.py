@@ -12,6 +12,7 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
 
 
 Verdict = Literal["too few votes", "too close to call", "within 3 points", "leads", "trails"]
+PairVerdict = Literal["ahead", "behind"]
 
 
 class Interval(Message, frozen=True):
@@ -199,10 +200,10 @@ class PairRecord(Message, frozen=True):
     losses: int
     ties: int
     share: Interval
-    verdict: Literal["ahead", "behind"] | None
+    verdict: PairVerdict | None
 
 
-class Comparisons(Message, frozen=True):
+class ComparisonCounts(Message, frozen=True):
     """The first ballots on blind comparisons over a period. `setAside` is the number of those that do not count.
 
     `tied` and `none` are the shares of ballots that found all equally good, or none good. The matrix has a row for each
@@ -219,8 +220,8 @@ class Comparisons(Message, frozen=True):
 class ComparisonStats(Message, frozen=True):
     """The blind comparisons: those of the last `recentDays` days, and all of them."""
 
-    recent: Comparisons
-    all_time: Comparisons
+    recent: ComparisonCounts
+    all_time: ComparisonCounts
 
 
 class Headline(Message, frozen=True):
@@ -282,12 +283,48 @@ class CollectionStats(Message, frozen=True):
     approval: Interval
 
 
+class AnalysedModel(Message, frozen=True):
+    """How often a model is picked as the best, if all the models analysed are shown together.
+
+    `picked` is what the ballots say as they are. `adjusted` is the same if all sayings had the same length, took
+    equally long, and were in the same slot.
+    """
+
+    model: str
+    picked: Interval
+    adjusted: Interval
+
+
+class Analysis(Message, frozen=True):
+    """What makes people pick a saying, from the first ballots of all time, by a conditional logit.
+
+    `ballots` picked one of the `models`; `voters` cast them, on so many `comparisons`. The other figures are factors
+    of the odds of being picked: `length` is that of a saying longer by `lengthDeviation` characters, which is one
+    standard deviation, `arrival` that of an answer later by one standard deviation of the logarithm of the latency,
+    and `slots` those of the slots against the first one. All answers are shown at once, so that `arrival` should be 1.
+    """
+
+    generated_at: str
+    simulated: bool
+    ballots: int
+    voters: int
+    comparisons: int
+    models: list[AnalysedModel]
+    length: Interval
+    length_deviation: float
+    arrival: Interval
+    slots: dict[str, Interval]
+
+
 class StatsAnswer(Message, frozen=True):
     """The comparison of the models.
 
     `models` is in the order of the lower ends of their intervals of approval, so that few votes put none first; those
     that left come last. `stale` is true if the store could not be read and these are earlier figures. `analysis` is
-    the result of `python -m service analyse`, or null if nobody has run it.
+    the last result of `python -m service analyse` on these models, or null if there is none.
+
+    Calls for comparisons of today and yesterday are left out, because what they took would tell who wrote what in those
+    that can still be voted on.
     """
 
     generated_at: str
@@ -303,4 +340,4 @@ class StatsAnswer(Message, frozen=True):
     hours: list[HourStats]
     services: list[ServiceStats]
     collection: CollectionStats
-    analysis: msgspec.Raw | None
+    analysis: Analysis | None

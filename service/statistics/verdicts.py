@@ -13,7 +13,7 @@ from itertools import combinations
 
 from service.statistics.intervals import MIN_VOTES, Estimate, estimate, independent_variance, share_interval
 from service.statistics.samples import Sample
-from service.statistics.schemas import Verdict
+from service.statistics.schemas import PairVerdict, Verdict
 
 # The chance of ever naming a leader where the two best are equal.
 ALPHA = 0.05
@@ -91,16 +91,16 @@ def ranking(records: Mapping[str, Record]) -> Ranking:
     if len(measured) < 2:
         return Ranking(missing | dict.fromkeys(measured, Standing("too few votes", None)))
     first = max(measured, key=lambda name: share_interval(measured[name].recent, named=True).low or 0.0)
-    best, others = measured[first], {name: record for name, record in measured.items() if name != first}
+    duels = {name: _Duel.of(measured[first], record) for name, record in measured.items() if name != first}
     alpha = FAMILY_ALPHA / math.comb(len(measured), 2)
     settled = frozenset(_settled(measured, alpha))
-    if not all(_is_better(best, other, ALPHA) for other in others.values()):
-        return Ranking(missing | _open(first, best, others, alpha), settled=settled)
-    if any(_has_turned(best, other) for other in others.values()):
+    if not all(duel.is_won(ALPHA) for duel in duels.values()):
+        return Ranking(missing | _undecided(first, duels, alpha), settled=settled)
+    if any(duel.has_turned for duel in duels.values()):
         open_ = dict.fromkeys(measured, Standing("too close to call", None))
         return Ranking(missing | open_, fallen=first, settled=settled)
-    standings = dict.fromkeys(others, Standing("trails", 0)) | {first: Standing("leads", 0)}
-    decisive = min(_decisive_votes(best.recent, other.recent) for other in others.values())
+    standings = dict.fromkeys(duels, Standing("trails", 0)) | {first: Standing("leads", 0)}
+    decisive = min(duel.decisive_votes for duel in duels.values())
     return Ranking(missing | standings, leader=first, decisive_votes=decisive, settled=settled)
 
 
@@ -112,71 +112,97 @@ def is_settled(found: Estimate, alpha: float) -> bool:
     return abs(found.value) > _allowance(found, alpha)
 
 
-def votes_needed(best: Record, other: Record, alpha: float) -> int | None:
-    """The number of further votes on each of the two that would settle that the one is better.
+def pair_verdict(sample: Sample, pairs: int) -> PairVerdict | None:
+    """Whether one of two models is preferred to the other, by the ballots for either, or None where that is open.
 
-    None where a number would often be wrong: unless the two differ almost surely already, or if so many votes do not
-    come within the period. The difference is taken to be smaller than it appears to be, because where it appears large
-    that is partly luck.
+    The upvotes of the sample are the ballots for the one. It is one of so many pairs.
     """
-    found = _difference(best, other)
-    if found.value < found.reach(_ALMOST_SURE):
+    lead = estimate((1, sample)).plus(-0.5)
+    if not is_settled(lead, FAMILY_ALPHA / pairs):
         return None
-    cautious, samples = found.value - found.reach(1.0), (best.recent, other.recent)
-    limit = min((record.room - 1) * record.recent.votes for record in (best, other))
+    return "ahead" if lead.value > 0 else "behind"
 
-    def settle(more: int) -> bool:
-        variances = [independent_variance(sample.upvotes, sample.votes) * sample.votes for sample in samples]
-        later = sum(own / (sample.votes + more) for own, sample in zip(variances, samples, strict=True))
-        return cautious > _allowance(found.scaled(later / found.independent), alpha)
 
-    votes = bisect_left(range(int(limit) + 1), True, key=settle)
-    return votes if votes <= limit else None
+@dataclass(frozen=True, slots=True)
+class _Duel:
+    """The first model against another, and by how much its approval is higher."""
+
+    best: Record
+    other: Record
+    lead: Estimate
+
+    @classmethod
+    def of(cls, best: Record, other: Record) -> "_Duel":
+        return cls(best, other, estimate((1, best.recent), (-1, other.recent)))
+
+    def is_won(self, alpha: float) -> bool:
+        return self.lead.value > 0 and is_settled(self.lead, alpha)
+
+    @property
+    def has_turned(self) -> bool:
+        """Whether the first is behind in the last days, and that is almost surely a change."""
+        now, before = (self.best.lately, self.other.lately), (self.best.before, self.other.before)
+        change = estimate((1, now[0]), (-1, now[1]), (-1, before[0]), (1, before[1]))
+        return now[0].share < now[1].share and change.value < -change.reach(_ALMOST_SURE)
+
+    @property
+    def decisive_votes(self) -> int:
+        """The smallest number of votes, all on the one or all on the other, that would change which share is larger."""
+        best, other = self.best.recent, self.other.recent
+        lead = best.upvotes * other.votes - other.upvotes * best.votes
+        return lead // max(best.votes, other.votes) + 1
+
+    def standing(self, alpha: float) -> Standing:
+        """The standing of the other."""
+        if self.is_won(alpha):
+            return Standing("trails", 0)
+        if abs(self.lead.value) + _allowance(self.lead, alpha) <= CLOSE:
+            return Standing("within 3 points", 0)
+        return Standing("too close to call", self.votes_needed(alpha))
+
+    def votes_needed(self, alpha: float) -> int | None:
+        """The number of further votes on each of the two that would settle that the first is better.
+
+        None where a number would often be wrong: unless the two differ almost surely already, or if so many votes do
+        not come within the period. The difference is taken to be smaller than it appears to be, because where it
+        appears large that is partly luck.
+        """
+        if self.lead.value < self.lead.reach(_ALMOST_SURE):
+            return None
+        cautious = self.lead.value - self.lead.reach(1.0)
+        samples = (self.best.recent, self.other.recent)
+        limit = min((record.room - 1) * record.recent.votes for record in (self.best, self.other))
+
+        def settle(more: int) -> bool:
+            later = sum(
+                independent_variance(sample.upvotes, sample.votes) * sample.votes / (sample.votes + more)
+                for sample in samples
+            )
+            return cautious > _allowance(self.lead.scaled(later / self.lead.independent), alpha)
+
+        votes = bisect_left(range(int(limit) + 1), True, key=settle)
+        return votes if votes <= limit else None
 
 
 def _missing(record: Record) -> Standing:
     return Standing("too few votes", max(0, MIN_VOTES - record.recent.votes) or None)
 
 
-def _open(first: str, best: Record, others: Mapping[str, Record], alpha: float) -> dict[str, Standing]:
+def _undecided(first: str, duels: Mapping[str, _Duel], alpha: float) -> dict[str, Standing]:
     """The standings where no model leads."""
-    found = {name: _standing(best, other, alpha) for name, other in others.items()}
+    found = {name: duel.standing(alpha) for name, duel in duels.items()}
     if all(standing.verdict != "too close to call" for standing in found.values()):
         return found | {first: Standing("within 3 points", 0)}
-    needed = [0 if _is_better(best, other, ALPHA) else votes_needed(best, other, ALPHA) for other in others.values()]
+    needed = [0 if duel.is_won(ALPHA) else duel.votes_needed(ALPHA) for duel in duels.values()]
     known = [votes for votes in needed if votes is not None]
     return found | {first: Standing("too close to call", max(known) if len(known) == len(needed) else None)}
 
 
-def _standing(best: Record, other: Record, alpha: float) -> Standing:
-    if _is_better(best, other, alpha):
-        return Standing("trails", 0)
-    found = _difference(best, other)
-    if abs(found.value) + _allowance(found, alpha) <= CLOSE:
-        return Standing("within 3 points", 0)
-    return Standing("too close to call", votes_needed(best, other, alpha))
-
-
 def _settled(records: Mapping[str, Record], alpha: float) -> Iterator[tuple[str, str]]:
     for one, other in combinations(records, 2):
-        found = _difference(records[one], records[other])
-        if is_settled(found, alpha):
-            yield (one, other) if found.value > 0 else (other, one)
-
-
-def _is_better(one: Record, other: Record, alpha: float) -> bool:
-    found = _difference(one, other)
-    return found.value > 0 and is_settled(found, alpha)
-
-
-def _has_turned(best: Record, other: Record) -> bool:
-    """Whether the better one is behind in the last days, and that is almost surely a change."""
-    change = estimate((1, best.lately), (-1, other.lately), (-1, best.before), (1, other.before))
-    return best.lately.share < other.lately.share and change.value < -change.reach(_ALMOST_SURE)
-
-
-def _difference(one: Record, other: Record) -> Estimate:
-    return estimate((1, one.recent), (-1, other.recent))
+        lead = estimate((1, records[one].recent), (-1, records[other].recent))
+        if is_settled(lead, alpha):
+            yield (one, other) if lead.value > 0 else (other, one)
 
 
 def _allowance(found: Estimate, alpha: float) -> float:
@@ -190,9 +216,3 @@ def _allowance(found: Estimate, alpha: float) -> float:
     information = 1 / found.variance
     odds = math.log((information + _TUNING) / (_TUNING * alpha**2))
     return found.reach(math.sqrt((1 + _TUNING / information) * odds))
-
-
-def _decisive_votes(best: Sample, other: Sample) -> int:
-    """The smallest number of votes, all on the one or all on the other, that would change which share is larger."""
-    lead = best.upvotes * other.votes - other.upvotes * best.votes
-    return lead // max(best.votes, other.votes) + 1

@@ -29,8 +29,10 @@ from service.domain import (
 )
 from service.errors import (
     BudgetExhausted,
+    ComparisonNotFound,
     ComparisonUnavailable,
     DependencyError,
+    HttpError,
     InvalidRequest,
     ModelError,
     ModelsBusy,
@@ -49,8 +51,6 @@ from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Une
 LEAST_CANDIDATES = 2
 # A comparison takes about this long, so a client that finds the models busy should retry after it.
 BUSY_SECONDS = 5
-# A client that has seen all stored comparisons should ask for one again after this long.
-ASKED_SECONDS = 60
 _HOUR = 3600
 
 # A client must not be able to predict which model is in which slot.
@@ -157,8 +157,8 @@ class Comparisons:
 
         `client` is the address of the client, by which its share of money and places is counted. An older comparison is
         replayed when the client asks for a `stored` one, which costs nothing, or when the budget or the capacity does
-        not allow a new one. Raises InvalidRequest, NothingToCompare or ComparisonUnavailable, always before the first
-        step.
+        not allow a new one. Raises InvalidRequest, NothingToCompare, ComparisonNotFound (where no stored one is left)
+        or ComparisonUnavailable, always before the first step.
 
         No model is asked until the client has had a moment to take the first step: a client that cancels the generator,
         or closes it, by then costs nothing. Later the models are paid anyway, so that the comparison is finished and
@@ -167,7 +167,8 @@ class Comparisons:
         started = self._monotonic()
         self._check(wanted)
         if stored:
-            steps = self._replay(voter, wanted, started, ReplayReason.ASKED, retry_after=ASKED_SECONDS)
+            none_left = ComparisonNotFound("No comparison is stored that you have not seen.")
+            steps = self._replay(voter, wanted, started, ReplayReason.ASKED, none_left)
         else:
             steps = await self._new(voter, wanted, started, client)
         async with aclosing(steps):
@@ -192,10 +193,11 @@ class Comparisons:
         try:
             advance = await self._gateway.reserve(line_up.values(), [service], client=client)
         except ModelsBusy:
-            return self._replay(voter, wanted, started, ReplayReason.BUSY, retry_after=BUSY_SECONDS)
+            none_left = ComparisonUnavailable(retry_after=BUSY_SECONDS)
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, none_left)
         except BudgetExhausted:  # there may be budget again in the next hour
-            until_the_hour = _HOUR - int(self._clock()) % _HOUR
-            return self._replay(voter, wanted, started, ReplayReason.BUDGET, retry_after=until_the_hour)
+            none_left = ComparisonUnavailable(retry_after=_HOUR - int(self._clock()) % _HOUR)
+            return self._replay(voter, wanted, started, ReplayReason.BUDGET, none_left)
         except StoreError as error:
             raise ComparisonUnavailable from error
         keeping = self._timeouts.comparison_keeping
@@ -348,11 +350,11 @@ class Comparisons:
         return comparison, True
 
     async def _replay(
-        self, voter: str, wanted: str | None, started: float, reason: ReplayReason, *, retry_after: int
+        self, voter: str, wanted: str | None, started: float, reason: ReplayReason, none_left: HttpError
     ) -> AsyncGenerator[Step, None]:
         comparison = await self._unseen(voter, wanted)
         if comparison is None:
-            raise ComparisonUnavailable(retry_after=retry_after)
+            raise none_left
         entries = comparison.entries
         self._finish(started, _answered(entries), len(entries), reason)
         yield Opened(comparison.comparison_id, comparison.service, reason)

@@ -85,7 +85,7 @@ class SayingVotes:
         identity = _identity(opinion)
         if identity in self._withdrawn:
             raise SayingWithdrawn
-        attribution = self._attribution(voter, identity, opinion)
+        attribution = await self._attribution(voter, identity, opinion)
         saying = await self._store.get_saying(identity)
         if saying is None:
             raise SayingNotFound
@@ -98,9 +98,9 @@ class SayingVotes:
         self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor, _generation_id(saying)))
         return saying, result
 
-    def _attribution(self, voter: str, identity: str, opinion: Opinion) -> Attribution | None:
-        """What the token proves. Raises InvalidRequest when neither a valid token nor the source is there."""
-        attribution = None if opinion.token is None else self._tokens.read(opinion.token, identity, voter)
+    async def _attribution(self, voter: str, identity: str, opinion: Opinion) -> Attribution | None:
+        """What the token proves. Raises InvalidRequest when there is neither a valid token nor a source."""
+        attribution = None if opinion.token is None else await self._tokens.read(opinion.token, identity, voter)
         if attribution is None and opinion.source is None:
             problem = "missing" if opinion.token is None else "not valid, or older than a day"
             raise InvalidRequest(

@@ -5,7 +5,7 @@ import msgspec
 from service.catalogue.topics import Topics
 from service.domain import Attribution, FeedbackType, Origin
 from service.errors import InvalidRequest
-from service.sayings.flow import Flow, Served
+from service.sayings.flow import Served
 from service.sayings.voter_memory import VoterMemory
 from service.sayings.wish import ANYTHING, Wish, short_id
 from service.voting.tokens import VoteTokens
@@ -24,36 +24,31 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
 
 
 class Showing:
-    """Decides what a client is shown with a saying."""
+    """Decides what a client is shown with a saying, before and after it is served."""
 
-    def __init__(self, flow: Flow, memory: VoterMemory, tokens: VoteTokens, topics: Topics) -> None:
-        self._flow = flow
+    def __init__(self, memory: VoterMemory, tokens: VoteTokens, topics: Topics) -> None:
         self._memory = memory
         self._tokens = tokens
         self._topics = topics
 
-    async def next(
-        self,
-        client: str,
-        voter: str | None = None,
-        *,
-        by_lot: bool = False,
-        service: str | None = None,
-        after: str = "",
-    ) -> Shown:
-        """The next saying for a client with that address, and for the voter if it is known.
+    def wish(self, voter: str | None, *, service: str | None = None, after: str = "") -> Wish:
+        """What to serve: a saying on the service, and one that is new to the voter.
 
-        With `by_lot`, chance decides whether the author is shown. `after` names sayings that the client has seen, by
-        their ids separated by commas. Raises InvalidRequest for an unknown service, and NoSayingAvailable.
+        `after` names sayings that the client has seen, by their ids separated by commas. Raises InvalidRequest for an
+        unknown service.
         """
         if service is not None and service not in self._topics.names:
             raise InvalidRequest("No AWS service of that name is known.", details=["service: unknown"])
         seen = {short_id(saying_id) for saying_id in after.split(",")} if after else set()
+        if voter is not None:
+            seen |= self._memory.of(voter).seen
+        return Wish(seen, service) if seen or service is not None else ANYTHING
+
+    def show(self, served: Served, voter: str | None, *, by_lot: bool = False) -> Shown:
+        """What is shown of a served saying. With `by_lot`, chance decides whether the author is."""
         if voter is None:
-            return Shown(await self._flow.next_saying(client, _wish(seen, service)))
-        remembered = self._memory.of(voter)
-        served = await self._flow.next_saying(client, _wish(seen | remembered.seen, service))
-        saying_id = served.saying.saying_id
+            return Shown(served)
+        saying_id, remembered = served.saying.saying_id, self._memory.of(voter)
         remembered.show(saying_id)
         opinion = remembered.opinion(saying_id)
         attribution = self._attribution(served, voter) if by_lot and opinion is None else Attribution.OPEN
@@ -66,7 +61,3 @@ class Showing:
         if served.origin is Origin.LIVE or is_blind is None:
             return Attribution.OPEN
         return Attribution.BLIND if is_blind else Attribution.NAMED
-
-
-def _wish(seen: set[int], service: str | None) -> Wish:
-    return Wish(seen, service) if seen or service is not None else ANYTHING

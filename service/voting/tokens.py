@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from service.domain import Attribution
 from service.limits import DAY_SECONDS
+from service.store.base import CLOCK_LEEWAY_SECONDS
 from service.voting.day_secrets import SIGNATURE_BYTES, DaySecrets
 
 # The second of the serve and the attribution, before the signature. Together they are 21 bytes, which base64 writes
@@ -23,7 +24,7 @@ _CODES = {attribution: code for code, attribution in enumerate(_ATTRIBUTIONS)}
 class VoteTokens:
     """Makes and reads tokens, and draws the lot on which sayings are shown blindly. `clock` is seconds since the epoch.
 
-    Whatever needs the secret of today gives None while this process does not have it.
+    A serve does not wait for the secret of the day: without it there is neither a token nor a lot.
     """
 
     def __init__(self, secrets: DaySecrets, *, clock: Callable[[], float] = time.time) -> None:
@@ -39,16 +40,19 @@ class VoteTokens:
         head = _HEAD.pack(int(now), _CODES[attribution])
         return base64.urlsafe_b64encode(head + keys.token(_content(head, saying_id, voter))).decode()
 
-    def read(self, token: str, saying_id: str, voter: str) -> Attribution | None:
-        """What the token proves, or None if it is older than a day, of another saying or voter, or not a token."""
+    async def read(self, token: str, saying_id: str, voter: str) -> Attribution | None:
+        """What the token proves, or None if it is older than a day, of another saying or voter, or not a token.
+
+        The store is asked for a secret that this process does not have, as after a start. Raises StoreError.
+        """
         try:
             raw = binascii.a2b_base64(token.replace("-", "+").replace("_", "/"), strict_mode=True)
             moment, code = _HEAD.unpack_from(raw)
         except (ValueError, struct.error):
             return None
-        keys = self._secrets.known(moment)
-        if keys is None or self._clock() - moment > DAY_SECONDS:
+        if not -CLOCK_LEEWAY_SECONDS <= self._clock() - moment <= DAY_SECONDS:
             return None
+        keys = await self._secrets.at(moment)
         right = keys.token(_content(raw[: _HEAD.size], saying_id, voter))
         return _ATTRIBUTIONS[code] if hmac.compare_digest(raw[_HEAD.size :], right) else None
 

@@ -67,6 +67,7 @@ async def fronts(tmp_path: Path, origins: str) -> AsyncIterator[dict[str, Ask]]:
 async def _server(name: str, settings: Settings, environ: dict[str, str], stack: AsyncExitStack) -> Ask:
     resources = await stack.enter_async_context(open_resources(settings, environ, RecordingListener()))
     await _fill(resources)
+    await resources.secrets.refresh()
     url = await stack.enter_async_context(listening(resources))
     port = int(url.rpartition(":")[2])
 

@@ -75,4 +75,5 @@ async def server(
         open_resources(chosen, {}, events) as resources,
         listening(resources) as url,
     ):
+        await resources.secrets.refresh()
         yield Server(resources, events, url, client)

@@ -88,6 +88,22 @@ async def test_unknown_parameters_are_ignored(server: Server, query: str) -> Non
     assert answer.status == 200
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "attribution=", "attribution=blind", "attribution=Random", "attribution=random%00", "service=",
+        "service=Amazon%20S4", "service=amazon%20s3", "service=" + "x" * 101, "service=%ff%fe", "after=1234567",
+        "after=0123456G", "after=01234567,", "after=,01234567", "after=01234567;01234567", "after=" + "0" * 33,
+        "after=" + ",".join(["01234567"] * 101), "after=%ff%fe", "service=Amazon%20S3&service=Amazon%20S4",
+    ],
+)  # fmt: skip
+async def test_a_parameter_that_is_not_as_documented_is_refused(server: Server, query: str) -> None:
+    [answer] = await server.converse(request("GET", f"/sayings?{query}"))
+
+    assert answer.error == INVALID
+    assert len(answer.body) < 1_000
+
+
 ALLOWED = {
     "/sayings": "GET, HEAD",
     "/feedback": "POST",
@@ -155,7 +171,9 @@ async def test_head_is_get_without_the_body(server: Server, path: str) -> None:
         with_more(b"").replace(SIMULATED.source.encode(), b"x" * 201),
         with_more(b"").replace(SIMULATED.text.encode(), b""),
         with_more(b"").replace(SIMULATED.text.encode(), b"x" * 2_001),
-        with_more(b"").replace(b'"saying"', b'"text"'),
+        with_more(b"").replace(b'"saying"', b'"text"'), with_more(b'"voteToken": ""'), with_more(b'"voteToken": 7'),
+        with_more(b'"voteToken": "' + b"A" * 101 + b'"'), with_more(b"").replace(b'"source"', b'"sources"'),
+        with_more(b'"voteToken": "' + b"A" * 28 + b'"').replace(b'"source"', b'"sources"'),
     ],
     ids=lambda body: repr(body[:24] + b" ... " + body[-24:])[2:-1],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The contract, field by field: what each endpoint answers when all is well, to whom, and with which headers."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a live call has only eight
@@ -8,7 +9,7 @@ import openai  # noqa: F401
 import pytest
 
 from service.catalogue.collection import collection
-from service.domain import saying_id
+from service.domain import Saying, saying_id
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ModelCalled, RequestServed
@@ -20,9 +21,10 @@ pytestmark = pytest.mark.slow
 
 FIELDS = [
     "sayingId", "saying", "source", "origin", "model", "vendor", "services", "requestNumber", "isCached",
-    "executionTime", "originalLlmTime", "degraded", "metrics", "traceId",
+    "executionTime", "originalLlmTime", "degraded", "metrics", "blind", "voteToken", "vote", "traceId",
 ]  # fmt: skip
 VOTER = "v" * 32
+WARM = model_saying("A warm saying on Amazon S3.", created_at=time.time(), simulated=True)
 
 
 async def sayings(server: Server, count: int) -> list[dict[str, Any]]:
@@ -56,6 +58,9 @@ async def test_a_saying_of_the_collection(server: Server) -> None:
         "originalLlmTime": None,
         "degraded": None,
         "metrics": {"totalExecutionTime": taken, "apiLatency": None, "tokensUsed": None, "cost": None},
+        "blind": False,
+        "voteToken": None,
+        "vote": None,
     }
 
 
@@ -131,6 +136,143 @@ async def test_a_failed_live_call_has_a_latency_but_no_tokens_or_cost(
     assert len(server.events.of(ModelCalled)) == 1
 
 
+async def warm(server: Server, simulator: Simulator, saying: Saying = WARM) -> None:
+    """Bring a server to its warm requests, with this saying in the pool and in the store."""
+    simulator.inject("*", Fault(FaultKind.NOT_FOUND))
+    await server.resources.store.put_sayings([saying])
+    server.resources.pool.add([saying])
+    await sayings(server, 4)
+
+
+async def by_lot(server: Server, *, blind: bool) -> Answer:
+    """A saying of which the lot decides that it is blind, or not: every visitor without a cookie has another lot."""
+    for _ in range(50):
+        answer = await server.ask("GET", "/sayings?attribution=random")
+        if answer.json["blind"] is blind:
+            return answer
+    pytest.fail("All lots fall alike.")
+
+
+async def test_a_blind_saying_does_not_tell_its_author(server: Server, simulator: Simulator) -> None:
+    await warm(server, simulator)
+
+    answer = await by_lot(server, blind=True)
+
+    assert list(answer.json) == FIELDS
+    assert answer.json == answer.json | {
+        "saying": WARM.text, "source": None, "model": None, "vendor": None, "originalLlmTime": None, "degraded": None,
+    }  # fmt: skip
+    assert answer.json["metrics"] == {
+        "totalExecutionTime": answer.json["executionTime"], "apiLatency": None, "tokensUsed": None, "cost": None,
+    }  # fmt: skip
+    told = (str(dict(answer.headers)) + answer.body.decode()).casefold()
+    assert not [word for word in ("gpt", "openai", "claude", "anthropic", "simulated", "1200") if word in told]
+
+
+async def test_what_the_lot_names_has_its_author(server: Server, simulator: Simulator) -> None:
+    await warm(server, simulator)
+
+    answer = await by_lot(server, blind=False)
+
+    assert (answer.json["source"], answer.json["model"]) == (WARM.source, "gpt-4.1")
+    assert answer.json["originalLlmTime"] == 1200.0
+
+
+@pytest.mark.parametrize("blind", [True, False])
+async def test_a_vote_with_the_token_counts_and_reveals_the_author(
+    server: Server, simulator: Simulator, blind: bool
+) -> None:
+    await warm(server, simulator)
+    shown = await by_lot(server, blind=blind)
+    vote = {"sayingId": shown.json["sayingId"], "voteToken": shown.json["voteToken"], "feedbackType": "NEGATIVE"}
+    cookie = voter_cookie(shown)[0]
+
+    voted = await server.post_vote(vote, Cookie=cookie)
+    again = await server.ask("GET", "/sayings?attribution=random", headers={"Cookie": cookie})
+
+    assert voted.json == voted.json | {
+        "status": "recorded", "standing": "counted", "source": WARM.source, "model": "gpt-4.1", "vendor": "openai",
+        "originalLlmTime": 1200.0,
+    }  # fmt: skip
+    assert "Set-Cookie" not in again.headers
+    [stored] = [vote async for vote in server.resources.store.all_votes()]
+    assert (stored.attribution, stored.standing) == ("blind" if blind else "named", "counted")
+
+
+async def test_a_live_saying_is_never_blind(server: Server) -> None:
+    await sayings(server, 3)
+
+    answer = await server.ask("GET", "/sayings?attribution=random")
+
+    assert (answer.json["origin"], answer.json["blind"]) == ("live", False)
+    assert answer.json["model"] in NAMES
+    assert answer.json["voteToken"]
+
+
+async def test_only_a_client_that_asks_for_a_lot_gets_a_cookie(server: Server) -> None:
+    plain = await server.ask("GET", "/sayings")
+    asked = await server.ask("GET", "/sayings?attribution=random")
+    known = await server.ask("GET", "/sayings", headers={"Cookie": f"sayings_voter={VOTER}"})
+
+    assert (plain.json["voteToken"], "Set-Cookie" in plain.headers) == (None, False)
+    assert len(voter_cookie(asked)[0]) == len(f"sayings_voter={VOTER}")
+    assert (known.json["blind"], "Set-Cookie" in known.headers) == (False, False)
+    assert known.json["voteToken"]
+
+
+async def test_a_token_of_another_voter_needs_the_source(server: Server, simulator: Simulator) -> None:
+    await warm(server, simulator)
+    shown = (await by_lot(server, blind=False)).json
+    vote = {"sayingId": shown["sayingId"], "voteToken": shown["voteToken"], "feedbackType": "POSITIVE"}
+
+    refused = await server.post_vote(vote)
+    taken = await server.post_vote(vote | {"source": shown["source"]})
+
+    assert refused.error == (400, "invalid_request")
+    assert (taken.status, taken.json["standing"]) == (200, "unverified")
+
+
+async def test_a_saying_that_comes_again_comes_with_the_vote_on_it(server: Server, simulator: Simulator) -> None:
+    only = replace(WARM, services=("Amazon Bedrock",))  # which the collection has nothing about
+    await warm(server, simulator, only)
+    asked = "/sayings?attribution=random&service=Amazon%20Bedrock"
+    first = await server.ask("GET", asked)
+    cookie = voter_cookie(first)[0]
+
+    vote = {name: first.json[name] for name in ("sayingId", "voteToken")} | {"feedbackType": "NEGATIVE"}
+    await server.post_vote(vote, Cookie=cookie)
+    again = await server.ask("GET", asked, headers={"Cookie": cookie})
+
+    assert first.json["vote"] is None
+    assert again.json == again.json | {"sayingId": only.saying_id, "vote": "NEGATIVE", "blind": False}
+
+
+async def test_one_person_is_served_sixty_different_sayings(server: Server) -> None:
+    first = await server.ask("GET", "/sayings?attribution=random")
+    cookie = {"Cookie": voter_cookie(first)[0]}
+
+    answers = [await server.ask("GET", "/sayings?attribution=random", headers=cookie) for _ in range(59)]
+
+    assert len({answer.json["sayingId"] for answer in [first, *answers]}) == 60
+    assert {answer.status for answer in answers} == {200}
+
+
+async def test_what_a_client_says_it_has_seen_is_not_served(server: Server, simulator: Simulator) -> None:
+    await warm(server, simulator)
+
+    seen = await server.ask("GET", f"/sayings?after={'0' * 8},{WARM.saying_id[:8]}")
+    new = await server.ask("GET", "/sayings?after=")
+
+    assert seen.json["sayingId"] != WARM.saying_id
+    assert new.json["sayingId"] == WARM.saying_id
+
+
+async def test_a_service_can_be_asked_for(server: Server) -> None:
+    answers = [await server.ask("GET", "/sayings?service=Amazon%20SQS") for _ in range(6)]
+
+    assert all("Amazon SQS" in answer.json["services"] for answer in answers)
+
+
 async def test_every_response_has_a_trace_id_which_the_caller_may_send(server: Server) -> None:
     root = "1-5759e988-bd862e3fe1be46a994272793"
 
@@ -155,13 +297,17 @@ async def test_a_vote_is_recorded_changed_and_taken_back(server: Server) -> None
     ]
 
     assert {answer.status for answer in answers} == {200}
-    same = {"feedbackId": answers[0].json["feedbackId"], "sayingId": SIMULATED.saying_id}
+    same = {
+        "feedbackId": answers[0].json["feedbackId"], "sayingId": SIMULATED.saying_id, "standing": "unverified",
+        "source": SIMULATED.source, "model": "gpt-4.1", "vendor": "openai", "originalLlmTime": 1200.0,
+    }  # fmt: skip
+    gone = same | {"feedbackType": None, "source": None, "model": None, "vendor": None, "originalLlmTime": None}
     assert [answer.json for answer in answers] == [
         same | {"feedbackType": "POSITIVE", "upvotes": 1, "downvotes": 0, "status": "recorded"},
         same | {"feedbackType": "POSITIVE", "upvotes": 1, "downvotes": 0, "status": "unchanged"},
         same | {"feedbackType": "NEGATIVE", "upvotes": 0, "downvotes": 1, "status": "changed"},
-        same | {"feedbackType": None, "upvotes": 0, "downvotes": 0, "status": "withdrawn"},
-        same | {"feedbackType": None, "upvotes": 0, "downvotes": 0, "status": "unchanged"},
+        gone | {"upvotes": 0, "downvotes": 0, "status": "withdrawn"},
+        gone | {"upvotes": 0, "downvotes": 0, "status": "unchanged"},
     ]
 
 
@@ -170,7 +316,8 @@ async def test_a_client_cannot_withdraw_the_vote_of_another(server: Server) -> N
 
     answer = await server.ask("DELETE", f"/feedback/{SIMULATED.saying_id}")
 
-    assert (answer.json["status"], answer.json["upvotes"]) == ("unchanged", 1)
+    assert (answer.json["status"], answer.json["upvotes"], answer.json["standing"]) == ("unchanged", 1, None)
+    assert answer.json["source"] is None
     assert "Set-Cookie" not in answer.headers
 
 

@@ -167,10 +167,10 @@ class Flood:
         self.answers: list[tuple[int, str]] = []
         original = Flow.next_saying
 
-        async def next_saying(flow: Flow, client: str) -> Any:
+        async def next_saying(flow: Flow, *asked: Any) -> Any:
             self.served += 1
             time.sleep(0.015)  # noqa: ASYNC251 - which is the point
-            return await original(flow, client)
+            return await original(flow, *asked)
 
         monkeypatch.setattr(Flow, "next_saying", next_saying)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api.schemas import FeedbackRequest
+from service.api.schemas import FeedbackRequest, SayingQuery
 from tests.http.conftest import SIMULATED, Server
 from tests.http.test_compare import events_in
 
@@ -105,11 +105,10 @@ async def test_every_operation_has_what_openapi_asks_of_it(document: dict[str, A
                 assert status == "default" or re.fullmatch(r"[2-5]\d\d", status)
                 assert response["description"]
                 assert "schema" in response["content"]["application/json"]
-            parameters = [parameter["name"] for parameter in operation.get("parameters", ())]
-            assert parameters == re.findall(r"\{(\w+)\}", path)
-            assert all(
-                parameter["in"] == "path" and parameter["required"] for parameter in operation.get("parameters", ())
-            )
+            parameters = operation.get("parameters", ())
+            of_path = [parameter["name"] for parameter in parameters if parameter["in"] == "path"]
+            assert of_path == re.findall(r"\{(\w+)\}", path)
+            assert all(parameter.get("required", False) == (parameter["in"] == "path") for parameter in parameters)
 
 
 async def test_every_route_of_the_server_is_described_and_nothing_else(
@@ -167,4 +166,12 @@ async def test_the_body_of_a_vote_is_described_as_it_is_read(document: dict[str,
     described = document["components"]["schemas"]["FeedbackRequest"]
 
     assert list(described["properties"]) == list(FeedbackRequest.__struct_encode_fields__)
-    assert described["required"] == ["source", "feedbackType"]
+    assert described["required"] == ["feedbackType"]
+
+
+async def test_the_parameters_of_a_saying_are_described_as_they_are_read(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/sayings"]["get"]["parameters"]
+
+    assert [parameter["name"] for parameter in parameters] == list(SayingQuery.__struct_encode_fields__)
+    assert {parameter["in"] for parameter in parameters} == {"query"}
+    assert all(parameter["description"] and "default" not in parameter["schema"] for parameter in parameters)

@@ -34,7 +34,8 @@ def settings() -> dict[str, Any]:
 
 @with_timeouts(comparison_begin=0.0)
 @pytest.mark.parametrize(
-    ("accepted", "unreached"), [("application/json", set()), ("text/event-stream", {"postCompareVote"})]
+    ("accepted", "unreached"),
+    [("application/json", set()), ("text/event-stream", {"getCompare", "postCompareVote"})],
 )
 async def test_every_answer_is_as_described_whatever_is_asked(
     server: Server, accepted: str, unreached: set[str], tmp_path: Path, pytestconfig: pytest.Config

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from service.domain import CallKind, FeedbackType
+from service.domain import Ballot, BallotResult, BallotStatus, CallKind, Comparison, FeedbackType
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
 from service.llm.billing import Budget, CallRecorder, Reservation
@@ -24,7 +24,7 @@ from service.voting.saying_votes import Opinion, SayingVotes
 from service.voting.tokens import VoteTokens
 from telemetry.events import Listener
 from tests.fakes import FakeGateway, the_catalogue, the_line_up, the_models
-from tests.store.builders import call
+from tests.store.builders import CAST_AT, call, comparison, shown
 from tests.support import TOPICS, model_saying
 from workers.fleet import FleetRounds
 from workers.round import Round
@@ -36,7 +36,8 @@ HASTY = Timeouts(
 CATALOGUE = the_catalogue()
 MODELS = the_models()
 SAYING = model_saying("Amazon S3 is a cellar that never asks what you keep in it.")
-COMPARISON_ID = "c" * 32
+COMPARED = comparison()
+COMPARISON_ID = COMPARED.comparison_id
 WINDOW, CAPS = SpendWindow("2026-11-20", "2026-11-20T13"), Spend(day=1, hour=1)
 LEASE = Lease(ROUND_LEASE, "somebody", token=1, expires_at=1.0)
 
@@ -112,9 +113,25 @@ def _saying_votes(listener: Listener) -> SayingVotes:
     )
 
 
-def _comparison_votes(listener: Listener) -> ComparisonVotes:
-    networks = VoterNetworks(DaySecrets(SILENT, listener, timeouts=HASTY))
-    return ComparisonVotes(SILENT, Pool(ttl=1.0), TOPICS, networks, listener, timeouts=HASTY)
+def _comparison_votes(listener: Listener, store: Store = SILENT) -> ComparisonVotes:
+    networks = VoterNetworks(DaySecrets(store, listener, timeouts=HASTY))
+    return ComparisonVotes(store, Pool(ttl=1.0), TOPICS, networks, listener, timeouts=HASTY, clock=lambda: CAST_AT)
+
+
+class StoreOfBallots(SilentStore):
+    """Has one comparison and takes the first ballot on it; nothing else."""
+
+    async def get_comparison(self, *_: object) -> tuple[Comparison, Ballot]:
+        return COMPARED, shown(COMPARED)
+
+    async def cast_ballot(self, *_: object, **__: object) -> BallotResult:
+        return BallotResult(BallotStatus.RECORDED, shown(COMPARED), ballots=1)
+
+
+async def _first_ballot(listener: Listener) -> None:
+    votes = _comparison_votes(listener, cast("Store", StoreOfBallots()))
+    await votes.vote("ann", COMPARED.comparison_id, "A")
+    await votes.close()
 
 
 async def _statistics(listener: Listener) -> None:
@@ -164,6 +181,8 @@ USES: dict[str, tuple[str, Use]] = {
         "vote on comparison",
         lambda listener: _comparison_votes(listener).vote("ann", COMPARISON_ID, "A"),
     ),
+    "comparison, keep": ("put sayings", _first_ballot),
+    "comparison, show": ("show comparison", lambda listener: _comparison_votes(listener).show("ann", COMPARISON_ID)),
     "billing, reserve": ("reserve spend", lambda listener: _budget(listener).reserve(1, CallKind.LIVE)),
     "billing, settle": ("settle spend", lambda listener: _budget(listener).settle(Reservation(WINDOW, 1), 1)),
     "billing, record": ("record call", lambda listener: CallRecorder(SILENT, listener, timeouts=HASTY).record(call())),

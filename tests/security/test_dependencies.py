@@ -46,6 +46,9 @@ IMPORTED_ALL_THE_SAME = {
     "opentelemetry-proto": "opentelemetry-exporter-otlp-proto-http",
 }
 
+# What the extra `analyse` brings for one command. It is not shipped.
+OPTIONAL = {"numpy", "statsmodels"}
+
 # MPL-2.0 has conditions only for changes to its files, which we do not make; OFL-1.1 is the font's.
 LICENCES = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "CC0-1.0", "ISC", "MIT", "MPL-2.0",
@@ -116,6 +119,14 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     assert installed == {name: shipped[name] for name in HERE}
 
 
+def test_what_the_extra_installs_is_what_is_tested() -> None:
+    optional = {name: str(requirement.specifier) for name, (requirement, _) in lock("analyse.txt").items()}
+    tested = {name: str(requirement.specifier) for name, (requirement, _) in lock("dev.txt").items()}
+
+    assert optional.keys() >= OPTIONAL
+    assert optional.items() <= tested.items()
+
+
 def test_every_licence_is_one_that_we_may_use() -> None:
     assert [(name, each) for name in HERE for each in licences(name) if not is_allowed(each)] == []
 
@@ -158,7 +169,7 @@ def owner(name: str) -> str | None:
 @cache
 def imported() -> set[str | None]:
     """The packages that our code imports; None stands for one that is not shipped."""
-    ours = {*PACKAGES, *sys.stdlib_module_names}
+    ours = {*PACKAGES, *OPTIONAL, *sys.stdlib_module_names}
     found = (each for source in sources() for each in imports(source) if not each.for_types and each.top not in ours)
     return {owner(each.name) for each in found}
 

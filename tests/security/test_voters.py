@@ -52,7 +52,7 @@ async def test_no_published_id_of_a_voter_works_as_a_cookie(server: Server) -> N
     voted = await server.post_vote(await server.known(), Cookie=cookies([FIRST]))
     [exported] = [row async for row in rows(server.resources.store, Export.VOTES)]
 
-    told = [voted.json["feedbackId"], exported["voter"], str(exported["burst"]).rpartition("/")[2].ljust(22, "0")]
+    told = [voted.json["feedbackId"], exported["voter"], str(exported["network"]).rpartition("/")[2].ljust(22, "0")]
 
     assert [await withdrawn(server, cookies([value])) for value in told] == ["unchanged"] * 3
     assert FIRST not in str([voted, exported])

@@ -11,7 +11,7 @@ from service.errors import StatisticsUnavailable, StorageFull, StoreError
 from service.resilience.timeouts import deadline
 from service.statistics.cached import CACHE_SECONDS, RETRY_SECONDS, STALE_SECONDS, Statistics
 from service.statistics.schemas import StatsAnswer
-from service.store.base import Aggregates, Store, Tally
+from service.store.base import Aggregates, Store
 from telemetry.events import DependencyFailed
 from tests.fakes import the_line_up
 from tests.support import Clock, RecordingListener
@@ -33,7 +33,10 @@ class CountingStore:
         await self.gate.wait()
         if self.trouble is not None:
             raise self.trouble
-        return Aggregates(contributors={"gpt-4.1": Tally(serves=self.reads)})
+        return Aggregates(serves={"gpt-4.1": self.reads})
+
+    async def analysis(self) -> str | None:
+        return None
 
 
 @pytest.fixture

@@ -72,7 +72,13 @@ def approval_coverage(world: World, votes: int, *, repetitions: int) -> tuple[fl
     )
 
 
-@pytest.mark.parametrize(("name", "world"), [("independent", INDEPENDENT), ("medium", MEDIUM), ("strong", STRONG)])
+# Named and blind votes on one model differ as two models do that all voters have the same taste for.
+ONE_MODEL = World(leniency=1.5, taste=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "world"), [("independent", INDEPENDENT), ("medium", MEDIUM), ("strong", STRONG), ("brand", ONE_MODEL)]
+)
 def test_intervals_of_a_difference(name: str, world: World) -> None:
     chance, covered = np.random.default_rng(3), []
 

@@ -1,12 +1,28 @@
 """Verdicts hold for somebody who looks every day: what they say is seldom wrong, and it changes when people do."""
 
+import math
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from service.statistics.verdicts import Ranking, ranking
-from tests.statistics.worlds import INDEPENDENT, MEDIUM, STRONG, Days, Floats, World, show, steady, voted
+from service.statistics.samples import Groups, Sample
+from service.statistics.verdicts import Ranking, pair_verdict, ranking
+from tests.statistics.worlds import (
+    INDEPENDENT,
+    MEDIUM,
+    PERIOD,
+    REGULARS,
+    STRONG,
+    THEIR_SHARE,
+    Days,
+    Floats,
+    World,
+    show,
+    steady,
+    voted,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +71,40 @@ def false_pairs(world: World, count: int) -> float:
     return float(np.mean([any(look.settled for look in looks(days)) for days in worlds(world, equal, count, seed=2)]))
 
 
+@pytest.mark.parametrize(("name", "taste", "quality"), [("alike", 0.0, 0.0), ("strong tastes", 1.0, 1.0)])
+def test_ballots_do_not_tell_equal_models_apart(name: str, taste: float, quality: float) -> None:
+    wrong = false_tints(taste, quality, count=40)
+
+    show(f"{name}: ballots tell two of four equal models apart in 60 days: {wrong:.3f}")
+    assert wrong <= 0.125
+
+
+def false_tints(taste: float, quality: float, count: int) -> float:
+    """In how many worlds of equal models one is ever ahead of another, by 60 ballots a day of voters with tastes."""
+    chance = np.random.default_rng(7)
+    return float(np.mean([any(tints(taste, quality, chance)) for _ in range(count)]))
+
+
+def tints(taste: float, quality: float, chance: np.random.Generator) -> Iterator[bool]:
+    ballots, voters, comparisons = DAYS * 60, DAYS * 12, DAYS * 8
+    regulars = chance.random(ballots) < THEIR_SHARE
+    few = round(REGULARS * voters)
+    voter = np.where(regulars, chance.integers(few, size=ballots), chance.integers(few, voters, size=ballots))
+    day = np.arange(ballots) * DAYS // ballots
+    item = day * 8 + chance.integers(8, size=ballots)
+    tastes, qualities = chance.normal(0, taste, (voters, 4)), chance.normal(0, quality, (comparisons, 4))
+    best = (tastes[voter] + qualities[item] + chance.gumbel(size=(ballots, 4))).argmax(axis=1)
+    voter_group, item_group = (chance.integers(16, size=size) for size in (voters, comparisons))
+    wins = [np.zeros((DAYS, 4, 16), int), np.zeros((DAYS, 4, 16), int)]
+    np.add.at(wins[0], (day, best, voter_group[voter]), 1)
+    np.add.at(wins[1], (day, best, item_group[item]), 1)
+    for end in range(2, DAYS + 1):
+        by_voter, by_item = (count[max(0, end - PERIOD) : end].sum(axis=0) for count in wins)
+        for one, other in combinations(range(4), 2):
+            groups = (Groups((by[one] + by[other]).tolist(), by[one].tolist()) for by in (by_voter, by_item))
+            yield pair_verdict(Sample(*groups), 6) is not None
+
+
 @pytest.mark.parametrize("world", POPULATIONS)
 def test_a_better_model_leads_before_long(world: World) -> None:
     median = days_to_lead(world, count=30)
@@ -94,3 +144,48 @@ def days_after_a_fall(world: World, rivals: tuple[float, ...], count: int) -> li
             after = (look.leader != "0" for look in looks(days, 36))
             found.append(next(number for number, is_over in enumerate(after, start=1) if is_over))
     return found
+
+
+UNEQUAL = [(0.70, 0.66, 0.60, 0.55), (0.72, 0.64, 0.62, 0.60), (0.68, 0.66, 0.64, 0.62), (0.66, 0.66, 0.66, 0.60)]
+
+
+@pytest.mark.parametrize("world", POPULATIONS)
+def test_votes_needed_settle_what_they_are_said_to_settle(world: World) -> None:
+    right = [was_right for approvals in UNEQUAL for was_right in predictions(world, approvals, count=8)]
+
+    show(f"votes needed: said {len(right)} times, right {np.mean(right):.3f}")
+    assert len(right) > 20
+    assert np.mean(right) >= 0.70  # they go together by worlds
+
+
+@pytest.mark.parametrize("world", POPULATIONS)
+def test_votes_needed_are_seldom_shown_where_models_are_equal(world: World) -> None:
+    shown = shown_where_equal(world, count=40)
+
+    show(f"votes needed shown in {shown:.3f} of equal worlds")
+    assert shown <= 0.15
+
+
+# On these days somebody reads how many votes are needed.
+READ_ON = (3, 6, 10, 15, 20, 25)
+
+
+def shown_where_equal(world: World, count: int) -> float:
+    equal = steady([0.66] * 4, max(READ_ON))
+    return float(np.mean([any(list(needed(days, day)) for day in READ_ON) for days in worlds(world, equal, count, 5)]))
+
+
+def needed(days: Days, day: int) -> Iterator[tuple[str, int]]:
+    """The models for which it is said on a day how many votes would settle what is open."""
+    for name, standing in ranking(days.records(day)).standings.items():
+        if standing.verdict == "too close to call" and standing.votes_needed is not None:
+            yield name, standing.votes_needed
+
+
+def predictions(world: World, approvals: tuple[float, ...], count: int) -> Iterator[bool]:
+    """Whether what was said to be settled after so many votes was settled by then."""
+    for days in worlds(world, steady(list(approvals), DAYS), count, seed=6):
+        for day in READ_ON:
+            for name, votes in needed(days, day):
+                later = looks(days, day, day + math.ceil(votes / VOTES))
+                yield any(look.standings[name].verdict in ("leads", "trails") for look in later)

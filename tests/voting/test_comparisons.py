@@ -11,7 +11,9 @@ import pytest
 from service.domain import Ballot, BlindError, Entry, ReplayReason, saying_id
 from service.errors import (
     BudgetExhausted,
+    ComparisonNotFound,
     ComparisonUnavailable,
+    HttpError,
     InvalidRequest,
     KeyNotFound,
     ModelBreakerOpen,
@@ -23,7 +25,7 @@ from service.errors import (
 )
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import deadline
-from service.voting.comparisons import ASKED_SECONDS, BUSY_SECONDS, Closed, Comparisons, Opened, Progress, Slots, Step
+from service.voting.comparisons import BUSY_SECONDS, Closed, Comparisons, Opened, Progress, Slots, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
 from tests.fakes import FakeGateway, FakeStore, the_models
 from tests.support import TOPICS, Clock, RecordingListener, model_saying
@@ -353,15 +355,19 @@ BUSY = ModelsBusy("There is no place.")
 
 
 @pytest.mark.parametrize(
-    ("obstacle", "reason", "wait"),
+    ("obstacle", "reason", "none_left", "wait"),
     [
-        (EXHAUSTED, ReplayReason.BUDGET, 3600),
-        (BUSY, ReplayReason.BUSY, BUSY_SECONDS),
-        (None, ReplayReason.ASKED, ASKED_SECONDS),
+        (EXHAUSTED, ReplayReason.BUDGET, ComparisonUnavailable, 3600),
+        (BUSY, ReplayReason.BUSY, ComparisonUnavailable, BUSY_SECONDS),
+        (None, ReplayReason.ASKED, ComparisonNotFound, None),
     ],
 )
 async def test_a_comparison_new_to_the_voter_is_replayed_once(
-    parts: Parts, obstacle: BudgetExhausted | ModelsBusy | None, reason: ReplayReason, wait: int
+    parts: Parts,
+    obstacle: BudgetExhausted | ModelsBusy | None,
+    reason: ReplayReason,
+    none_left: type[HttpError],
+    wait: int | None,
 ) -> None:
     await parts.steps("ann")
     parts.gateway.unreservable = obstacle
@@ -378,7 +384,7 @@ async def test_a_comparison_new_to_the_voter_is_replayed_once(
     assert parts.store.ballots[-1] == Ballot(identity, "bob", shown_at=NOW)
     assert [event.replayed for event in parts.events.of(ComparisonFinished)] == ["", reason]
     for voter in ("ann", "bob"):
-        with pytest.raises(ComparisonUnavailable) as caught:
+        with pytest.raises(none_left) as caught:
             await parts.steps(voter, stored=obstacle is None)
         assert caught.value.retry_after == wait
 

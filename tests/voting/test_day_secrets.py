@@ -116,6 +116,7 @@ async def test_nothing_that_is_printed_has_a_secret_in_it(clock: Clock, events: 
     secrets = DaySecrets(FakeStore().as_store(), events, clock=clock)
     keys = await secrets.at(clock())
 
-    printed = [repr(value) for value in (secrets, vars(secrets), keys, [getattr(keys, n) for n in keys.__slots__])]
+    held = [getattr(keys, name) for name in keys.__slots__]
+    printed = [repr(value) for value in (secrets, vars(secrets), keys, held, events.events)]
 
     assert not [text for text in printed if "secret of" in text]

@@ -42,10 +42,10 @@ def made(tokens: VoteTokens, attribution: Attribution = BLIND) -> str:
 
 
 @pytest.mark.parametrize("attribution", Attribution)
-def test_a_token_proves_what_the_voter_was_told(tokens: VoteTokens, attribution: Attribution) -> None:
+async def test_a_token_proves_what_the_voter_was_told(tokens: VoteTokens, attribution: Attribution) -> None:
     token = made(tokens, attribution)
 
-    assert tokens.read(token, ID, ANN) is attribution
+    assert await tokens.read(token, ID, ANN) is attribution
 
 
 def test_a_token_is_short_and_fits_into_a_url(tokens: VoteTokens) -> None:
@@ -55,17 +55,17 @@ def test_a_token_is_short_and_fits_into_a_url(tokens: VoteTokens) -> None:
     assert len(token) == TOKEN_LENGTH
 
 
-def test_a_token_proves_nothing_for_another_saying_or_voter(tokens: VoteTokens) -> None:
+async def test_a_token_proves_nothing_for_another_saying_or_voter(tokens: VoteTokens) -> None:
     token = made(tokens)
 
-    assert tokens.read(token, saying_id("another"), ANN) is None
-    assert tokens.read(token, ID, "b" * 32) is None
+    assert await tokens.read(token, saying_id("another"), ANN) is None
+    assert await tokens.read(token, ID, "b" * 32) is None
 
 
-def test_another_process_of_the_fleet_reads_it(tokens: VoteTokens, clock: Clock, secrets: DaySecrets) -> None:
+async def test_another_process_of_the_fleet_reads_it(tokens: VoteTokens, clock: Clock, secrets: DaySecrets) -> None:
     token = made(tokens, NAMED)
 
-    assert VoteTokens(secrets, clock=clock).read(token, ID, ANN) is NAMED
+    assert await VoteTokens(secrets, clock=clock).read(token, ID, ANN) is NAMED
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ async def test_a_token_is_good_for_a_day_also_over_midnight(
     clock.forward(seconds)
     await secrets.refresh()
 
-    assert tokens.read(token, ID, ANN) is proves
+    assert await tokens.read(token, ID, ANN) is proves
 
 
-def test_no_character_of_a_token_can_be_changed(tokens: VoteTokens) -> None:
+async def test_no_character_of_a_token_can_be_changed(tokens: VoteTokens) -> None:
     token = made(tokens)
     letters = string.ascii_letters + string.digits + "-_"
 
@@ -93,14 +93,32 @@ def test_no_character_of_a_token_can_be_changed(tokens: VoteTokens) -> None:
         if letter != token[place]
     ]
 
-    assert {tokens.read(each, ID, ANN) for each in changed} == {None}
+    assert {await tokens.read(each, ID, ANN) for each in changed} == {None}
 
 
-def test_the_signature_of_another_day_is_worth_nothing(tokens: VoteTokens, clock: Clock) -> None:
+async def test_a_process_that_has_just_started_asks_for_the_secret(tokens: VoteTokens, clock: Clock) -> None:
+    store = FakeStore()
+    started = VoteTokens(DaySecrets(store.as_store(), SILENCE, clock=clock), clock=clock)
+
+    assert await started.read(made(tokens), ID, ANN) is BLIND
+    assert store.days == ["2024-10-04"]
+
+
+@pytest.mark.parametrize("moment", [0, 20_000 * 86_400 - 90_000, 20_000 * 86_400 + 90_000, 2**32 - 1])
+async def test_no_secret_is_asked_for_that_a_token_of_today_cannot_need(clock: Clock, moment: int) -> None:
+    store = FakeStore()
+    tokens = VoteTokens(DaySecrets(store.as_store(), SILENCE, clock=clock), clock=clock)
+    forged = base64.urlsafe_b64encode(moment.to_bytes(4, "big") + bytes(17)).decode()
+
+    assert await tokens.read(forged, ID, ANN) is None
+    assert store.days == []
+
+
+async def test_the_signature_of_another_day_is_worth_nothing(tokens: VoteTokens, clock: Clock) -> None:
     raw = base64.urlsafe_b64decode(made(tokens))
     tomorrow = (int(clock()) + int(DAY_SECONDS)).to_bytes(4, "big")
 
-    assert tokens.read(base64.urlsafe_b64encode(tomorrow + raw[4:]).decode(), ID, ANN) is None
+    assert await tokens.read(base64.urlsafe_b64encode(tomorrow + raw[4:]).decode(), ID, ANN) is None
 
 
 @pytest.mark.parametrize(
@@ -111,17 +129,17 @@ def test_the_signature_of_another_day_is_worth_nothing(tokens: VoteTokens, clock
     ],
     ids=ascii,
 )  # fmt: skip
-def test_garbage_is_no_token(tokens: VoteTokens, garbage: str) -> None:
-    assert tokens.read(garbage, ID, ANN) is None
-    assert tokens.read(made(tokens)[:-1] + garbage, ID, ANN) is None
+async def test_garbage_is_no_token(tokens: VoteTokens, garbage: str) -> None:
+    assert await tokens.read(garbage, ID, ANN) is None
+    assert await tokens.read(made(tokens)[:-1] + garbage, ID, ANN) is None
 
 
-def test_without_the_secret_of_today_there_are_no_tokens_and_no_lots(clock: Clock) -> None:
+async def test_without_the_secret_of_today_there_are_no_tokens_and_no_lots(clock: Clock) -> None:
     tokens = VoteTokens(DaySecrets(FakeStore().as_store(), SILENCE, clock=clock), clock=clock)
 
     assert tokens.make(ID, ANN, OPEN) is None
     assert tokens.draw_blind(ID, ANN) is None
-    assert tokens.read("A" * TOKEN_LENGTH, ID, ANN) is None
+    assert await tokens.read("A" * TOKEN_LENGTH, ID, ANN) is None
 
 
 def test_half_of_the_lots_are_blind_for_a_voter_and_for_a_saying(tokens: VoteTokens) -> None:

@@ -34,7 +34,7 @@ export type Answered = Bodies['Answered'];
 export type DayStats = Bodies['DayStats'];
 /** What changed about a model on one day. */
 export type Change = Bodies['Mark'];
-export type Comparisons = Bodies['Comparisons'];
+export type Comparisons = Bodies['ComparisonCounts'];
 export type VoteCounts = Bodies['VoteCounts'];
 export type CollectionStats = Bodies['CollectionStats'];
 export type ServiceStats = Bodies['ServiceStats'];
