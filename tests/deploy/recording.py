@@ -50,7 +50,7 @@ class Call:
 
 
 class CallerWithAddress(Caller):
-    """A caller with an address, so that its votes belong to a burst."""
+    """A caller with an address, so that its votes belong to a network."""
 
     address = "192.0.2.1"
 
@@ -118,12 +118,13 @@ async def _use_api(resources: Resources) -> None:
         if len(live) == len(VENDORS):
             break
     assert live.keys() == VENDORS.keys(), saying
-    vote = {"sayingId": saying["sayingId"], "source": saying["source"]}
+    vote = {"sayingId": saying["sayingId"], "source": saying["source"], "voteToken": saying["voteToken"]}
     for feedback in ("POSITIVE", "NEGATIVE"):
         await ask("POST", "/feedback", vote | {"feedbackType": feedback})
     await ask("DELETE", f"/feedback/{vote['sayingId']}")
     compared = await ask("POST", "/compare", {})
     await ask("POST", f"/compare/{compared['comparisonId']}/vote", {"winner": "A"})
+    await ask("GET", f"/compare/{compared['comparisonId']}")
     await ask("DELETE", "/me")
     async with _nothing_left_to_spend(resources):
         assert (await ask("POST", "/compare", {}, voter="b" * 32))["replayed"]
