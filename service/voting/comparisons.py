@@ -94,15 +94,24 @@ Step = Opened | Progress | Slots | Closed
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a comparison needs: models, service, reserved money and voter; monotonic times of its start and deadline."""
+    """What a comparison needs: models, service, reserved money and voter.
+
+    `started` and `opened` are the monotonic times at which it was asked for and at which everything was ready to ask
+    the models, who have so many `seconds` from then on.
+    """
 
     comparison_id: str
     service: str
     line_up: Mapping[str, Model]
     voter: str
     advance: Advance
-    deadline: float
     started: float
+    opened: float
+    seconds: float
+
+    @property
+    def deadline(self) -> float:
+        return self.opened + self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +210,9 @@ class Comparisons:
         except StoreError as error:
             raise ComparisonUnavailable from error
         keeping = self._timeouts.comparison_keeping
-        deadline = started + within(self._timeouts.comparison + keeping) - keeping
-        return self._ask_all(_Plan(secrets.token_hex(16), service, line_up, voter, advance, deadline, started))
+        seconds = within(self._timeouts.comparison + keeping) - keeping
+        identity, opened = secrets.token_hex(16), self._monotonic()
+        return self._ask_all(_Plan(identity, service, line_up, voter, advance, started, opened, seconds))
 
     def _line_up(self) -> dict[str, Model]:
         """Models drawn at random, by slot."""
@@ -329,8 +339,7 @@ class Comparisons:
         """
         if call.done() and call.result().at <= plan.deadline:
             return call.result().entry
-        waited_ms = round((plan.deadline - plan.started) * 1000, 3)
-        return self._failed(slot, plan.line_up[slot], LATE_SLOT, waited_ms)
+        return self._failed(slot, plan.line_up[slot], LATE_SLOT, round(plan.seconds * 1000, 3))
 
     async def _put(self, comparison: Comparison, voter: str) -> tuple[Comparison, bool]:
         """Store the comparison, without the texts that are stored as sayings already; False when the store fails.

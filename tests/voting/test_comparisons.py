@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from itertools import permutations
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from service.errors import (
     StoreError,
 )
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.llm.billing import Advance
 from service.resilience.timeouts import deadline
 from service.voting.comparisons import BUSY_SECONDS, Closed, Comparisons, Opened, Progress, Slots, Step
 from telemetry.events import ComparisonFinished, DependencyFailed, Unexpected
@@ -540,6 +542,20 @@ async def test_storing_goes_on_although_the_caller_is_cancelled(parts: Parts) ->
 
     assert others() == set()
     assert [event.abandoned for event in parts.events.of(ComparisonFinished)] == [True]
+
+
+async def test_what_reserving_takes_is_not_the_models_time(parts: Parts) -> None:
+    clock = parts.monotonic = Clock()
+    reserve = parts.gateway.reserve
+
+    async def reserve_slowly(*models: Any, **client: Any) -> Advance:
+        clock.forward(10.0)  # a fresh process imports the SDKs
+        return await reserve(*models, **client)
+
+    parts.gateway.reserve = reserve_slowly  # type: ignore[method-assign]
+    await parts.steps()
+
+    assert {timeout for _, timeout in parts.gateway.asked} == {DEFAULT_TIMEOUTS.comparison}
 
 
 async def test_in_an_invocation_what_keeping_takes_is_not_the_models_time(parts: Parts) -> None:
