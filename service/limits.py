@@ -103,7 +103,8 @@ class Limits:
     # Client addresses whose request counts are remembered, in a few megabytes. When a flood comes from more addresses,
     # the oldest are forgotten and begin afresh; against such a flood the limits of the process and the spend caps help.
     remembered_addresses: int = 20_000
-    # Voters of whom a process remembers what they have been shown, and how many sayings of each: at most 20 MB.
+    # Voters of whom a process remembers what they have been shown and how they voted, and how many sayings of each. Ten
+    # sayings each take 8 MB in all, and as many as this 25 MB, and as much again for votes on all of them.
     remembered_voters: int = 20_000
     remembered_sayings: int = 200
     # Reports from this many networks set a saying aside. One person with many cookies is one network.
