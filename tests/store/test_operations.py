@@ -24,7 +24,9 @@ def test_a_saying_from_the_database_is_one_query(counted: Counted) -> None:
     assert counted.counts["saying from the database"].operations == {"Query main_humor/index/by_draw": 1}
 
 
-@pytest.mark.parametrize("kind", ["vote", "vote changed", "vote taken back", "vote on a comparison"])
+@pytest.mark.parametrize(
+    "kind", ["vote", "vote without a token", "vote changed", "vote taken back", "vote on a comparison"]
+)
 def test_a_vote_is_one_transaction_of_few_units(counted: Counted, kind: str) -> None:
     vote = counted.counts[kind]
 

@@ -44,7 +44,9 @@ SEED = 7
 # So many sayings: moto copies its tables for every transaction, and no count depends on what is in them.
 OF_THE_COLLECTION = 24
 # moto may take its time.
-PATIENT = Timeouts(aws_read=30.0, store_write=30.0, statistics=30.0)
+PATIENT = Timeouts(
+    aws_read=30.0, saying_read=30.0, vote=30.0, statistics=30.0, pool_fill=30.0, serve_flush=30.0, store_write=30.0
+)
 COLD_INSTANCES = 50
 # What a model has in the store once rounds have run for a while; a pool takes no more of each.
 SAYINGS_PER_MODEL = 60
@@ -100,6 +102,7 @@ async def count_everything(moto_url: str) -> Counted:
             counted.counts[kind] = Count(tuple(calls))
             return result
 
+        await count("secrets of three days", resources.secrets.refresh)
         await _count_sayings(count, visitor, resources)
         await _count_votes(count, visitor)
         await _count_comparisons(count, api, visitor, resources)
@@ -124,11 +127,25 @@ async def _count_sayings(
 
 
 async def _count_votes(count: Callable[..., Awaitable[Any]], visitor: aiohttp.ClientSession) -> None:
-    saying = await _get(visitor, "/sayings")
-    vote = {"sayingId": saying["sayingId"], "source": saying["source"]}
+    named, blind = await _served(visitor, blind=False), await _served(visitor, blind=True)
+    without_token = {"sayingId": named["sayingId"], "source": named["source"]}
+    await count("vote without a token", lambda: _vote(visitor, without_token, "POSITIVE"))
+    vote = {"sayingId": blind["sayingId"], "voteToken": blind["voteToken"]}
     for kind, opinion in (("vote", "POSITIVE"), ("vote repeated", "POSITIVE"), ("vote changed", "NEGATIVE")):
-        await count(kind, lambda opinion=opinion: _post(visitor, "/feedback", vote | {"feedbackType": opinion}))
-    await count("vote taken back", lambda: _delete(visitor, f"/feedback/{saying['sayingId']}"))
+        answer = await count(kind, lambda opinion=opinion: _vote(visitor, vote, opinion))
+        assert answer["standing"] == "counted"
+    await count("vote taken back", lambda: _delete(visitor, f"/feedback/{blind['sayingId']}"))
+
+
+async def _served(visitor: aiohttp.ClientSession, *, blind: bool) -> Any:
+    """A warm saying that is shown blindly, or with its author: a coin decides."""
+    while (saying := await _get(visitor, "/sayings?attribution=random"))["blind"] is not blind:
+        pass
+    return saying
+
+
+async def _vote(visitor: aiohttp.ClientSession, vote: dict[str, str], opinion: str) -> Any:
+    return await _post(visitor, "/feedback", vote | {"feedbackType": opinion})
 
 
 async def _count_comparisons(
