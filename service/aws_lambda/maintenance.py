@@ -70,10 +70,10 @@ class Maintenance:
 
     async def _do(self) -> None:
         await self._serves.flush()
-        await self._secrets.refresh()
         await self._gone_models.refresh()
         await self._takedowns.drop_deleted()
         await self._keep_filled()
+        await self._secrets.refresh()
         self._gauge.measure()
         await self._telemetry.load()
 

@@ -80,6 +80,15 @@ async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start:
     assert (after_one, after_two) == ((0, 0), (12, 1))
 
 
+async def test_a_token_comes_with_the_first_answer_too(start: Start) -> None:
+    process = await started(start)
+    headers = {"Cookie": f"sayings_voter={'v' * 32}"}
+
+    result = await asyncio.to_thread(Api(process).handle, Asked("GET", "/sayings", headers=headers).v2(), Remaining())
+
+    assert answer(result).json["voteToken"]
+
+
 async def test_a_warm_up_warms_up_at_once(start: Start) -> None:
     process = await started(start)
     await put_fresh_sayings(process)
