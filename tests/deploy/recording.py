@@ -35,7 +35,10 @@ from tests.faults.proxy import EVERYTHING, AwsProxy, Forward, good
 from workers.fleet import fleet_rounds
 
 # For a machine that is busy with other things.
-PATIENT = Timeouts(aws_read=30.0, statistics=30.0, store_write=30.0, readiness=30.0)
+PATIENT = Timeouts(
+    aws_read=30.0, saying_read=30.0, statistics=30.0, store_write=30.0, readiness=30.0, vote=30.0, round_write=30.0,
+    lease_update=30.0,
+)  # fmt: skip
 OPERATOR_KEY_PARAMETER = "/api-key/operator"
 _INVOCATION = "/2015-03-31/functions/"
 
