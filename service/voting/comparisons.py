@@ -43,7 +43,7 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway
 from service.resilience.tasks import ShieldedTasks
-from service.resilience.timeouts import Drain, store_guard, within
+from service.resilience.timeouts import Drain, has_deadline, store_guard, within
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
@@ -269,9 +269,11 @@ class Comparisons:
     async def _entry(self, slot: str, model: Model, plan: _Plan) -> Entry:
         """Ask one model. Never raises an error: a model's failure becomes the result for its slot.
 
-        A call goes on after the comparison's deadline, because it is paid for and its cost is to be known.
+        A call goes on after the comparison's deadline, because it is paid for and its cost is to be known. On Lambda it
+        would be frozen, so that it ends then.
         """
         seconds = min(model.timeout_seconds, self._seconds_left(plan))
+        linger = 0.0 if has_deadline() else model.timeout_seconds - seconds
         try:
             async with self._drain.limit():
                 written = await self._gateway.write(
@@ -279,7 +281,7 @@ class Comparisons:
                     [plan.service],
                     kind=CallKind.COMPARE,
                     timeout=seconds,
-                    linger=model.timeout_seconds - seconds,
+                    linger=linger,
                     advance=plan.advance,
                     client=plan.advance.client,
                 )

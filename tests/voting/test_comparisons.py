@@ -567,6 +567,13 @@ async def test_in_an_invocation_what_keeping_takes_is_not_the_models_time(parts:
     assert all(0 < timeout <= 1 for _, timeout in parts.gateway.asked)
 
 
+async def test_in_an_invocation_no_call_lingers(parts: Parts) -> None:
+    with deadline(29.0):
+        await parts.steps()
+
+    assert parts.gateway.lingering == [0.0] * 4
+
+
 async def test_a_withdrawn_text_is_not_shown_when_a_model_writes_it_again(parts: Parts) -> None:
     parts.gateway.text = "slander"
     parts.withdrawn = {saying_id("slander")}
