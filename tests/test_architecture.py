@@ -280,7 +280,7 @@ def _attributes(function: ast.AST, name: str) -> list[ast.Attribute]:
 
 # A test constructs the times and limits that it needs. These constants are patched all the same, each for a reason.
 PATCHED = {
-    ("tests/store/test_dynamodb.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
+    ("tests/store/conftest.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
     ("tests/faults/conftest.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
     ("tests/deploy/test_daemon.py", "STOP_SECONDS"): "how long a command waits, which only this test would choose",
     ("tests/deploy/test_package.py", "MAX_BYTES"): "Lambda's limit, which only a huge package exceeds",

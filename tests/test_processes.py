@@ -374,7 +374,7 @@ class TestHostileAnswers:
 
             answer = await server.compare(visitor)
 
-        assert [slot["error"] for slot in answer["slots"]] == ["bad_response"] * len(MODELS)
+        assert [slot["error"] for slot in answer["slots"]] == ["unusable"] * len(MODELS)
         assert server.peak_bytes() - before < 32 * 2**20
 
 

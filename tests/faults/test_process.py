@@ -131,7 +131,8 @@ async def landed(server: Server, visitor: aiohttp.ClientSession, form: str) -> t
             told = await answer.json()
             return told["comparisonId"], [slot["error"] for slot in told["slots"]]
         events = [json.loads(line[6:]) async for line in answer.content if line.startswith(b"data: ")]
-    return events[-1]["comparisonId"], [event["error"] for event in events if "slot" in event]
+    [slots] = [event["slots"] for event in events if "slots" in event]
+    return events[-1]["comparisonId"], [slot["error"] for slot in slots]
 
 
 async def vote_on(server: Server, visitor: aiohttp.ClientSession, identity: str) -> str:

@@ -146,7 +146,7 @@ async def test_a_corrupt_comparison_vote_or_call_is_skipped_and_counted(
     await vote(server)
     with closing(sqlite3.connect(tmp_path / "sayings.db", isolation_level=None)) as other:
         other.execute("UPDATE comparisons SET entries = 'no JSON'")
-        other.execute("UPDATE saying_feedback SET feedback_type = 'maybe'")
+        other.execute("UPDATE saying_feedback SET first = 'maybe'")
         other.execute("UPDATE calls SET kind = 'no such kind'")
 
     refused = await server.ask("POST", f"/compare/{compared.comparison_id}/vote", json={"winner": "A"})

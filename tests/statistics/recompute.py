@@ -304,7 +304,8 @@ def independent(upvotes, votes):
 
 
 def effective(sizes):
-    return sizes.sum() ** 2 / (sizes**2).sum()
+    weights = sizes.astype(float) ** 2
+    return weights.sum() ** 2 / (weights**2).sum()
 
 
 def share_interval(frame, named):

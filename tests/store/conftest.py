@@ -13,13 +13,19 @@ from aiobotocore.config import AioConfig
 
 from service.limits import DEFAULT_QUOTAS, Quotas
 from service.store.base import Store
-from service.store.dynamodb import TABLES, DynamoStore, create_tables
+from service.store.dynamodb import TABLES, DynamoStore, create_tables, transport
 from service.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 Connect = Callable[[str], "AbstractAsyncContextManager[DynamoDBClient]"]
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make DynamoDB's refused transactions be tried again at once."""
+    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from service.domain import CallKind, CallShape
 from service.errors import LeaseLost, StoreError, WrongSchema
 from service.limits import DEFAULT_RETENTION
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store, StoredBallot, Strand
-from service.store.dynamodb import TABLES, DynamoStore, create_tables, transport
+from service.store.dynamodb import TABLES, DynamoStore, create_tables
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from tests.store.builders import (
     CAST_AT,
@@ -37,11 +37,6 @@ WINDOW = SpendWindow("2026-11-20", "2026-11-20T13")
 CAPS = Spend(day=1_000, hour=1_000)
 SAYING, COLLECTED = generated("a saying"), collected("another")
 OFFERED = comparison("offered")
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0)
 
 
 class TestCounts:

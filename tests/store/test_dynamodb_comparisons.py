@@ -7,7 +7,7 @@ import pytest
 from service.domain import NONE, BallotStatus, Standing
 from service.errors import StoreError
 from service.limits import Quotas
-from service.store.dynamodb import DynamoStore, transport
+from service.store.dynamodb import DynamoStore
 from service.store.dynamodb.tables import COMPARISONS
 from tests.store.builders import CAST_AT, comparison, network, shown
 from tests.store.clients import error, faulty, no_answer
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 OFFERED = comparison("offered")
 FIRST, SECOND, NO_WINNER = (OFFERED.outcome(winner) for winner in ("A", "B", NONE))
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0)
 
 
 async def in_the_index(dynamo: Dynamo) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from service.domain import CallKind
 from service.errors import StoreError
 from service.limits import DAY_SECONDS
 from service.store.base import Aggregates, Counts, Store
-from service.store.dynamodb import DynamoStore, transport
+from service.store.dynamodb import DynamoStore
 from service.store.dynamodb.tables import STATE
 from tests.store.builders import (
     CAST_AT,
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 SAYING, COMPARED = generated("a saying"), comparison()
 VOTERS = [f"voter {n}" for n in range(6)]
 NEXT_DAY, LATER = CAST_AT + DAY_SECONDS, CAST_AT + 60 * DAY_SECONDS
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from service.domain import Attribution, NetworkDay, Standing, VoteResult, VoteSt
 from service.errors import StoreError
 from service.limits import DEFAULT_QUOTAS, Quotas
 from service.store.base import Counts
-from service.store.dynamodb import DynamoStore, transport
+from service.store.dynamodb import DynamoStore
 from service.store.dynamodb.tables import FEEDBACK, SAYINGS, STATE
 from service.store.groups import voter_group
 from tests.store.builders import (
@@ -39,11 +39,6 @@ SAYING = generated("a saying", snapshot="gpt-4.1-2025-04-14")
 STREET, CITY = network("street"), network("city", share=16)
 CHANGED = ("ConditionalCheckFailed", "None", "None")
 ONE = Total(blind=Counts(1, 1), voters=1, sayings=1)
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -133,8 +133,8 @@ async def test_a_comparison_is_four_calls_at_once_of_which_one_fails(
         ["CLIENT sqlite reserve_spend"]
         + [f"CLIENT chat {model}{' FAILED' * (model == 'gpt-4.1')}" for model in MODELS]
         + ["CLIENT sqlite adjust_spend"] * 4
-        + ["CLIENT sqlite record_call"] * 3
-        + ["CLIENT sqlite put_comparison", "CLIENT sqlite put_sayings"]
+        + ["CLIENT sqlite record_call"] * 4
+        + ["CLIENT sqlite stored_ids", "CLIENT sqlite put_comparison"]
     )
     assert root.attributes == {
         "http.request.method": "POST",
@@ -245,7 +245,7 @@ async def test_a_vote_is_linked_to_the_call_that_wrote_the_saying(composition: C
     assert vote.status == 200
     assert root.links == [chat.trace_id + chat.span_id]
     assert root.trace_id != chat.trace_id
-    assert calls(receiver, root) == ["CLIENT sqlite get_saying", "CLIENT sqlite vote"]
+    assert calls(receiver, root) == [f"CLIENT sqlite {name}" for name in ("day_secret", "get_saying", "vote")]
     assert told == {
         "gen_ai.evaluation.name": "user_feedback",
         "gen_ai.evaluation.score.label": "NEGATIVE",
