@@ -30,6 +30,7 @@ export type ComparisonView = With<'ComparisonView', { slots: SlotAnswer[]; revea
 export type CompareVoteAnswer = With<'CompareVoteAnswer', { slots: RevealedSlot[] }>;
 export type ModelStats = Bodies['ModelStats'];
 export type Figures = Bodies['Figures'];
+export type Analysis = Bodies['Analysis'];
 export type Answered = Bodies['Answered'];
 export type DayStats = Bodies['DayStats'];
 /** What changed about a model on one day. */

@@ -17,6 +17,7 @@ import { DaysSection } from './sections/DaysSection';
 import { HeadToHeadSection } from './sections/HeadToHeadSection';
 import { HoursSection } from './sections/HoursSection';
 import { LatencySection } from './sections/LatencySection';
+import { LengthSection } from './sections/LengthSection';
 import { OverviewSection } from './sections/OverviewSection';
 import { ServicesSection } from './sections/ServicesSection';
 import './dashboard.css';
@@ -68,6 +69,7 @@ function Sections({ stats }: { stats: StatsAnswer }) {
       <OverviewSection stats={stats} period={period} />
       <ApprovalSection stats={stats} period={period} />
       <HeadToHeadSection stats={stats} period={period} />
+      <LengthSection stats={stats} />
       <CostSection stats={stats} period={period} />
       <LatencySection stats={stats} period={period} />
       <DaysSection stats={stats} />
