@@ -11,8 +11,8 @@ from service.store.base import Counts
 # The chance of a pattern of votes that is too small to be one. Honest votes are not dealt at random: people have their
 # tastes, and an honest address is taken for a dishonest one more often than this, in one of some 30,000 days.
 IMPLAUSIBLE = 1e-6
-# Votes are judged one after the other up to this number, which is more than may count. Of those who honestly vote more
-# than that in a day, some have tastes so strong that their opinions seem to go by the author.
+# Votes are judged one after the other up to this number, which is more than may count of one address. Of those who
+# honestly vote more than that in a day, some have tastes so strong that their opinions seem to go by the author.
 _MOST_JUDGED = 40
 
 
