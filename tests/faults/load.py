@@ -10,6 +10,8 @@ from typing import Any
 
 import aiohttp
 
+PATIENCE_SECONDS = 120.0
+
 
 @dataclass
 class Load:
@@ -41,10 +43,11 @@ class Load:
         self._visitors += [asyncio.create_task(self._read_on()) for _ in range(readers)]
 
     async def until(self, acknowledged: int) -> None:
-        """Wait until so many votes have been acknowledged."""
-        while len(self.acknowledged) < acknowledged:
-            self._changed.clear()
-            await self._changed.wait()
+        """Wait until so many votes have been acknowledged. A machine too busy to store any fails the test."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.acknowledged) < acknowledged:
+                self._changed.clear()
+                await self._changed.wait()
 
     async def vote(self, voter: str) -> dict[str, Any]:
         """The answer, or its error. Raises aiohttp.ClientError where there is none."""
