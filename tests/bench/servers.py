@@ -44,9 +44,10 @@ async def ours(folder: Path, environ: Mapping[str, str] | None = None) -> AsyncI
 
 
 def api(port: int, folder: Path, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Server]:
-    """`python -m service` with these settings."""
+    """`python -m service` with these settings. All of the load comes from one address, which has as many connections."""
     command = [sys.executable, "-m", "service"]
-    return serving(command, port, folder=folder, environ={"SAYINGS_PORT": str(port), **environ})
+    unshared = {"SAYINGS_MAX_CONNECTIONS": "1024", "SAYINGS_CONNECTIONS_PER_ADDRESS": "512"}
+    return serving(command, port, folder=folder, environ={"SAYINGS_PORT": str(port), **unshared, **environ})
 
 
 async def _fill(database: Path) -> None:
