@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 # Some proxies add a port. An IPv6 address is then in brackets, which show where the address ends.
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 # A client with one IPv6 address usually has its whole /64 network, so all of its addresses count as one.
 _NETWORK_BITS = 64
+# No address with a port and brackets is longer.
+_MAX_LENGTH = 64
 
 
 def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies: int = 0) -> str:
@@ -20,11 +23,14 @@ def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies:
     """
     entries = [entry for header in forwarded for entry in header.split(",")] if trusted_proxies else []
     for entry in [*entries, peer][-(trusted_proxies + 1) :]:
-        if address := _normal(entry.strip()):
+        text = entry.strip()
+        if len(text) <= _MAX_LENGTH and (address := _normal(text)):
             return address
     return ""
 
 
+# Parsing an address takes as long as choosing a saying does, and clients come again.
+@lru_cache(maxsize=4096)
 def _normal(entry: str) -> str:
     """The canonical form of an address, in which it is counted, or "" for text that is not an address."""
     port = _WITH_PORT.fullmatch(entry)
