@@ -44,7 +44,7 @@ async def ours(folder: Path, environ: Mapping[str, str] | None = None) -> AsyncI
 
 
 def api(port: int, folder: Path, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Server]:
-    """`python -m service` with these settings. All of the load comes from one address, which has as many connections."""
+    """`python -m service` with these settings. All of the load may come from one address."""
     command = [sys.executable, "-m", "service"]
     unshared = {"SAYINGS_MAX_CONNECTIONS": "1024", "SAYINGS_CONNECTIONS_PER_ADDRESS": "512"}
     return serving(command, port, folder=folder, environ={"SAYINGS_PORT": str(port), **unshared, **environ})
