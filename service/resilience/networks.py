@@ -1,5 +1,6 @@
 """The networks by which a client is bounded: its address, and for IPv6 also its site."""
 
+from functools import lru_cache
 from ipaddress import IPv6Network
 
 # A provider often gives a customer a whole /48, which is 65,536 networks of /64.
@@ -8,6 +9,8 @@ _SITE_BITS = 48
 SITE_SHARE = 4
 
 
+# Behind a proxy this is asked with every request, and clients come again.
+@lru_cache(maxsize=4096)
 def networks(address: str) -> tuple[tuple[str, int], ...]:
     """The networks whose use is bounded, with how many times one address's allowance each of them has.
 
