@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.aws.clients import AwsClients
-from service.limits import Timeouts
+from tests.support import PATIENT
 
 if TYPE_CHECKING:
     from types_aiobotocore_ssm.client import SSMClient
 
 REGION = "eu-west-1"
-# For moto, whose first answer takes seconds.
-PATIENT = Timeouts(aws_connect=60.0, aws_read=60.0)
 
 
 @asynccontextmanager

@@ -16,11 +16,10 @@ from service.catalogue.models import NANOS_PER_DOLLAR, Model
 from service.config import Settings
 from service.domain import CallKind
 from service.errors import DependencyError
-from service.limits import Timeouts
 from service.resources import Resources, open_resources
 from service.store.base import Spend, SpendWindow, Store
 from tests.aws import REGION
-from tests.support import RecordingListener
+from tests.support import PATIENT, RecordingListener
 
 SERVICES = ("Amazon S3", "AWS Lambda", "Amazon SQS")
 AT_ONCE = 8
@@ -82,7 +81,7 @@ async def main(store: str, simulator: str, cap: str, calls: str) -> None:
         daily_cap_usd=dollars,
         hourly_cap_usd=dollars,
         aws_region=REGION,
-        timeouts=Timeouts(store_write=60.0, aws_connect=60.0, aws_read=60.0),  # moto answers them one by one
+        timeouts=PATIENT,
     )
     async with open_resources(settings, os.environ, RecordingListener()) as resources:
         models = [model for model in resources.line_up if model.vendor == "openai"]  # one SDK to import

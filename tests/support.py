@@ -17,6 +17,12 @@ from telemetry.events import Event
 E = TypeVar("E", bound=Event)
 
 TOPICS = load_topics()
+# For tests that say nothing of how long an answer takes. moto answers one call after the other, its first answer takes
+# seconds, and any answer may where other processes compute without end.
+PATIENT = Timeouts(
+    saying_read=60.0, vote=60.0, statistics=60.0, readiness=60.0, store_write=60.0, round_write=60.0, lease_update=60.0,
+    pool_fill=60.0, serve_flush=60.0, round_trigger=60.0, key_fetch=60.0, aws_connect=60.0, aws_read=60.0,
+)  # fmt: skip
 # A day on which the four original models hold the seats, and a setting that keeps them there in other processes.
 ORIGINAL_DAY = datetime.date(2026, 11, 28)
 ORIGINAL_LINE_UP = {"SAYINGS_LINE_UP": "claude-haiku-4-5,claude-sonnet-4-5,gpt-4.1,gpt-4.1-mini"}

@@ -14,7 +14,8 @@ from service.config import Settings
 from service.errors import KeyAccessDenied, KeyNotFound
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY, Participants, open_participants
-from tests.aws import PATIENT, REGION, put_key, ssm_client
+from tests.aws import REGION, put_key, ssm_client
+from tests.support import PATIENT
 
 ALL = [model.id for model in load_catalogue(VENDORS)]
 CLAUDE = [model_id for model_id in ALL if model_id.startswith("claude")]

@@ -220,7 +220,7 @@ class TestOneMachine:
         assert [saying["origin"] for saying in sayings] == ["database"] * 3 + ["live"] + ["cache"] * 8
         assert [saying["requestNumber"] for saying in sayings] == list(range(1, 13))
         assert all(saying["source"].endswith("(simulated)") for saying in sayings[3:])
-        assert {saying["model"] for saying in sayings[4:]} == set(MODELS)
+        assert {saying["model"] for saying in sayings[4:]} <= set(MODELS)
         assert all(saying["degraded"] is None for saying in sayings)
 
     async def test_a_vote_outlives_a_restart_and_can_be_changed(self, machine: Machine) -> None:

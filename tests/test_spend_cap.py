@@ -20,10 +20,10 @@ from service.simulator import Fault, FaultKind, Simulator
 from service.store.address import open_store
 from service.store.base import Store
 from service.store.dynamodb import create_tables
-from tests.aws import PATIENT, REGION
+from tests.aws import REGION
 from tests.bill import Bill
 from tests.spending_process import AT_ONCE
-from tests.support import RecordingListener
+from tests.support import PATIENT, RecordingListener
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import pytest
 from service.aws.clients import AwsClients
 from service.domain import Saying
 from service.store.dynamodb import DynamoStore, create_tables
-from tests.aws import PATIENT, REGION
-from tests.support import ORIGINAL_LINE_UP
+from tests.aws import REGION
+from tests.support import ORIGINAL_LINE_UP, PATIENT
 
 
 def tables_with(sayings: Sequence[Saying], moto_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

@@ -23,20 +23,18 @@ from tests.aws import REGION, answering, http_response
 from tests.aws_lambda.conftest import Start, telemetry_to
 from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.store.builders import comparison
-from tests.support import NAMES, Clock, RecordingListener, clocked, model_saying
+from tests.support import NAMES, PATIENT, Clock, RecordingListener, clocked, model_saying
 
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
 DEAD_END = "http://127.0.0.1:1"
 # For a busy machine: an answer waits until all that is done beside it has been done, and nothing of that is cut short.
-PATIENT = Timeouts(
-    maintenance=60.0, warm_up=60.0, pool_fill=60.0, serve_flush=60.0, round_trigger=60.0, lease_update=60.0
-)
+AND_WHOLE = replace(PATIENT, maintenance=60.0, warm_up=60.0)
 FLEET = 50
 
 
 async def started(
-    start: Start, environ: Mapping[str, str] = MappingProxyType({}), *, timeouts: Timeouts = PATIENT
+    start: Start, environ: Mapping[str, str] = MappingProxyType({}), *, timeouts: Timeouts = AND_WHOLE
 ) -> LambdaProcess:
     return await asyncio.to_thread(start, timeouts=timeouts, **environ)
 
@@ -100,7 +98,7 @@ async def test_a_warm_up_warms_up_at_once(start: Start) -> None:
 
 @pytest.mark.parametrize(("every", "written"), [(0.0, 4), (3600.0, 1)])
 async def test_it_is_done_at_an_interval(start: Start, every: float, written: int) -> None:
-    timeouts = replace(PATIENT, maintenance_every=every)
+    timeouts = replace(AND_WHOLE, maintenance_every=every)
     process = await started(start, {"SAYINGS_SIMULATOR": "off"}, timeouts=timeouts)
 
     await ask(Api(process), times=5)

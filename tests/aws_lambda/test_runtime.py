@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.errors import ConfigError, InvocationFailed
 from service.keys.key_store import KeyStore
-from service.limits import Timeouts
 from service.llm.gateway import Gateway
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import Unexpected
@@ -28,7 +28,7 @@ from tests.aws import REGION
 from tests.aws_lambda.conftest import Start
 from tests.aws_lambda.gateway import Asked, Remaining
 from tests.logging_capture import captured_log
-from tests.support import RecordingListener, model_saying
+from tests.support import PATIENT, RecordingListener, model_saying
 
 SAYINGS = Asked("GET", "/sayings")
 COMPARE = Asked("POST", "/compare", b"{}", {"Content_Type": "application/json"})
@@ -103,17 +103,7 @@ class TestTimeLeft:
     """The invocation's end comes before a dependency's own timeout, which here is longer than the test may take."""
 
     LIMIT_SECONDS = 60.0
-    PATIENT = Timeouts(
-        aws_connect=LIMIT_SECONDS,
-        aws_read=LIMIT_SECONDS,
-        saying_read=LIMIT_SECONDS,
-        live_saying=LIMIT_SECONDS,
-        live_model=LIMIT_SECONDS,
-        comparison=LIMIT_SECONDS,
-        vote=LIMIT_SECONDS,
-        statistics=LIMIT_SECONDS,
-        store_write=LIMIT_SECONDS,
-    )
+    PATIENT = replace(PATIENT, live_saying=LIMIT_SECONDS, live_model=LIMIT_SECONDS, comparison=LIMIT_SECONDS)
 
     @pytest.fixture(autouse=True)
     def in_time(self) -> Iterator[None]:

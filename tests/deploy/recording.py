@@ -20,7 +20,7 @@ from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.domain import Attribution, Ballot, Comparison, Entry, FeedbackType, NetworkDay, Vote, day_of
-from service.limits import DAY_SECONDS, Timeouts
+from service.limits import DAY_SECONDS
 from service.llm.billing import spend_window
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
@@ -32,13 +32,9 @@ from telemetry.events import Silence
 from tests.deploy.iam import Access
 from tests.deploy.stack import ACCOUNT, REGION, Stack
 from tests.faults.proxy import EVERYTHING, AwsProxy, Forward, good
+from tests.support import PATIENT
 from workers.fleet import fleet_rounds
 
-# For a machine that is busy with other things.
-PATIENT = Timeouts(
-    aws_read=30.0, saying_read=30.0, statistics=30.0, store_write=30.0, readiness=30.0, vote=30.0, round_write=30.0,
-    lease_update=30.0,
-)  # fmt: skip
 OPERATOR_KEY_PARAMETER = "/api-key/operator"
 _INVOCATION = "/2015-03-31/functions/"
 

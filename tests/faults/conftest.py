@@ -5,6 +5,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from aiobotocore.config import AioConfig
 
 from service.config import Settings
 from service.keys.key_store import KeyStore
-from service.limits import Timeouts
 from service.llm.gateway import Gateway
 from service.resources import open_resources
 from service.sayings.flow import DATABASE_REQUESTS
@@ -28,17 +28,14 @@ from tests.aws import REGION
 from tests.faults.places import OneFile, Place, Tables
 from tests.faults.proxy import AwsProxy
 from tests.http.conftest import Server
-from tests.support import Clock, RecordingListener, timeless_entries
+from tests.support import PATIENT, Clock, RecordingListener, timeless_entries
 from tests.test_processes import Machine, machine
 from tests.test_processes import Server as ServerProcess
 
 __all__ = ["machine"]
 
-# moto's first answer takes seconds, and any answer may where other processes compute without end.
-LONG = Timeouts(
-    vote=60.0, saying_read=60.0, store_write=60.0, readiness=60.0, readiness_every=0.0, aws_connect=60.0, aws_read=60.0
-)
-PATIENT = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=50)
+LONG = replace(PATIENT, readiness_every=0.0)
+PATIENT_CONFIG = AioConfig(connect_timeout=60, read_timeout=60, max_pool_connections=50)
 
 Start = Callable[..., Awaitable[Server]]
 OnlyModels = Callable[..., str]
@@ -61,7 +58,7 @@ async def proxy(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 @pytest.fixture
 async def aws(proxy: AwsProxy, moto_url: str, session: aioboto3.Session) -> AsyncIterator[Tables]:
-    async with session.client("dynamodb", endpoint_url=moto_url, config=PATIENT) as dynamodb:
+    async with session.client("dynamodb", endpoint_url=moto_url, config=PATIENT_CONFIG) as dynamodb:
         prefix = f"faults-{uuid.uuid4().hex[:12]}-"
         await create_tables(dynamodb, prefix)
         yield Tables(proxy, prefix, dynamodb)

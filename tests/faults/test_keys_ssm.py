@@ -14,7 +14,7 @@ from service.simulator import Simulator
 from telemetry.events import AwsCalled, DependencyFailed, ModelCalled
 from tests.aws import REGION, put_key
 from tests.faults import proxy as faults
-from tests.faults.conftest import PATIENT, OnlyModels, Start, saying, up_to_live
+from tests.faults.conftest import PATIENT_CONFIG, OnlyModels, Start, saying, up_to_live
 from tests.faults.proxy import AwsProxy, refuse
 from tests.http.conftest import Server
 from tests.support import Clock, RecordingListener
@@ -41,7 +41,7 @@ class Parameter:
 
 @pytest.fixture
 async def parameter(moto_url: str, session: aioboto3.Session) -> AsyncIterator[Parameter]:
-    async with session.client("ssm", endpoint_url=moto_url, config=PATIENT) as client:
+    async with session.client("ssm", endpoint_url=moto_url, config=PATIENT_CONFIG) as client:
         yield Parameter(client, f"/faults/{uuid.uuid4().hex}")
 
 

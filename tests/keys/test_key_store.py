@@ -22,15 +22,13 @@ from service.keys.sources import EnvironmentKeySource, KeySource, SsmKeySource
 from service.limits import Timeouts
 from telemetry.events import DependencyFailed, Unexpected
 from tests.aws import answering, http_response, put_key, ssm_client
-from tests.support import Clock, RecordingListener
+from tests.support import PATIENT, Clock, RecordingListener
 
 if TYPE_CHECKING:
     from types_aiobotocore_ssm.client import SSMClient
 
 TTL = 300.0
 ERRORS = [KeyNotFound, KeyAccessDenied, KeyStoreThrottled, KeyStoreUnavailable]
-# For moto, and for everything that ends without its timeout.
-PATIENT = Timeouts(key_fetch=60.0)
 OpenStore = Callable[..., KeyStore]
 _numbers = itertools.count()
 

@@ -11,12 +11,12 @@ import pytest
 
 from service.aws.clients import AwsClients
 from service.cli.rows import Export, rows
-from service.limits import Timeouts
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
 from service.simulator import Fault, FaultKind, Simulator
-from tests.aws import PATIENT, REGION, put_key
+from tests.aws import REGION, put_key
 from tests.logging_capture import Log, captured_log, everything_logged
+from tests.support import PATIENT
 from tests.telemetry.composition import SAMPLED, Composition, Service
 from tests.telemetry.receiver import Receiver
 
@@ -90,7 +90,7 @@ async def test_keys_in_ssm(
             key_parameters=names,
             live_every=2,
             compare_rate="off",
-            timeouts=Timeouts(aws_read=60.0, key_fetch=60.0),  # for moto
+            timeouts=PATIENT,
         ) as service:
             answers = await answers_of_a_run_with_faults(service, simulator)
 

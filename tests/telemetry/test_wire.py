@@ -16,6 +16,7 @@ from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
 from tests.aws import REGION, answering, http_response, put_key
 from tests.logging_capture import captured_log
+from tests.support import PATIENT
 from tests.telemetry.composition import SAMPLED, TRACE_ID, UNSAMPLED, Composition
 from tests.telemetry.receiver import RECEIVERS, Receiver, Span
 
@@ -312,11 +313,10 @@ async def test_what_no_route_answers_is_named_by_nothing_the_client_sent(
 @pytest.fixture
 async def on_aws(composition: Composition, moto_url: str) -> Composition:
     """Tables with one saying, and keys, on moto, which may take its time."""
-    patient = Timeouts(aws_read=60.0, aws_connect=60.0, store_write=60.0, saying_read=60.0, key_fetch=60.0)
     composition.set(AWS_ENDPOINT_URL=moto_url)
     prefix = f"wire-{uuid.uuid4().hex[:8]}-"
     async with AsyncExitStack() as stack:
-        aws = AwsClients(REGION, stack, timeouts=patient)
+        aws = AwsClients(REGION, stack, timeouts=PATIENT)
         await create_tables(await aws.dynamodb(), prefix)
         await DynamoStore(await aws.dynamodb(), prefix).put_sayings([collection()[0]])
         for vendor in ("anthropic", "openai"):
@@ -325,7 +325,7 @@ async def on_aws(composition: Composition, moto_url: str) -> Composition:
         "store": f"dynamodb://{prefix}",
         "keys": "ssm",
         "aws_region": REGION,
-        "timeouts": patient,
+        "timeouts": PATIENT,
     }
     return composition
 

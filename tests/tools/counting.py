@@ -23,7 +23,7 @@ from service.catalogue.collection import collection
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.config import Settings
 from service.domain import CallKind, Generation, Saying, Usage, model_source, saying_id
-from service.limits import DAY_SECONDS, Timeouts
+from service.limits import DAY_SECONDS
 from service.llm.billing import spend_window
 from service.resources import Resources, open_resources
 from service.server.app import listening
@@ -32,7 +32,7 @@ from service.store.base import DAILY_LEASE
 from service.store.dynamodb import create_tables
 from telemetry.events import DependencyFailed, Event, Silence
 from tests.faults.proxy import EVERYTHING, AwsProxy
-from tests.support import clocked
+from tests.support import PATIENT, clocked
 from tests.tools.recorder import Call, Recorder
 from workers.fleet import FleetRounds, fleet_rounds
 from workers.round import Round
@@ -43,10 +43,6 @@ REGION = "us-east-1"
 SEED = 7
 # So many sayings: moto copies its tables for every transaction, and no count depends on what is in them.
 OF_THE_COLLECTION = 24
-# moto may take its time.
-PATIENT = Timeouts(
-    aws_read=30.0, saying_read=30.0, vote=30.0, statistics=30.0, pool_fill=30.0, serve_flush=30.0, store_write=30.0
-)
 COLD_INSTANCES = 50
 # What a model has in the store once rounds have run for a while; a pool takes no more of each.
 SAYINGS_PER_MODEL = 60

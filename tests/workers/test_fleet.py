@@ -17,7 +17,7 @@ from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
 from telemetry.events import DependencyFailed, ModelReport, RoundFinished, Unexpected
-from tests.support import Clock, RecordingListener, clocked
+from tests.support import PATIENT, Clock, RecordingListener, clocked
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, failures
 from workers.fleet import LEASE_SECONDS, REST_SECONDS, FleetRounds
@@ -69,8 +69,7 @@ class TestOneRound:
     async def test_fifty_instances_started_at_once_share_one_round(
         self, any_store: Store, new_instance: NewInstance, simulator: Simulator
     ) -> None:
-        patient = Timeouts(pool_fill=60.0, round_write=60.0, store_write=60.0)  # moto answers them one by one
-        fleet = [new_instance(store=any_store, timeouts=patient) for _ in range(FIFTY)]
+        fleet = [new_instance(store=any_store, timeouts=PATIENT) for _ in range(FIFTY)]
         clock = Clock()
 
         rounds = await asyncio.gather(*(fleet_rounds(instance, clock).run() for instance in fleet))

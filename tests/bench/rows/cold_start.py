@@ -13,12 +13,11 @@ from unittest.mock import patch
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.store.dynamodb import DynamoStore, create_tables
-from tests.aws import PATIENT
 from tests.aws_lambda.runtime_api import ROOT, Function, runtime
 from tests.bench.measurement import Bar, Measurement, Size, Tell, alternating, median_ratio
 from tests.bench.servers import SAMPLE, SAYINGS_PER_MODEL
 from tests.moto_server import serving_moto
-from tests.support import NAMES, model_saying
+from tests.support import NAMES, PATIENT, model_saying
 
 REGION = "eu-west-1"
 PREFIX = "cold-start-"
