@@ -4,6 +4,7 @@ import copy
 import datetime
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -18,10 +19,11 @@ E = TypeVar("E", bound=Event)
 
 TOPICS = load_topics()
 # For tests that say nothing of how long an answer takes. moto answers one call after the other, its first answer takes
-# seconds, and any answer may where other processes compute without end.
+# seconds, as does the import of an SDK, and any answer may where other processes compute without end.
 PATIENT = Timeouts(
-    saying_read=60.0, vote=60.0, statistics=60.0, readiness=60.0, store_write=60.0, round_write=60.0, lease_update=60.0,
-    pool_fill=60.0, serve_flush=60.0, round_trigger=60.0, key_fetch=60.0, aws_connect=60.0, aws_read=60.0,
+    saying_read=60.0, live_saying=60.0, live_model=60.0, comparison=60.0, vote=60.0, statistics=60.0, readiness=60.0,
+    store_write=60.0, round_write=60.0, lease_update=60.0, pool_fill=60.0, serve_flush=60.0, round_trigger=60.0,
+    key_fetch=60.0, aws_connect=60.0, aws_read=60.0,
 )  # fmt: skip
 # A day on which the four original models hold the seats, and a setting that keeps them there in other processes.
 ORIGINAL_DAY = datetime.date(2026, 11, 28)
@@ -50,8 +52,8 @@ class RecordingListener:
 
 
 def with_timeouts(**seconds: float) -> pytest.MarkDecorator:
-    """Give the `timeouts` of a test's server these values."""
-    return pytest.mark.parametrize("timeouts", [Timeouts(**seconds)], ids=["timeouts"])
+    """Give the `timeouts` of a test's server these values, and patience beside them."""
+    return pytest.mark.parametrize("timeouts", [replace(PATIENT, **seconds)], ids=["timeouts"])
 
 
 class Clock:

@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,6 @@ class TestTimeLeft:
     """The invocation's end comes before a dependency's own timeout, which here is longer than the test may take."""
 
     LIMIT_SECONDS = 60.0
-    PATIENT = replace(PATIENT, live_saying=LIMIT_SECONDS, live_model=LIMIT_SECONDS, comparison=LIMIT_SECONDS)
 
     @pytest.fixture(autouse=True)
     def in_time(self) -> Iterator[None]:
@@ -122,7 +120,7 @@ class TestTimeLeft:
     def test_a_store_that_hangs(
         self, silent_aws: dict[str, str], start: Start, events: RecordingListener, seconds: float
     ) -> None:
-        api = Api(start(timeouts=self.PATIENT, **silent_aws))
+        api = Api(start(timeouts=PATIENT, **silent_aws))
 
         status, saying = ask(api, SAYINGS, seconds)
         voted, refusal = ask(api, vote_on(saying, "POSITIVE"), seconds)
@@ -138,7 +136,7 @@ class TestTimeLeft:
     def test_a_store_that_hangs_beside_the_requests(
         self, silent_aws: dict[str, str], start: Start, events: RecordingListener
     ) -> None:
-        api = Api(start(timeouts=self.PATIENT, **silent_aws))
+        api = Api(start(timeouts=PATIENT, **silent_aws))
 
         warm = api.handle({"warmup": True}, Remaining(1.0))
         answers = [ask(api, Asked("GET", "/models"), 0.6)[0] for _ in range(3)]
@@ -150,7 +148,7 @@ class TestTimeLeft:
         self, simulator: Simulator, simulator_url: str, start: Start, events: RecordingListener
     ) -> None:
         simulator.inject("*", Fault(FaultKind.HANG, count=None))
-        api = Api(await asyncio.to_thread(start, timeouts=self.PATIENT, SAYINGS_SIMULATOR=simulator_url))
+        api = Api(await asyncio.to_thread(start, timeouts=PATIENT, SAYINGS_SIMULATOR=simulator_url))
 
         answers = [(await asyncio.to_thread(ask, api, SAYINGS, 2.0))[1] for _ in range(4)]
 

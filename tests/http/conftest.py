@@ -11,11 +11,11 @@ import pytest
 
 from service.config import Settings
 from service.domain import Saying
-from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.limits import Timeouts
 from service.resources import Resources, open_resources
 from service.server.app import listening
 from tests.http.wire import Answer, converse
-from tests.support import RecordingListener, model_saying
+from tests.support import PATIENT, RecordingListener, model_saying
 
 SIMULATED = model_saying("Amazon S3 is an attic that sends you the bill for its own dust.", simulated=True)
 
@@ -61,7 +61,7 @@ def settings() -> dict[str, Any]:
 @pytest.fixture
 def timeouts() -> Timeouts:
     """The server's timeouts; tests override them with `tests.support.with_timeouts`."""
-    return DEFAULT_TIMEOUTS
+    return PATIENT
 
 
 @pytest.fixture

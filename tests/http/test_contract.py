@@ -4,18 +4,16 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import anthropic  # noqa: F401 - imported beforehand: it takes seconds, and a live call has only eight
-import openai  # noqa: F401
 import pytest
 
 from service.catalogue.collection import collection
 from service.domain import Saying, saying_id
-from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.limits import Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from telemetry.events import ModelCalled, RequestServed
 from tests.http.conftest import SIMULATED, Server
 from tests.http.wire import Answer, request
-from tests.support import NAMES, ORIGINAL_DAY, model_saying
+from tests.support import NAMES, ORIGINAL_DAY, PATIENT, model_saying
 
 pytestmark = pytest.mark.slow
 
@@ -116,10 +114,10 @@ async def test_a_live_saying_tells_what_it_took_and_can_be_voted_on(server: Serv
 @pytest.mark.parametrize(
     ("timeouts", "kind", "degraded"),
     [
-        (Timeouts(live_model=0.3), FaultKind.HANG, "live_timeout"),
-        (DEFAULT_TIMEOUTS, FaultKind.BAD_REQUEST, "live_request_rejected"),
-        (DEFAULT_TIMEOUTS, FaultKind.HTML, "live_bad_response"),
-        (DEFAULT_TIMEOUTS, FaultKind.TEXT_NOT_JSON, "live_bad_response"),
+        (replace(PATIENT, live_model=0.3), FaultKind.HANG, "live_timeout"),
+        (PATIENT, FaultKind.BAD_REQUEST, "live_request_rejected"),
+        (PATIENT, FaultKind.HTML, "live_bad_response"),
+        (PATIENT, FaultKind.TEXT_NOT_JSON, "live_bad_response"),
     ],
     ids=lambda value: "" if isinstance(value, Timeouts) else None,
 )
