@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { currentView, type View } from './routes';
+import { Nowhere } from './Nowhere';
+import { currentPlace, type Place } from './routes';
 import { Sayings } from './sayings/Sayings';
 import { Connection } from './shared/Connection';
 import { Footer } from './shared/Footer';
@@ -9,40 +10,48 @@ import { Lazy } from './shared/Lazy';
 import { useStore } from './shared/store';
 
 const loadAbout = () => import('./about/About');
-const loadCompare = () => import('./compare/Compare');
+const loadArena = () => import('./compare/Compare');
 const loadDashboard = () => import('./dashboard/Dashboard');
 
-const CONTENT: Record<View, ComponentType> = {
+const CONTENT: Record<Place['view'], ComponentType> = {
   sayings: Sayings,
-  compare: () => <Lazy load={loadCompare} />,
+  arena: () => <Lazy load={loadArena} />,
   dashboard: () => <Lazy load={loadDashboard} />,
   about: () => <Lazy load={loadAbout} />,
+  nowhere: Nowhere,
 };
-const TITLES: Record<View, string> = {
+const TITLES: Record<Place['view'], string> = {
   sayings: 'Cloud Sayings',
-  compare: 'Compare · Cloud Sayings',
+  arena: 'Compare · Cloud Sayings',
   dashboard: 'Dashboard · Cloud Sayings',
   about: 'About and privacy · Cloud Sayings',
+  nowhere: 'Not here · Cloud Sayings',
 };
 
 export function App() {
-  const view = useStore(currentView);
-  const main = useArrival(view);
-  const Content = CONTENT[view];
+  const place = useStore(currentPlace);
+  const key = keyOf(place);
+  const main = useArrival(place.view, key);
+  const Content = CONTENT[place.view];
   return (
     <>
-      <Header view={view} />
+      <Header place={place} />
       <Connection />
-      <main ref={main} tabIndex={-1} key={view}>
+      <main ref={main} tabIndex={-1} key={key}>
         <Content />
       </main>
-      <Footer view={view} />
+      <Footer place={place} />
     </>
   );
 }
 
-/** Moves the scroll position and the focus to the top when the visitor opens another view. */
-function useArrival(view: View) {
+/** Equal for places that one and the same content shows. */
+function keyOf(place: Place): string {
+  return place.view === 'saying' ? place.id : place.view;
+}
+
+/** Moves the scroll position and the focus to the top when the visitor comes to another place. */
+function useArrival(view: Place['view'], key: string) {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useEffect(() => {
@@ -52,6 +61,6 @@ function useArrival(view: View) {
       scrollTo(0, 0);
     }
     first.current = false;
-  }, [view]);
+  }, [view, key]);
   return main;
 }

@@ -7,8 +7,10 @@ import { App } from './App';
 import { followAddress } from './routes';
 import { followConnection } from './shared/connection';
 import { fetchModels } from './shared/models';
+import { keepTranslatable } from './shared/translatable';
 import { startSending } from './votes/post';
 
+keepTranslatable();
 followAddress();
 followConnection();
 startSending();

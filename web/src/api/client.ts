@@ -52,8 +52,7 @@ export async function fetchJson<T>(path: string, options: FetchOptions = {}): Pr
 
 /** Returns the answer while its body may still be arriving. Throws as `fetchJson` does. */
 export async function fetchResponse(path: string, options: FetchOptions = {}): Promise<Response> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  const signal = withTimeout(options.signal);
   let response: Response;
   try {
     response = await fetch(path, { ...requestInit(options), signal });
@@ -62,6 +61,18 @@ export async function fetchResponse(path: string, options: FetchOptions = {}): P
   }
   if (!response.ok) throw await refusal(response);
   return response;
+}
+
+/** A signal that ends after the time-out, or with the other one. `AbortSignal.any` is newer than the oldest browsers. */
+function withTimeout(other?: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  for (const signal of other ? [other, timeout] : [timeout]) {
+    const end = () => controller.abort(signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  }
+  return controller.signal;
 }
 
 function requestInit({ method = 'GET', body, accept = 'application/json' }: FetchOptions): RequestInit {

@@ -1,15 +1,15 @@
-import { addressOf, type View } from '../routes';
+import { addressOf, type Place } from '../routes';
 import { catalogue, changes, vendorsOfSimulated } from './models';
 import { useStore } from './store';
 
 /** Leads to the view about privacy, and says when models are simulated and who retires. Space is reserved, so that nothing moves when the remarks come. */
-export function Footer({ view }: { view: View }) {
+export function Footer({ place }: { place: Place }) {
   const answer = useStore(catalogue);
   const vendors = answer ? vendorsOfSimulated(answer.models) : [];
   const sentences = answer ? changes(answer) : [];
   return (
     <footer class="footer">
-      <a class="footer-link" href={addressOf('about')} aria-current={view === 'about' ? 'page' : undefined}>
+      <a class="footer-link" href={addressOf('about')} aria-current={place.view === 'about' ? 'page' : undefined}>
         About and privacy
       </a>
       <p class="simulated" hidden={vendors.length === 0}>

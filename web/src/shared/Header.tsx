@@ -1,14 +1,15 @@
-import { addressOf, type View } from '../routes';
+import { addressOf, type Place, type View } from '../routes';
 import { Logo } from './Logo';
 
 // The footer leads to the view that is not here.
 const NAMES: [View, string][] = [
   ['sayings', 'Sayings'],
-  ['compare', 'Compare'],
+  ['best', 'Best'],
+  ['arena', 'Compare'],
   ['dashboard', 'Dashboard'],
 ];
 
-export function Header({ view }: { view: View }) {
+export function Header({ place }: { place: Place }) {
   return (
     <header class="header">
       <a class="brand" href={addressOf('sayings')} aria-label="Cloud Sayings">
@@ -17,7 +18,7 @@ export function Header({ view }: { view: View }) {
       </a>
       <nav aria-label="Views">
         {NAMES.map(([name, words]) => (
-          <a key={name} href={addressOf(name)} aria-current={name === view ? 'page' : undefined}>
+          <a key={name} href={addressOf(name)} aria-current={name === place.view ? 'page' : undefined}>
             {words}
           </a>
         ))}

@@ -28,7 +28,17 @@ async function send({ method, path, body }: Letter): Promise<unknown> {
 }
 
 async function exclusively(work: () => Promise<void>): Promise<void> {
-  // Locks exist on HTTPS and localhost only. Elsewhere two tabs may send the same vote, which the server counts once.
-  if (!('locks' in navigator)) return work();
-  await navigator.locks.request('sayings.outbox', work);
+  let begun = false;
+  const locked = () => {
+    begun = true;
+    return work();
+  };
+  try {
+    await navigator.locks.request('sayings.outbox', locked);
+  } catch (error) {
+    if (begun) throw error;
+    // There are no locks without HTTPS, and none to be had where site data is blocked. Two tabs may then send the same
+    // vote, which the server counts once.
+    await work();
+  }
 }
