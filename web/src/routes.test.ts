@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { addressOf, addressOfSaying, placeOf, VIEWS } from './routes';
 
-const ID = 'a'.repeat(64);
+const ID = 'a'.repeat(32);
 const at = (address: string) => placeOf(new URL(address, 'https://sayings.example') as unknown as Location);
 
 it.each(VIEWS)('the address of %s leads to it', (view) => {

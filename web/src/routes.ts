@@ -15,7 +15,7 @@ const PATHS: Record<View, string> = {
   dashboard: '/dashboard',
   about: '/about',
 };
-const SAYING = /^\/s\/([0-9a-f]{64})$/;
+const SAYING = /^\/s\/([0-9a-f]{32})$/;
 // Addresses that led to a view before views had paths of their own.
 const FORMER: Record<string, View> = {
   '#/compare': 'arena',
