@@ -7,6 +7,7 @@ import { App } from './App';
 import { followAddress } from './routes';
 import { followConnection } from './shared/connection';
 import { fetchModels } from './shared/models';
+import { keepPageForOffline } from './shared/offlinePage';
 import { keepTranslatable } from './shared/translatable';
 import { startSending } from './votes/post';
 
@@ -14,6 +15,7 @@ keepTranslatable();
 followAddress();
 followConnection();
 startSending();
+keepPageForOffline();
 
 const root = document.getElementById('page');
 if (root) render(<App />, root);
