@@ -1,5 +1,5 @@
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
-import { type BrowserChoice, findChromiums, findFirefox } from './browser/browsers.ts';
+import { type BrowserChoice, findChromiums, findOtherEngines } from './browser/browsers.ts';
 
 const IN_BROWSERS = {
   globalSetup: 'browser/setup.ts',
@@ -16,7 +16,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'logic', include: ['src/**/*.test.ts'] } },
       ...findChromiums().map(chromiumProject),
-      ...firefoxProjects(findFirefox()),
+      ...findOtherEngines().map(otherProject),
     ],
   },
 });
@@ -35,9 +35,8 @@ function chromiumProject({ name, program }: BrowserChoice, index: number): TestP
   };
 }
 
-/** The main flows in Firefox, which is driven by another protocol and so has tests of its own. */
-function firefoxProjects(program: string | undefined): TestProjectConfiguration[] {
-  if (!program) return [];
-  const provide = { program, thorough: false };
-  return [{ test: { ...IN_BROWSERS, name: 'browser firefox', include: ['browser/firefox/*.test.ts'], provide } }];
+/** The main flows in the other engines, which are driven by other protocols. */
+function otherProject({ name, program }: BrowserChoice): TestProjectConfiguration {
+  const provide = { program, engine: name, thorough: false };
+  return { test: { ...IN_BROWSERS, name: `browser ${name}`, include: ['browser/engines/*.test.ts'], provide } };
 }

@@ -1,4 +1,4 @@
-/** The browsers on this machine: the Chromium that comes in a package, the system's own Chromium or Chrome, and Firefox. */
+/** The browsers on this machine: the Chromium that comes in a package, the system's own Chromium or Chrome, Firefox, WebKit. */
 
 import { existsSync } from 'node:fs';
 
@@ -14,6 +14,9 @@ const PLACES_OF_FIREFOX = [
   '/usr/bin/firefox',
   '/Applications/Firefox.app/Contents/MacOS/firefox',
 ];
+// Debian's packages webkit2gtk-driver and xvfb.
+const PLACE_OF_WEBKIT = `/usr/lib/${{ x64: 'x86_64', arm64: 'aarch64' }[process.arch as string]}-linux-gnu/webkit2gtk-4.1/MiniBrowser`;
+const NEEDED_BY_WEBKIT = [PLACE_OF_WEBKIT, '/usr/bin/WebKitWebDriver', '/usr/bin/xvfb-run'];
 
 export interface BrowserChoice {
   name: string;
@@ -31,7 +34,11 @@ export function findChromiums(): BrowserChoice[] {
   ];
 }
 
-/** The system's Firefox, or the program that the environment's `FIREFOX` names. */
-export function findFirefox(): string | undefined {
-  return process.env.FIREFOX || PLACES_OF_FIREFOX.find((place) => existsSync(place));
+/** Finds the system's Firefox and WebKit. The environment's `FIREFOX` names another program in place of the system's. */
+export function findOtherEngines(): BrowserChoice[] {
+  const firefox = process.env.FIREFOX || PLACES_OF_FIREFOX.find((place) => existsSync(place));
+  return [
+    ...(firefox ? [{ name: 'firefox', program: firefox }] : []),
+    ...(NEEDED_BY_WEBKIT.every((place) => existsSync(place)) ? [{ name: 'webkit', program: PLACE_OF_WEBKIT }] : []),
+  ];
 }
