@@ -32,7 +32,7 @@ test('without JavaScript it says at its top what is missing', async ({ visit }) 
   const visitor = await visit(DESKTOP, { javaScriptEnabled: false });
   await visitor.open();
 
-  const box = await visitor.page.getByText('Without JavaScript').boundingBox();
+  const box = await visitor.page.locator('.no-script').boundingBox();
 
   expect(box?.y).toBe(0);
 });
