@@ -5,10 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.domain import Saying, SayingOrder, Withdrawal, WithdrawnBy
-from service.store import base
-from service.store.base import Listing, Store, StoredSaying
-from service.store.dynamodb import lists as dynamodb_lists
-from service.store.sqlite import lists as sqlite_lists
+from service.store.base import LONGEST_LIST, Listing, Store, StoredSaying
 from tests.store.builders import CAST_AT, MODEL, NEGATIVE, POSITIVE, collected, generated, vote
 
 OTHER_MODEL = "claude-haiku-4-5"
@@ -114,6 +111,14 @@ class TestNew:
 
         assert await listed(store, NEW) == []
 
+    async def test_a_long_list_is_cut_off(self, store: Store) -> None:
+        sayings = [of_model(f"saying {number}", created_at=100.0 + number) for number in range(LONGEST_LIST + 2)]
+        await store.put_sayings(sayings)
+
+        found = await listed(store, NEW)
+
+        assert found == [saying.saying_id for saying in reversed(sayings[2:])]
+
 
 @each_order
 class TestLists:
@@ -164,15 +169,3 @@ class TestLists:
         await put(store, of_model("one"), up=1)
 
         assert await listed(store, listing) == await listed(store, listing)
-
-    async def test_a_list_is_cut_off_where_it_is_long(
-        self, store: Store, listing: Listing, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for module in (base, sqlite_lists, dynamodb_lists):
-            monkeypatch.setattr(module, "LONGEST_LIST", 2)
-        for number in range(4):
-            await put(store, of_model(f"saying {number}", created_at=100.0 + number), up=1 + number)
-
-        found = await listed(store, listing)
-
-        assert found == [of_model(f"saying {number}").saying_id for number in (3, 2)]
