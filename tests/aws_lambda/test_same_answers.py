@@ -117,7 +117,7 @@ def _plain(found: Answer) -> tuple[int, dict[str, str], bytes]:
         headers["set-cookie"] = re.sub("=[A-Za-z0-9_-]{32};", "=VOTER;", headers["set-cookie"], count=1)
     times = rb'"(executionTime|totalExecutionTime|apiLatency|originalLlmTime)":[0-9.]+'
     body = re.sub(times, rb'"\1":TIME', found.body)
-    body = re.sub(rb'"generatedAt":"[^"]+"', b'"generatedAt":TIME', body)
+    body = re.sub(rb'"(generatedAt|createdAt)":"[^"]+"', rb'"\1":TIME', body)
     body = re.sub(rb'"forgottenBefore":"[^"]+"', b'"forgottenBefore":TIME', body)
     body = re.sub(rb'"(requestId)":"[0-9a-f]{32}"', rb'"\1":ID', body)
     body = re.sub(rb'"(traceId)":"1-[0-9a-f]{8}-[0-9a-f]{24}"', rb'"\1":ID', body)
