@@ -6,6 +6,9 @@ type Bodies = components['schemas'];
 type With<Name extends keyof Bodies, Narrower> = Omit<Bodies[Name], keyof Narrower> & Narrower;
 
 export type SayingAnswer = Bodies['SayingAnswer'];
+export type StoredSaying = Bodies['StoredSayingAnswer'];
+export type BestAnswer = Bodies['BestAnswer'];
+export type SayingOrder = BestAnswer['order'];
 // The document asks for the source or the token, of which TypeScript makes types that a saying's own fields do not fit.
 export type FeedbackRequest = With<'FeedbackRequest', Pick<SayingAnswer, 'source' | 'voteToken'>>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];
