@@ -13,8 +13,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
+from service.page.files import page_files
 from service.process import say
-from service.server.static_files import PAGE_FOLDER, cache_control, content_type, page_files
 
 TEMPLATE = ROOT / "deploy/template.yaml"
 NAME = "sayings"
@@ -66,10 +66,10 @@ class Stack:
             for file in files:
                 storage.put_object(
                     Bucket=self.outputs["PageBucketName"],
-                    Key=file.relative_to(PAGE_FOLDER).as_posix(),
-                    Body=file.read_bytes(),
-                    ContentType=content_type(file),
-                    CacheControl=cache_control(file),
+                    Key=file.path.removeprefix("/"),
+                    Body=file.content,
+                    ContentType=file.content_type,
+                    CacheControl=file.cache_control,
                 )
             distributions.create_invalidation(
                 DistributionId=self.outputs["DistributionId"],

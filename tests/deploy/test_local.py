@@ -26,7 +26,7 @@ from service.catalogue.collection import collection
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import load_catalogue
 from service.llm.vendors import VENDORS
-from service.server.static_files import CONTENT_SECURITY_POLICY
+from service.page.document import CONTENT_SECURITY_POLICY
 from service.simulator import Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

@@ -15,8 +15,8 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from service import errors
 from service.api.schemas import ErrorAnswer
 from service.config import Settings
+from service.page.document import CONTENT_SECURITY_POLICY
 from service.resources import open_resources
-from service.server.static_files import CONTENT_SECURITY_POLICY
 from service.store.dynamodb import TABLES
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from telemetry.events import Silence

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.api.http import Request
-from service.server.static_files import Page, page_files
+from service.page.files import Page, page_files
 from tests.http.conftest import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built_page")]
@@ -16,18 +16,20 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
 }
 
 
 async def test_every_file_is_served_with_its_type_and_security_headers(server: Server, built_page: Path) -> None:
-    for file in page_files():
-        answer = await server.ask("GET", f"/{file.relative_to(built_page)}")
+    for file in page_files(built_page):
+        answer = await server.ask("GET", file.path)
 
         assert answer.status == 200
-        assert answer.body == file.read_bytes()
-        assert answer.headers["Content-Type"] == TYPES[file.suffix]
+        assert answer.body == file.content
+        assert answer.headers["Content-Type"] == TYPES[Path(file.path).suffix or ".html"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["Vary"] == "Accept-Encoding"
@@ -43,10 +45,11 @@ async def test_nothing_runs_or_loads_that_is_not_the_pages_own(server: Server) -
 
 
 async def test_files_named_by_digest_are_immutable_and_others_revalidated(server: Server, built_page: Path) -> None:
-    for file in page_files():
-        kept = (await server.ask("GET", f"/{file.relative_to(built_page)}")).headers["Cache-Control"]
+    for file in page_files(built_page):
+        kept = (await server.ask("GET", file.path)).headers["Cache-Control"]
 
-        assert kept == ("public, max-age=31536000, immutable" if file.parent.name == "assets" else "no-cache")
+        forever = file.path.startswith("/assets/")
+        assert kept == ("public, max-age=31536000, immutable" if forever else "no-cache")
 
 
 @pytest.mark.parametrize(
