@@ -57,13 +57,10 @@ class Stack:
 
     def upload_page(self) -> None:
         """Upload the page's files to their bucket, and invalidate the distribution's cache."""
-        files = list(page_files())
-        if not files:
-            raise DeploymentFailed("The page is not built: `make page` builds it.")
         say("Uploading the page …")
         storage, distributions = self.session.client("s3"), self.session.client("cloudfront")
         with refusals("The page could not be uploaded"):
-            for file in files:
+            for file in page_files():
                 storage.put_object(
                     Bucket=self.outputs["PageBucketName"],
                     Key=file.path.removeprefix("/"),
