@@ -25,8 +25,9 @@ from service.process import say
 ARCHIVE = ROOT / "build/lambda.zip"
 LOCK = ROOT / "requirements/runtime.txt"
 
-# Every Linux on which Lambda runs a supported Python is newer than manylinux2014.
-WHEELS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+# The Linux on which Lambda runs Python is newer than manylinux_2_28, except for the oldest Python that it runs.
+WHEELS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+ON_OLDER_LINUX = "3.11"
 
 # Lambda's limit on the unpacked size.
 MAX_BYTES = 250 * 2**20
@@ -85,6 +86,8 @@ def this_machine() -> Target:
 
 def package(target: Target, archive: Path = ARCHIVE) -> Path:
     """Write the archive unless it is up to date, and print its size. Raises DeploymentFailed."""
+    if target.python == ON_OLDER_LINUX and not target.here:
+        raise DeploymentFailed(f"Lambda runs Python {ON_OLDER_LINUX} on a Linux too old for Pillow; choose a newer one.")
     if not (PAGE_FOLDER / "index.html").is_file():
         raise DeploymentFailed("The page is not built: `make page` builds it.")
     inputs = _digest(target)
