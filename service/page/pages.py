@@ -53,7 +53,8 @@ class Pages:
         return (
             route(f"{_SAYINGS}{{sayingId}}.png", "getCard", "The card of a saying", self.get_card, bytes),
             route(f"{_SAYINGS}{{sayingId}}", "getSayingPage", "The page of a saying", self.get_saying_page, str),
-            *(route(f"{view}/", "getView", "A view of the page", self.redirect, str) for view in VIEWS),
+            # Without a slash at the end these are files.
+            *(route(f"{view}/", f"get{view[1:].title()}View", "A view", self.get_view, str) for view in VIEWS),
         )
 
     async def get_saying_page(self, request: Request) -> Response:
@@ -66,10 +67,8 @@ class Pages:
     async def get_card(self, request: Request) -> Response:
         return Response(200, await self._cards.of(await self._saying(request)), CARD_HEADERS)
 
-    async def redirect(self, request: Request) -> Response:
-        """The same view at its own address, which has no slash at its end."""
-        query = f"?{request.query}" if request.query else ""
-        return Response(308, b"", HTML_HEADERS | {"Location": request.path.rstrip("/") + query})
+    async def get_view(self, request: Request) -> Response:
+        return Response(200, self._document.with_head(VIEWS[request.path.rstrip("/")]), HTML_HEADERS)
 
     async def _saying(self, request: Request) -> Saying:
         identity = request.parameters["sayingId"]
