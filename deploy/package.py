@@ -87,7 +87,7 @@ def this_machine() -> Target:
 def package(target: Target, archive: Path = ARCHIVE) -> Path:
     """Write the archive unless it is up to date, and print its size. Raises DeploymentFailed."""
     if target.python == ON_OLDER_LINUX and not target.here:
-        raise DeploymentFailed(f"Lambda runs Python {ON_OLDER_LINUX} on a Linux too old for Pillow; choose a newer one.")
+        raise DeploymentFailed(f"Lambda runs Python {ON_OLDER_LINUX} on a Linux too old for Pillow; choose a newer.")
     if not (PAGE_FOLDER / "index.html").is_file():
         raise DeploymentFailed("The page is not built: `make page` builds it.")
     inputs = _digest(target)

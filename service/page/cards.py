@@ -1,7 +1,7 @@
 """The pictures of sayings that are shown where a link to one is previewed, drawn when first asked for."""
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
 
 from cachetools import LRUCache
 
@@ -14,11 +14,19 @@ from service.page.document import PAGE_FOLDER
 FONT = "assets/alegreya-latin-500-normal-*.woff2"
 
 
+def card_of(saying: Saying) -> bytes:
+    """Draw the saying's card. This takes a tenth of a second, and the first time another one."""
+    from service.page.drawing import draw_card  # imports Pillow, which no other request needs
+
+    (font,) = PAGE_FOLDER.glob(FONT)
+    return draw_card(saying.text, saying.author, font.read_bytes())
+
+
 class Cards:
     """Draws one card at a time, in a thread, and keeps the latest."""
 
-    def __init__(self, folder: Path = PAGE_FOLDER, *, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._folder = folder
+    def __init__(self, draw: Callable[[Saying], bytes] = card_of, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._draw = draw
         self._most_waiting = limits.waiting_cards
         self._drawn: LRUCache[str, bytes] = LRUCache(limits.kept_cards)
         self._drawing = asyncio.Lock()
@@ -33,17 +41,8 @@ class Cards:
         self._waiting += 1
         try:
             async with self._drawing:
-                return self._drawn.get(saying.saying_id) or await self._draw(saying)
+                if saying.saying_id not in self._drawn:
+                    self._drawn[saying.saying_id] = await asyncio.to_thread(self._draw, saying)
+                return self._drawn[saying.saying_id]
         finally:
             self._waiting -= 1
-
-    async def _draw(self, saying: Saying) -> bytes:
-        card = await asyncio.to_thread(self._drawn_in_thread, saying)
-        self._drawn[saying.saying_id] = card
-        return card
-
-    def _drawn_in_thread(self, saying: Saying) -> bytes:
-        from service.page.drawing import draw_card  # Pillow takes a tenth of a second to import
-
-        (font,) = self._folder.glob(FONT)
-        return draw_card(saying.text, saying.author, font.read_bytes())
