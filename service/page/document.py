@@ -76,7 +76,7 @@ class Document:
 def read_document(folder: Path = PAGE_FOLDER) -> Document | None:
     """The document of a built page, or None when the page is not built."""
     file = folder / "index.html"
-    return Document(file.read_text()) if file.is_file() else None
+    return Document(file.read_text("utf-8")) if file.is_file() else None
 
 
 def _tags(head: Head) -> Iterator[str]:

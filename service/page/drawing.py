@@ -36,7 +36,7 @@ _NO_CHARACTER = "\uffff"
 
 def draw_card(text: str, author: str, font_file: bytes) -> bytes:
     """The card as a PNG of CARD_WIDTH × CARD_HEIGHT. The font is a file that FreeType reads, such as WOFF2."""
-    text, author = (each.translate(_REPLACED) for each in (text, author))
+    text, author = (" ".join(each.translate(_REPLACED).split()) for each in (text, author))
     font = _font(font_file, 40)
     image = Image.new("RGB", (CARD_WIDTH, CARD_HEIGHT), _PAPER)
     _paint_cloud(image, _SKY, left=640, top=150, unit=21)

@@ -43,8 +43,8 @@ class Pages:
         wants_page = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "").lower()
         if not (is_page and wants_page):
             return None
-        gone = error.status in (RouteNotFound.status, 410)
-        return Response(error.status, self._not_here if gone else self._document.plain, _ERROR_HEADERS)
+        nothing_here = error.status in (404, 410)
+        return Response(error.status, self._not_here if nothing_here else self._document.plain, _ERROR_HEADERS)
 
     def _routes(self) -> tuple[Route, ...]:
         def route(path: str, operation: str, summary: str, handler: Handler, answer: type) -> Route:
