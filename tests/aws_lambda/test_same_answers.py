@@ -241,6 +241,29 @@ class Unshuffled:
         return list(population[:k])
 
 
+@pytest.mark.usefixtures("built_page")
+async def test_the_page_and_the_card_of_a_saying(fronts: dict[str, Ask]) -> None:
+    forwarded = {"Host": "origin.example", "X_Forwarded_Host": "public.example"}
+    path = f"/s/{SIMULATED.saying_id}"
+
+    page = await same_answer(fronts, Asked("GET", path, headers=forwarded))
+    card = await same_answer(fronts, Asked("GET", f"{path}.png"))
+    without_body = [await same_answer(fronts, Asked("HEAD", each)) for each in (path, f"{path}.png")]
+
+    assert f'"https://public.example{path}.png"'.encode() in page.body
+    assert card.body.startswith(b"\x89PNG")
+    assert [(each.status, each.body) for each in without_body] == [(200, b"")] * 2
+
+
+@pytest.mark.usefixtures("built_page")
+@pytest.mark.parametrize("path", ["/nowhere", f"/s/{'0' * 32}", "/s/x.png", "/best/", "/sayings/nowhere", "/compare"])
+async def test_what_a_browser_gets_where_nothing_is(fronts: dict[str, Ask], path: str) -> None:
+    found = await same_answer(fronts, Asked("GET", path, headers={"Accept": "text/html"}))
+
+    assert found.status == {"/best/": 200, "/compare": 405}.get(path, 404)
+    assert found.headers["Content-Type"].startswith("application/json" if path == "/compare" else "text/html")
+
+
 async def test_text_beyond_ascii(fronts: dict[str, Ask]) -> None:
     # The id is of the normalised text: the three must read the bytes alike to find the saying.
     text = SIMULATED.text.replace("Amazon S3", "Amazon\u00a0S3").upper().encode()
