@@ -30,7 +30,6 @@ from service.page.pages import Pages
 from service.participants import Participants, open_operator_keys, open_participants
 from service.sayings.browsing import Browsing
 from service.sayings.flow import Flow
-from service.sayings.lookup import Lookup
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller, PoolGauge
 from service.sayings.ranking import Ranking
@@ -215,7 +214,6 @@ async def open_resources(
             readiness=Readiness(store.ping, lambda: filler.is_overdue, listener, timeouts=timeouts),
             timeouts=timeouts,
         )
-        lookup = Lookup(store, listener, withdrawn=takedowns, timeouts=timeouts)
         yield Resources(
             settings=settings,
             listener=listener,
@@ -241,16 +239,16 @@ async def open_resources(
             pruning=Pruning(store, listener, timeouts=timeouts),
             ranking=Ranking(store, listener, simulated=participants.simulated, timeouts=timeouts),
             endpoints=endpoints,
-            dispatcher=_open_dispatcher(settings, endpoints, _pages(settings, lookup), listener),
+            dispatcher=_open_dispatcher(settings, endpoints, _pages(settings, browsing), listener),
         )
 
 
-def _pages(settings: Settings, lookup: Lookup) -> Pages | None:
+def _pages(settings: Settings, browsing: Browsing) -> Pages | None:
     document = read_document()
     if document is None:
         return None
     address = PublicAddress(settings.public_url, trusted_proxies=settings.trusted_proxies)
-    return Pages(document, lookup.find, Cards(limits=settings.limits), address)
+    return Pages(document, browsing.saying, Cards(limits=settings.limits), address)
 
 
 def _open_dispatcher(settings: Settings, endpoints: Endpoints, pages: Pages | None, listener: Listener) -> Dispatcher:

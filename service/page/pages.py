@@ -11,6 +11,7 @@ from service.limits import RateClass
 from service.page.address import PublicAddress
 from service.page.cards import Cards
 from service.page.document import HTML_HEADERS, NOT_HERE, SITE, VIEWS, Document, Head
+from service.store.base import StoredSaying
 
 # A card may be shown by the pages of others, and for up to a day after its saying was taken down.
 CARD_HEADERS = SECURITY_HEADERS | {
@@ -23,7 +24,7 @@ _SAYINGS = "/s/"
 _ID = re.compile(SAYING_ID_PATTERN)
 
 # Finds a saying by its id. Raises SayingNotFound, SayingWithdrawn, or an UnavailableError when the store fails.
-FindSaying = Callable[[str], Awaitable[Saying]]
+FindSaying = Callable[[str], Awaitable[StoredSaying]]
 
 
 class Pages:
@@ -74,7 +75,7 @@ class Pages:
         identity = request.parameters["sayingId"]
         if not _ID.fullmatch(identity):
             raise SayingNotFound
-        return await self._find(identity)
+        return (await self._find(identity)).saying
 
     def _head(self, saying: Saying, request: Request) -> Head:
         services = ", ".join(saying.services)

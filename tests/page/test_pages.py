@@ -6,11 +6,12 @@ from multidict import CIMultiDict
 from service.api.dispatcher import Dispatcher
 from service.api.http import Request, Response
 from service.domain import COLLECTION_SOURCE, Saying, saying_id
-from service.errors import NoSayingAvailable, SayingNotFound, SayingWithdrawn
+from service.errors import SayingNotFound, SayingsUnavailable, SayingWithdrawn
 from service.page.address import PublicAddress
 from service.page.cards import Cards
 from service.page.document import VIEWS, Document
 from service.page.pages import Pages
+from service.store.base import StoredSaying
 from tests.page.test_document import BUILT, HeadReader
 from tests.support import RecordingListener, model_saying
 
@@ -19,13 +20,14 @@ _TEXT = "The collection knows Amazon S3."
 OLD = Saying(saying_id(_TEXT), _TEXT, ("Amazon S3",), COLLECTION_SOURCE)
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 UNKNOWN, WITHDRAWN, FAILING = "0" * 32, "1" * 32, "5" * 32
-FAILURES = {UNKNOWN: SayingNotFound(), WITHDRAWN: SayingWithdrawn(), FAILING: NoSayingAvailable()}
+FAILURES = {UNKNOWN: SayingNotFound(), WITHDRAWN: SayingWithdrawn(), FAILING: SayingsUnavailable()}
 
 
-async def find(identity: str) -> Saying:
+async def find(identity: str) -> StoredSaying:
     if identity in FAILURES:
         raise FAILURES[identity]
-    return {each.saying_id: each for each in (SAYING, OLD)}[identity]
+    saying = {each.saying_id: each for each in (SAYING, OLD)}[identity]
+    return StoredSaying(saying, upvotes=0, downvotes=0)
 
 
 async def ask(path: str, accept: str = "*/*", method: str = "GET") -> Response:
