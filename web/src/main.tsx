@@ -5,6 +5,7 @@ import './base.css';
 import { render } from 'preact';
 import { App } from './App';
 import { followAddress } from './routes';
+import { startRemembering } from './sayings/remember';
 import { followConnection } from './shared/connection';
 import { fetchModels } from './shared/models';
 import { keepTranslatable } from './shared/translatable';
@@ -13,6 +14,7 @@ import { startSending } from './votes/post';
 keepTranslatable();
 followAddress();
 followConnection();
+startRemembering();
 startSending();
 
 const root = document.getElementById('page');

@@ -1,14 +1,22 @@
-import type { FeedbackType, SayingAnswer } from '../api/types';
+import type { FeedbackType } from '../api/types';
 import { sayingVotes } from '../votes/post';
-import type { SayingVote } from '../votes/sayingVotes';
+import type { SayingVote, Votable } from '../votes/sayingVotes';
 
 const THUMBS: { type: FeedbackType; sign: string; name: string; side: 'up' | 'down' }[] = [
   { type: 'POSITIVE', sign: '👍', name: 'Thumbs up', side: 'up' },
   { type: 'NEGATIVE', sign: '👎', name: 'Thumbs down', side: 'down' },
 ];
 
+interface VoteButtonsProps {
+  answer: Votable | null;
+  vote: SayingVote;
+  /** The counts from before the vote, where they are shown. */
+  counts?: SayingVote['counts'];
+}
+
 /** Pressing the other button changes the vote; pressing the same one again takes it back. */
-export function VoteButtons({ answer, vote }: { answer: SayingAnswer | null; vote: SayingVote }) {
+export function VoteButtons({ answer, vote, counts = null }: VoteButtonsProps) {
+  const isFinal = sayingVotes.isFinal(vote);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
     <div class="votes" role="group" aria-label="Your vote">
@@ -19,12 +27,13 @@ export function VoteButtons({ answer, vote }: { answer: SayingAnswer | null; vot
           class="button vote"
           aria-pressed={vote.wanted === type}
           disabled={!answer}
+          aria-disabled={isFinal}
           onClick={() => answer && sayingVotes.press(answer, type)}
         >
           <span role="img" aria-label={name}>
             {sign}
           </span>
-          <span class="count">{vote.counts?.[side]}</span>
+          <span class="count">{(vote.counts ?? counts)?.[side]}</span>
         </button>
       ))}
     </div>
