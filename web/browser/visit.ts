@@ -64,6 +64,11 @@ export class Visit {
     });
   }
 
+  /** Another tab of the same browser. It is closed with the first one. */
+  async anotherTab(): Promise<Page> {
+    return this.context.newPage();
+  }
+
   async open(address = ''): Promise<void> {
     await this.page.goto(`${this.url}/${address}`);
   }

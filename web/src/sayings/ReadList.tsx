@@ -1,10 +1,9 @@
 import { useState } from 'preact/hooks';
 import { addressOfSaying } from '../routes';
-import { count } from '../shared/words';
 import { type Read, shown } from './shown';
+import { Thumb } from './Thumb';
 import { byline } from './words';
 
-const VOTES = { POSITIVE: '👍', NEGATIVE: '👎' };
 const VOTE_NAMES = { POSITIVE: 'You voted thumbs up', NEGATIVE: 'You voted thumbs down' };
 
 /** The sayings that were shown in this browser, the latest first. */
@@ -29,7 +28,7 @@ export function ReadList({ list }: { list: readonly Read[] }) {
 
 function heading({ length }: readonly Read[]): string {
   if (length === 0) return 'Nothing yet. The first one is on its way.';
-  return `The last ${count(length, 'saying')}, kept in this browser only.`;
+  return `${length === 1 ? 'One saying' : `The last ${length} sayings`}, kept in this browser only.`;
 }
 
 function Entry({ read: { answer, known } }: { read: Read }) {
@@ -40,11 +39,7 @@ function Entry({ read: { answer, known } }: { read: Read }) {
     <li>
       {author ? <a href={addressOfSaying(sayingId)}>{saying}</a> : <Unvoted sayingId={sayingId} saying={saying} />}
       <p class="note">
-        {stored && (
-          <span role="img" aria-label={VOTE_NAMES[stored]}>
-            {VOTES[stored]}
-          </span>
-        )}{' '}
+        {stored && <Thumb type={stored} name={VOTE_NAMES[stored]} />}
         <span>{[services.join(', '), author || 'vote to see who wrote it'].filter(Boolean).join(' · ')}</span>
       </p>
     </li>

@@ -1,10 +1,11 @@
 import type { FeedbackType } from '../api/types';
 import { sayingVotes } from '../votes/post';
 import type { SayingVote, Votable } from '../votes/sayingVotes';
+import { Thumb } from './Thumb';
 
-const THUMBS: { type: FeedbackType; sign: string; name: string; side: 'up' | 'down' }[] = [
-  { type: 'POSITIVE', sign: '👍', name: 'Thumbs up', side: 'up' },
-  { type: 'NEGATIVE', sign: '👎', name: 'Thumbs down', side: 'down' },
+const THUMBS: { type: FeedbackType; name: string; side: 'up' | 'down' }[] = [
+  { type: 'POSITIVE', name: 'Thumbs up', side: 'up' },
+  { type: 'NEGATIVE', name: 'Thumbs down', side: 'down' },
 ];
 
 interface VoteButtonsProps {
@@ -20,7 +21,7 @@ export function VoteButtons({ answer, vote, counts = null }: VoteButtonsProps) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
     <div class="votes" role="group" aria-label="Your vote">
-      {THUMBS.map(({ type, sign, name, side }) => (
+      {THUMBS.map(({ type, name, side }) => (
         <button
           key={type}
           type="button"
@@ -30,9 +31,7 @@ export function VoteButtons({ answer, vote, counts = null }: VoteButtonsProps) {
           aria-disabled={isFinal}
           onClick={() => answer && sayingVotes.press(answer, type)}
         >
-          <span role="img" aria-label={name}>
-            {sign}
-          </span>
+          <Thumb type={type} name={name} />
           <span class="count">{(vote.counts ?? counts)?.[side]}</span>
         </button>
       ))}

@@ -24,11 +24,11 @@ export function VoteNews({ saying, vote }: VoteNewsProps) {
   if (state === 'refused' && trouble && !explained(trouble)) return <TroubleNote prefix={words} trouble={trouble} />;
   if (state === 'kept' && trouble && trouble.kind !== 'offline' && isOnline)
     return <TroubleNote prefix={words} trouble={trouble} again />;
-  const facts = stored && [agreement(vote), authorStanding(saying, standings)].filter(Boolean);
+  const facts = stored === null ? [] : [agreement(vote), authorStanding(saying, standings)].filter(Boolean);
   return (
     <>
-      {facts && <p class="fact">{facts.join(' ')}</p>}
-      <p class="note">{words}</p>
+      {facts.length > 0 && <p class="fact">{facts.join(' ')}</p>}
+      {words && <p class="note">{words}</p>}
     </>
   );
 }
