@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'vite';
 
 const API = process.env.API ?? 'http://localhost:8080';
-const ROUTES = ['/sayings', '/feedback', '/me', '/compare', '/stats', '/models', '/health', '/openapi.json'];
+const ROUTES = ['/s/', '/sayings', '/feedback', '/me', '/compare', '/stats', '/models', '/health', '/openapi.json'];
 
 /** Adds the font's licence, because Vite collects those of scripts only. */
 function fontLicence(): Plugin {
@@ -19,6 +19,8 @@ function fontLicence(): Plugin {
 export default defineConfig({
   plugins: [fontLicence()],
   build: {
+    // The oldest browsers that the page is made for. What is newer than them is tried before it is relied on.
+    target: ['safari16.4', 'firefox115', 'chrome111'],
     // The server's Content-Security-Policy forbids data: addresses and inline code.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

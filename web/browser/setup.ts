@@ -14,6 +14,7 @@ const PYTHON = process.env.PYTHON ?? join(ROOT, '.venv/bin/python');
 declare module 'vitest' {
   interface ProvidedContext {
     program: string | null;
+    engine: string;
     thorough: boolean;
     browser: string;
     url: string;

@@ -1,7 +1,7 @@
 /** Visits to the page on different screens, in light and dark. Each ends with a check of what must never happen. */
 
 import axe, { type AxeResults } from 'axe-core';
-import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page, Route } from 'playwright-core';
 import { test as base, expect, inject } from 'vitest';
 import { launch } from './chromium';
 
@@ -146,7 +146,8 @@ type Faults = Record<string, { kind: string }>;
 
 interface Fixtures {
   browser: Browser;
-  visit: (setting?: Setting, options?: { reducedMotion?: 'reduce' }) => Promise<Visit>;
+  /** `worker`: whether the page may have its service worker, which hides requests from `serverAnswers`. */
+  visit: (setting?: Setting, options?: BrowserContextOptions & { worker?: boolean }) => Promise<Visit>;
   /** Orders one fault for each of these models, for all their calls until it is called again or the test is over. */
   orderFaults: (faults: Faults) => Promise<void>;
 }
@@ -163,11 +164,12 @@ export const test = base.extend<Fixtures>({
   ],
   visit: async ({ browser }, use) => {
     const visits: Visit[] = [];
-    await use(async (setting = DESKTOP, options = {}) => {
+    await use(async (setting = DESKTOP, { worker = false, ...options } = {}) => {
       const { name: _, ...device } = setting;
       const context = await browser.newContext({ ...device, ...options });
       context.setDefaultTimeout(PATIENCE_MS);
       await context.addInitScript(watchLayout);
+      if (!worker) await context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'));
       const visit = new Visit(context, await context.newPage());
       visits.push(visit);
       return visit;

@@ -8,6 +8,7 @@ import { followAddress } from './routes';
 import { startRemembering } from './sayings/remember';
 import { followConnection } from './shared/connection';
 import { fetchModels } from './shared/models';
+import { keepPageForOffline } from './shared/offlinePage';
 import { keepTranslatable } from './shared/translatable';
 import { startSending } from './votes/post';
 
@@ -16,6 +17,7 @@ followAddress();
 followConnection();
 startRemembering();
 startSending();
+keepPageForOffline();
 
 const root = document.getElementById('page');
 if (root) render(<App />, root);

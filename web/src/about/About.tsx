@@ -1,3 +1,4 @@
+import { addressOf } from '../routes';
 import './about.css';
 import { Forget } from './Forget';
 
@@ -42,8 +43,39 @@ export default function About() {
       <h1>About and privacy</h1>
       <p>
         Cloud Sayings shows short analogies about AWS services that language models have written, and compares the
-        models by what people vote. Your first visit sets a cookie. Reading stores nothing else about you, unless a
-        model writes while you wait. When it does, and when you vote, report or compare, this is stored:
+        models by what people vote.
+      </p>
+
+      <h2>How we count</h2>
+      <p>
+        A lot decides whether you see who wrote a saying. What people think of a model comes from the votes of those who
+        did not see it; what the name alone does is the difference from those who did. Only your first vote on a saying
+        counts, and only on sayings that we chose to show you: once you know the author, or have found the saying by a
+        link or in a list, your vote still moves the saying’s own numbers.
+      </p>
+      <p>
+        When you compare, all models get the same task at the same time, and all answers appear at once, in random
+        order. Your first pick counts. A model that did not answer has lost.
+      </p>
+      <p>
+        Every figure has an interval that takes into account that one person’s votes resemble each other, as do all
+        votes on one saying. We say that a model leads only when looking every day could hardly have made it appear so
+        by luck, and we name nothing below 120 votes, 30 voters and 30 sayings. Nobody’s share of the votes may be
+        large, and votes from a network that cannot be honest are set aside.
+      </p>
+
+      <h2>Data and code</h2>
+      <p>
+        The <a href={addressOf('dashboard')}>dashboard</a> offers every table as a file, and{' '}
+        <a href="/stats">the figures behind it</a> are public, as is{' '}
+        <a href="/openapi.json">the description of the whole interface</a>. The code is free to use under the MIT
+        licence; the page also contains <a href="/licences.txt">the work of others</a>.
+      </p>
+
+      <h2>Privacy</h2>
+      <p>
+        Your first visit sets a cookie, which ends after a year. Reading stores nothing else about you, unless a model
+        writes while you wait. When it does, and when you vote, report or compare, this is stored:
       </p>
       <dl class="stored">
         {STORED.map(({ what, why, until }) => (
@@ -56,8 +88,8 @@ export default function About() {
       </dl>
       <p>
         What has reached its end is removed once a day. Where the operator has automatic backups, it is in them for up
-        to 35 days more. Votes that cannot be sent wait in this browser until they are, and this tab remembers which
-        sayings and which comparison it has shown until you close it.
+        to 35 days more. This browser itself remembers the last sayings that you have read, your open comparison, and
+        votes that could not be sent yet. It keeps them to itself, until you have yourself forgotten below.
       </p>
 
       <h2>Who sees it</h2>
