@@ -27,6 +27,13 @@ class Origin(StrEnum):
     BUILTIN = "builtin"
 
 
+class SayingOrder(StrEnum):
+    """The order of a list of sayings: the best by their votes first, or the newest first."""
+
+    TOP = "top"
+    NEW = "new"
+
+
 class CallKind(StrEnum):
     """The purpose of a model call."""
 

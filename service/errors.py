@@ -24,6 +24,7 @@ CloudSayingsError
 │   ├── UnavailableError              the client may try again later: 503 with Retry-After
 │   │   ├── Overloaded
 │   │   ├── NoSayingAvailable
+│   │   ├── SayingsUnavailable
 │   │   ├── VoteNotStored
 │   │   ├── NotStored
 │   │   ├── OperatorKeyUnavailable
@@ -189,6 +190,10 @@ class Overloaded(UnavailableError):
 
 class NoSayingAvailable(UnavailableError):
     status, code, message = 503, "no_saying_available", "No saying is available right now; please try again."
+
+
+class SayingsUnavailable(UnavailableError):
+    status, code, message = 503, "sayings_unavailable", "The sayings cannot be read right now; please try again."
 
 
 class VoteNotStored(UnavailableError):

@@ -38,6 +38,8 @@ class Timeouts:
     # A pass that removes what has reached its end is interrupted after this long and goes on after the next round.
     pruning: float = 30.0
     pruning_page: float = 20.0
+    # Ranking reads all sayings; half a million take about this long.
+    ranking: float = 60.0
     pool_fill: float = 2.0
     serve_flush: float = 2.0
     # A pool that triggers a round is low, not empty, so a slow store or a slow Lambda can be asked again later.
@@ -79,6 +81,8 @@ class Timeouts:
     pool_fill_every: float = 15.0
     # Processes that do not know yet of a withdrawal go on serving the saying for this long, and for two reads.
     withdrawal_check_every: float = 3.0
+    # What was read of the store is given to all who ask for the same within this time.
+    shared_read: float = 3.0
     # The secrets of days are asked for a day ahead. This is how soon a store that has failed is asked again.
     secret_check_every: float = 10.0
     pool_measure_every: float = 30.0
@@ -112,6 +116,8 @@ class Limits:
     # Sayings that visitors set aside in a day without an operator's decision. More stay up, or else a few networks that
     # report everything could empty the page.
     set_aside_in_a_day: int = 10
+    # Results of reads that are kept for others who ask for the same. A page of sayings takes about 40 kB.
+    shared_reads: int = 200
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
     # File descriptors for the store, logs and telemetry; each live model call has one more.
@@ -167,7 +173,8 @@ class Quotas:
         return max(1, self.address_votes // 8)
 
 
-DAY_SECONDS = 24 * 3600.0
+HOUR_SECONDS = 3600.0
+DAY_SECONDS = 24 * HOUR_SECONDS
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_LIMITS = Limits()
 DEFAULT_RETENTION = Retention()

@@ -23,9 +23,11 @@ from service.llm.model_watch import ModelWatch
 from service.llm.parse import Parser
 from service.llm.vendors import VENDORS, Adapters, Vendors
 from service.participants import Participants, open_operator_keys, open_participants
+from service.sayings.browsing import Browsing
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller, PoolGauge
+from service.sayings.ranking import Ranking
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
 from service.sayings.takedowns import Takedowns
@@ -74,6 +76,7 @@ class Resources:
     gone_models: GoneModels
     model_watch: ModelWatch
     pruning: Pruning
+    ranking: Ranking
     endpoints: Endpoints
 
 
@@ -128,6 +131,17 @@ async def open_resources(
             withdrawn=takedowns,
             timeouts=timeouts,
         )
+        browsing = Browsing(
+            store,
+            topics,
+            catalogue,
+            listener,
+            simulated=participants.simulated,
+            withdrawn=takedowns,
+            timeouts=timeouts,
+            limits=settings.limits,
+        )
+        stack.push_async_callback(browsing.close)
         worker = settings.worker_function
         round_trigger = (
             None
@@ -178,6 +192,7 @@ async def open_resources(
         stack.push_async_callback(statistics.close)
         endpoints = Endpoints(
             flow=flow,
+            browsing=browsing,
             showing=Showing(memory, tokens, topics),
             saying_votes=saying_votes,
             moderation=moderation,
@@ -216,6 +231,7 @@ async def open_resources(
                 line_up, gateway, store, listener, simulated=participants.simulated, timeouts=timeouts
             ),
             pruning=Pruning(store, listener, timeouts=timeouts),
+            ranking=Ranking(store, listener, simulated=participants.simulated, timeouts=timeouts),
             endpoints=endpoints,
         )
 

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from service.errors import ModelGone, StoreError
-from service.limits import DAY_SECONDS, DEFAULT_TIMEOUTS, Timeouts
+from service.limits import DAY_SECONDS, DEFAULT_TIMEOUTS, HOUR_SECONDS, Timeouts
 from service.resilience.tasks import contained
 from service.resilience.timeouts import store_guard, within
 from service.resources import Resources
 from service.sayings.pool_filler import PoolFiller
-from service.store.base import DAILY_LEASE, ROUND_LEASE, Lease, Store
+from service.store.base import DAILY_LEASE, HOURLY_LEASE, ROUND_LEASE, Lease, Store
 from telemetry.events import DependencyFailed, Listener, RoundFinished
 from workers.round import Round
 
@@ -21,6 +21,8 @@ LEASE_SECONDS = 90.0
 # After a round no worker starts another for a minute. The rest doubles after every round in which a model failed.
 REST_SECONDS = 60.0
 LONGEST_REST_SECONDS = 900.0
+# How soon the chores of an hour are tried again. Each attempt reads all sayings, so it is not after the next round.
+HOURLY_AGAIN_SECONDS = 300.0
 
 Chore = Callable[[], Awaitable[object]]
 
@@ -36,6 +38,7 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
         store,
         listener,
         rest_seconds=rest_seconds,
+        once_an_hour=(resources.ranking.run,),
         once_a_day=(resources.model_watch.report, resources.pruning.run),
         timeouts=timeouts,
     )
@@ -44,8 +47,9 @@ def fleet_rounds(resources: Resources, *, rest_seconds: float = REST_SECONDS) ->
 class FleetRounds:
     """Runs rounds for a whole fleet of processes. After each round comes a rest, in which no process starts another.
 
-    `once_a_day` is what one process of the fleet does after a round, once a day. A chore that returns False has not
-    finished, so that they are all called again after the next round.
+    `once_an_hour` and `once_a_day` are what one process of the fleet does after a round, so often. When a chore returns
+    False, it has not finished, and all of that lease are called again: those of a day after the next round, and those
+    of an hour after some minutes.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class FleetRounds:
         listener: Listener,
         *,
         rest_seconds: float = REST_SECONDS,
+        once_an_hour: Sequence[Chore] = (),
         once_a_day: Sequence[Chore] = (),
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
@@ -63,6 +68,7 @@ class FleetRounds:
         self._listener = listener
         self._timeouts = timeouts
         self._holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._once_an_hour = once_an_hour
         self._once_a_day = once_a_day
         self._usual_rest = rest_seconds
         self._rest = rest_seconds
@@ -83,7 +89,8 @@ class FleetRounds:
             raise
         self._rest = self._rest_after(finished)
         await self._keep(lease, self._rest)
-        await self._do_once_a_day()
+        await self._do(self._once_an_hour, HOURLY_LEASE, HOUR_SECONDS, again_after=HOURLY_AGAIN_SECONDS)
+        await self._do(self._once_a_day, DAILY_LEASE, DAY_SECONDS)
         return finished
 
     async def keep_warm(self, filler: PoolFiller) -> None:
@@ -110,24 +117,25 @@ class FleetRounds:
         with suppress(StoreError):
             await self.run()
 
-    async def _do_once_a_day(self) -> None:
-        if not self._once_a_day:
+    async def _do(self, chores: Sequence[Chore], lease_name: str, every: float, *, again_after: float = 0.0) -> None:
+        """Do the chores, unless a process of the fleet has done them within the last `every` seconds."""
+        if not chores:
             return
-        daily = None
+        lease = None
         with suppress(StoreError):
             async with store_guard("acquire lease", self._timeouts.lease_update, self._listener):
-                daily = await self._acquire(DAILY_LEASE, DAY_SECONDS)
-        if daily is not None and not all([await self._has_finished(chore) for chore in self._once_a_day]):
-            await self._keep(daily, 0.0)
+                lease = await self._acquire(lease_name, every)
+        if lease is not None and not all([await self._has_finished(chore, lease_name) for chore in chores]):
+            await self._keep(lease, again_after)
 
-    async def _has_finished(self, chore: Chore) -> bool:
+    async def _has_finished(self, chore: Chore, lease_name: str) -> bool:
         """Do a chore. A failure is reported; it does not keep the others from being done, and counts as finished."""
         results: list[object] = []
 
         async def do() -> None:
             results.append(await chore())
 
-        await contained("once a day", do, self._listener)
+        await contained(f"{lease_name} chore", do, self._listener)
         return False not in results
 
     def _rest_after(self, finished: RoundFinished) -> float:

@@ -26,6 +26,7 @@ from service.api.http import (
 from service.api.openapi import openapi_document
 from service.api.operators import OperatorKey
 from service.api.presenters import (
+    best_answer,
     compare_answer,
     compare_vote_answer,
     comparison_view,
@@ -34,11 +35,14 @@ from service.api.presenters import (
     forgotten_answer,
     price_entry,
     saying_answer,
+    stored_saying_answer,
     withdrawn_feedback_answer,
 )
 from service.api.readiness import Readiness
 from service.api.schemas import (
     SAYING_ID_PATTERN,
+    BestAnswer,
+    BestQuery,
     CompareAnswer,
     CompareRequest,
     CompareVoteAnswer,
@@ -60,6 +64,7 @@ from service.api.schemas import (
     SayingAnswer,
     SayingQuery,
     SeatEntry,
+    StoredSayingAnswer,
     TakedownAnswer,
     WithdrawRequest,
 )
@@ -83,6 +88,7 @@ from service.errors import (
     RateLimited,
     RequestTimeout,
     SayingNotFound,
+    SayingsUnavailable,
     SayingWithdrawn,
     SlotNotEligible,
     SourceMismatch,
@@ -94,6 +100,7 @@ from service.errors import (
 )
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, RateClass, Timeouts
 from service.resilience.networks import networks
+from service.sayings.browsing import Browsing
 from service.sayings.flow import Flow
 from service.statistics.cached import Statistics
 from service.statistics.schemas import StatsAnswer
@@ -124,6 +131,7 @@ class Endpoints:
         self,
         *,
         flow: Flow,
+        browsing: Browsing,
         showing: Showing,
         saying_votes: SayingVotes,
         moderation: Moderation,
@@ -140,6 +148,7 @@ class Endpoints:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._flow = flow
+        self._browsing = browsing
         self._showing = showing
         self._saying_votes = saying_votes
         self._moderation = moderation
@@ -160,7 +169,7 @@ class Endpoints:
     @cached_property
     def _openapi(self) -> bytes:
         """The encoded OpenAPI document, made on first use because a cold start does not need it."""
-        return msgspec.json.encode(openapi_document(self.routes, self._topics))
+        return msgspec.json.encode(openapi_document(self.routes, self._topics, [model.id for model in self._catalogue]))
 
     def drain(self) -> None:
         """Report not ready, so that a load balancer sends no new requests, and cut short what clients wait for."""
@@ -176,6 +185,17 @@ class Endpoints:
             Route(
                 "GET", "/sayings", "getSaying", "The next saying", self.get_saying, SayingAnswer,
                 query=SayingQuery, errors=(InvalidRequest, NoSayingAvailable, *limited), limit=RateClass.READ,
+            ),
+            Route(
+                "GET", "/sayings/best", "getBest", "The best or the newest sayings, page by page", self.get_best,
+                BestAnswer, query=BestQuery, errors=(InvalidRequest, SayingsUnavailable, *limited),
+                limit=RateClass.READ,
+            ),
+            Route(
+                "GET", "/sayings/{sayingId}", "getStoredSaying", "One saying, with its author and its votes",
+                self.get_stored_saying, StoredSayingAnswer,
+                errors=(InvalidRequest, SayingNotFound, SayingWithdrawn, SayingsUnavailable, *limited),
+                limit=RateClass.READ,
             ),
             Route(
                 "POST", "/feedback", "postFeedback", "Vote on a saying, or change one's vote", self.post_feedback,
@@ -274,6 +294,17 @@ class Endpoints:
         served = await self._flow.next_saying(request.caller.address, wish)
         shown = self._showing.show(served, voter, by_lot=by_lot)
         return json_response(saying_answer(shown, elapsed_ms(request), xray_form(request.trace_id)))
+
+    async def get_best(self, request: Request) -> Response:
+        asked = decode_query(request.query, BestQuery)
+        page = await self._browsing.page(
+            asked.order, service=asked.service, model=asked.model, after=asked.after.strip()
+        )
+        return json_response(best_answer(page))
+
+    async def get_stored_saying(self, request: Request) -> Response:
+        identity = _path_id(request, "sayingId")
+        return json_response(stored_saying_answer(await self._browsing.saying(identity)))
 
     async def post_feedback(self, request: Request) -> Response:
         vote = decode_body(request, FeedbackRequest)

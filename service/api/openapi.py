@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, generated from the routes and body types that the service uses."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -17,15 +17,17 @@ _OPERATORS = "operators"
 _REFERENCE = "#/components/schemas/{name}"
 
 
-def openapi_document(routes: Iterable[Route], topics: Topics) -> dict[str, Any]:
+def openapi_document(routes: Iterable[Route], topics: Topics, models: Sequence[str]) -> dict[str, Any]:
+    """`models` are the ids of the models that a client may ask for."""
     routes = tuple(routes)
+    known = {"service": topics.names, "model": models}
     bodies = {body for route in routes for body in _bodies(route)}
     types = [*sorted(bodies, key=lambda body: body.__name__), ErrorAnswer]
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     _add_constraints(components, topics)
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, topics)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, known)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,7 +67,7 @@ def _bodies(route: Route) -> list[type]:
     return [body for body in candidates if isinstance(body, type) and issubclass(body, msgspec.Struct)]
 
 
-def _operation(route: Route, topics: Topics) -> dict[str, Any]:
+def _operation(route: Route, known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     content = _content(route.answer) | (_stream(route.events) if route.events else {})
     success = {"description": "Success", "content": content, "links": _LINKS.get(route.operation, {})}
     responses: dict[str, Any] = {"200": success}
@@ -81,7 +83,7 @@ def _operation(route: Route, topics: Topics) -> dict[str, Any]:
     responses["default"] = {"description": _ANY_OTHER, "content": _content(ErrorAnswer)}
     operation: dict[str, Any] = {"operationId": route.operation, "summary": route.summary, "responses": responses}
     parameters = [_path_parameter(name) for name in re.findall(r"\{(\w+)\}", route.path)]
-    if parameters := parameters + _query_parameters(route.query, topics):
+    if parameters := parameters + _query_parameters(route.query, known):
         operation["parameters"] = parameters
     if route.for_operators:
         operation["security"] = [{_OPERATORS: []}]
@@ -102,6 +104,7 @@ _LINKS = {
             "requestBody": _from_answer("saying", "sayingId", "source", "voteToken"),
         },
         "report": {"operationId": "postReport", "parameters": _from_answer("sayingId")},
+        "again": {"operationId": "getStoredSaying", "parameters": _from_answer("sayingId")},
     },
     "postFeedback": {
         "takeBack": {"operationId": "deleteFeedback", "parameters": _from_answer("sayingId")},
@@ -158,18 +161,21 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": SAYING_ID_PATTERN}}
 
 
-def _query_parameters(query: type | None, topics: Topics) -> list[dict[str, Any]]:
+def _query_parameters(query: type | None, known: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     if query is None:
         return []
     _, components = msgspec.json.schema_components([query], ref_template=_REFERENCE)
     properties = components[query.__name__]["properties"]
-    return [_query_parameter(name, schema, topics) for name, schema in properties.items()]
+    return [_query_parameter(name, schema, known.get(name)) for name, schema in properties.items()]
 
 
-def _query_parameter(name: str, schema: dict[str, Any], topics: Topics) -> dict[str, Any]:
-    """A parameter of the query, which is not required. When it is there, it is neither null nor the default."""
+def _query_parameter(name: str, schema: dict[str, Any], known: Sequence[str] | None) -> dict[str, Any]:
+    """A parameter of the query, which is not required, and has one of the `known` values if there are any.
+
+    When it is there, it is neither null nor the default.
+    """
     present = schema["anyOf"][0] if "anyOf" in schema else schema
     constraints = {word: present[word] for word in present if word not in ("default", "description")}
-    if name == "service":
-        constraints["enum"] = topics.names
+    if known is not None:
+        constraints["enum"] = known
     return {"name": name, "in": "query", "description": schema["description"], "schema": constraints}

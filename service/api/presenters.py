@@ -7,6 +7,7 @@ from typing import cast
 import msgspec
 
 from service.api.schemas import (
+    BestAnswer,
     CompareAnswer,
     CompareVoteAnswer,
     ComparisonDone,
@@ -21,6 +22,7 @@ from service.api.schemas import (
     RevealedSlot,
     SayingAnswer,
     SlotAnswer,
+    StoredSayingAnswer,
     TokensUsed,
     Winner,
 )
@@ -36,7 +38,9 @@ from service.domain import (
     VoteResult,
     feedback_id,
 )
+from service.sayings.browsing import Page
 from service.sayings.flow import Served
+from service.store.base import StoredSaying
 from service.voting.comparison_votes import VoterView
 from service.voting.comparisons import Closed, Opened, Progress, Slots, Step
 from service.voting.forgetting import Promise
@@ -72,6 +76,27 @@ def _metrics(served: Served, elapsed_ms: float) -> Metrics:
     if called is None:
         return Metrics(elapsed_ms, served.api_latency_ms)
     return Metrics(elapsed_ms, served.api_latency_ms, _tokens(called), _dollars(called))
+
+
+def stored_saying_answer(stored: StoredSaying) -> StoredSayingAnswer:
+    saying, made = stored.saying, stored.saying.generation
+    return StoredSayingAnswer(
+        saying_id=saying.saying_id,
+        saying=saying.text,
+        source=saying.source,
+        model=saying.model,
+        vendor=saying.vendor,
+        services=saying.services,
+        original_llm_time=saying.llm_time_ms,
+        created_at=None if made is None else _iso(made.created_at),
+        upvotes=stored.upvotes,
+        downvotes=stored.downvotes,
+    )
+
+
+def best_answer(page: Page) -> BestAnswer:
+    listing, sayings = page.listing, [stored_saying_answer(stored) for stored in page.sayings]
+    return BestAnswer(listing.order, listing.service, listing.model, sayings, page.next)
 
 
 def feedback_answer(voter: str, saying: Saying, feedback_type: FeedbackType, result: VoteResult) -> FeedbackAnswer:
@@ -123,8 +148,7 @@ def event_of(step: Step) -> tuple[str, msgspec.Struct]:
 
 
 def forgotten_answer(promise: Promise) -> ForgottenAnswer:
-    before = datetime.fromtimestamp(promise.before, UTC).isoformat(timespec="seconds")
-    return ForgottenAnswer("forgotten" if promise.is_kept else "accepted", before)
+    return ForgottenAnswer("forgotten" if promise.is_kept else "accepted", _iso(promise.before))
 
 
 def compare_answer(opened: Opened, shown: Slots, closed: Closed) -> CompareAnswer:
@@ -175,6 +199,10 @@ def _revealed_slot(entry: Entry) -> RevealedSlot:
         cost=_dollars(entry.generation),
         error=entry.error,
     )
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
 def _tokens(generation: Generation | None) -> TokensUsed | None:

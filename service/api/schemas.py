@@ -14,6 +14,7 @@ from service.domain import (
     ReplayReason,
     ReportReason,
     ReportStatus,
+    SayingOrder,
     Standing,
     VoteStatus,
 )
@@ -94,6 +95,66 @@ class SayingAnswer(Message, frozen=True):
     vote_token: str | None
     vote: FeedbackType | None
     trace_id: str
+
+
+class BestQuery(Message, frozen=True):
+    """Which list of sayings a client wants, and which page of it."""
+
+    order: Annotated[
+        SayingOrder,
+        Meta(
+            description="`top`: the best by the lower end of the 95 % interval of their votes, of those that have any. "
+            "`new`: the newest that models have written."
+        ),
+    ] = SayingOrder.TOP
+    service: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(description="The full name of an AWS service that the sayings are to be about."),
+    ] = None
+    model: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(description="The id of the model that has written the sayings."),
+    ] = None
+    after: Annotated[
+        str,
+        Meta(
+            pattern="^([0-9a-f]{8})*$",
+            max_length=1920,
+            description="The cursor `next` of the page before. Clients need not understand it.",
+        ),
+    ] = ""
+
+
+class StoredSayingAnswer(Message, frozen=True):
+    """A saying with its author and its counters, which are a few seconds old at most.
+
+    `createdAt` is the time of writing, in ISO 8601 and UTC. Like everything that comes from a model, it is null for a
+    saying of the collection.
+    """
+
+    saying_id: str
+    saying: str
+    source: str
+    model: str | None
+    vendor: str | None
+    services: tuple[str, ...]
+    original_llm_time: float | None
+    created_at: str | None
+    upvotes: int
+    downvotes: int
+
+
+class BestAnswer(Message, frozen=True):
+    """A page of a list of sayings, and what the list was asked for.
+
+    `next` is the cursor of the next page, and null on the last one. No saying comes again on a later page.
+    """
+
+    order: SayingOrder
+    service: str | None
+    model: str | None
+    sayings: list[StoredSayingAnswer]
+    next: str | None
 
 
 class FeedbackRequest(Message, frozen=True):

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from service.catalogue.topics import Topics
 from service.domain import Saying
+from service.errors import InvalidRequest
 
 SHORT_DIGITS = 8
 
@@ -14,6 +16,12 @@ def short_id(saying_id: str) -> int:
     Two sayings of a thousand have the same with a chance of one in ten thousand, and then one of them counts as seen.
     """
     return int(saying_id[:SHORT_DIGITS], 16)
+
+
+def check_service(service: str, topics: Topics) -> None:
+    """Raise InvalidRequest for a service that no saying can be about."""
+    if service not in topics.names:
+        raise InvalidRequest("No AWS service of that name is known.", details=["service: unknown"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from statsmodels.stats.sandwich_covariance import cov_cluster_2groups  # type: i
 from service.domain import SLOTS, Entry, Standing
 from service.errors import AnalysisImpossible
 from service.statistics.choices import MIN_BALLOTS
-from service.statistics.intervals import SIGMAS
 from service.statistics.schemas import AnalysedModel, Analysis, Interval
 from service.store.base import StoredBallot
+from service.store.wilson import SIGMAS
 
 MIN_CHOICES = 200
 # The variance is estimated from so many voters, and from so many comparisons, at least.

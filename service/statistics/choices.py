@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.domain import Outcome
-from service.statistics.intervals import SIGMAS, clustered, effective
+from service.statistics.intervals import clustered, effective
 from service.statistics.luce import Wins, fit, log_odds, log_odds_variance
 from service.statistics.samples import Groups, Sample
 from service.statistics.schemas import Interval
 from service.store.base import Cell, OutcomeTally
 from service.store.groups import ITEM_GROUPS, VOTER_GROUPS
+from service.store.wilson import SIGMAS
 
 # A model that was shown in fewer ballots that picked one has no share, because its interval would not be reliable.
 MIN_BALLOTS = 100

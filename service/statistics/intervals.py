@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from service.statistics.samples import Groups, Sample
 from service.statistics.schemas import Interval
+from service.store.wilson import SIGMAS, wilson
 
 CONFIDENCE = 0.95
 # No approval is given for fewer votes. Even with 120 independent ones, the interval extends nine points to either side.
@@ -19,7 +20,6 @@ MIN_VOTES = 120
 # No share of answers is given for fewer calls.
 MIN_CALLS = 30
 
-SIGMAS = 1.959963984540054  # 95 % of a normal distribution lie within this many standard deviations
 UNKNOWN = Interval(None, None, None)
 
 
@@ -102,19 +102,6 @@ def independent_variance(upvotes: int, votes: int) -> float:
     """The variance of a share of so many independent votes. One more of each kind keeps it from being 0."""
     share = (upvotes + 1) / (votes + 2)
     return share * (1 - share) / votes
-
-
-def wilson(share: float, votes: float) -> tuple[float, float]:
-    """The ends of the 95 % interval of a share observed in this many votes. Without votes it is the interval (0, 1).
-
-    Wilson, E. B.: Probable inference, the law of succession, and statistical inference. JASA 22 (1927), 209-212.
-    """
-    if not votes:
-        return 0.0, 1.0
-    weight = SIGMAS * SIGMAS / votes
-    centre = share + weight / 2
-    half = math.sqrt(share * (1 - share) * weight + weight * weight / 4)
-    return max(0.0, (centre - half) / (1 + weight)), min(1.0, (centre + half) / (1 + weight))
 
 
 def share_interval(sample: Sample, *, named: bool) -> Interval:

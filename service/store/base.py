@@ -33,6 +33,7 @@ from service.domain import (
     ReportReason,
     ReportStatus,
     Saying,
+    SayingOrder,
     Standing,
     Vote,
     VoteResult,
@@ -42,12 +43,15 @@ from service.keys.secret import Secret
 from service.limits import Retention
 from service.store.retention import Pruned
 
-# The leases by name: of a round, and of what a fleet does once a day.
+# The leases by name: of a round, and of what a fleet does once a day and once an hour.
 ROUND_LEASE = "round"
 DAILY_LEASE = "daily"
+HOURLY_LEASE = "hourly"
 LONGEST_LEASE_SECONDS = 86_400.0
 # How far the clocks of two processes may differ before a lease that one has just taken is void to the other.
 CLOCK_LEEWAY_SECONDS = 600.0
+# A list of sayings has at most this many.
+LONGEST_LIST = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,20 @@ class StoredSaying:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of sayings: in an order, of a service or a model or both, and of simulated models or of real ones.
+
+    The collection is in the lists of both. TOP has only sayings with votes, ordered by `worth` (see wilson.py), and NEW
+    only those of models, because nobody knows when those of the collection were written.
+    """
+
+    order: SayingOrder
+    simulated: bool
+    service: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredBallot:
     """A ballot, cast or only shown, and the comparison it belongs to."""
 
@@ -266,6 +284,22 @@ class Store(Protocol):
 
     async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
         """Those of the ids whose sayings are stored."""
+
+    async def stored_sayings(self, saying_ids: Collection[str]) -> list[StoredSaying]:
+        """Those of the sayings that are stored, in any order. Withdrawn ones are among them."""
+
+    async def listed_ids(self, listing: Listing) -> list[str]:
+        """The ids of the first LONGEST_LIST sayings of a list, in its order.
+
+        A store may keep lists as they were when `rank_sayings` was last called, with sayings that are withdrawn since.
+        Of both a service and a model, it may then know only those that are among the first ones of the service.
+        """
+
+    async def rank_sayings(self, *, simulated: bool) -> None:
+        """Bring the lists of simulated or of real models up to date, in one read of all sayings.
+
+        A store whose lists are always up to date does nothing.
+        """
 
     async def random_saying(self) -> Saying | None:
         """A random saying, each equally likely, in O(1) reads however many there are. None when no saying is stored.

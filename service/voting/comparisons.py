@@ -33,7 +33,6 @@ from service.errors import (
     ComparisonUnavailable,
     DependencyError,
     HttpError,
-    InvalidRequest,
     ModelError,
     ModelsBusy,
     NothingToCompare,
@@ -44,6 +43,7 @@ from service.llm.billing import Advance
 from service.llm.gateway import Gateway
 from service.resilience.tasks import ShieldedTasks
 from service.resilience.timeouts import Drain, has_deadline, store_guard, within
+from service.sayings.wish import check_service
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
@@ -174,7 +174,8 @@ class Comparisons:
         stored for others.
         """
         started = self._monotonic()
-        self._check(wanted)
+        if wanted is not None:
+            check_service(wanted, self._topics)
         if stored:
             none_left = ComparisonNotFound("No comparison is stored that you have not seen.")
             steps = self._replay(voter, wanted, started, ReplayReason.ASKED, none_left)
@@ -191,10 +192,6 @@ class Comparisons:
     async def close(self) -> None:
         """Wait until the results of ended comparisons are stored."""
         await self._tasks.close()
-
-    def _check(self, wanted: str | None) -> None:
-        if wanted is not None and wanted not in self._topics.names:
-            raise InvalidRequest("No AWS service of that name is known.", details=["service: unknown"])
 
     async def _new(self, voter: str, wanted: str | None, started: float, client: str) -> AsyncGenerator[Step, None]:
         """The steps of a new comparison, or of a replay in place of it."""

@@ -4,10 +4,9 @@ import msgspec
 
 from service.catalogue.topics import Topics
 from service.domain import Attribution, FeedbackType, Origin
-from service.errors import InvalidRequest
 from service.sayings.flow import Served
 from service.sayings.voter_memory import VoterMemory
-from service.sayings.wish import ANYTHING, Wish, short_id
+from service.sayings.wish import ANYTHING, Wish, check_service, short_id
 from service.voting.tokens import VoteTokens
 
 
@@ -37,8 +36,8 @@ class Showing:
         `after` names sayings that the client has seen, by their ids separated by commas. Raises InvalidRequest for an
         unknown service.
         """
-        if service is not None and service not in self._topics.names:
-            raise InvalidRequest("No AWS service of that name is known.", details=["service: unknown"])
+        if service is not None:
+            check_service(service, self._topics)
         seen = {short_id(saying_id) for saying_id in after.split(",")} if after else set()
         if voter is not None:
             seen |= self._memory.of(voter).seen

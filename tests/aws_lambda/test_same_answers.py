@@ -152,6 +152,36 @@ async def test_what_is_there_to_read(fronts: dict[str, Ask], method: str, path: 
     assert (method == "HEAD") == (found.body == b"")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/sayings/{SIMULATED.saying_id}", "/sayings/best", "/sayings/best?order=new&service=Amazon%20S3",
+        "/sayings/best?model=gpt-4.1", "/sayings/best?order=new&after=01234567",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_sayings_to_look_at(fronts: dict[str, Ask], method: str, path: str) -> None:
+    await same_answer(fronts, vote(**VOTED))
+
+    found = await same_answer(fronts, Asked(method, path))
+
+    assert found.status == 200
+    assert (method == "HEAD") == (found.body == b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/sayings/{'0' * 32}", 404), ("/sayings/nonsense", 400), ("/sayings/best?order=worst", 400),
+        ("/sayings/best?service=Amazon%20S4", 400), ("/sayings/best?model=", 400), ("/sayings/best?after=xyz", 400),
+    ],
+)  # fmt: skip
+async def test_sayings_that_are_not_there(fronts: dict[str, Ask], path: str, status: int) -> None:
+    found = await same_answer(fronts, Asked("GET", path))
+
+    assert found.status == status
+
+
 async def test_the_life_of_a_vote(fronts: dict[str, Ask]) -> None:
     withdrawal = Asked("DELETE", f"/feedback/{SIMULATED.saying_id}", headers={"Cookie": VOTED["Cookie"]})
 

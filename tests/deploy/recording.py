@@ -121,6 +121,7 @@ async def _use_api(resources: Resources) -> None:
     for feedback in ("POSITIVE", "NEGATIVE"):
         await ask("POST", "/feedback", vote | {"feedbackType": feedback})
     await ask("DELETE", f"/feedback/{vote['sayingId']}")
+    await ask("GET", f"/sayings/{vote['sayingId']}")
     compared = await ask("POST", "/compare", {})
     await ask("POST", f"/compare/{compared['comparisonId']}/vote", {"winner": "A"})
     await ask("GET", f"/compare/{compared['comparisonId']}")

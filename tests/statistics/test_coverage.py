@@ -7,9 +7,10 @@ import pytest
 
 from service.domain import Outcome
 from service.statistics.choices import Ballots, picked
-from service.statistics.intervals import difference_interval, share_interval, wilson
+from service.statistics.intervals import difference_interval, share_interval
 from service.statistics.schemas import Interval
 from service.store.groups import ITEM_GROUPS, VOTER_GROUPS
+from service.store.wilson import wilson
 from tests.statistics.worlds import (
     INDEPENDENT,
     MEDIUM,

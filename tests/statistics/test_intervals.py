@@ -11,7 +11,6 @@ from scipy.stats import binomtest, norm, t  # type: ignore[import-untyped]
 from service.statistics.intervals import (
     CONFIDENCE,
     MIN_VOTES,
-    SIGMAS,
     UNKNOWN,
     clustered,
     design_effect,
@@ -21,11 +20,11 @@ from service.statistics.intervals import (
     interval_by_day,
     share_interval,
     student,
-    wilson,
 )
 from service.statistics.samples import NOTHING, Groups, Sample
 from service.statistics.schemas import Interval
 from service.store.groups import ITEM_GROUPS, VOTER_GROUPS
+from service.store.wilson import SIGMAS, wilson
 from tests.statistics.builders import drawn, even
 
 

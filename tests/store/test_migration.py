@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.domain import CallKind, CallShape, FeedbackType, Standing, VoteResult, VoteStatus
+from service.domain import CallKind, CallShape, FeedbackType, SayingOrder, Standing, VoteResult, VoteStatus
 from service.errors import ConfigError
-from service.store.base import ROUND_LEASE, CallTally, Counts, HourTally, Lease, Spend, SpendWindow, Strand
+from service.store.base import ROUND_LEASE, CallTally, Counts, HourTally, Lease, Listing, Spend, SpendWindow, Strand
 from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
 from tests.store.builders import BLIND, CAST_AT, DAY, HOUR, MODEL, collected, generated, network, vote
@@ -56,6 +56,34 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(any_version:
         await SqliteStore.open(any_version)
 
     assert _tables(any_version) == before
+
+
+class TestVersion5:
+    @pytest.fixture
+    async def from_5(self, tmp_path: Path) -> AsyncIterator[SqliteStore]:
+        store = await SqliteStore.open(_database(tmp_path, 5))
+        yield store
+        await store.close()
+
+    async def test_it_has_the_tables_of_a_new_one(self, from_5: SqliteStore, tmp_path: Path) -> None:
+        await (await SqliteStore.open(tmp_path / "new.db")).close()
+
+        assert _tables(tmp_path / "old.db") == _tables(tmp_path / "new.db")
+
+    async def test_its_sayings_are_listed_by_their_votes(self, from_5: SqliteStore) -> None:
+        liked, newest, by_hand = generated("a saying"), generated("nobody's favourite"), collected("by hand")
+
+        top = await from_5.listed_ids(Listing(SayingOrder.TOP, simulated=False))
+        new = await from_5.listed_ids(Listing(SayingOrder.NEW, simulated=False))
+
+        assert top == [liked.saying_id, by_hand.saying_id]
+        assert new == [newest.saying_id, liked.saying_id]
+
+    async def test_its_votes_and_calls_are_not_counted_again(self, from_5: SqliteStore) -> None:
+        counted = await from_5.aggregates(since_hour="")
+
+        assert (await totals(from_5))[MODEL].blind == Counts(2, 2)
+        assert [tally.calls for tally in counted.calls.values()] == [1]
 
 
 class TestVersion4:

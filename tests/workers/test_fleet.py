@@ -11,7 +11,7 @@ import aioboto3
 import pytest
 
 from service.errors import StoreError
-from service.limits import DAY_SECONDS, Timeouts
+from service.limits import DAY_SECONDS, HOUR_SECONDS, Timeouts
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import ROUND_LEASE, Lease, Store
 from service.store.dynamodb import DynamoStore, create_tables
@@ -20,7 +20,7 @@ from telemetry.events import DependencyFailed, ModelReport, RoundFinished, Unexp
 from tests.support import PATIENT, Clock, RecordingListener, clocked
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, failures
-from workers.fleet import LEASE_SECONDS, REST_SECONDS, FleetRounds
+from workers.fleet import HOURLY_AGAIN_SECONDS, LEASE_SECONDS, REST_SECONDS, FleetRounds
 from workers.round import Round
 
 FIFTY = 50
@@ -131,7 +131,7 @@ class TestOnceADay:
         await FleetRounds(ScriptedRound(""), store, events, once_a_day=[fail, prune]).run()
 
         assert done == ["pruned"]
-        assert [event.operation for event in events.of(Unexpected)] == ["once a day"]
+        assert [event.operation for event in events.of(Unexpected)] == ["daily chore"]
 
     async def test_a_chore_that_is_not_finished_goes_on_after_the_next_round(
         self, store: SqliteStore, events: RecordingListener
@@ -145,6 +145,37 @@ class TestOnceADay:
             clock.forward(REST_SECONDS)
 
         assert chores[0].await_count == 2
+
+
+class TestOnceAnHour:
+    async def test_one_process_of_the_fleet_does_it(self, store: SqliteStore, events: RecordingListener) -> None:
+        clock, chore = Clock(), AsyncMock(return_value=True)
+        fleet = [_hourly(chore, store, events, clock) for _ in range(2)]
+
+        for rounds in fleet:
+            await rounds.run()
+            clock.forward(REST_SECONDS)
+        in_the_first_hour = chore.await_count
+        clock.forward(HOUR_SECONDS)
+        await fleet[1].run()
+
+        assert (in_the_first_hour, chore.await_count) == (1, 2)
+
+    async def test_a_failure_is_tried_again_after_minutes(self, store: SqliteStore, events: RecordingListener) -> None:
+        clock, chore = Clock(), AsyncMock(side_effect=[False, True])
+        rounds, counts = _hourly(chore, store, events, clock), []
+
+        for pause in (REST_SECONDS, HOURLY_AGAIN_SECONDS, HOURLY_AGAIN_SECONDS):
+            await rounds.run()
+            counts.append(chore.await_count)
+            clock.forward(pause)
+        await rounds.run()
+
+        assert [*counts, chore.await_count] == [1, 1, 2, 2]
+
+
+def _hourly(chore: AsyncMock, store: Store, events: RecordingListener, clock: Clock) -> FleetRounds:
+    return FleetRounds(ScriptedRound("", "", "", ""), clocked(store, clock), events, once_an_hour=[chore])
 
 
 def _daily(name: str, done: list[str], store: Store, events: RecordingListener, clock: Clock) -> FleetRounds:

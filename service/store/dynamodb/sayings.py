@@ -51,6 +51,10 @@ class DynamoSayings(Database):
         items = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in saying_ids])
         return frozenset(item["saying_id"]["S"] for item in items if not is_placeholder(item))
 
+    async def stored_sayings(self, saying_ids: Collection[str]) -> list[StoredSaying]:
+        items = await self._get_many(self._sayings, [{"saying_id": text(each)} for each in dict.fromkeys(saying_ids)])
+        return self._damage.undamaged("saying", (_to_stored(item) for item in items if not is_placeholder(item)))
+
     async def random_saying(self) -> Saying | None:
         items = await self._items_after(random.randrange(RING))
         found = self._damage.undamaged("saying", map(to_saying, items))
@@ -77,8 +81,8 @@ class DynamoSayings(Database):
             for item in page:
                 if is_placeholder(item):
                     continue
-                if (saying := self._damage.checked("saying", to_saying(item))) is not None:
-                    yield StoredSaying(saying, count(item, "upvotes"), count(item, "downvotes"))
+                if (stored := self._damage.checked("saying", _to_stored(item))) is not None:
+                    yield stored
 
     async def _put_unknown(self, sayings: list[Saying], fence: Lease | None) -> set[str]:
         """Write the sayings that are not stored yet in one transaction, and return their ids.
@@ -123,3 +127,8 @@ class DynamoSayings(Database):
 
     async def _saying_item(self, saying_id: str) -> "Item":
         return await self._get(self._sayings, {"saying_id": text(saying_id)})
+
+
+def _to_stored(item: "Item") -> StoredSaying | None:
+    saying = to_saying(item)
+    return None if saying is None else StoredSaying(saying, count(item, "upvotes"), count(item, "downvotes"))

@@ -6,10 +6,11 @@ from service.store.dynamodb import writes
 from service.store.dynamodb.coordination import DynamoCoordination
 from service.store.dynamodb.counts import DynamoCounts
 from service.store.dynamodb.items import comparison_key, text
+from service.store.dynamodb.lists import DynamoLists
 from service.store.dynamodb.retention import DynamoRetention
 
 
-class DynamoStore(DynamoRetention, DynamoCounts, DynamoCoordination):
+class DynamoStore(DynamoRetention, DynamoLists, DynamoCounts, DynamoCoordination):
     """The Store protocol on five tables, whose names start with `prefix`.
 
     The caller owns the client and closes it. The client must not retry by itself (see transport.py).

@@ -21,6 +21,7 @@
 |                    | name = withdrawals     | part = an id   | why a saying was taken down, by whom and when   |
 |                    |                        | part = #revision | grows with every change of the withdrawals    |
 |                    | name = reports         | part = an id   | the reports of a saying by visitors             |
+|                    | name = lists#<realm> | part = a list  | the first sayings of a list, in order (lists.py) |
 |                    | name = forget      | part = <voter> | a voter's request to be forgotten (retention.py) |
 |                    | name = prune       | part = prune   | where the pass is that removes old data         |
 |                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |

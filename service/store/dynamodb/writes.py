@@ -10,7 +10,7 @@ from service.catalogue.lifecycle import Lifecycle
 from service.domain import Call, Saying, Withdrawal
 from service.limits import DEFAULT_RETENTION
 from service.store.base import CLOCK_LEEWAY_SECONDS, LONGEST_LEASE_SECONDS, Lease, SpendWindow
-from service.store.dynamodb.items import WITHDRAWN, draw_attributes, number, text, to_call_item, to_item
+from service.store.dynamodb.items import WITHDRAWN, draw_attributes, number, realm, text, to_call_item, to_item
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -343,6 +343,23 @@ def settle_reports(table: str, saying_id: str, *, networks: int) -> "Write":
             "ExpressionAttributeValues": {":networks": number(networks)},
         }
     }
+
+
+def put_list(table: str, key: "Item", contents: "Item") -> "UpdateItemInputTypeDef":
+    return {
+        "TableName": table,
+        "Key": key,
+        "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in contents),
+        "ExpressionAttributeValues": {f":{name}": value for name, value in contents.items()},
+    }
+
+
+def lists_name(*, simulated: bool) -> str:
+    return f"lists#{realm(simulated=simulated)['S']}"
+
+
+def list_key(part: str, *, simulated: bool) -> "Item":
+    return {"name": text(lists_name(simulated=simulated)), "part": text(part)}
 
 
 def withdrawal_key(saying_id: str) -> "Item":

@@ -8,6 +8,7 @@ from service.domain import Saying
 from service.errors import LeaseLost
 from service.store.base import Lease, StoredSaying
 from service.store.sqlite.database import Database, Row, fetch_one
+from service.store.sqlite.lists import list_saying
 from service.store.sqlite.rows import SAYING_COLUMNS, placeholders, saying_row, to_json, to_saying
 from service.store.sqlite.takedowns import is_withdrawn
 
@@ -19,6 +20,9 @@ _POSITIONS = 8
 _PUT = f"INSERT OR IGNORE INTO main_humor ({SAYING_COLUMNS}) VALUES ({placeholders(SAYING_COLUMNS)})"
 _BY_ID = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE saying_id = ?"
 _STORED = "SELECT saying_id FROM main_humor WHERE saying_id IN (SELECT value FROM json_each(?))"
+_WITH_COUNTERS = f"""
+SELECT upvotes, downvotes, {SAYING_COLUMNS} FROM main_humor WHERE saying_id IN (SELECT value FROM json_each(?))
+"""
 _IS_UP = """
 NOT EXISTS (SELECT 1 FROM withdrawals WHERE withdrawals.saying_id = main_humor.saying_id AND restored_at IS NULL)
 """
@@ -37,12 +41,13 @@ class SqliteSayings(Database):
     """The part of the Store protocol that is about sayings."""
 
     async def put_sayings(self, sayings: Sequence[Saying], *, fence: Lease | None = None) -> frozenset[str]:
-        rows = [saying_row(saying) for saying in sayings]
-
         def work(db: sqlite3.Connection) -> frozenset[str]:
             if fence is not None:
                 _check_fence(db, fence)
-            return frozenset(row[0] for row in rows if not is_withdrawn(db, row[0]) and db.execute(_PUT, row).rowcount)
+            new = {each.saying_id: each for each in sayings if _put(db, each)}
+            for saying in new.values():
+                list_saying(db, saying)
+            return frozenset(new)
 
         return await self._write("put_sayings", work)
 
@@ -54,6 +59,11 @@ class SqliteSayings(Database):
         wanted = to_json(list(saying_ids))
         rows = await self._read("stored_ids", lambda db: db.execute(_STORED, (wanted,)).fetchall())
         return frozenset(row[0] for row in rows)
+
+    async def stored_sayings(self, saying_ids: Collection[str]) -> list[StoredSaying]:
+        wanted = to_json(list(saying_ids))
+        rows = await self._read("stored_sayings", lambda db: db.execute(_WITH_COUNTERS, (wanted,)).fetchall())
+        return self._damage.undamaged("saying", map(_to_stored, rows))
 
     async def random_saying(self) -> Saying | None:
         for _ in range(_DRAWS):
@@ -70,15 +80,26 @@ class SqliteSayings(Database):
         return self._damage.undamaged("saying", map(to_saying, rows))
 
     async def all_sayings(self) -> AsyncIterator[StoredSaying]:
-        async for _, upvotes, downvotes, *row in self._rows("all_sayings", _EVERY_ONE, (0,)):
-            if (saying := self._damage.checked("saying", to_saying(tuple(row)))) is not None:
-                yield StoredSaying(saying, upvotes, downvotes)
+        async for _, *row in self._rows("all_sayings", _EVERY_ONE, (0,)):
+            if (stored := self._damage.checked("saying", _to_stored(tuple(row)))) is not None:
+                yield stored
+
+
+def _put(db: sqlite3.Connection, saying: Saying) -> bool:
+    """Store a saying and return whether it was new. One that is withdrawn is not stored."""
+    return not is_withdrawn(db, saying.saying_id) and db.execute(_PUT, saying_row(saying)).rowcount > 0
 
 
 def _check_fence(db: sqlite3.Connection, fence: Lease) -> None:
     row = fetch_one(db, "SELECT token FROM leases WHERE name = ?", fence.name)
     if row is None or row[0] != fence.token:
         raise LeaseLost("Another worker has taken over the round.")
+
+
+def _to_stored(row: Row) -> StoredSaying | None:
+    upvotes, downvotes, *columns = row
+    saying = to_saying(tuple(columns))
+    return None if saying is None else StoredSaying(saying, upvotes, downvotes)
 
 
 def _random_row(db: sqlite3.Connection) -> Row | None:

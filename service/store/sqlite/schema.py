@@ -5,12 +5,13 @@ import sqlite3
 
 from service.errors import ConfigError
 from service.store.sqlite.connection import transaction
+from service.store.sqlite.lists import LIST_TABLES, list_all
 from service.store.sqlite.networks import NETWORK_TABLES
 from service.store.sqlite.rows import CALL_COLUMNS, GENERATION_COLUMNS, to_call
 from service.store.sqlite.takedowns import TAKEDOWN_TABLES
 from service.store.sqlite.tallies import COUNT_TABLES, count_call
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS main_humor (
@@ -155,6 +156,7 @@ CREATE TABLE IF NOT EXISTS analysis (
 {COUNT_TABLES}
 {NETWORK_TABLES}
 {TAKEDOWN_TABLES}
+{LIST_TABLES}
 """
 
 _NAMES = set(re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+)", _TABLES, re.MULTILINE))
@@ -273,9 +275,16 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
         ((1,), _COPY_VERSION_1),
         ((2, 3, 4), _COPY_LATER_VERSIONS),
         ((1, 2, 3, 4), _COUNT_VOTES),
+        ((5,), LIST_TABLES),
     ):
         if version in versions:
             _run(db, script)
+    if version != 5:  # which has counted its calls already
+        _count_calls(db)
+    list_all(db)
+
+
+def _count_calls(db: sqlite3.Connection) -> None:
     for row in db.execute(f"SELECT {CALL_COLUMNS} FROM calls"):
         if (call := to_call(row)) is not None:
             count_call(db, call)

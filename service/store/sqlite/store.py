@@ -11,6 +11,7 @@ from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS, Lim
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
 from service.store.sqlite.files import create_private, make_private
+from service.store.sqlite.lists import SqliteLists
 from service.store.sqlite.retention import SqliteRetention
 from service.store.sqlite.sayings import SqliteSayings
 from service.store.sqlite.schema import has_tables, migrate
@@ -18,7 +19,7 @@ from service.store.sqlite.takedowns import SqliteTakedowns
 from telemetry.events import SILENCE, Listener
 
 
-class SqliteStore(SqliteSayings, SqliteRetention, SqliteTakedowns, SqliteCounts, SqliteCoordination):
+class SqliteStore(SqliteSayings, SqliteLists, SqliteRetention, SqliteTakedowns, SqliteCounts, SqliteCoordination):
     """The Store protocol on one file."""
 
     @classmethod

@@ -24,6 +24,7 @@ from service.store.groups import item_group, voter_group
 from service.store.quotas import is_implausible, vote_standing
 from service.store.sqlite import networks
 from service.store.sqlite.database import Database, fetch_one
+from service.store.sqlite.lists import move_in_lists
 from service.store.sqlite.rows import VOTE_COLUMNS, placeholders, to_services, to_vote, vote_row
 from service.store.sqlite.tallies import Line, add_to_hour, add_to_services, add_to_votes
 
@@ -124,6 +125,7 @@ def _add_to_saying(
     up, down = vote_delta(before, after)
     if up or down:
         db.execute(_ADD_TO_SAYING, (up, down, saying_id))
+        move_in_lists(db, saying_id)
     return up, down
 
 

@@ -6,26 +6,9 @@ type Bodies = components['schemas'];
 type With<Name extends keyof Bodies, Narrower> = Omit<Bodies[Name], keyof Narrower> & Narrower;
 
 export type SayingAnswer = Bodies['SayingAnswer'];
-/** One saying by its permalink, or in the list of the best. Its author is named. */
-export interface ListedSaying {
-  sayingId: string;
-  saying: string;
-  source: string;
-  model: string | null;
-  vendor: string | null;
-  services: string[];
-  originalLlmTime: number | null;
-  createdAt: string;
-  upvotes: number;
-  downvotes: number;
-}
-export interface BestAnswer {
-  order: 'top' | 'new';
-  service: string | null;
-  model: string | null;
-  sayings: ListedSaying[];
-  next: string | null;
-}
+export type StoredSaying = Bodies['StoredSayingAnswer'];
+export type BestAnswer = Bodies['BestAnswer'];
+export type SayingOrder = BestAnswer['order'];
 // The document asks for the source or the token, of which TypeScript makes types that a saying's own fields do not fit.
 export type FeedbackRequest = With<'FeedbackRequest', Pick<SayingAnswer, 'source' | 'voteToken'>>;
 export type FeedbackAnswer = Bodies['FeedbackAnswer'];

@@ -1,4 +1,4 @@
-import type { ListedSaying } from '../api/types';
+import type { StoredSaying } from '../api/types';
 import { addressOfSaying } from '../routes';
 import { Services } from '../sayings/Services';
 import { VoteButtons } from '../sayings/VoteButtons';
@@ -8,7 +8,7 @@ import { useStore } from '../shared/store';
 import { sayingVotes } from '../votes/post';
 
 /** One saying of the list, with its author and its votes. */
-export function Card({ saying }: { saying: ListedSaying }) {
+export function Card({ saying }: { saying: StoredSaying }) {
   const { sayingId, upvotes, downvotes, services } = saying;
   const vote = useStore(sayingVotes.of(sayingId));
   return (

@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { asTrouble, fetchJson } from '../api/client';
-import type { BestAnswer, ListedSaying } from '../api/types';
+import type { BestAnswer, StoredSaying } from '../api/types';
 import { nextTry, useAgain, type Waiting } from '../shared/again';
 import { requestOf, type Wish } from './wish';
 
 export interface BestState extends Waiting {
-  sayings: ListedSaying[];
+  sayings: StoredSaying[];
   /** The cursor of the next page; null when there is none. */
   next: string | null;
   busy: boolean;
@@ -57,9 +57,6 @@ export function useBest(wish: Wish): BestState & { more: () => void } {
   return { ...state, more };
 }
 
-// A list may move between two pages, so that a saying could be in both.
-function withPage({ sayings }: BestState, page: BestAnswer): BestState {
-  const known = new Set(sayings.map(({ sayingId }) => sayingId));
-  const others = page.sayings.filter(({ sayingId }) => !known.has(sayingId));
-  return { ...NOTHING, sayings: [...sayings, ...others], next: page.next, busy: false, before: sayings.length };
+function withPage({ sayings }: BestState, { sayings: others, next }: BestAnswer): BestState {
+  return { ...NOTHING, sayings: [...sayings, ...others], next, busy: false, before: sayings.length };
 }

@@ -1,10 +1,11 @@
 /** Which list of sayings an address of the view asks for. */
 
+import type { SayingOrder } from '../api/types';
 import { addressOf } from '../routes';
 
 /** Without a service or a model, empty here, the list has the sayings of all. */
 export interface Wish {
-  order: 'top' | 'new';
+  order: SayingOrder;
   service: string;
   model: string;
 }

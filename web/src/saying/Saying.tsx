@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { asTrouble, fetchJson, type Trouble } from '../api/client';
-import type { ListedSaying } from '../api/types';
+import type { StoredSaying } from '../api/types';
 import { addressOf, currentPlace } from '../routes';
 import { Ground } from '../sayings/Ground';
 import { Nothing, Quotation } from '../sayings/Quotation';
@@ -70,12 +70,12 @@ function Absent({ heading, text }: { heading: string; text: string }) {
   );
 }
 
-export function countsOf({ upvotes, downvotes }: ListedSaying): { up: number; down: number } {
+export function countsOf({ upvotes, downvotes }: StoredSaying): { up: number; down: number } {
   return { up: upvotes, down: downvotes };
 }
 
 interface OneState extends Waiting {
-  saying: ListedSaying | null;
+  saying: StoredSaying | null;
 }
 
 const NOTHING: OneState = { saying: null, trouble: null, againAt: null };
@@ -90,7 +90,7 @@ function useOne(id: string): OneState {
     const mine = new AbortController();
     latest.current = mine;
     setState(NOTHING);
-    fetchJson<ListedSaying>(`/sayings/${id}`, { signal: mine.signal }).then(
+    fetchJson<StoredSaying>(`/sayings/${id}`, { signal: mine.signal }).then(
       (saying) => {
         if (!mine.signal.aborted) setState({ ...NOTHING, saying });
       },

@@ -1,7 +1,7 @@
 /** The sentences under a saying. */
 
 import type { Trouble } from '../api/client';
-import type { FeedbackType, ListedSaying, SayingAnswer } from '../api/types';
+import type { FeedbackType, SayingAnswer, StoredSaying } from '../api/types';
 import { addressOfSaying } from '../routes';
 import { dollars, duration } from '../shared/words';
 import type { SayingVote } from '../votes/sayingVotes';
@@ -16,7 +16,7 @@ const PLACES: Record<SayingAnswer['origin'], string> = {
 type Authored = Pick<SayingAnswer, 'source' | 'model' | 'originalLlmTime'>;
 
 /** Names who wrote the saying and how fast: "Claude Haiku 4.5 · written in 1.6 s". Empty when that is not known. */
-export function byline({ source, model, originalLlmTime }: Authored | ListedSaying): string {
+export function byline({ source, model, originalLlmTime }: Authored | StoredSaying): string {
   if (source === null) return '';
   if (model === null) return 'Written by hand';
   const time = originalLlmTime === null ? '' : ` · written in ${duration(originalLlmTime)}`;

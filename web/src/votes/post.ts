@@ -1,7 +1,7 @@
 /** The page's one outbox and the votes that it sends, connected to the browser and the server. */
 
 import { fetchJson, Trouble } from '../api/client';
-import type { FeedbackRequest, ListedSaying } from '../api/types';
+import type { FeedbackRequest, StoredSaying } from '../api/types';
 import { online } from '../shared/connection';
 import { keepsCookies } from '../shared/cookies';
 import { forGood } from '../shared/storage';
@@ -38,7 +38,7 @@ async function send(letter: Letter): Promise<unknown> {
  */
 async function sendNamed(vote: FeedbackRequest, refusal: Trouble): Promise<unknown> {
   if (vote.source !== null || vote.sayingId === null) throw refusal;
-  const { source } = await fetchJson<ListedSaying>(`/sayings/${vote.sayingId}`).catch(() => {
+  const { source } = await fetchJson<StoredSaying>(`/sayings/${vote.sayingId}`).catch(() => {
     throw refusal;
   });
   return fetchJson('/feedback', { method: 'POST', body: { ...vote, source, voteToken: null } });
