@@ -19,7 +19,8 @@ export default function Best() {
   useEffect(() => {
     // The button goes with the last page, and must not take the focus with it.
     const isLost = document.activeElement === document.body || document.activeElement === null;
-    if (before > 0 && next === null && isLost) list.current?.children[before]?.querySelector('a')?.focus();
+    if (before > 0 && next === null && isLost)
+      list.current?.children[before]?.querySelector<HTMLElement>('blockquote a')?.focus();
   }, [before, next]);
   return (
     <div class="best">

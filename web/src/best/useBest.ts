@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { asTrouble, fetchJson } from '../api/client';
 import type { BestAnswer, StoredSaying } from '../api/types';
+import { shown } from '../sayings/shown';
 import { nextTry, useAgain, type Waiting } from '../shared/again';
 import { requestOf, type Wish } from './wish';
 
@@ -33,6 +34,7 @@ export function useBest(wish: Wish): BestState & { more: () => void } {
         (page) => {
           if (mine.signal.aborted) return;
           failures.current = 0;
+          for (const saying of page.sayings) shown.reveal(saying);
           setState((before) => withPage(cursor === null ? NOTHING : before, page));
         },
         (error) => {

@@ -6,6 +6,7 @@ import { Ground } from '../sayings/Ground';
 import { Nothing, Quotation } from '../sayings/Quotation';
 import { Report } from '../sayings/Report';
 import { Share } from '../sayings/Share';
+import { shown } from '../sayings/shown';
 import { VoteButtons } from '../sayings/VoteButtons';
 import { VoteNews } from '../sayings/VoteNews';
 import { byline } from '../sayings/words';
@@ -70,7 +71,7 @@ function Absent({ heading, text }: { heading: string; text: string }) {
   );
 }
 
-export function countsOf({ upvotes, downvotes }: StoredSaying): { up: number; down: number } {
+function countsOf({ upvotes, downvotes }: StoredSaying): { up: number; down: number } {
   return { up: upvotes, down: downvotes };
 }
 
@@ -92,7 +93,9 @@ function useOne(id: string): OneState {
     setState(NOTHING);
     fetchJson<StoredSaying>(`/sayings/${id}`, { signal: mine.signal }).then(
       (saying) => {
-        if (!mine.signal.aborted) setState({ ...NOTHING, saying });
+        if (mine.signal.aborted) return;
+        shown.reveal(saying);
+        setState({ ...NOTHING, saying });
       },
       (error) => {
         if (!mine.signal.aborted) setState(failed(asTrouble(error), failures.current++));

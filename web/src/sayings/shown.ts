@@ -1,6 +1,6 @@
 /** The sayings that were shown in this browser, shared by its tabs, with the visitor's votes. Each tab is at one of them. */
 
-import type { SayingAnswer } from '../api/types';
+import type { SayingAnswer, StoredSaying } from '../api/types';
 import { forGood, forThisTab, type Keep } from '../shared/storage';
 import { Store } from '../shared/store';
 import { type Known, NOTHING_KNOWN } from '../votes/sayingVotes';
@@ -84,6 +84,15 @@ export class Shown {
   note(sayingId: string, change: Partial<Omit<Read, 'answer'>>): void {
     const list = this.stored();
     if (find(list, sayingId)) this.write(list.map((read) => (isOf(read, sayingId) ? { ...read, ...change } : read)));
+  }
+
+  /** The author of a saying was shown elsewhere before the vote, so that its token would be wrong: it says blind. */
+  reveal(author: StoredSaying): void {
+    const { sayingId, source, model, vendor, originalLlmTime } = author;
+    const read = find(this.stored(), sayingId);
+    if (!read?.answer.blind || read.known.author) return;
+    const answer = { ...read.answer, source, model, vendor, originalLlmTime, blind: false, voteToken: null };
+    this.write(this.stored().map((each) => (isOf(each, sayingId) ? { ...each, answer } : each)));
   }
 
   /** Reads again what another tab may have changed. */
