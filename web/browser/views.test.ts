@@ -3,6 +3,7 @@ import { DESKTOP, PHONE, SETTINGS, type Setting, test, type Visit } from './visi
 
 const HEADINGS = {
   Sayings: 'Sayings about the cloud',
+  Best: 'The best sayings',
   Compare: 'Which model says it best?',
   Dashboard: 'Which model do people prefer?',
   'About and privacy': 'About and privacy',
@@ -28,7 +29,7 @@ describe.each(inject('thorough') ? [...SETTINGS, ...OTHER_SIZES] : SETTINGS)('ev
     await visitor.open();
     await settled(visitor);
 
-    for (const name of ['Compare', 'Dashboard', 'About and privacy', 'Sayings'] as const) {
+    for (const name of ['Best', 'Compare', 'Dashboard', 'About and privacy', 'Sayings'] as const) {
       await go(visitor, name);
       await settled(visitor);
 

@@ -64,6 +64,11 @@ export class Visit {
     });
   }
 
+  /** Another tab of the same browser. It is closed with the first one. */
+  async anotherTab(): Promise<Page> {
+    return this.context.newPage();
+  }
+
   async open(address = ''): Promise<void> {
     await this.page.goto(`${this.url}/${address}`);
   }
@@ -165,6 +170,7 @@ export const test = base.extend<Fixtures>({
       context.setDefaultTimeout(PATIENCE_MS);
       await context.addInitScript(watchLayout);
       if (!worker) await context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'));
+      await context.route(({ pathname }) => /^\/(best$|s\/)/.test(pathname), servePage);
       const visit = new Visit(context, await context.newPage());
       visits.push(visit);
       return visit;
@@ -177,6 +183,13 @@ export const test = base.extend<Fixtures>({
     await putFaults({});
   },
 });
+
+/** Answers an address of the page with the page. */
+async function servePage(route: Route): Promise<void> {
+  if (route.request().resourceType() !== 'document') return route.fallback();
+  const response = await route.fetch({ url: `${inject('url')}/` });
+  return route.fulfill({ response });
+}
 
 interface LayoutShift extends PerformanceEntry {
   sources: { node: Node | null; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];

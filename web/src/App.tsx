@@ -9,12 +9,16 @@ import { Header } from './shared/Header';
 import { Lazy } from './shared/Lazy';
 import { useStore } from './shared/store';
 
+const loadSaying = () => import('./saying/Saying');
+const loadBest = () => import('./best/Best');
 const loadAbout = () => import('./about/About');
 const loadArena = () => import('./compare/Compare');
 const loadDashboard = () => import('./dashboard/Dashboard');
 
 const CONTENT: Record<Place['view'], ComponentType> = {
   sayings: Sayings,
+  saying: () => <Lazy load={loadSaying} />,
+  best: () => <Lazy load={loadBest} />,
   arena: () => <Lazy load={loadArena} />,
   dashboard: () => <Lazy load={loadDashboard} />,
   about: () => <Lazy load={loadAbout} />,
@@ -22,6 +26,8 @@ const CONTENT: Record<Place['view'], ComponentType> = {
 };
 const TITLES: Record<Place['view'], string> = {
   sayings: 'Cloud Sayings',
+  saying: 'A saying · Cloud Sayings',
+  best: 'Best · Cloud Sayings',
   arena: 'Compare · Cloud Sayings',
   dashboard: 'Dashboard · Cloud Sayings',
   about: 'About and privacy · Cloud Sayings',

@@ -5,6 +5,7 @@ import './base.css';
 import { render } from 'preact';
 import { App } from './App';
 import { followAddress } from './routes';
+import { startRemembering } from './sayings/remember';
 import { followConnection } from './shared/connection';
 import { fetchModels } from './shared/models';
 import { keepPageForOffline } from './shared/offlinePage';
@@ -14,6 +15,7 @@ import { startSending } from './votes/post';
 keepTranslatable();
 followAddress();
 followConnection();
+startRemembering();
 startSending();
 keepPageForOffline();
 

@@ -1,19 +1,19 @@
 import { useRef, useState } from 'preact/hooks';
 import { asTrouble, fetchJson, type Trouble } from '../api/client';
-import type { ReportAnswer, ReportReason, ReportRequest, SayingAnswer } from '../api/types';
+import type { ReportAnswer, ReportReason, ReportRequest } from '../api/types';
 import { TroubleNote } from '../shared/TroubleNote';
 import { REASONS, report } from './report';
 
 /** The button that reports a saying. The browser's own dialogue holds the focus, and gives it back at the end. */
-export function Report({ answer }: { answer: SayingAnswer | null }) {
+export function Report({ sayingId }: { sayingId: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
   return (
     <>
-      <button type="button" class="text-button" disabled={!answer} onClick={() => dialog.current?.showModal()}>
+      <button type="button" class="text-button" disabled={!sayingId} onClick={() => dialog.current?.showModal()}>
         Report
       </button>
       <dialog class="card report" aria-labelledby="report-heading" ref={dialog}>
-        {answer && <Form sayingId={answer.sayingId} key={answer.sayingId} close={() => dialog.current?.close()} />}
+        {sayingId && <Form sayingId={sayingId} key={sayingId} close={() => dialog.current?.close()} />}
       </dialog>
     </>
   );

@@ -1,11 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { SayingAnswer } from '../api/types';
-import { quotation } from './words';
+import { permalink, quotation } from './words';
 
 const SHOWN_MS = 2_500;
 
+type Shared = Pick<SayingAnswer, 'sayingId' | 'saying' | 'source'>;
+
 /** The buttons that copy a saying and, where the browser offers it, share one. */
-export function Share({ answer }: { answer: SayingAnswer | null }) {
+export function Share({ answer }: { answer: Shared | null }) {
   const [copied, setCopied] = useState('');
   useEffect(() => {
     const timer = setTimeout(() => setCopied(''), SHOWN_MS);
@@ -29,17 +31,18 @@ export function Share({ answer }: { answer: SayingAnswer | null }) {
   );
 }
 
-async function copyText(answer: SayingAnswer | null): Promise<boolean> {
+async function copyText(answer: Shared | null): Promise<boolean> {
+  if (!answer) return false;
   try {
-    await navigator.clipboard.writeText(answer ? quotation(answer) : '');
+    await navigator.clipboard.writeText(`${quotation(answer)}\n${permalink(answer)}`);
     return true;
   } catch {
     return false; // the page came without HTTPS, or the visitor does not allow it
   }
 }
 
-async function share(answer: SayingAnswer | null): Promise<void> {
-  const url = location.origin + location.pathname;
+async function share(answer: Shared | null): Promise<void> {
+  if (!answer) return;
   // It rejects when the visitor closes the dialogue, which is no error.
-  await navigator.share({ text: answer ? quotation(answer) : '', url }).catch(() => undefined);
+  await navigator.share({ text: quotation(answer), url: permalink(answer) }).catch(() => undefined);
 }

@@ -1,30 +1,38 @@
-import type { FeedbackType, SayingAnswer } from '../api/types';
+import type { FeedbackType } from '../api/types';
 import { sayingVotes } from '../votes/post';
-import type { SayingVote } from '../votes/sayingVotes';
+import type { SayingVote, Votable } from '../votes/sayingVotes';
+import { Thumb } from './Thumb';
 
-const THUMBS: { type: FeedbackType; sign: string; name: string; side: 'up' | 'down' }[] = [
-  { type: 'POSITIVE', sign: '👍', name: 'Thumbs up', side: 'up' },
-  { type: 'NEGATIVE', sign: '👎', name: 'Thumbs down', side: 'down' },
+const THUMBS: { type: FeedbackType; name: string; side: 'up' | 'down' }[] = [
+  { type: 'POSITIVE', name: 'Thumbs up', side: 'up' },
+  { type: 'NEGATIVE', name: 'Thumbs down', side: 'down' },
 ];
 
+interface VoteButtonsProps {
+  answer: Votable | null;
+  vote: SayingVote;
+  /** The counts from before the vote, where they are shown. */
+  counts?: SayingVote['counts'];
+}
+
 /** Pressing the other button changes the vote; pressing the same one again takes it back. */
-export function VoteButtons({ answer, vote }: { answer: SayingAnswer | null; vote: SayingVote }) {
+export function VoteButtons({ answer, vote, counts = null }: VoteButtonsProps) {
+  const isFinal = sayingVotes.isFinal(vote);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
     <div class="votes" role="group" aria-label="Your vote">
-      {THUMBS.map(({ type, sign, name, side }) => (
+      {THUMBS.map(({ type, name, side }) => (
         <button
           key={type}
           type="button"
           class="button vote"
           aria-pressed={vote.wanted === type}
           disabled={!answer}
+          aria-disabled={isFinal}
           onClick={() => answer && sayingVotes.press(answer, type)}
         >
-          <span role="img" aria-label={name}>
-            {sign}
-          </span>
-          <span class="count">{vote.counts?.[side]}</span>
+          <Thumb type={type} name={name} />
+          <span class="count">{(vote.counts ?? counts)?.[side]}</span>
         </button>
       ))}
     </div>

@@ -1,48 +1,69 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { asTrouble, fetchJson, type Trouble } from '../api/client';
+import { asTrouble, fetchJson } from '../api/client';
 import type { SayingAnswer } from '../api/types';
-import { sayingVotes } from '../votes/post';
-import { shown } from './shown';
+import { nextTry, useAgain, type Waiting } from '../shared/again';
+import { keepsCookies } from '../shared/cookies';
+import { useStore } from '../shared/store';
+import { type Place, shown } from './shown';
 
 const SLOW_MS = 1_500;
 
-export interface SayingState {
-  answer: SayingAnswer | null;
+export interface Asking extends Waiting {
   phase: 'waiting' | 'slow' | 'idle';
-  trouble: Trouble | null;
 }
 
-/** Returns the saying on the page and a function that gets another. A new request aborts the one before. */
-export function useSaying(): SayingState & { another: () => void } {
-  const [state, setState] = useState<SayingState>({ answer: shown.last, phase: 'waiting', trouble: null });
+const IDLE: Asking = { phase: 'idle', trouble: null, againAt: null };
+
+export interface SayingState extends Place, Asking {
+  /** Asks for another saying. A new request aborts the one before. */
+  another: () => void;
+  /** Goes to a saying that was shown before or after this one. */
+  go: (steps: number) => void;
+}
+
+/** Returns the saying on the page, and the ways to others. */
+export function useSaying(): SayingState {
+  const place = useStore(shown.place);
+  const [asking, setAsking] = useState<Asking>(IDLE);
   const latest = useRef<AbortController | null>(null);
+  const failures = useRef(0);
 
   const another = useCallback(() => {
     latest.current?.abort();
     const mine = new AbortController();
     latest.current = mine;
-    const update = (change: Partial<SayingState>) => {
-      if (!mine.signal.aborted) setState((before) => ({ ...before, ...change }));
+    const update = (change: Asking) => {
+      if (!mine.signal.aborted) setAsking(change);
     };
-    update({ phase: 'waiting', trouble: null });
-    const slow = setTimeout(() => update({ phase: 'slow' }), SLOW_MS);
-    fetchJson<SayingAnswer>(shown.request, { signal: mine.signal })
+    update({ ...IDLE, phase: 'waiting' });
+    const slow = setTimeout(() => update({ ...IDLE, phase: 'slow' }), SLOW_MS);
+    // Without a cookie the author could not come with the vote, so it is named at once.
+    fetchJson<SayingAnswer>(shown.request(keepsCookies), { signal: mine.signal })
       .then(
         (answer) => {
           if (mine.signal.aborted) return;
+          failures.current = 0;
           shown.add(answer);
-          sayingVotes.meet(answer);
-          update({ answer, phase: 'idle' });
+          update(IDLE);
         },
-        (error) => update({ phase: 'idle', trouble: asTrouble(error) }),
+        (error) => {
+          const trouble = asTrouble(error);
+          update({ phase: 'idle', trouble, againAt: nextTry(trouble, failures.current++) });
+        },
       )
       .finally(() => clearTimeout(slow));
   }, []);
 
+  const go = useCallback((steps: number) => {
+    latest.current?.abort();
+    setAsking(IDLE);
+    shown.go(steps);
+  }, []);
+
   useEffect(() => {
-    if (shown.last === null) another();
-    else setState({ answer: shown.last, phase: 'idle', trouble: null });
+    if (shown.place.value.current === null) another();
     return () => latest.current?.abort();
   }, [another]);
-  return { ...state, another };
+  useAgain(asking, another);
+  return { ...place, ...asking, another, go };
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { outbox } from '../votes/post';
 import { online } from './connection';
 import { useStore } from './store';
@@ -14,7 +14,7 @@ export function Connection() {
   return (
     <div class="connection" role="status">
       {!isOnline && <p>{offline(kept)}</p>}
-      {isOnline && late.answered > 0 && <p>Back online. {count(late.answered, 'kept vote')} sent.</p>}
+      {isOnline && late.answered > 0 && <p>{sent(late)}</p>}
       {isOnline && late.refused > 0 && <p>{count(late.refused, 'kept vote')} came too late to be stored.</p>}
     </div>
   );
@@ -24,22 +24,44 @@ function offline(kept: number): string {
   return `Offline. ${kept === 0 ? 'Votes are' : kept === 1 ? '1 vote is' : `${kept} votes are`} kept and sent later.`;
 }
 
-const NONE = { answered: 0, refused: 0 };
+function sent({ answered, wasOffline }: Late): string {
+  return `${wasOffline ? 'Back online. ' : ''}${count(answered, 'kept vote')} sent.`;
+}
+
+interface Late {
+  answered: number;
+  refused: number;
+  /** Whether the votes waited for a connection, and not for a server that had no time for them. */
+  wasOffline: boolean;
+}
+
+const NONE: Late = { answered: 0, refused: 0, wasOffline: false };
 
 /** How many kept votes the server has taken or refused in the last few seconds. */
-function useLateDeliveries(): typeof NONE {
+function useLateDeliveries(): Late {
   const [late, setLate] = useState(NONE);
+  const wasOffline = useRef(false);
   useEffect(
     () =>
-      outbox.follow((delivery) => {
-        const { outcome } = delivery;
-        if (delivery.late && outcome !== 'kept') setLate((before) => ({ ...before, [outcome]: before[outcome] + 1 }));
+      online.follow((isOnline) => {
+        wasOffline.current ||= !isOnline;
+      }),
+    [],
+  );
+  useEffect(
+    () =>
+      outbox.follow(({ late: isLate, outcome }) => {
+        if (!isLate || outcome === 'kept') return;
+        setLate((before) => ({ ...before, [outcome]: before[outcome] + 1, wasOffline: wasOffline.current }));
       }),
     [],
   );
   useEffect(() => {
     if (late === NONE) return;
-    const timer = setTimeout(() => setLate(NONE), SHOWN_MS);
+    const timer = setTimeout(() => {
+      wasOffline.current = false;
+      setLate(NONE);
+    }, SHOWN_MS);
     return () => clearTimeout(timer);
   }, [late]);
   return late;

@@ -19,7 +19,7 @@ export function Lazy({ load }: { load: () => Promise<{ default: ComponentType }>
       gone = true;
     };
   }, [load]);
-  if (View === 'loading') return <p class="note" aria-busy="true" />;
+  if (View === 'loading') return <p class="loading" aria-busy="true" />;
   if (View === 'failed') return <NotLoaded />;
   return <View />;
 }

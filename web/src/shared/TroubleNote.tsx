@@ -8,14 +8,16 @@ interface TroubleProps {
   prefix?: string;
   /** Whether the page tries again by itself. */
   again?: boolean;
+  /** When to try again, in milliseconds since 1970; null when that is not known. */
+  at?: number | null;
 }
 
 /** Shows the server's message, when to try again, and the request's id, which a visitor can quote in a question. */
-export function TroubleNote({ trouble, prefix = '', again = false }: TroubleProps) {
-  const { message, retryAt, requestId } = trouble;
+export function TroubleNote({ trouble, prefix = '', again = false, at = trouble.retryAt }: TroubleProps) {
+  const { message, requestId } = trouble;
   return (
     <p class="note trouble">
-      {prefix} {message} {retryAt !== null && <RetryTime at={retryAt} again={again} />}
+      {prefix} {message} {at !== null && <RetryTime at={at} again={again} />}
       {requestId && <code class="request-id">Request {requestId}</code>}
     </p>
   );
@@ -25,8 +27,8 @@ export function TroubleNote({ trouble, prefix = '', again = false }: TroubleProp
 function RetryTime({ at, again }: { at: number; again: boolean }) {
   const left = useSecondsUntil(at);
   const [first] = useState(left);
-  if (left === 0) return <span class="retry">{again ? 'It is being sent again.' : 'You can try again now.'}</span>;
-  const words = (seconds: number) => `${again ? 'It is sent again' : 'Try again'} ${inSeconds(seconds)}.`;
+  if (left === 0) return <span class="retry">{again ? 'Trying again now.' : 'You can try again now.'}</span>;
+  const words = (seconds: number) => `${again ? 'Next try' : 'Try again'} ${inSeconds(seconds)}.`;
   return (
     <span class="retry">
       <span aria-hidden="true">{words(left)}</span>

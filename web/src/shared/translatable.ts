@@ -18,9 +18,16 @@ type Props = Record<string, unknown> & { children?: unknown };
 export function keepTranslatable(): void {
   const before = options.vnode;
   options.vnode = (node) => {
+    if (node.type === 'option') keepValue(node as VNode<Props>);
     if (typeof node.type === 'string' && !ONLY_TEXT.has(node.type)) renewWithText(node as VNode<Props>, node.type);
     before?.(node);
   };
+}
+
+/** Preact leaves out a value that equals the option's text, and with the text a translator would change the value. */
+function keepValue(node: VNode<Props>): void {
+  const { value } = node.props;
+  if (value !== undefined) node.ref ??= (option: Element | null) => option?.setAttribute('value', String(value));
 }
 
 function renewWithText(node: VNode<Props>, type: string): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Trouble } from '../api/client';
 import type { SayingAnswer } from '../api/types';
 import { type Letter, Outbox } from './outbox';
-import { SayingVotes, unveiled } from './sayingVotes';
+import { NOTHING_KNOWN, SayingVotes, unveiled } from './sayingVotes';
 
 const ANSWER = {
   sayingId: '9f',
@@ -140,11 +140,57 @@ describe('a vote', () => {
   it('from before shows when its saying comes again', async () => {
     const { sayingVotes, vote } = booth();
 
-    sayingVotes.meet({ ...ANSWER, vote: 'NEGATIVE' });
+    sayingVotes.meet('9f', { ...NOTHING_KNOWN, stored: 'NEGATIVE' });
     expect(vote()).toMatchObject({ wanted: 'NEGATIVE', stored: 'NEGATIVE', state: null });
     sayingVotes.press(ANSWER, 'POSITIVE');
-    sayingVotes.meet({ ...ANSWER, vote: 'NEGATIVE' });
+    sayingVotes.meet('9f', { ...NOTHING_KNOWN, stored: 'NEGATIVE' });
 
     expect(vote().wanted).toBe('POSITIVE');
+  });
+
+  it('in another tab takes the place of the one here', async () => {
+    const { sayingVotes, vote } = booth();
+    sayingVotes.press(ANSWER, 'POSITIVE');
+    await settled();
+
+    sayingVotes.meet('9f', { ...vote(), stored: 'NEGATIVE', counts: { up: 0, down: 1 } });
+
+    expect(vote()).toMatchObject({ wanted: 'NEGATIVE', counts: { up: 0, down: 1 }, state: null });
+  });
+
+  it('is told to those who follow, once the server has answered', async () => {
+    const { sayingVotes } = booth();
+    const told: unknown[] = [];
+    sayingVotes.follow((sayingId, known) => told.push([sayingId, known]));
+
+    sayingVotes.press(BLIND, 'POSITIVE');
+    await settled();
+
+    const known = { stored: 'POSITIVE', counts: { up: 1, down: 0 }, author: AUTHOR, standing: 'counted' };
+    expect(told).toEqual([['9f', known]]);
+  });
+
+  it('of a visitor whom the server does not recognise is final', async () => {
+    const { outbox, sent } = booth();
+    const sayingVotes = new SayingVotes(outbox, false);
+
+    sayingVotes.press(ANSWER, 'POSITIVE');
+    sayingVotes.press(ANSWER, 'NEGATIVE');
+    await settled();
+    sayingVotes.press(ANSWER, 'POSITIVE');
+    await settled();
+
+    expect(sent).toEqual(['POSITIVE']);
+    expect(sayingVotes.of('9f').value).toMatchObject({ wanted: 'POSITIVE', stored: 'POSITIVE' });
+  });
+
+  it('on a saying that was not served to the visitor has no token', async () => {
+    const { sayingVotes, bodies } = booth();
+    const { sayingId, saying, source, originalLlmTime } = ANSWER;
+
+    sayingVotes.press({ sayingId, saying, source, originalLlmTime }, 'POSITIVE');
+    await settled();
+
+    expect(bodies).toMatchObject([{ source, voteToken: null }]);
   });
 });

@@ -22,26 +22,35 @@ export interface SayingVote {
 
 export type Author = Pick<FeedbackAnswer, 'source' | 'model' | 'vendor' | 'originalLlmTime'>;
 
-const BLANK: SayingVote = {
-  wanted: null,
-  stored: null,
-  counts: null,
-  author: null,
-  standing: null,
-  state: null,
-  trouble: null,
-};
+/** What the server has told of a vote, which stays true when the page is loaded again. */
+export type Known = Pick<SayingVote, 'stored' | 'counts' | 'author' | 'standing'>;
+
+/** What a vote needs to know of its saying. There is a token only for a saying that was served to the visitor. */
+export type Votable = Pick<SayingAnswer, 'sayingId' | 'saying' | 'source' | 'originalLlmTime'> &
+  Partial<Pick<SayingAnswer, 'voteToken' | 'executionTime' | 'isCached'>>;
+
+export const NOTHING_KNOWN: Known = { stored: null, counts: null, author: null, standing: null };
+const BLANK: SayingVote = { ...NOTHING_KNOWN, wanted: null, state: null, trouble: null };
 const PREFIX = 'saying:';
 
 export class SayingVotes {
   private readonly outbox: Outbox;
+  private readonly recognised: boolean;
   private readonly stores = new Map<string, Store<SayingVote>>();
+  private readonly listeners = new Set<(sayingId: string, known: Known) => void>();
 
-  constructor(outbox: Outbox) {
+  /** A visitor whom the server does not recognise again cannot change a vote, because it would count twice. */
+  constructor(outbox: Outbox, recognised = true) {
     this.outbox = outbox;
+    this.recognised = recognised;
     outbox.follow((delivery) => {
       if (delivery.key.startsWith(PREFIX)) this.onDelivery(delivery);
     });
+  }
+
+  /** Calls `listener` with what the server answers to every vote. */
+  follow(listener: (sayingId: string, known: Known) => void): void {
+    this.listeners.add(listener);
   }
 
   of(sayingId: string): Store<SayingVote> {
@@ -50,15 +59,25 @@ export class SayingVotes {
     return known;
   }
 
-  /** Shows the vote that came with a saying, unless more is known here already. */
-  meet({ sayingId, vote }: SayingAnswer): void {
+  /** Shows what is known of a vote from an earlier visit or another tab. */
+  meet(sayingId: string, known: Known): void {
     const store = this.of(sayingId);
-    if (store.value.state === null) store.value = { ...store.value, wanted: vote, stored: vote };
+    const vote = store.value;
+    if (vote.state === 'sending' || isSame(known, knownOf(vote))) return;
+    // A vote that still waits to be sent is newer than what is known.
+    if (vote.state === 'kept') store.value = { ...vote, ...known };
+    else store.value = { ...vote, ...known, wanted: known.stored, state: null, trouble: null };
+  }
+
+  /** Whether the vote can no longer be changed or taken back. */
+  isFinal({ stored, state }: SayingVote): boolean {
+    return !this.recognised && (stored !== null || state === 'sending');
   }
 
   /** Votes, changes the vote, or takes it back when the same button is pressed again. */
-  press(answer: SayingAnswer, type: FeedbackType): void {
+  press(answer: Votable, type: FeedbackType): void {
     const store = this.of(answer.sayingId);
+    if (this.isFinal(store.value)) return;
     const wanted = store.value.wanted === type ? null : type;
     store.value = { ...store.value, wanted, state: 'sending', trouble: null };
     const key = PREFIX + answer.sayingId;
@@ -87,12 +106,21 @@ export class SayingVotes {
     const type = typeOf(delivery.letter);
     if (delivery.outcome === 'answered') {
       store.value = answered(vote, type, delivery.answer);
+      for (const listener of this.listeners) listener(delivery.key.slice(PREFIX.length), knownOf(store.value));
     } else if (type === vote.wanted) {
       // Otherwise a newer press is being sent already.
       const wanted = delivery.outcome === 'kept' ? type : vote.stored;
       store.value = { ...vote, wanted, state: delivery.outcome, trouble: delivery.trouble };
     }
   }
+}
+
+function knownOf({ stored, counts, author, standing }: SayingVote): Known {
+  return { stored, counts, author, standing };
+}
+
+function isSame(one: Known, other: Known): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function answered(vote: SayingVote, stored: FeedbackType | null, answer: unknown): SayingVote {
@@ -107,7 +135,7 @@ function answered(vote: SayingVote, stored: FeedbackType | null, answer: unknown
 }
 
 /** The saying with its author, as far as the visitor may know who that is. */
-export function unveiled(answer: SayingAnswer, { author }: SayingVote): SayingAnswer {
+export function unveiled<T extends Votable>(answer: T, { author }: Pick<SayingVote, 'author'>): T {
   return author ? { ...answer, ...author } : answer;
 }
 
@@ -115,8 +143,8 @@ function withdrawalLetter(sayingId: string): Letter {
   return { method: 'DELETE', path: `/feedback/${encodeURIComponent(sayingId)}` };
 }
 
-function voteLetter(answer: SayingAnswer, feedbackType: FeedbackType): Letter {
-  const { saying, sayingId, source, voteToken, executionTime, isCached, originalLlmTime } = answer;
+function voteLetter(answer: Votable, feedbackType: FeedbackType): Letter {
+  const { saying, sayingId, source, voteToken = null, executionTime = null, isCached = null, originalLlmTime } = answer;
   const about = { saying, sayingId, source, voteToken };
   const body: FeedbackRequest = { ...about, feedbackType, executionTime, isCached, originalLlmTime };
   return { method: 'POST', path: '/feedback', body };

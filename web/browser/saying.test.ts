@@ -1,0 +1,90 @@
+import { describe, expect } from 'vitest';
+import { BLIND, LISTED, SOME, VOTED } from './answers';
+import { SETTINGS, test, type Visit } from './visit';
+
+const thumb = (visit: Visit, side: 'up' | 'down') => visit.page.getByRole('button', { name: `Thumbs ${side}` });
+const saying = (visit: Visit) => visit.page.locator('figure .saying', { hasText: /\w{3}/ });
+
+const ADDRESS = `s/${LISTED.sayingId}`;
+const API = `/sayings/${LISTED.sayingId}`;
+const refusal = (code: string, message = '') => ({ error: { code, message, details: [] }, requestId: 'ab12' });
+
+describe.each(SETTINGS)('one saying on a $name', (setting) => {
+  test('is shown with its author and votes, and moves nothing', async ({ visit }) => {
+    const visitor = await visit(setting);
+    await visitor.serverAnswers(API, 200, LISTED);
+
+    await visitor.open(ADDRESS);
+    await saying(visitor).waitFor();
+
+    await visitor.reads('Claude Haiku 4.5 (simulated) · written in 1.2\u00a0s');
+    await visitor.reads('A vote here counts for this saying, but not in the comparison of the models.');
+    expect([await thumb(visitor, 'up').textContent(), await thumb(visitor, 'down').textContent()]).toEqual(['12', '3']);
+    expect(await visitor.page.title()).toBe(
+      'Amazon S3 is an attic that sends you the bill for its own… · Cloud Sayings',
+    );
+    expect(await visitor.barriers()).toEqual([]);
+    expect(await visitor.layoutShifts()).toEqual([]);
+  });
+});
+
+test('a vote on it is sent with the author and without a token', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.serverAnswers(API, 200, LISTED);
+  await visitor.serverAnswers('/feedback', 200, { ...VOTED, upvotes: 13, downvotes: 3, standing: 'unverified' });
+  await visitor.open(ADDRESS);
+  const sent = visitor.page.waitForRequest(`${visitor.url}/feedback`);
+
+  await thumb(visitor, 'up').click();
+  await visitor.reads('80\u00a0% of 15 others agree with you.');
+
+  expect((await sent).postDataJSON()).toMatchObject({ source: LISTED.source, voteToken: null });
+  expect(await visitor.page.getByText('A vote here counts').count()).toBe(0);
+});
+
+test.for([
+  [404, 'saying_not_found', 'There is no such saying here'],
+  [410, 'saying_withdrawn', 'This saying was taken down'],
+] as const)('an answer of %d is friendly and leads on', async ([status, code, heading], { visit }) => {
+  const visitor = await visit();
+  await visitor.serverAnswers(API, status, refusal(code));
+
+  await visitor.open(ADDRESS);
+  await visitor.page.getByRole('heading', { name: heading }).waitFor();
+  const barriers = await visitor.barriers();
+  await visitor.page.getByRole('link', { name: 'Read another' }).click();
+  await saying(visitor).waitFor();
+
+  expect(barriers).toEqual([]);
+  expect(new URL(visitor.page.url()).pathname).toBe('/');
+});
+
+test('a trouble that passes is tried again by itself', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.serverAnswers(API, 503, refusal('store_unavailable', 'Not now.'), { 'Retry-After': '1' });
+  await visitor.open(ADDRESS);
+  await visitor.reads('Not now.');
+
+  await visitor.serverRecovers();
+  await visitor.serverAnswers(API, 200, LISTED);
+
+  await saying(visitor).waitFor();
+});
+
+test('a saying that was read blindly is blind no more once its author was seen here', async ({ visit }) => {
+  const visitor = await visit();
+  await visitor.serverAnswers('/sayings', 200, BLIND);
+  await visitor.serverAnswers(API, 200, LISTED);
+  await visitor.serverAnswers('/feedback', 200, { ...VOTED, standing: 'unverified' });
+  await visitor.open();
+  await visitor.reads('Who wrote it? Vote to see.');
+  await visitor.open(ADDRESS);
+  await saying(visitor).waitFor();
+
+  await visitor.page.getByRole('link', { name: 'Read another' }).click();
+  await visitor.reads('Claude Haiku 4.5 (simulated) · written in 1.2\u00a0s');
+  const sent = visitor.page.waitForRequest(`${visitor.url}/feedback`);
+  await thumb(visitor, 'up').click();
+
+  expect((await sent).postDataJSON()).toMatchObject({ source: SOME.source, voteToken: null });
+});
