@@ -1,8 +1,9 @@
 /** Approval day by day, as the share of a week up to each day, and the days on which something about a model changed. */
 
 import type { Change, DayStats, ModelStats, StatsAnswer, VoteCounts } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { dayAndMonth, percent } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { shareDomain } from './intervals';
 
@@ -35,7 +36,7 @@ const WEEK = 7;
 const LEAST_VOTES = 30;
 
 export function days(stats: StatsAnswer): Days {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const last = new Date(stats.generatedAt.slice(0, 10));
   // The statistics begin with this day, so that the weeks to the days before it are not known in full.
   const first = new Date(last.getTime() - (stats.recentDays - WEEK) * DAY_MS);

@@ -4,9 +4,10 @@
  */
 
 import type { Figures, Latency, LatencyBucket, ModelStats, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count, duration } from '../../shared/words';
 import { whole } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 
@@ -46,7 +47,7 @@ const NEEDED: Record<Percentile['name'], number> = { p50: 2, p90: 10, p99: 100 }
 
 /** The fastest first. */
 export function latency(stats: StatsAnswer, period: Period, shape: CallShape): LatencyPlot {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const half = (model: ModelStats) => model[period].latency[shape].p50 ?? Infinity;
   const models = stats.models.toSorted((a, b) => (half(a) === half(b) ? 0 : half(a) - half(b)));
   const rows = models.map((model) =>

@@ -1,9 +1,10 @@
 /** How often each model is picked as the best of a comparison, in shares that add up to one. */
 
 import type { ModelStats, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count } from '../../shared/words';
 import { percent } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 import { type Axis, estimateRow, type IntervalRow, ranked, shareDomain } from './intervals';
@@ -19,7 +20,7 @@ export interface Picked {
 export const NO_PICKS = ['no picks', 'too few picks'] as const;
 
 export function picked(stats: StatsAnswer, period: Period): Picked {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const rows = ranked(stats.models.map((model) => row(model, period, marks.get(model.model) ?? NEUTRAL)));
   return {
     rows,
