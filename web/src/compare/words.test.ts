@@ -36,7 +36,7 @@ it.each([
   [{ phase: 'idle' }, ''],
   [{ phase: 'running', service: 'AWS Lambda' }, '4 models are writing about AWS Lambda …'],
   [{ phase: 'running', landed: 2 }, '2 of 4 answers are in. All of them will be shown at once …'],
-  [{ phase: 'returning' }, 'One moment …'],
+  [{ phase: 'fetching' }, 'One moment …'],
   [{ phase: 'open', service: 'AWS Lambda' }, 'The answers about AWS Lambda are in. Which one is the best?'],
   [{ phase: 'closed' }, 'There are too few answers to compare.'],
 ])('says how far it is: %j', (change, words) => {

@@ -10,6 +10,6 @@ export function VoteNews({ vote }: { vote: SayingVote }) {
   const { state, trouble } = vote;
   const words = voteNews(vote, isOnline);
   if (state === 'refused' && trouble && !explained(trouble)) return <TroubleNote prefix={words} trouble={trouble} />;
-  if (state === 'kept' && trouble && isOnline) return <TroubleNote prefix={words} trouble={trouble} again />;
+  if (state === 'kept' && trouble && isOnline) return <TroubleNote prefix={words} trouble={trouble} again="sent" />;
   return <p class="note">{words}</p>;
 }
