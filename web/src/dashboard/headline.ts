@@ -102,7 +102,7 @@ function picks({ headline: { leader, pickedLeader, disagree }, models }: StatsAn
   const opposite = 'of at least two models, comparisons side by side say the opposite of the votes.';
   if (!picked) return disagree ? `But ${opposite}` : '';
   const few = ranking(models).some((model) => model.recent.picked.value === null);
-  const preferred = `${picked} is preferred to every other model${few ? ' with enough ballots' : ''}`;
+  const preferred = `${picked} is preferred to every other model${few ? ' with enough comparisons' : ''}`;
   if (leader && leader !== pickedLeader) return `Comparisons side by side say otherwise: there, ${preferred}.`;
   const also = leader
     ? `In comparisons side by side, too, ${preferred}.`

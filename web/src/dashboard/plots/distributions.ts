@@ -1,7 +1,7 @@
 /** Latency distributions in rows on one logarithmic scale, with their percentiles. */
 
 import { dot, type Markish, rectY, ruleX, ruleY, text } from '@observablehq/plot';
-import { callText, type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
+import { binText, callText, type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
 import { BELOW, type Drawing, draw, logPosition, spaced, xAxis } from './frame';
 
 const ROW = 118;
@@ -46,8 +46,8 @@ export function drawDistributions({ label, rows, domain }: Distributions, width:
 }
 
 function histogram(row: LatencyRow): Markish[] {
-  const bins = row.bins.map((bin) => ({ ...bin, name: row.name }));
-  const look = { fill: row.mark.colour, fillOpacity: 0.55, insetLeft: 0.5, insetRight: 0.5 } as const;
+  const bins = row.bins.map((bin) => ({ ...bin, name: row.name, title: binText(row, bin) }));
+  const look = { fill: row.mark.colour, fillOpacity: 0.55, insetLeft: 0.5, insetRight: 0.5, title: 'title' } as const;
   return [
     rectY(bins, { fy: 'name', x1: 'low', x2: 'high', y: 'share', ...look }),
     ruleY([row], { fy: 'name', y: 0, stroke: 'var(--edge)' }),

@@ -43,9 +43,12 @@ export function days(stats: StatsAnswer): Days {
   const rows = stats.models.map((model) => ({
     name: model.source,
     mark: marks.get(model.model) ?? NEUTRAL,
-    points: weeks(model.days, first).flatMap(point),
+    points: weeks(model.days, first).flatMap((week) => point(model.source, week)),
     changes: model.marks
-      .map((change) => ({ day: new Date(change.day), title: told(change, stats.models) }))
+      .map((change) => ({
+        day: new Date(change.day),
+        title: `${dayAndMonth(change.day)}: ${model.source} ${told(change, stats.models)}`,
+      }))
       .filter(({ day }) => day >= first),
   }));
   const shares = rows.flatMap((row) => row.points.map(({ share }) => ({ value: share, low: null, high: null })));
@@ -81,10 +84,10 @@ function shareOf({ week }: Week): number | null {
   return week === null || week.votes < LEAST_VOTES ? null : week.upvotes / week.votes;
 }
 
-function point(one: Week): DayPoint[] {
+function point(name: string, one: Week): DayPoint[] {
   const share = shareOf(one);
   if (share === null) return [];
-  const title = `${percent(share)} of ${one.week?.votes} votes in the week to ${dayAndMonth(one.day)}`;
+  const title = `${name}: ${percent(share)} of ${one.week?.votes} votes in the week to ${dayAndMonth(one.day)}`;
   return [{ day: new Date(one.day), share, title }];
 }
 

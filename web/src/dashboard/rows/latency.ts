@@ -6,7 +6,7 @@
 import type { Figures, Latency, LatencyBucket, ModelStats, StatsAnswer } from '../../api/types';
 import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count, duration } from '../../shared/words';
-import { whole } from '../figures';
+import { percent, whole } from '../figures';
 import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
@@ -113,6 +113,11 @@ export function timeTick(ms: number): string {
 /** "p50 0.9 s · p90 1.4 s". */
 export function percentileText(row: LatencyRow): string {
   return row.percentiles.map(({ name, at }) => `${name} ${duration(at)}`).join(' · ');
+}
+
+/** "First model: 12 % of the answers took 0.8 s to 1.0 s". */
+export function binText({ name }: LatencyRow, { low, high, share }: Bin): string {
+  return `${name}: ${percent(share)} of the answers took ${duration(low)} to ${duration(high)}`;
 }
 
 /** "196 of 200 calls answered", "no calls". */

@@ -50,7 +50,7 @@ export function atEqualLength(stats: StatsAnswer): AtEqualLength | null {
 }
 
 function lede({ ballots, generatedAt, length, lengthDeviation }: Analysis): string {
-  const from = `From ${count(ballots, 'ballot')} of all time, analysed on ${dayAndMonth(generatedAt)}`;
+  const from = `From ${count(ballots, 'comparison')} of all time, analysed on ${dayAndMonth(generatedAt)}`;
   if (length.value === null || length.low === null || length.high === null) return `${from}.`;
   const [factor, low, high] = [length.value, length.low, length.high].map((each) => each.toFixed(2));
   const longer = count(Math.round(lengthDeviation), 'character');

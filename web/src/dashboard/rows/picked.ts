@@ -32,7 +32,7 @@ export function picked(stats: StatsAnswer, period: Period): Picked {
 
 function row(model: ModelStats, period: Period, mark: Mark): IntervalRow {
   const { picked, ballots, wins } = model[period];
-  const remark = ballots ? `${count(wins, 'pick')} in ${count(ballots, 'ballot')}` : '';
+  const remark = ballots ? `${count(wins, 'pick')} in ${count(ballots, 'comparison')}` : '';
   return { ...estimateRow(picked, ballots, NO_PICKS), name: model.source, remark, mark };
 }
 
@@ -57,6 +57,6 @@ function columns(period: Period): Column<ModelStats>[] {
     part('picked_of_asked_low', '95 % from', 'pickedOfAsked', 'low'),
     part('picked_of_asked_high', 'to', 'pickedOfAsked', 'high'),
     { key: 'wins', name: 'Picks', value: (model) => model[period].wins },
-    { key: 'ballots', name: 'Of ballots', value: (model) => model[period].ballots },
+    { key: 'ballots', name: 'Of comparisons', value: (model) => model[period].ballots },
   ];
 }
