@@ -101,7 +101,7 @@ describe('with too few votes', () => {
     'A model is compared once it has 120 blind votes, from at least 30 people and on at least 30 of its sayings.';
 
   test('there may be none at all', () => {
-    expect(headline(empty())).toEqual({ sentence: 'No blind votes yet', detail: rule });
+    expect(headline(empty())).toEqual({ sentence: 'No blind votes yet', detail: `Yours could be the first. ${rule}` });
   });
 
   test('there may be none lately', () => {

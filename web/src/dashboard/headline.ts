@@ -33,7 +33,8 @@ function isMeasured(model: ModelStats): model is Measured {
 
 function noVotes(stats: StatsAnswer): Headline {
   const ever = stats.totals.votes.votes > 0;
-  return { sentence: ever ? `No blind votes ${during(stats, 'recent')}` : 'No blind votes yet', detail: RULE };
+  if (ever) return { sentence: `No blind votes ${during(stats, 'recent')}`, detail: RULE };
+  return { sentence: 'No blind votes yet', detail: `Yours could be the first. ${RULE}` };
 }
 
 const RULE =

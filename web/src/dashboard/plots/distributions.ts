@@ -9,7 +9,7 @@ const ROW = 118;
 const WORDS = 66;
 const FIRST_LINE = 14;
 const SIDES = 18;
-/** Below this width in pixels, there is no space for "p50" beside "p90". */
+/** Below this width in pixels, there is no space for "p50" beside "p90", nor for many words beside a name. */
 const TIGHT = 420;
 
 export function distributionsHeight(rows: number): number {
@@ -39,7 +39,7 @@ export function drawDistributions({ label, rows, domain }: Distributions, width:
         ruleX(ticks, { fy: () => row.name, y1: 0, y2: domain.share, stroke: 'var(--line)' }),
         ...histogram(row),
         ...percentiles(row, domain.share, width < TIGHT),
-        ...words(row),
+        ...words(row, width < TIGHT),
       ]),
     ],
   });
@@ -63,7 +63,7 @@ function percentiles(row: LatencyRow, share: number, tight: boolean): Markish[] 
   ];
 }
 
-function words(row: LatencyRow): Markish[] {
+function words(row: LatencyRow, tight: boolean): Markish[] {
   const left = { fy: 'name', frameAnchor: 'top-left', lineAnchor: 'top' } as const;
   const right = { ...left, frameAnchor: 'top-right', textAnchor: 'end', dx: SIDES } as const;
   const soft = { fill: 'var(--soft)', fontSize: 13 } as const;
@@ -71,7 +71,7 @@ function words(row: LatencyRow): Markish[] {
   return [
     dot([row], { ...left, dx: 7 - SIDES, dy: FIRST_LINE + 6, r: 5, symbol: shape, fill: colour }),
     text([row], { ...left, text: 'name', dx: 2, dy: FIRST_LINE, fill: 'var(--ink)', fontSize: 15, fontWeight: 600 }),
-    text([row], { ...right, ...soft, text: callText, dy: FIRST_LINE + 1 }),
+    text([row], { ...right, ...soft, text: (one: LatencyRow) => callText(one, tight), dy: FIRST_LINE + 1 }),
     text([row], { ...left, ...soft, text: percentileText, dx: 2, dy: FIRST_LINE + 20 }),
   ];
 }

@@ -9,8 +9,6 @@ import { type Drawing, draw, logPosition, NARROW, spaced, xAxis } from './frame'
 const HEIGHT = 340;
 const LEFT = 48;
 const RIGHT = 24;
-/** Names on narrow screens are in two lines at most, so that the half of the plot holds one. */
-const LINE_CHARACTERS = 11;
 
 export function valueHeight(): number {
   return HEIGHT;
@@ -77,12 +75,15 @@ export function drawValue({ label, points, domain }: ValueDrawing, width: number
         return text([point], {
           ...at,
           text: 'name',
-          dx: isLeft ? 13 : -13,
+          // Off the line, which rises from left to right.
+          dx: isLeft ? 12 : -12,
+          dy: isLeft ? 13 : -13,
           textAnchor: isLeft ? 'start' : 'end',
+          stroke: 'var(--card)',
+          strokeWidth: 4,
           fill: 'var(--ink)',
           fontSize: width < NARROW ? 13 : 15,
           fontWeight: 600,
-          lineWidth: width < NARROW ? LINE_CHARACTERS : Infinity,
         });
       }),
     ],

@@ -120,9 +120,10 @@ export function binText({ name }: LatencyRow, { low, high, share }: Bin): string
   return `${name}: ${percent(share)} of the answers took ${duration(low)} to ${duration(high)}`;
 }
 
-/** "196 of 200 calls answered", "no calls". */
-export function callText({ asked, answered }: LatencyRow): string {
+/** "196 of 200 calls answered", in brief "196 of 200"; "no calls". */
+export function callText({ asked, answered }: LatencyRow, brief = false): string {
   if (!asked) return 'no calls';
+  if (brief) return `${whole(answered)} of ${whole(asked)}`;
   return answered === asked ? count(asked, 'call') : `${whole(answered)} of ${count(asked, 'call')} answered`;
 }
 

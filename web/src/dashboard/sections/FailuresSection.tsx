@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import { count } from '../../shared/words';
 import { percent } from '../figures';
+import { marksOfRows } from '../marks';
 import { DataTable } from '../parts/DataTable';
 import { Panel } from '../parts/Panel';
 import { Download } from '../parts/Tools';
@@ -19,7 +20,7 @@ export function FailuresSection({ stats, period }: SectionProps) {
     <Panel id="failures" title="Failures" lede={lede}>
       {asked > 0 && (
         <>
-          <DataTable sheet={sheet} />
+          <DataTable sheet={sheet} marks={marksOfRows(stats)} />
           <div class="tools">
             <Download sheet={sheet} />
           </div>

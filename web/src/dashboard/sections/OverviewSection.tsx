@@ -1,6 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import { NEUTRAL } from '../../shared/marks';
-import { marksIn } from '../marks';
+import { marksOfRows } from '../marks';
 import { DataTable } from '../parts/DataTable';
 import { Panel } from '../parts/Panel';
 import { Download } from '../parts/Tools';
@@ -12,11 +11,10 @@ import type { SectionProps } from './section';
 /** One table with the main figures of all models. */
 export function OverviewSection({ stats, period }: SectionProps) {
   const sheet = useMemo(() => overview(stats, period), [stats, period]);
-  const marks = marksIn(stats);
   const lede = `What was measured ${during(stats, period)}, with 95 % intervals. ${legend(stats.models)}`;
   return (
     <Panel title="All models" lede={lede}>
-      <DataTable sheet={sheet} marks={stats.models.map(({ model }) => marks.get(model) ?? NEUTRAL)} />
+      <DataTable sheet={sheet} marks={marksOfRows(stats)} />
       <div class="tools">
         <Download sheet={sheet} />
       </div>
