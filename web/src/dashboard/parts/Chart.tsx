@@ -49,7 +49,7 @@ export function Chart({ draw, height }: ChartProps) {
       onKeyDown={walk}
     >
       <div ref={box} style={width > 0 ? { minHeight: `${height(width)}px` } : undefined} />
-      <p class="tip" role="status" hidden={tip === null} style={tip ? placeOf(tip, box.current) : undefined}>
+      <p class="tip" role="status" style={tip ? placeOf(tip, box.current) : undefined}>
         {tip?.getAttribute('data-tip')}
       </p>
     </div>

@@ -1,6 +1,7 @@
 /** Latency distributions in rows on one logarithmic scale, with their percentiles. */
 
 import { dot, type Markish, rectY, ruleX, ruleY, text } from '@observablehq/plot';
+import { duration } from '../../shared/words';
 import { binText, callText, type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
 import { BELOW, type Drawing, draw, logPosition, spaced, xAxis } from './frame';
 
@@ -55,10 +56,15 @@ function histogram(row: LatencyRow): Markish[] {
 }
 
 function percentiles(row: LatencyRow, share: number, tight: boolean): Markish[] {
-  const marks = row.percentiles.map(({ name, at }) => ({ at, model: row.name, name: tight ? name.slice(1) : name }));
+  const marks = row.percentiles.map(({ name, at }) => ({
+    at,
+    model: row.name,
+    name: tight ? name.slice(1) : name,
+    title: `${row.name}: ${name} ${duration(at)}`,
+  }));
   const above = { frameAnchor: 'top', lineAnchor: 'bottom', dy: WORDS - 2 } as const;
   return [
-    ruleX(marks, { fy: 'model', x: 'at', y1: 0, y2: share, stroke: 'var(--ink)', strokeWidth: 1.5 }),
+    ruleX(marks, { fy: 'model', x: 'at', y1: 0, y2: share, stroke: 'var(--ink)', strokeWidth: 1.5, title: 'title' }),
     text(marks, { fy: 'model', x: 'at', text: 'name', ...above, fill: 'var(--ink)', fontSize: 12 }),
   ];
 }
