@@ -78,7 +78,7 @@ lock: $(VENV)/development $(VENV)/node ## Lock the newest dependencies that pypr
 	@rm -rf web/package-lock.json web/node_modules # otherwise npm would lock only the packages for this kind of machine
 	@$(NPM) install --package-lock-only
 
-package: $(VENV)/development ## Package the Lambda functions into build/lambda.zip
+package: $(VENV)/development $(PAGE) ## Package the Lambda functions into build/lambda.zip
 	@$(BIN)/python -m deploy.package
 
 deploy: $(VENV)/development $(PAGE) ## Deploy to your AWS account (DRY_RUN=1 only shows what would change; STACK=, PARAMETERS='Name=value …')

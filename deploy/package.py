@@ -18,13 +18,16 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from deploy.environments import ROOT, DeploymentFailed, run_uv
+from service.page.cards import FONT
+from service.page.document import PAGE_FOLDER
 from service.process import say
 
 ARCHIVE = ROOT / "build/lambda.zip"
 LOCK = ROOT / "requirements/runtime.txt"
 
-# Every Linux on which Lambda runs a supported Python is newer than manylinux2014.
-WHEELS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+# The Linux on which Lambda runs Python is newer than manylinux_2_28, except for the oldest Python that it runs.
+WHEELS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+ON_OLDER_LINUX = "3.11"
 
 # Lambda's limit on the unpacked size.
 MAX_BYTES = 250 * 2**20
@@ -33,6 +36,9 @@ OURS = ("service", "workers", "telemetry")
 OUR_SUFFIXES = {".py", ".json"}
 # The simulator in the process is for machines without keys; a function calls the vendors or a simulator at a URL.
 NOT_OURS = PurePosixPath("service/simulator")
+
+# What the function needs of the page; the other files are in the bucket.
+OF_THE_PAGE = ("index.html", FONT)
 
 # Some of these only serve a terminal. The others belong to the OTLP exporters, and a function sends its spans by UDP.
 UNUSED_PACKAGES = (
@@ -43,6 +49,9 @@ UNUSED_PACKAGES = (
 # The services whose descriptions a function needs, of the four hundred in botocore: those that service/aws/clients.py
 # opens.
 AWS_SERVICES = {"dynamodb", "lambda", "ssm"}
+
+# Pillow's formats, colour profiles and windows that no card needs, with their libraries.
+UNUSED_OF_PILLOW = ("_avif", "_webp", "_imagingcms", "_imagingtk", "libavif", "libwebp", "libsharpyuv", "liblcms2")
 
 BUILT_SUFFIXES = {".pyc", ".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h"}
 INSTALLERS_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "py.typed", ".lock"}
@@ -77,6 +86,10 @@ def this_machine() -> Target:
 
 def package(target: Target, archive: Path = ARCHIVE) -> Path:
     """Write the archive unless it is up to date, and print its size. Raises DeploymentFailed."""
+    if target.python == ON_OLDER_LINUX and not target.here:
+        raise DeploymentFailed(f"Lambda runs Python {ON_OLDER_LINUX} on a Linux too old for Pillow; choose a newer.")
+    if not (PAGE_FOLDER / "index.html").is_file():
+        raise DeploymentFailed("The page is not built: `make page` builds it.")
     inputs = _digest(target)
     if _made_from(archive) != inputs:
         say(f"Packaging the functions for Python {target.python} on {target.architecture} …")
@@ -112,6 +125,9 @@ def _our_files() -> Iterator[tuple[PurePosixPath, Path]]:
             name = PurePosixPath(file.relative_to(ROOT))
             if file.suffix in OUR_SUFFIXES and NOT_OURS not in name.parents:
                 yield name, file
+    for pattern in OF_THE_PAGE:
+        for file in PAGE_FOLDER.glob(pattern):
+            yield PurePosixPath(file.relative_to(ROOT)), file
 
 
 def _their_files(packages: Path) -> Iterator[tuple[PurePosixPath, Path]]:
@@ -129,6 +145,8 @@ def _is_needed(name: PurePosixPath) -> bool:
             return False
         case ("botocore", "data", service, _, *_):
             return service in AWS_SERVICES
+        case ("PIL" | "pillow.libs", file, *_):
+            return not file.startswith(UNUSED_OF_PILLOW)
     return True
 
 

@@ -13,8 +13,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
+from service.page.files import page_files
 from service.process import say
-from service.server.static_files import PAGE_FOLDER, cache_control, content_type, page_files
 
 TEMPLATE = ROOT / "deploy/template.yaml"
 NAME = "sayings"
@@ -57,19 +57,16 @@ class Stack:
 
     def upload_page(self) -> None:
         """Upload the page's files to their bucket, and invalidate the distribution's cache."""
-        files = list(page_files())
-        if not files:
-            raise DeploymentFailed("The page is not built: `make page` builds it.")
         say("Uploading the page …")
         storage, distributions = self.session.client("s3"), self.session.client("cloudfront")
         with refusals("The page could not be uploaded"):
-            for file in files:
+            for file in page_files():
                 storage.put_object(
                     Bucket=self.outputs["PageBucketName"],
-                    Key=file.relative_to(PAGE_FOLDER).as_posix(),
-                    Body=file.read_bytes(),
-                    ContentType=content_type(file),
-                    CacheControl=cache_control(file),
+                    Key=file.path.removeprefix("/"),
+                    Body=file.content,
+                    ContentType=file.content_type,
+                    CacheControl=file.cache_control,
                 )
             distributions.create_invalidation(
                 DistributionId=self.outputs["DistributionId"],

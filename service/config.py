@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: Connections = 64
     address_votes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = DEFAULT_QUOTAS.address_votes
     allowed_origins: str = ""
+    public_url: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     trace: Switch = "off"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -163,9 +164,7 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 def _check(settings: Settings) -> None:
     _check_rates(settings)
     _check_operator_key(settings)
-    for origin in settings.origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise ConfigError("SAYINGS_ALLOWED_ORIGINS", f"{origin!r} is not an origin such as https://example.com")
+    _check_origins(settings)
     if settings.simulator not in ("auto", "off") and not is_http_url(settings.simulator):
         raise ConfigError("SAYINGS_SIMULATOR", f"{settings.simulator!r} is none of auto, off or a URL")
     if settings.rounds not in ("in-process", "off") and not _WORKER.fullmatch(settings.rounds):
@@ -177,6 +176,14 @@ def _check(settings: Settings) -> None:
         raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL", "must be one of grpc, http/protobuf")
     if settings.uses_aws and not _REGION.fullmatch(settings.aws_region):
         raise ConfigError("AWS_REGION", "a region such as eu-west-1 is needed for DynamoDB and SSM")
+
+
+def _check_origins(settings: Settings) -> None:
+    found = {("SAYINGS_ALLOWED_ORIGINS", origin) for origin in settings.origins}
+    found |= {("SAYINGS_PUBLIC_URL", settings.public_url)} if settings.public_url else set()
+    for variable, origin in found:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigError(variable, f"{origin!r} is not an origin such as https://example.com")
 
 
 def _check_operator_key(settings: Settings) -> None:

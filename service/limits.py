@@ -120,6 +120,9 @@ class Limits:
     shared_reads: int = 200
     # Sayings of the pool whose rows are looked for at once, so that one deleted by hand leaves the pool.
     rows_checked: int = 20
+    # Cards of sayings that are kept in memory, 100 kB each, and requests that may wait for one to be drawn.
+    kept_cards: int = 50
+    waiting_cards: int = 8
     # File descriptors for the store, logs and telemetry; each live model call has one more.
     reserved_descriptors: int = 64
     # Rows of a streamed SQLite table that are in memory at the same time, and rows that are forgotten in a transaction.

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from service.api.dispatcher import Dispatcher
 from service.api.endpoints import Endpoints
 from service.api.operators import OperatorKey
 from service.api.readiness import Readiness
@@ -22,6 +23,10 @@ from service.llm.gone_models import GoneModels
 from service.llm.model_watch import ModelWatch
 from service.llm.parse import Parser
 from service.llm.vendors import VENDORS, Adapters, Vendors
+from service.page.address import PublicAddress
+from service.page.cards import Cards
+from service.page.document import read_document
+from service.page.pages import Pages
 from service.participants import Participants, open_operator_keys, open_participants
 from service.sayings.browsing import Browsing
 from service.sayings.flow import Flow
@@ -78,6 +83,7 @@ class Resources:
     pruning: Pruning
     ranking: Ranking
     endpoints: Endpoints
+    dispatcher: Dispatcher
 
 
 @asynccontextmanager
@@ -233,7 +239,27 @@ async def open_resources(
             pruning=Pruning(store, listener, timeouts=timeouts),
             ranking=Ranking(store, listener, simulated=participants.simulated, timeouts=timeouts),
             endpoints=endpoints,
+            dispatcher=_open_dispatcher(settings, endpoints, _pages(settings, browsing), listener),
         )
+
+
+def _pages(settings: Settings, browsing: Browsing) -> Pages | None:
+    document = read_document()
+    if document is None:
+        return None
+    address = PublicAddress(settings.public_url, trusted_proxies=settings.trusted_proxies)
+    return Pages(document, browsing.saying, Cards(limits=settings.limits), address)
+
+
+def _open_dispatcher(settings: Settings, endpoints: Endpoints, pages: Pages | None, listener: Listener) -> Dispatcher:
+    return Dispatcher(
+        endpoints.routes + pages.routes if pages else endpoints.routes,
+        listener,
+        allowed_origins=settings.origins,
+        error_page=pages.error_page if pages else None,
+        rates=settings.rates,
+        limits=settings.limits,
+    )
 
 
 def _open_gateway(

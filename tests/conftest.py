@@ -8,7 +8,7 @@ import pytest
 
 from service.catalogue import line_up
 from service.llm.vendors import VENDORS
-from service.server.static_files import PAGE_FOLDER
+from service.page.document import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
 from tests.moto_server import serving_moto

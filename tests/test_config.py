@@ -58,6 +58,7 @@ def test_every_setting_has_its_default() -> None:
         "connections_per_address": 64,
         "address_votes": 24,
         "allowed_origins": "",
+        "public_url": "",
         "trusted_proxies": 0,
         "trace": "off",
         "log_level": "INFO",

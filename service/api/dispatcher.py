@@ -39,6 +39,9 @@ OTHER_METHOD = "_OTHER"
 BROKEN_OFF = 499
 BROKEN_OFF_CODE = "broken_off"
 
+# The page for a browser in place of an error in JSON, or None where the client is no browser that looks for a page.
+ErrorPage = Callable[[Request, HttpError], Response | None]
+
 # Reads a body of at most so many bytes. Raises BodyTooLarge, if possible before it has read any of it.
 ReadBody = Callable[[int], Awaitable[bytes]]
 
@@ -52,12 +55,14 @@ class Dispatcher:
         listener: Listener,
         *,
         allowed_origins: frozenset[str],
+        error_page: ErrorPage | None = None,
         rates: Mapping[RateClass, Rate] = MappingProxyType({}),
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._router = Router(routes)
         self._listener = listener
         self._allowed_origins = allowed_origins
+        self._error_page = error_page
         self._paths = {route.operation: route.path for route in routes}
         self._limits = limits
         limiters = {limit: RateLimiter(rate, limits=limits) for limit, rate in rates.items()}
@@ -114,7 +119,8 @@ class Dispatcher:
 
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
         """The documented response to an error."""
-        response = json_response(_error_answer(request, error), error.status)
+        page = self._error_page(request, error) if self._error_page else None
+        response = page or json_response(_error_answer(request, error), error.status)
         if error.retry_after is not None:
             response.add_header("Retry-After", str(error.retry_after))
         if isinstance(error, MethodNotAllowed):

@@ -123,11 +123,12 @@ def answer_of(response: Response, payload: Payload) -> dict[str, Any]:
     """The response in the format that belongs to the event's. Each format has its own place for cookies."""
     headers = dict(response.headers)
     cookie = headers.pop("Set-Cookie", None)
+    is_text = not headers.get("Content-Type", "").startswith("image/")
     result: dict[str, Any] = {
         "statusCode": response.status,
         "headers": headers,
-        "body": response.body.decode(),
-        "isBase64Encoded": False,
+        "body": response.body.decode() if is_text else base64.b64encode(response.body).decode(),
+        "isBase64Encoded": not is_text,
     }
     if cookie is not None:
         result |= {"cookies": [cookie]} if payload is Payload.V2 else {"multiValueHeaders": {"Set-Cookie": [cookie]}}

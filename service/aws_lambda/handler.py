@@ -8,7 +8,6 @@ import os
 from functools import cache, partial
 from typing import Any
 
-from service.api.dispatcher import Dispatcher
 from service.api.http import Request, Response
 from service.aws_lambda.gateway_events import Payload, answer_of, body_of, payload_of, request_line, target_bytes
 from service.aws_lambda.maintenance import Maintenance
@@ -27,13 +26,7 @@ class Api:
         self._listener = resources.listener
         self._maintenance = Maintenance(resources, process.telemetry)
         process.on_close(self._maintenance.close)
-        self._dispatcher = Dispatcher(
-            resources.endpoints.routes,
-            resources.listener,
-            allowed_origins=resources.settings.origins,
-            rates=resources.settings.rates,
-            limits=resources.settings.limits,
-        )
+        self._dispatcher = resources.dispatcher
 
     def handle(self, event: object, context: Context) -> dict[str, Any]:
         """The response to an event in API Gateway's format; `{"warm": true}` for a schedule or a warm-up."""

@@ -21,6 +21,7 @@ from service.api.http import Caller, Request, Response
 from service.config import Settings
 from service.errors import BodyTooLarge, ConfigError, HttpError, InvalidRequest, Overloaded, RequestTimeout
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
+from service.page.files import Page
 from service.resilience.networks import networks
 from service.resources import Resources
 from service.server.acceptor import Acceptor, listen
@@ -29,7 +30,6 @@ from service.server.descriptors import places_that_fit
 from service.server.load_shedding import LoopLoad
 from service.server.places import Doors, Networks, Places
 from service.server.response_writer import SERVER_NAME, wire_form
-from service.server.static_files import Page
 from telemetry.events import DependencyFailed
 
 
@@ -237,17 +237,10 @@ async def _invite_body(incoming: web.BaseRequest) -> None:
 async def listening(resources: Resources) -> AsyncIterator[str]:
     """Serve until the block is left; yields the URL. Raises ConfigError when it cannot listen on the host and port."""
     settings, timeouts = resources.settings, resources.settings.timeouts
-    dispatcher = Dispatcher(
-        resources.endpoints.routes,
-        resources.listener,
-        allowed_origins=settings.origins,
-        rates=settings.rates,
-        limits=settings.limits,
-    )
     load, most = LoopLoad(), _places(resources)
     per_address = settings.connections_per_address
     application = Application(
-        dispatcher,
+        resources.dispatcher,
         Page(),
         load,
         Places(most, per_address),

@@ -93,5 +93,5 @@ def answer(result: dict[str, Any]) -> Answer:
         headers.add("Set-Cookie", cookie)
     assert set(result) <= {"statusCode", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"}
     assert all(isinstance(value, str) for value in headers.values())
-    assert result["isBase64Encoded"] is False
-    return Answer(result["statusCode"], headers, result["body"].encode())
+    body = result["body"].encode()
+    return Answer(result["statusCode"], headers, base64.b64decode(body) if result["isBase64Encoded"] else body)

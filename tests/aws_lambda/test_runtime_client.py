@@ -121,7 +121,7 @@ OTHERS = {"cachetools", "msgspec", "wrapt", "six", "typing_extensions", "cython_
 # What it must not, the dearest of them by name.
 NEVER = {
     "anthropic", "openai", "httpx2", "httpx", "pydantic", "rich", "moto", "workers", "service.server.app",
-    "service.simulator", "service.server.static_files", "service.process", "aiohttp.web",
+    "service.simulator", "service.page.files", "service.process", "aiohttp.web",
 }  # fmt: skip
 
 

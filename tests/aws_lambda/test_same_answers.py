@@ -117,7 +117,7 @@ def _plain(found: Answer) -> tuple[int, dict[str, str], bytes]:
         headers["set-cookie"] = re.sub("=[A-Za-z0-9_-]{32};", "=VOTER;", headers["set-cookie"], count=1)
     times = rb'"(executionTime|totalExecutionTime|apiLatency|originalLlmTime)":[0-9.]+'
     body = re.sub(times, rb'"\1":TIME', found.body)
-    body = re.sub(rb'"generatedAt":"[^"]+"', b'"generatedAt":TIME', body)
+    body = re.sub(rb'"(generatedAt|createdAt)":"[^"]+"', rb'"\1":TIME', body)
     body = re.sub(rb'"forgottenBefore":"[^"]+"', b'"forgottenBefore":TIME', body)
     body = re.sub(rb'"(requestId)":"[0-9a-f]{32}"', rb'"\1":ID', body)
     body = re.sub(rb'"(traceId)":"1-[0-9a-f]{8}-[0-9a-f]{24}"', rb'"\1":ID', body)
@@ -239,6 +239,29 @@ class Unshuffled:
 
     def sample(self, population: Sequence[Any], k: int) -> list[Any]:
         return list(population[:k])
+
+
+@pytest.mark.usefixtures("built_page")
+async def test_the_page_and_the_card_of_a_saying(fronts: dict[str, Ask]) -> None:
+    forwarded = {"Host": "origin.example", "X_Forwarded_Host": "public.example"}
+    path = f"/s/{SIMULATED.saying_id}"
+
+    page = await same_answer(fronts, Asked("GET", path, headers=forwarded))
+    card = await same_answer(fronts, Asked("GET", f"{path}.png"))
+    without_body = [await same_answer(fronts, Asked("HEAD", each)) for each in (path, f"{path}.png")]
+
+    assert f'"https://public.example{path}.png"'.encode() in page.body
+    assert card.body.startswith(b"\x89PNG")
+    assert [(each.status, each.body) for each in without_body] == [(200, b"")] * 2
+
+
+@pytest.mark.usefixtures("built_page")
+@pytest.mark.parametrize("path", ["/nowhere", f"/s/{'0' * 32}", "/s/x.png", "/best/", "/sayings/nowhere", "/compare"])
+async def test_what_a_browser_gets_where_nothing_is(fronts: dict[str, Ask], path: str) -> None:
+    found = await same_answer(fronts, Asked("GET", path, headers={"Accept": "text/html"}))
+
+    assert found.status == {"/best/": 200, "/compare": 405}.get(path, 404)
+    assert found.headers["Content-Type"].startswith("application/json" if path == "/compare" else "text/html")
 
 
 async def test_text_beyond_ascii(fronts: dict[str, Ask]) -> None:

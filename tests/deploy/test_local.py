@@ -26,7 +26,7 @@ from service.catalogue.collection import collection
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import load_catalogue
 from service.llm.vendors import VENDORS
-from service.server.static_files import CONTENT_SECURITY_POLICY
+from service.page.document import CONTENT_SECURITY_POLICY, NOT_HERE, VIEWS
 from service.simulator import Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -257,6 +257,47 @@ async def test_page_and_api_share_a_domain(deployment: Deployment, built_page: P
     assert text == (built_page / "index.html").read_text()
     assert kept == "public, max-age=31536000, immutable"
     assert saying["sayingId"]
+
+
+async def test_a_saying_can_be_sent_to_others(deployment: Deployment, first_sayings: list[Any]) -> None:
+    host = deployment.addresses.page.removeprefix("http://")
+    path = f"/s/{first_sayings[0]['sayingId']}"
+
+    page, text = await visit(deployment, path)
+    card, picture = await visit(deployment, f"{path}.png", accept="image/avif,image/webp,*/*;q=0.8")
+
+    assert (page.status, page.content_type) == (200, "text/html")
+    assert f'property="og:image" content="https://{host}{path}.png"'.encode() in text
+    assert (card.status, card.content_type, picture[:4]) == (200, "image/png", b"\x89PNG")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_a_view_has_an_address(deployment: Deployment, view: str) -> None:
+    page, text = await visit(deployment, view)
+
+    assert page.status == 200
+    assert f"<title>{VIEWS[view].title}</title>".encode() in text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/here.js", f"/s/{'0' * 32}"])
+async def test_where_nothing_is_a_browser_gets_the_page(deployment: Deployment, path: str) -> None:
+    page, text = await visit(deployment, path)
+    other, answer = await visit(deployment, path, accept="application/json")
+
+    assert (page.status, page.content_type) == (404, "text/html")
+    assert f"<title>{NOT_HERE.title}</title>".encode() in text
+    assert (other.status, other.content_type) == (404, "application/json")
+    assert "error" in json.loads(answer)
+
+
+async def visit(deployment: Deployment, path: str, accept: str = "text/html") -> tuple[aiohttp.ClientResponse, bytes]:
+    """Through CloudFront, as a browser: the response and its body."""
+    headers = {"Host": deployment.addresses.page.removeprefix("http://"), "Accept": accept}
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        deployment.http.get(deployment.addresses.aws + path, headers=headers) as response,
+    ):
+        return response, await response.read()
 
 
 async def test_keys_are_read_from_parameter_store_and_changed_there(

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from deploy.environments import DeploymentFailed
 from deploy.package import ARCHIVE, ON_AWS, Target, package, this_machine
 from service.catalogue.collection import collection
 from service.config import Settings
+from service.page.cards import FONT
 from service.participants import SIMULATED_KEY
 from service.simulator import Simulator
 from tests.aws import put_key, ssm_client
@@ -37,7 +39,7 @@ MACHINES = {"arm64": 183, "x86_64": 62}
 
 
 @pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, Path]:
+def archives(tmp_path_factory: pytest.TempPathFactory, built_page: Path) -> dict[Target, Path]:
     folder = tmp_path_factory.mktemp("packages")
     return {ON_AWS: package(ON_AWS, folder / "aws.zip"), HERE: package(HERE, folder / "here.zip")}
 
@@ -112,11 +114,35 @@ async def test_the_worker_needs_nothing_beyond_its_package(
     "useless",
     [
         r"(^|/)tests?/", r"\.pyc$", r"__pycache__", r"\.pyi$", r"^(pip|setuptools|moto|uv|rich)/",
-        r"^service/simulator/", r"^bin/", r"(^|/)RECORD$",
+        r"^service/simulator/", r"^bin/", r"(^|/)RECORD$", r"libavif|libwebp",
     ],
 )  # fmt: skip
 def test_the_package_holds_nothing_useless(target: Target, useless: str, archives: dict[Target, Path]) -> None:
     assert [name for name in names(archives[target]) if re.search(useless, name)] == []
+
+
+@both
+def test_of_the_page_it_has_the_document_and_the_font_alone(target: Target, archives: dict[Target, Path]) -> None:
+    page = [name.removeprefix("web/dist/") for name in names(archives[target]) if name.startswith("web/")]
+
+    assert [fnmatchcase(name, pattern) for name, pattern in zip(page, (FONT, "index.html"), strict=True)] == [True] * 2
+
+
+@pytest.mark.usefixtures("bare_python")
+async def test_a_card_is_drawn_with_what_is_in_the_package(unpacked: Path, environ: dict[str, str]) -> None:
+    saying = collection()[0]
+    async with runtime("service.aws_lambda.handler.handler", root=unpacked, environ=environ) as function:
+        page = answer(await function.invoke(Asked("GET", f"/s/{saying.saying_id}").v1()))
+        card = answer(await function.invoke(Asked("GET", f"/s/{saying.saying_id}.png").v1()))
+
+    assert (page.status, card.status) == (200, 200)
+    assert saying.services[0].encode() in page.body
+    assert card.body.startswith(b"\x89PNG")
+
+
+def test_a_linux_that_is_too_old_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentFailed, match=r"Python 3\.11"):
+        package(Target("3.11", "arm64"), tmp_path / "lambda.zip")
 
 
 @both
@@ -148,8 +174,9 @@ def test_all_libraries_in_it_are_for_its_python_and_machine(target: Target, arch
 
 
 def test_what_is_tried_here_is_what_runs_on_aws(archives: dict[Target, Path]) -> None:
-    tag = re.compile(r"\.cpython-.*\.so$")
-    modules = [{tag.sub(".so", name) for name in names(archive)} for archive in archives.values()]
+    # The libraries beside a module have their digest and version in their names.
+    tag, version = re.compile(r"\.cpython-.*\.so$"), re.compile(r"-[0-9a-f]{8}\.so[.\d]*$")
+    modules = [{version.sub(".so", tag.sub(".so", name)) for name in names(each)} for each in archives.values()]
 
     assert modules[0] == modules[1]
 

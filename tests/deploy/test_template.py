@@ -15,8 +15,9 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from service import errors
 from service.api.schemas import ErrorAnswer
 from service.config import Settings
+from service.page.document import CONTENT_SECURITY_POLICY
+from service.page.files import page_files
 from service.resources import open_resources
-from service.server.static_files import CONTENT_SECURITY_POLICY
 from service.store.dynamodb import TABLES
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from telemetry.events import Silence
@@ -90,12 +91,21 @@ async def test_every_route_is_reached_through_gateway_and_distribution(tmp_path:
     async with open_resources(settings, {}, Silence()) as resources:
         routes = resources.endpoints.routes
     methods = {event["Properties"]["Method"] for event in FUNCTIONS["ApiFunction"]["Events"].values()}
-    behaviours = STACK.properties("Distribution")["DistributionConfig"]["CacheBehaviors"]
-    patterns = [behaviour["PathPattern"] for behaviour in behaviours]
 
     assert {route.method for route in routes} | {"HEAD", "OPTIONS"} <= methods
-    for route in routes:
-        assert any(fnmatchcase(route.path, pattern) for pattern in patterns), route.path
+    assert {route.path for route in routes if _origin(route.path) != "api"} == set()
+
+
+@pytest.mark.slow
+def test_every_file_of_the_page_comes_from_its_bucket(built_page: Path) -> None:
+    paths = {"/", *(file.path for file in page_files(built_page))}
+
+    assert {path for path in paths if _origin(path) != "page"} == set()
+
+
+@pytest.mark.parametrize("path", ["/s/0123", "/s/0123.png", "/best/", "/nothing", "/nothing/at/all"])
+def test_what_is_no_file_is_answered_by_the_function(path: str) -> None:
+    assert _origin(path) == "api"
 
 
 def test_the_distribution_and_the_server_send_the_same_policy() -> None:
@@ -183,6 +193,13 @@ def test_what_an_emulator_gets_is_otherwise_the_same(type_: str) -> None:
         resource.pop("DeletionProtectionEnabled", None)
 
     assert emulated == real
+
+
+def _origin(path: str) -> str:
+    """Where the distribution sends the requests for a path: by the first pattern that it has."""
+    config = STACK.properties("Distribution")["DistributionConfig"]
+    matching = (each for each in config["CacheBehaviors"] if fnmatchcase(path, each["PathPattern"]))
+    return str(next(matching, config["DefaultCacheBehavior"])["TargetOriginId"])
 
 
 def _metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:

@@ -11,8 +11,8 @@ import pytest
 
 from service.catalogue.models import NANOS_PER_DOLLAR
 from service.domain import Vote, VoteResult
+from service.page.files import Page
 from service.server.app import listening
-from service.server.static_files import Page
 from service.store.sqlite import SqliteStore
 from telemetry.events import RequestServed, Unexpected
 from tests.http.conftest import SIMULATED, Server

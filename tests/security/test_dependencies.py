@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 # What we import ourselves, then what that brings with it.
 DIRECT = {
     "aioboto3", "aiohttp", "anthropic", "cachetools", "msgspec", "openai", "opentelemetry-exporter-otlp-proto-grpc",
-    "opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk", "rich",
+    "opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk", "pillow", "rich",
 }  # fmt: skip
 INDIRECT = {
     "aiobotocore", "aiofiles", "aiohappyeyeballs", "aioitertools", "aiosignal", "annotated-types", "anyio", "attrs",
@@ -51,8 +51,8 @@ OPTIONAL = {"numpy", "statsmodels"}
 
 # MPL-2.0 has conditions only for changes to its files, which we do not make; OFL-1.1 is the font's.
 LICENCES = {
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "CC0-1.0", "ISC", "MIT", "MPL-2.0",
-    "OFL-1.1", "PSF-2.0", "Python-2.0", "Unlicense",
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "CC0-1.0", "ISC", "MIT", "MIT-CMU",
+    "MPL-2.0", "OFL-1.1", "PSF-2.0", "Python-2.0", "Unlicense",
 }  # fmt: skip
 # As packages say it that do not say it in SPDX's words.
 SPELLINGS = {

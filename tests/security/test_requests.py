@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from service.server.static_files import PAGE_FOLDER
+from service.page.document import PAGE_FOLDER
 from service.simulator import Simulator
 from tests.http.conftest import Server
 from tests.http.wire import request

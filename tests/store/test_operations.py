@@ -24,6 +24,12 @@ def test_a_saying_from_the_database_is_one_query(counted: Counted) -> None:
     assert counted.counts["saying from the database"].operations == {"Query main_humor/index/by_draw": 1}
 
 
+def test_a_page_of_a_list_is_two_reads_by_key(counted: Counted) -> None:
+    page = counted.counts["page of the newest"]
+
+    assert page.operations == {"GetItem service_state": 1, "BatchGetItem main_humor": 1}
+
+
 @pytest.mark.parametrize(
     "kind", ["vote", "vote without a token", "vote changed", "vote taken back", "vote on a comparison"]
 )

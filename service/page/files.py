@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.api.http import SECURITY_HEADERS, Request, Response
+from service.api.http import Request, Response
 from service.errors import MethodNotAllowed
+from service.page.document import PAGE_FOLDER, PAGE_HEADERS, VIEWS, read_document
 
-# `make page` builds this folder. The container image includes it, but the Lambda function does not.
-PAGE_FOLDER = Path(__file__).parents[2] / "web/dist"
 # The files in this folder have a digest of their content in their name.
 HASHED = "assets"
 
@@ -19,19 +18,31 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".woff2": "font/woff2",
+    ".webmanifest": "application/manifest+json",
     ".txt": "text/plain; charset=utf-8",
 }
-_COMPRESSED_ALREADY = {".woff2"}
-# Model output is untrusted text: even if it ever became markup, it could not run or load anything.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_COMPRESSED_ALREADY = {"font/woff2", "image/png"}
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class PageFile:
+    """A file of the page, or its document with the head of a view. `path` is its address, such as `/index.html`."""
+
+    path: str
+    content: bytes
+    content_type: str
+
+    @property
+    def cache_control(self) -> str:
+        """The Cache-Control value: forever for files with a digest in their name, otherwise revalidated each time."""
+        forever = self.path.startswith(f"/{HASHED}/")
+        return "public, max-age=31536000, immutable" if forever else "no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
     """The responses for a file, plain and gzipped. Both are the plain one when the format is already compressed."""
 
     plain: Response
@@ -50,53 +61,45 @@ class Page:
     """The files of a folder by path; `/` is its index.html. Without the folder there is no page, just the API."""
 
     def __init__(self, folder: Path = PAGE_FOLDER) -> None:
-        self._files = {f"/{file.relative_to(folder).as_posix()}": _read(file) for file in page_files(folder)}
-        if "/index.html" in self._files:
-            self._files["/"] = self._files["/index.html"]
+        self._answers = {file.path: _answers(file) for file in page_files(folder)}
+        if "/index.html" in self._answers:
+            self._answers["/"] = self._answers["/index.html"]
 
     def find(self, request: Request) -> Response | None:
         """The requested file, 304 when the client has it, or None when the page has no such file.
 
         Raises MethodNotAllowed for methods other than GET and HEAD.
         """
-        file = self._files.get(request.path)
-        if file is None:
+        found = self._answers.get(request.path)
+        if found is None:
             return None
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed(["GET", "HEAD"])
-        return file.for_(request)
+        return found.for_(request)
 
 
-def page_files(folder: Path = PAGE_FOLDER) -> Iterator[Path]:
-    """Yield the files of a page, sorted by path; files of other types are ignored."""
-    yield from (file for file in sorted(folder.rglob("*")) if file.suffix in _TYPES)
+def page_files(folder: Path = PAGE_FOLDER) -> Iterator[PageFile]:
+    """Yield the files of a page, sorted by path, then its views; files of other types are ignored."""
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in _TYPES:
+            yield PageFile(f"/{file.relative_to(folder).as_posix()}", file.read_bytes(), _TYPES[file.suffix])
+    if document := read_document(folder):
+        for path, head in VIEWS.items():
+            yield PageFile(path, document.with_head(head), _TYPES[".html"])
 
 
-def content_type(file: Path) -> str:
-    return _TYPES[file.suffix]
-
-
-def cache_control(file: Path) -> str:
-    """The Cache-Control value: forever for files with a digest in their name, otherwise revalidated each time."""
-    return "public, max-age=31536000, immutable" if file.parent.name == HASHED else "no-cache"
-
-
-def _read(file: Path) -> _File:
-    content = file.read_bytes()
-    headers = SECURITY_HEADERS | {
-        "Content-Type": content_type(file),
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-        "Cache-Control": cache_control(file),
+def _answers(file: PageFile) -> _Answers:
+    headers = PAGE_HEADERS | {
+        "Content-Type": file.content_type,
+        "Cache-Control": file.cache_control,
         "Vary": "Accept-Encoding",
     }
-    digest = hashlib.sha256(content).hexdigest()[:32]
-    plain = Response(200, content, headers | {"ETag": f'"{digest}"'})
-    if file.suffix in _COMPRESSED_ALREADY:
-        return _File(plain, plain)
+    digest = hashlib.sha256(file.content).hexdigest()[:32]
+    plain = Response(200, file.content, headers | {"ETag": f'"{digest}"'})
+    if file.content_type in _COMPRESSED_ALREADY:
+        return _Answers(plain, plain)
     gzipped = {"ETag": f'"{digest}-gzip"', "Content-Encoding": "gzip"}
-    return _File(plain, Response(200, gzip.compress(content, mtime=0), headers | gzipped))
+    return _Answers(plain, Response(200, gzip.compress(file.content, mtime=0), headers | gzipped))
 
 
 def _accepts_gzip(accepted: str) -> bool:
