@@ -176,7 +176,6 @@ export const test = base.extend<Fixtures>({
       context.setDefaultTimeout(PATIENCE_MS);
       await context.addInitScript(watchLayout);
       if (!worker) await context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'));
-      await context.route(({ pathname }) => /^\/(best$|s\/)/.test(pathname), servePage);
       const visit = new Visit(context, await context.newPage());
       visits.push(visit);
       return visit;
@@ -189,13 +188,6 @@ export const test = base.extend<Fixtures>({
     await putFaults({});
   },
 });
-
-/** Answers an address of the page with the page. */
-async function servePage(route: Route): Promise<void> {
-  if (route.request().resourceType() !== 'document') return route.fallback();
-  const response = await route.fetch({ url: `${inject('url')}/` });
-  return route.fulfill({ response });
-}
 
 interface LayoutShift extends PerformanceEntry {
   sources: { node: Node | null; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];

@@ -3,18 +3,11 @@ import { useStore } from '../shared/store';
 import { choicesOf, guessNews } from './guess';
 import { type Read, shown } from './shown';
 
-/** Lets the visitor guess who wrote a saying, as long as the vote has not told, and says afterwards how it went. */
-export function GuessButtons({ read }: { read: Read }) {
+/** Lets the visitor guess who wrote a saying, if the vote is to tell. */
+export function GuessButtons({ read: { answer, guess } }: { read: Read }) {
   const choices = choicesOf(useStore(catalogue));
-  const { answer, known, guess } = read;
-  const { sayingId } = answer;
-  if (!answer.blind) return null;
-  if (known.author) {
-    const name = choices.find(({ who }) => who === guess?.who)?.name;
-    return <p class="guess-news">{guess && name && guessNews(guess, name)}</p>;
-  }
   const take = (who: string) => {
-    shown.note(sayingId, { guess: guess?.who === who ? null : { who, outcome: null, streak: 0 } });
+    shown.note(answer.sayingId, { guess: guess?.who === who ? null : { who, outcome: null, streak: 0 } });
   };
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
@@ -26,4 +19,12 @@ export function GuessButtons({ read }: { read: Read }) {
       ))}
     </div>
   );
+}
+
+/** Says how the guess went, once the vote has told. */
+export function GuessNews({ read: { guess } }: { read: Read }) {
+  const choices = choicesOf(useStore(catalogue));
+  const name = choices.find(({ who }) => who === guess?.who)?.name;
+  const words = guess && name ? guessNews(guess, name) : '';
+  return words ? <p class="guess-news">{words}</p> : null;
 }

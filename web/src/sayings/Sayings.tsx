@@ -7,7 +7,7 @@ import { unveiled } from '../votes/sayingVotes';
 import { Controls } from './Controls';
 import { Details } from './Details';
 import { Ground } from './Ground';
-import { GuessButtons } from './GuessButtons';
+import { GuessButtons, GuessNews } from './GuessButtons';
 import { keysOn, switchKeys, useKeys } from './keys';
 import { Nothing, Quotation } from './Quotation';
 import { ReadList } from './ReadList';
@@ -46,12 +46,13 @@ export function Sayings() {
               <Nothing>{phase === 'idle' && 'No saying yet.'}</Nothing>
             )}
           </figure>
-          {current && <GuessButtons read={current} />}
+          {current && told?.source === null && vote.wanted === null && <GuessButtons read={current} />}
           <div class="news" role="status">
             {phase === 'slow' && (
               <p class="note">Still waiting: the network is slow, or a model is writing just now.</p>
             )}
             {trouble && <TroubleNote trouble={trouble} at={againAt ?? trouble.retryAt} again={againAt !== null} />}
+            {current && <GuessNews read={current} />}
             {phase !== 'slow' && told && <VoteNews saying={told} vote={vote} />}
             {!keepsCookies && vote.stored === null && <p class="note">{NO_COOKIE}</p>}
           </div>
