@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Winner } from '../api/types';
 import { useStore } from '../shared/store';
 import type { Wish } from './ask';
@@ -21,12 +21,12 @@ function start(wish: Wish) {
 
 /** Shows what several models write about one service, and after the visitor's pick which model wrote what. */
 export default function Compare() {
+  // Before the first drawing, so that no empty view is seen where there is something to show.
+  useState(() => void sessions.arrive());
   const session = useStore(sessions.current);
   const [service, choose] = useState('');
   const arena = useRef<HTMLDivElement>(null);
   const cards = useRef<HTMLUListElement>(null);
-  // Before the first drawing, so that no empty view is seen where there is something to show.
-  useLayoutEffect(() => void sessions.arrive(), []);
   useEffect(() => void fetchPopularity(), []);
   useRetry(session);
   useKeptFocus(arena, cards);

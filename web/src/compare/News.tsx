@@ -31,7 +31,13 @@ function Headline({ session }: { session: Session }) {
     return <p class="headline">{noneLeft(session)}</p>;
   }
   if (trouble) return <TroubleNote prefix={phase === 'open' ? 'Your pick was not stored.' : ''} trouble={trouble} />;
-  return <p class="headline">{reveal ? verdict(reveal) : progress(session)}</p>;
+  if (reveal)
+    return (
+      <p class="headline" key="verdict">
+        {verdict(reveal)}
+      </p>
+    );
+  return <p class="headline">{progress(session)}</p>;
 }
 
 function Rules() {
