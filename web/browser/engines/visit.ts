@@ -32,7 +32,7 @@ export class Visit {
     await this.driver.goto(`${inject('url')}/${address}`);
   }
 
-  /** Press the button or link with this name, once there is one that can be pressed. */
+  /** Press the button or link that has this in its name, once there is one that can be pressed. */
   async press(name: string): Promise<void> {
     await expect.poll(() => this.driver.run(pressNamed, name), { message: name }).toBe(true);
   }
@@ -62,11 +62,11 @@ export class Visit {
   }
 }
 
-/** In the page: presses what has this name; false when there is no such thing yet. */
+/** In the page: presses what has this in its name; false when there is no such thing yet. */
 function pressNamed(name: string): boolean {
   const named = (element: Element) => {
     const image = element.querySelector('[role=img]')?.getAttribute('aria-label');
-    return (element.getAttribute('aria-label') ?? image ?? element.textContent)?.trim() === name;
+    return (element.getAttribute('aria-label') ?? image ?? element.textContent)?.includes(name);
   };
   const found = [...document.querySelectorAll<HTMLElement>('button:enabled, a[href]')].find(named);
   found?.click();
