@@ -56,6 +56,7 @@ export class Visit {
     this.context = context;
     this.page = page;
     page.on('console', (message) => {
+      if (isNoEarlierComparison(message.text(), message.location().url)) return;
       if (['error', 'warning'].includes(message.type())) this.errors.push(message.text());
     });
     page.on('pageerror', (error) => this.errors.push(String(error)));
@@ -137,6 +138,11 @@ export class Visit {
   }
 }
 
+/** The arena asks for an earlier comparison by itself, and Chromium logs that there is none. */
+function isNoEarlierComparison(text: string, address: string): boolean {
+  return text.includes('404') && address.endsWith('/compare');
+}
+
 /** Whether an address has this path, whatever it asks for. */
 export function isAt(path: string): (url: URL) => boolean {
   return ({ pathname }) => pathname === path;
@@ -201,12 +207,12 @@ function watchLayout() {
   }).observe({ type: 'layout-shift', buffered: true });
 }
 
-/** In the page: reads a comparison's whole stream, and passes on what comes before the answers. */
+/** In the page: reads a new comparison's whole stream, and passes on what comes before the answers. */
 function holdAnswers() {
   const { fetch } = window;
   window.fetch = async (address, request) => {
     const response = await fetch(address, request);
-    if (address !== '/compare') return response;
+    if (address !== '/compare' || String(request?.body).includes('stored')) return response;
     const text = await response.text();
     const cut = text.indexOf('event: slots');
     const body = new ReadableStream<string>({

@@ -1,57 +1,41 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Winner } from '../api/types';
 import { useStore } from '../shared/store';
+import type { Wish } from './ask';
 import { Cards } from './Cards';
+import { Controls } from './Controls';
 import { News } from './News';
-import { PickButton } from './PickButton';
-import { Starter } from './Starter';
-import { ALL_SLOTS, type Session } from './session';
+import { fetchPopularity } from './popularity';
 import { sessions } from './sessions';
+import { useKeptFocus } from './useKeptFocus';
+import { useRetry } from './useRetry';
+import { stage } from './words';
 import './compare.css';
 
 const pick = (winner: Winner) => sessions.pick(winner);
 
+function start(wish: Wish) {
+  void sessions.start(wish);
+  scrollTo(0, 0);
+}
+
 /** Shows what several models write about one service, and after the visitor's pick which model wrote what. */
 export default function Compare() {
+  // Before the first drawing, so that no empty view is seen where there is something to show.
+  useState(() => void sessions.arrive());
   const session = useStore(sessions.current);
-  useNumberKeys();
-  useEffect(() => void sessions.restore(), []);
+  const [service, choose] = useState('');
+  const arena = useRef<HTMLDivElement>(null);
+  const cards = useRef<HTMLUListElement>(null);
+  useEffect(() => void fetchPopularity(), []);
+  useRetry(session);
+  useKeptFocus(arena, cards);
   return (
-    <div class="compare" data-phase={session.phase}>
+    <div class="arena" data-stage={stage(session)} ref={arena} tabIndex={-1}>
       <h1>Which model says it best?</h1>
-      <Starter session={session} start={(wish) => void sessions.start(wish)} />
       <News session={session} />
-      <Cards session={session} pick={pick} />
-      <Neither session={session} />
+      <Cards session={session} pick={pick} list={cards} />
+      <Controls session={session} service={service} choose={choose} start={start} pick={pick} />
     </div>
   );
-}
-
-function Neither({ session }: { session: Session }) {
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is sent together
-    <div class="neither" role="group" aria-label="No single best">
-      {(['tie', 'none'] as const).map((winner) => (
-        <PickButton key={winner} session={session} winner={winner} pick={pick}>
-          {winner === 'tie' ? 'It is a tie' : 'None of them'}
-        </PickButton>
-      ))}
-      <p class="hint">
-        Keys <kbd>1</kbd> to <kbd>4</kbd> pick, too.
-      </p>
-    </div>
-  );
-}
-
-function useNumberKeys() {
-  useEffect(() => {
-    const listen = (event: KeyboardEvent) => {
-      if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-      if (event.target instanceof Element && event.target.closest('input, select, textarea')) return;
-      const slot = ALL_SLOTS[Number(event.key) - 1];
-      if (slot) pick(slot);
-    };
-    document.addEventListener('keydown', listen);
-    return () => document.removeEventListener('keydown', listen);
-  }, []);
 }

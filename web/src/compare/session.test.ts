@@ -7,6 +7,7 @@ import type { Step, Wish } from './ask';
 import { canPick, Sessions } from './session';
 
 const ANY: Wish = { service: null, stored: false };
+const EARLIER: Wish = { service: null, stored: true };
 const LAMBDA: Wish = { service: 'AWS Lambda', stored: false };
 const SLOTS: SlotAnswer[] = [
   { slot: 'A', saying: 'a', error: null },
@@ -51,16 +52,21 @@ interface Given {
   recalled?: ComparisonView | Trouble;
   troubles?: Trouble[];
   held?: Map<string, string>;
+  /** What the tab remembers for itself. */
+  own?: Map<string, string>;
 }
 
+const keep = (held: Map<string, string>): Keep => ({
+  getItem: (key) => held.get(key) ?? null,
+  setItem: (key, value) => void held.set(key, value),
+  removeItem: (key) => void held.delete(key),
+});
+
 /** Sessions of one tab, with a server that answers a ballot with its winner. */
-function table({ steps: given = ALL, recalled = AGAIN, troubles = [], held = new Map() }: Given = {}) {
+function table({ steps: given = ALL, recalled = AGAIN, troubles = [], held = new Map(), own = new Map() }: Given = {}) {
   const sent: Letter[] = [];
-  const storage: Keep = {
-    getItem: (key) => held.get(key) ?? null,
-    setItem: (key, value) => void held.set(key, value),
-    removeItem: (key) => void held.delete(key),
-  };
+  const asked: Wish[] = [];
+  const server = { given, recalled };
   const outbox = new Outbox({
     send: async (letter) => {
       sent.push(letter);
@@ -68,16 +74,20 @@ function table({ steps: given = ALL, recalled = AGAIN, troubles = [], held = new
       if (trouble) throw trouble;
       return { comparisonId: 'c1', winner: (letter.body as { winner: string }).winner, status: 'recorded', slots: [] };
     },
-    storage,
+    storage: keep(held),
     exclusively: (work) => work(),
     later: () => undefined,
   });
   const recall = async () => {
-    if (recalled instanceof Trouble) throw recalled;
-    return recalled;
+    if (server.recalled instanceof Trouble) throw server.recalled;
+    return server.recalled;
   };
-  const sessions = new Sessions({ ask: () => steps(given), recall }, outbox, storage);
-  return { sessions, outbox, sent, held, now: () => sessions.current.value };
+  const ask = (wish: Wish) => {
+    asked.push(wish);
+    return steps(server.given);
+  };
+  const sessions = new Sessions({ ask, recall }, outbox, { shared: keep(held), tab: keep(own) });
+  return { sessions, outbox, server, asked, sent, held, own, now: () => sessions.current.value };
 }
 
 describe('a comparison', () => {
@@ -217,22 +227,25 @@ describe('after a reload', () => {
   async function reloaded(given: Given) {
     const before = table(given);
     await before.sessions.start(ANY);
-    return { before, after: table({ ...given, held: before.held }) };
+    return { before, after: table({ ...given, held: before.held, own: before.own }) };
   }
 
   it('an open comparison is there again', async () => {
     const { after } = await reloaded({});
 
-    await after.sessions.restore();
+    await after.sessions.arrive();
 
     expect(after.now()).toMatchObject({ phase: 'open', id: 'c1', service: 'AWS Lambda', pick: null, reveal: null });
     expect(canPick(after.now(), 'A')).toBe(true);
+    expect(after.asked).toEqual([]);
   });
 
   it('so is its reveal, which takes no other pick', async () => {
-    const { after } = await reloaded({ recalled: { ...AGAIN, vote: 'B', revealed: REVEALED } });
+    const { before, after } = await reloaded({ recalled: { ...AGAIN, vote: 'B', revealed: REVEALED } });
+    before.sessions.pick('B');
+    await settled();
 
-    await after.sessions.restore();
+    await after.sessions.arrive();
 
     expect(after.now()).toMatchObject({ phase: 'open', pick: 'B', reveal: { winner: 'B', slots: REVEALED } });
     expect(canPick(after.now(), 'A')).toBe(false);
@@ -243,29 +256,138 @@ describe('after a reload', () => {
     before.sessions.pick('A');
     await settled();
 
-    await after.sessions.restore();
+    await after.sessions.arrive();
     expect(after.now()).toMatchObject({ pick: 'A', kept: true, reveal: null });
     await after.outbox.flush();
 
     expect(after.now()).toMatchObject({ pick: 'A', kept: false, reveal: { winner: 'A' } });
   });
 
-  it('a comparison that is gone is forgotten', async () => {
-    const { after } = await reloaded({ recalled: GONE });
+  it.each([
+    ['is gone', GONE],
+    ['can no longer be voted on', { ...AGAIN, votable: false }],
+  ])('a comparison that %s is followed by an earlier one', async (_, recalled) => {
+    const { after } = await reloaded({ recalled });
 
-    await after.sessions.restore();
+    await after.sessions.arrive();
 
-    expect(after.now()).toMatchObject({ phase: 'idle', trouble: null });
-    expect([...after.held]).toEqual([]);
+    expect(after.now()).toMatchObject({ phase: 'open', trouble: null });
+    expect(after.asked).toEqual([EARLIER]);
   });
 
-  it('one that cannot be fetched now says so and stays', async () => {
+  it('one that cannot be fetched now is fetched again later', async () => {
     const { after } = await reloaded({ recalled: OFFLINE });
+    await after.sessions.arrive();
+    const meanwhile = after.now();
+    after.server.recalled = AGAIN;
 
-    await after.sessions.restore();
+    await after.sessions.retry();
 
-    expect(after.now()).toMatchObject({ phase: 'closed', trouble: OFFLINE });
-    expect([...after.held.values()]).toEqual(['c1']);
+    expect(meanwhile).toMatchObject({ phase: 'closed', trouble: OFFLINE, retryAt: expect.any(Number) });
+    expect(after.now()).toMatchObject({ phase: 'open', id: 'c1', trouble: null });
+    expect(after.asked).toEqual([]);
+  });
+});
+
+describe('a first visit', () => {
+  it('shows a comparison that was made earlier', async () => {
+    const { sessions, asked, now } = table();
+
+    await sessions.arrive();
+
+    expect(asked).toEqual([EARLIER]);
+    expect(now().phase).toBe('open');
+  });
+
+  it('says nothing when there is none', async () => {
+    const { sessions, now } = table({ steps: [GONE] });
+
+    await sessions.arrive();
+
+    expect(now()).toMatchObject({ phase: 'idle', trouble: null });
+  });
+});
+
+describe('what cannot be had now', () => {
+  const BUSY = new Trouble('refused', 'Busy.', { status: 503, retryAt: 5_000 });
+
+  it('is asked for again at the time that the server names', async () => {
+    const { sessions, server, asked, now } = table({ steps: [BUSY] });
+    await sessions.start(LAMBDA);
+    const { retryAt } = now();
+    server.given = ALL;
+
+    await sessions.retry();
+
+    expect(retryAt).toBe(5_000);
+    expect(asked).toEqual([LAMBDA, LAMBDA]);
+    expect(now()).toMatchObject({ phase: 'open', trouble: null });
+  });
+
+  it('is not asked for again when that would change nothing', async () => {
+    const { sessions, asked, now } = table({ steps: [GONE] });
+    await sessions.start(LAMBDA);
+
+    await sessions.retry();
+
+    expect(now()).toMatchObject({ phase: 'closed', trouble: GONE, retryAt: null });
+    expect(asked).toEqual([LAMBDA]);
+  });
+
+  it('is taken from the server when the models have written it', async () => {
+    const { sessions, asked, now } = table({ steps: [STARTED, HALFWAY, OFFLINE] });
+    await sessions.start(LAMBDA);
+
+    await sessions.retry();
+
+    expect(now()).toMatchObject({ phase: 'open', id: 'c1' });
+    expect(asked).toEqual([LAMBDA]);
+  });
+});
+
+describe('a second tab', () => {
+  async function twoTabs() {
+    const first = table();
+    const second = table({ held: first.held });
+    await first.sessions.start(ANY);
+    return { first, second };
+  }
+
+  it('shows the open comparison', async () => {
+    const { second } = await twoTabs();
+
+    await second.sessions.catchUp();
+
+    expect(second.now()).toMatchObject({ phase: 'open', id: 'c1' });
+  });
+
+  it('shows the reveal of a pick that was made in the first', async () => {
+    const { first, second } = await twoTabs();
+    await second.sessions.catchUp();
+    first.sessions.pick('B');
+    await settled();
+    second.server.recalled = { ...AGAIN, vote: 'B', revealed: REVEALED };
+
+    await second.sessions.catchUp();
+
+    expect(second.now()).toMatchObject({ pick: 'B', reveal: { winner: 'B' } });
+    expect([...first.held]).toEqual([]);
+  });
+
+  it('shows the reveal of its own pick when the first one has sent it', async () => {
+    const { first, second } = await twoTabs();
+    await second.sessions.catchUp();
+    const { held } = first;
+    const offline = table({ held, troubles: [OFFLINE] });
+    await offline.sessions.catchUp();
+    offline.sessions.pick('A');
+    await settled();
+    await first.outbox.flush();
+    offline.server.recalled = { ...AGAIN, vote: 'A', revealed: REVEALED };
+
+    await offline.sessions.catchUp();
+
+    expect(offline.now()).toMatchObject({ pick: 'A', kept: false, reveal: { winner: 'A' } });
   });
 });
 

@@ -9,10 +9,10 @@ import type { Step, Wish } from './ask';
 
 export interface Session {
   /**
-   * `running`: the models are writing. `returning`: the comparison of before a reload is fetched again. `open`: all
-   * answers are there. `closed`: there are too few of them to pick one.
+   * `running`: the models are writing. `fetching`: a comparison that was made earlier is on its way. `open`: all answers
+   * are there. `closed`: there are too few of them to pick one.
    */
-  phase: 'idle' | 'running' | 'returning' | 'open' | 'closed';
+  phase: 'idle' | 'running' | 'fetching' | 'open' | 'closed';
   id: string;
   service: string;
   replayed: boolean;
@@ -28,6 +28,8 @@ export interface Session {
   kept: boolean;
   reveal: Reveal | null;
   trouble: Trouble | null;
+  /** When to ask again after a trouble that passes, in milliseconds since 1970; null when nothing is to be asked again. */
+  retryAt: number | null;
 }
 
 /** Who wrote what. `winner` is the visitor's first pick; `late` when they have picked another one after the reveal. */
@@ -50,7 +52,12 @@ const IDLE: Session = {
   kept: false,
   reveal: null,
   trouble: null,
+  retryAt: null,
 };
+// What the page asks for by itself. Where there is none, nobody has missed it.
+const UNASKED: Wish = { service: null, stored: true };
+const FIRST_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 120_000;
 const PREFIX = 'comparison:';
 const STORED_AS = 'sayings.comparison';
 
@@ -59,77 +66,138 @@ export interface Server {
   recall: (id: string, signal: AbortSignal) => Promise<ComparisonView>;
 }
 
+/** Where the browser keeps the id of a comparison: an open one for all tabs, one with its reveal for its own tab. */
+export interface Memory {
+  shared: Keep;
+  tab: Keep;
+}
+
 export class Sessions {
   readonly current = new Store(IDLE);
   private readonly server: Server;
   private readonly outbox: Outbox;
-  /** It has the id of the open comparison, so that a reload brings it back. */
-  private readonly memory: Keep;
+  private readonly memory: Memory;
   private controller = new AbortController();
+  private wish = UNASKED;
+  private pause = FIRST_PAUSE_MS;
 
-  constructor(server: Server, outbox: Outbox, memory: Keep) {
+  constructor(server: Server, outbox: Outbox, memory: Memory) {
     this.server = server;
     this.outbox = outbox;
     this.memory = memory;
     outbox.follow((delivery) => {
-      if (delivery.key !== PREFIX + this.current.value.id) return;
-      this.current.value = afterDelivery(this.current.value, delivery);
+      if (delivery.key === PREFIX + this.current.value.id) this.show(afterDelivery(this.current.value, delivery));
     });
+  }
+
+  /** Shows the comparison that the visitor had open; else one that was made earlier and is new to them, if there is one. */
+  async arrive(): Promise<void> {
+    if (this.current.value.phase !== 'idle') return;
+    const id = this.memory.shared.getItem(STORED_AS) ?? this.memory.tab.getItem(STORED_AS);
+    if (id !== null) await this.bringBack(id);
+    if (this.current.value.phase !== 'idle') return;
+    await this.start(UNASKED);
   }
 
   /** Asks all models, or for a comparison that was made earlier. The comparison before ends. */
   async start(wish: Wish): Promise<void> {
-    this.memory.removeItem(STORED_AS);
-    await this.replace({ ...IDLE, phase: 'running', service: wish.service ?? '' }, async (signal) => {
+    this.wish = wish;
+    this.forgetId();
+    const phase = wish.stored ? 'fetching' : 'running';
+    await this.replace({ ...IDLE, phase, service: wish.service ?? '' }, async (signal) => {
       for await (const step of this.server.ask(wish, signal)) {
         if (signal.aborted) return;
-        this.current.value = afterStep(this.current.value, step);
-        if (this.current.value.phase === 'open') this.memory.setItem(STORED_AS, this.current.value.id);
+        this.show(afterStep(this.current.value, step));
       }
     });
+    if (wish === UNASKED && this.current.value.trouble?.passes === false) this.show(IDLE);
   }
 
-  /** Brings back the comparison that was open when the page was left, with its reveal if the visitor had picked. */
-  async restore(): Promise<void> {
-    const id = this.memory.getItem(STORED_AS);
-    if (id === null || this.current.value.phase !== 'idle') return;
-    const pick = this.waitingPick(id);
-    await this.replace({ ...IDLE, phase: 'returning', id, pick, kept: pick !== null }, async (signal) => {
-      const answer = await this.server.recall(id, signal);
-      if (!signal.aborted) this.current.value = afterRecall(this.current.value, answer);
-    });
-    const { trouble } = this.current.value;
-    if (trouble && !trouble.passes) this.forget(); // it does not exist any more
+  /** Asks once more for what could not be had. */
+  async retry(): Promise<void> {
+    const { phase, id, retryAt } = this.current.value;
+    if (phase !== 'closed' || retryAt === null) return;
+    // The models may have written meanwhile what did not arrive.
+    if (id !== '') await this.bringBack(id);
+    else await this.start(this.wish);
+    if (this.current.value.phase === 'idle') await this.start(this.wish);
+  }
+
+  /** Follows what the visitor does in another tab: a comparison that they open there, and the reveal of this one. */
+  async catchUp(): Promise<void> {
+    const session = this.current.value;
+    const { phase, id, reveal, pick } = session;
+    const open = this.memory.shared.getItem(STORED_AS);
+    if (phase === 'idle' && open !== null) await this.bringBack(open);
+    if (phase !== 'open' || reveal !== null) return;
+    if (pick === null && open !== null && open !== id) await this.bringBack(open);
+    else if (open !== id || (pick !== null && this.waitingPick(id) === null)) await this.bringBack(id, session);
   }
 
   /** Shows no comparison of the visitor any more. */
   forget(): void {
     this.controller.abort();
-    this.memory.removeItem(STORED_AS);
-    this.current.value = IDLE;
+    this.forgetId();
+    this.show(IDLE);
   }
 
   /** Casts the visitor's ballot, once: only the first one counts, and it reveals who wrote what. */
   pick(winner: Winner): void {
     const session = this.current.value;
     if (!canPick(session, winner)) return;
-    this.current.value = { ...session, pick: winner, kept: false, trouble: null };
+    this.show({ ...session, pick: winner, kept: false, trouble: null });
     const path = `/compare/${encodeURIComponent(session.id)}/vote`;
     this.outbox.put(PREFIX + session.id, { method: 'POST', path, body: { winner } });
+  }
+
+  /** Fetches a comparison again. `meanwhile` is shown until it is there. */
+  private async bringBack(id: string, meanwhile: Session = { ...IDLE, phase: 'fetching', id }): Promise<void> {
+    const pick = this.waitingPick(id);
+    await this.replace({ ...meanwhile, pick, kept: pick !== null }, async (signal) => {
+      const answer = await this.server.recall(id, signal);
+      if (!signal.aborted) this.show(afterRecall(this.current.value, answer));
+    });
+    const { phase, trouble } = this.current.value;
+    // It does not exist any more, or can no longer be voted on.
+    if (phase === 'closed' && !trouble?.passes) this.forget();
   }
 
   private async replace(first: Session, fill: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.controller.abort();
     this.controller = new AbortController();
     const { signal } = this.controller;
-    this.current.value = first;
+    this.show(first);
     try {
       await fill(signal);
+      this.pause = FIRST_PAUSE_MS;
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof Trouble)) throw error;
-      this.current.value = { ...this.current.value, phase: 'closed', trouble: error };
+      this.show({ ...this.current.value, phase: 'closed', trouble: error, retryAt: this.nextTry(error) });
     }
+  }
+
+  private nextTry(trouble: Trouble): number | null {
+    if (!trouble.passes) return null;
+    if (trouble.kind === 'offline') return Date.now(); // as soon as the device is back
+    const pause = this.pause;
+    this.pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    return trouble.retryAt ?? Date.now() + pause;
+  }
+
+  private show(session: Session): void {
+    const { phase, id, reveal } = session;
+    if (phase === 'open' && reveal === null) this.memory.shared.setItem(STORED_AS, id);
+    if (reveal !== null) {
+      this.memory.tab.setItem(STORED_AS, id);
+      if (this.memory.shared.getItem(STORED_AS) === id) this.memory.shared.removeItem(STORED_AS);
+    }
+    this.current.value = session;
+  }
+
+  private forgetId(): void {
+    this.memory.shared.removeItem(STORED_AS);
+    this.memory.tab.removeItem(STORED_AS);
   }
 
   private waitingPick(id: string): Winner | null {

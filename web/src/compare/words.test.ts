@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { RevealedSlot } from '../api/types';
+import { empty, model } from '../dashboard/fixtures';
 import { ALL_SLOTS, type Session } from './session';
-import { facts, failure, modelName, progress, replay, verdict } from './words';
+import { facts, failure, howOften, modelName, noneLeft, progress, replay, stage, verdict } from './words';
 
 function slot(name: 'A' | 'B' | 'C', change: Partial<RevealedSlot> = {}): RevealedSlot {
   return {
@@ -36,7 +37,7 @@ it.each([
   [{ phase: 'idle' }, ''],
   [{ phase: 'running', service: 'AWS Lambda' }, '4 models are writing about AWS Lambda …'],
   [{ phase: 'running', landed: 2 }, '2 of 4 answers are in. All of them will be shown at once …'],
-  [{ phase: 'returning' }, 'One moment …'],
+  [{ phase: 'fetching' }, 'One moment …'],
   [{ phase: 'open', service: 'AWS Lambda' }, 'The answers about AWS Lambda are in. Which one is the best?'],
   [{ phase: 'closed' }, 'There are too few answers to compare.'],
 ])('says how far it is: %j', (change, words) => {
@@ -94,4 +95,38 @@ describe('the facts about a slot', () => {
       expect(new Set(bestOf(given, [...slots]))).toEqual(new Set(['']));
     }
   });
+});
+
+it.each([
+  [{ phase: 'idle' }, 'idle'],
+  [{ phase: 'running' }, 'waiting'],
+  [{ phase: 'fetching', pick: 'A' }, 'waiting'],
+  [{ phase: 'open' }, 'open'],
+  [{ phase: 'open', pick: 'tie' }, 'picked'],
+  [{ phase: 'open', pick: 'tie', reveal: { winner: 'tie', slots: [], late: false } }, 'revealed'],
+  [{ phase: 'closed' }, 'closed'],
+] as const)('knows the stage of %j', (change, expected) => {
+  expect(stage({ pick: null, reveal: null, ...change } as Session)).toBe(expected);
+});
+
+describe('how often a model is picked', () => {
+  const picked = { value: 0.31, low: 0.25, high: 0.38 };
+  const stats = empty({ models: [model(2, { picked, ballots: 174 }), model(3, { ballots: 2 })] });
+
+  it.each([
+    ['gpt-4.1', 'picked 31\u00a0% of the time, in 174 comparisons'],
+    ['gpt-4.1-mini', ''],
+    ['unknown', ''],
+  ])('is said of %s when enough people have judged', (id, words) => {
+    expect(howOften(id, stats)).toBe(words);
+  });
+
+  it('is not said before the statistics are there', () => {
+    expect(howOften('gpt-4.1', null)).toBe('');
+  });
+});
+
+it('says that no earlier comparison is left', () => {
+  expect(noneLeft({ service: 'Amazon S3' })).toMatch(/^You have seen all earlier comparisons about Amazon S3\./);
+  expect(noneLeft({ service: '' })).toMatch(/^You have seen all earlier comparisons\./);
 });

@@ -1,6 +1,7 @@
 /** The sentences of the compare view. */
 
-import type { ReplayReason, RevealedSlot } from '../api/types';
+import type { ReplayReason, RevealedSlot, StatsAnswer } from '../api/types';
+import { percent } from '../dashboard/figures';
 import { count, dollars, duration } from '../shared/words';
 import type { Reveal, Session } from './session';
 
@@ -33,14 +34,29 @@ export function failure(word: string): string {
   return FAILURES[word] ?? (word.startsWith('key') ? 'Its key does not work right now.' : 'Something went wrong.');
 }
 
+export type Stage = 'idle' | 'waiting' | 'open' | 'picked' | 'revealed' | 'closed';
+
+/** What the visitor sees: the answers are `open` to a pick, then `picked` until the server has it, then `revealed`. */
+export function stage({ phase, pick, reveal }: Pick<Session, 'phase' | 'pick' | 'reveal'>): Stage {
+  if (phase === 'running' || phase === 'fetching') return 'waiting';
+  if (phase !== 'open') return phase;
+  if (reveal) return 'revealed';
+  return pick === null ? 'open' : 'picked';
+}
+
 /** Says how far the comparison is. */
 export function progress({ phase, slots, landed, service }: Session): string {
   if (phase === 'idle') return '';
-  if (phase === 'returning') return 'One moment …';
+  if (phase === 'fetching') return 'One moment …';
   if (phase === 'closed') return 'There are too few answers to compare.';
   if (phase === 'open') return `The answers about ${service} are in. Which one is the best?`;
   if (landed === 0) return `${slots.length} models are writing${service ? ` about ${service}` : ''} …`;
   return `${landed} of ${count(slots.length, 'answer')} are in. All of them will be shown at once …`;
+}
+
+/** Says that there is no earlier comparison that the visitor has not seen. */
+export function noneLeft({ service }: Pick<Session, 'service'>): string {
+  return `You have seen all earlier comparisons${service && ` about ${service}`}. The models would write you a new one.`;
 }
 
 const REASONS: Record<NonNullable<ReplayReason>, string> = {
@@ -63,6 +79,13 @@ export function verdict({ winner, slots, late }: Reveal): string {
   if (winner === 'none') return `You liked none of them.${first}`;
   const chosen = slots.find(({ slot }) => slot === winner);
   return `You picked ${winner}: ${chosen ? modelName(chosen.source) : 'unknown'}.${first}`;
+}
+
+/** How often people pick this model, "picked 31 % of the time, in 174 comparisons"; empty when too few have. */
+export function howOften(model: string, stats: StatsAnswer | null): string {
+  const found = stats?.models.find((each) => each.model === model)?.recent;
+  if (!found || found.picked.value === null) return '';
+  return `picked ${percent(found.picked.value)} of the time, in ${count(found.ballots, 'comparison')}`;
 }
 
 export interface Fact {

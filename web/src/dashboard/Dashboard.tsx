@@ -2,24 +2,28 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { StatsAnswer } from '../api/types';
+import { catalogue } from '../shared/models';
 import { useStore } from '../shared/store';
 import { Feed } from './feed';
 import { headline, unbroken } from './headline';
+import { Contents } from './parts/Contents';
 import { FiguresContext } from './parts/FiguresContext';
 import { Freshness } from './parts/Freshness';
 import { PeriodSwitch } from './parts/PeriodSwitch';
-import { Summary } from './parts/Summary';
 import type { Period } from './period';
-import { legend, withRetiredNamed } from './retired';
+import { withRetiredNamed } from './retired';
 import { ApprovalSection } from './sections/ApprovalSection';
 import { CostSection } from './sections/CostSection';
 import { DaysSection } from './sections/DaysSection';
+import { FailuresSection } from './sections/FailuresSection';
 import { HeadToHeadSection } from './sections/HeadToHeadSection';
 import { HoursSection } from './sections/HoursSection';
 import { LatencySection } from './sections/LatencySection';
 import { LengthSection } from './sections/LengthSection';
+import { MethodSection } from './sections/MethodSection';
 import { OverviewSection } from './sections/OverviewSection';
 import { ServicesSection } from './sections/ServicesSection';
+import { ValueSection } from './sections/ValueSection';
 import './dashboard.css';
 
 // It outlives the view, so that a visitor who returns sees figures at once, and newer ones soon.
@@ -28,9 +32,10 @@ const feed = new Feed();
 export default function Dashboard() {
   const state = useStore(feed.state);
   useEffect(() => feed.start(), []);
+  // The marks of the models need the catalogue, which is fetched at the same time.
+  const marked = useStore(catalogue) ? 'marked' : 'unmarked';
   const { trouble } = state;
   const stats = useMemo(() => state.stats && withRetiredNamed(state.stats), [state.stats]);
-  const retired = stats ? legend(stats.models) : '';
   return (
     <div class="dashboard">
       <div class="intro">
@@ -38,10 +43,8 @@ export default function Dashboard() {
         {stats && <Verdict stats={stats} />}
         {!stats && <p class="answer">{trouble ? 'The figures could not be fetched' : 'One moment…'}</p>}
         {(stats || trouble) && <Freshness state={state} refresh={feed.refresh} />}
-        {stats && <Summary stats={stats} />}
-        {retired && <p class="note">{retired}</p>}
       </div>
-      {stats ? <Sections stats={stats} /> : !trouble && <div class="coming" aria-busy="true" />}
+      {stats ? <Sections key={marked} stats={stats} /> : !trouble && <div class="coming" aria-busy="true" />}
     </div>
   );
 }
@@ -67,14 +70,18 @@ function Sections({ stats }: { stats: StatsAnswer }) {
     <FiguresContext.Provider value={answer}>
       <PeriodSwitch stats={stats} period={period} choose={choose} />
       <OverviewSection stats={stats} period={period} />
+      <ValueSection stats={stats} period={period} />
+      <Contents hasLength={stats.analysis !== null} />
+      <DaysSection stats={stats} />
+      <LatencySection stats={stats} period={period} />
       <ApprovalSection stats={stats} period={period} />
       <HeadToHeadSection stats={stats} period={period} />
       <LengthSection stats={stats} />
+      <FailuresSection stats={stats} period={period} />
       <CostSection stats={stats} period={period} />
-      <LatencySection stats={stats} period={period} />
-      <DaysSection stats={stats} />
-      <HoursSection stats={stats} />
       <ServicesSection stats={stats} />
+      <HoursSection stats={stats} />
+      <MethodSection stats={stats} />
     </FiguresContext.Provider>
   );
 }

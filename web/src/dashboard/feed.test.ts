@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Trouble } from '../api/client';
-import { EVERY_MS, Feed, nextTry } from './feed';
+import { EVERY_MS, Feed, nextFigures, nextTry } from './feed';
 import { empty } from './fixtures';
 
 const fetchJson = vi.hoisted(() => vi.fn());
@@ -17,6 +17,8 @@ class Page extends EventTarget {
 
 let page: Page;
 
+const fresh = () => empty({ generatedAt: new Date().toISOString() });
+
 beforeEach(() => {
   vi.useFakeTimers();
   page = new Page();
@@ -25,7 +27,7 @@ beforeEach(() => {
   vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
   vi.stubGlobal('removeEventListener', window.removeEventListener.bind(window));
   vi.stubGlobal('dispatchEvent', window.dispatchEvent.bind(window));
-  fetchJson.mockReset().mockResolvedValue(empty());
+  fetchJson.mockReset().mockImplementation(async () => fresh());
 });
 
 afterEach(() => {
@@ -40,7 +42,7 @@ describe('the feed', () => {
     const feed = new Feed();
     const stop = feed.start();
     await settled();
-    expect(feed.state.value).toEqual({ stats: empty(), trouble: null, loading: false });
+    expect(feed.state.value).toEqual({ stats: fresh(), trouble: null, retryAt: null, loading: false });
 
     await vi.advanceTimersByTimeAsync(2 * EVERY_MS);
     expect(fetchJson).toHaveBeenCalledTimes(3);
@@ -89,8 +91,9 @@ describe('the feed', () => {
     await settled();
     const trouble = new Trouble('unreachable', 'The server could not be reached.');
     fetchJson.mockRejectedValueOnce(trouble);
+    const stats = fresh();
     await feed.refresh();
-    expect(feed.state.value).toEqual({ stats: empty(), trouble, loading: false });
+    expect(feed.state.value).toEqual({ stats, trouble, retryAt: Date.now() + 20_000, loading: false });
 
     await vi.advanceTimersByTimeAsync(20_000);
     expect(feed.state.value.trouble).toBeNull();
@@ -113,7 +116,7 @@ describe('the feed', () => {
     dispatchEvent(new Event('online'));
     await settled();
 
-    expect(feed.state.value.stats).toEqual(empty());
+    expect(feed.state.value.stats).toEqual(fresh());
   });
 
   test('drops the answer when the view is gone', async () => {
@@ -128,13 +131,20 @@ describe('the feed', () => {
     feed.start()();
     await settled();
 
-    expect(feed.state.value).toEqual({ stats: null, trouble: null, loading: false });
+    expect(feed.state.value).toEqual({ stats: null, trouble: null, retryAt: null, loading: false });
   });
 });
 
 test('tries again when the server says, if it says', () => {
-  expect(nextTry(null, 0)).toBe(EVERY_MS);
   expect(nextTry(new Trouble('refused', '', { status: 503, retryAt: 60_000 }), 0)).toBe(60_000);
   expect(nextTry(new Trouble('refused', '', { status: 503, retryAt: 1000 }), 0)).toBe(20_000);
   expect(nextTry(new Trouble('refused', '', { status: 404 }), 0)).toBe(EVERY_MS);
+});
+
+test('asks for newer figures when the server has them', () => {
+  const at = Date.parse('2026-11-20T14:32:00Z');
+
+  expect(nextFigures('2026-11-20T14:31:00Z', at)).toBe(at + 60_000);
+  expect(nextFigures('2026-11-20T13:00:00Z', at)).toBe(at + 20_000);
+  expect(nextFigures('2026-11-20T15:00:00Z', at)).toBe(at + EVERY_MS);
 });

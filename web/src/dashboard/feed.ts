@@ -4,19 +4,23 @@ import { fetchJson, Trouble } from '../api/client';
 import type { StatsAnswer } from '../api/types';
 import { Store } from '../shared/store';
 
-/** The server computes the statistics as often as this. */
+/** The server computes the statistics anew when they are as old as this. */
 export const EVERY_MS = 120_000;
-const AFTER_TROUBLE_MS = 20_000;
+const SOON_MS = 20_000;
 
-/** `stats` are the latest that arrived. `trouble` is set when the latest request failed, and then `stats` are old. */
+/**
+ * `stats` are the latest that arrived. `trouble` is set when the latest request failed, and then `stats` are old;
+ * `retryAt` is when they are asked for again then, in milliseconds since 1970.
+ */
 export interface FeedState {
   stats: StatsAnswer | null;
   trouble: Trouble | null;
+  retryAt: number | null;
   loading: boolean;
 }
 
 export class Feed {
-  readonly state = new Store<FeedState>({ stats: null, trouble: null, loading: false });
+  readonly state = new Store<FeedState>({ stats: null, trouble: null, retryAt: null, loading: false });
 
   private dueAt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -43,7 +47,7 @@ export class Feed {
     const asking = new AbortController();
     this.asking = asking;
     this.set({ loading: true });
-    let arrived: Partial<FeedState>;
+    let arrived: Pick<FeedState, 'trouble'> & Partial<FeedState>;
     try {
       arrived = { stats: await fetchJson<StatsAnswer>('/stats', { signal: asking.signal }), trouble: null };
     } catch (error) {
@@ -51,8 +55,8 @@ export class Feed {
       arrived = { trouble: error instanceof Trouble ? error : new Trouble('nonsense', 'Something went wrong here.') };
     }
     this.asking = null;
-    this.dueAt = nextTry(arrived.trouble ?? null);
-    this.set({ ...arrived, loading: false });
+    this.dueAt = arrived.trouble ? nextTry(arrived.trouble) : nextFigures(arrived.stats?.generatedAt ?? '');
+    this.set({ ...arrived, retryAt: arrived.trouble ? this.dueAt : null, loading: false });
     this.wait();
   };
 
@@ -72,8 +76,15 @@ export class Feed {
   }
 }
 
-/** When to fetch again, in milliseconds since 1970. */
-export function nextTry(trouble: Trouble | null, now = Date.now()): number {
-  if (trouble === null || !trouble.passes) return now + EVERY_MS;
-  return Math.max(now + AFTER_TROUBLE_MS, trouble.retryAt ?? 0);
+/** When to ask again after a trouble, in milliseconds since 1970. */
+export function nextTry(trouble: Trouble, now = Date.now()): number {
+  if (!trouble.passes) return now + EVERY_MS;
+  return Math.max(now + SOON_MS, trouble.retryAt ?? 0);
+}
+
+/** When the server has newer figures than those of this moment, in milliseconds since 1970. */
+export function nextFigures(generatedAt: string, now = Date.now()): number {
+  const at = Date.parse(generatedAt) + EVERY_MS;
+  // The clocks of the server and of this device may differ, and figures may be stale.
+  return Math.min(Math.max(at, now + SOON_MS), now + EVERY_MS);
 }

@@ -26,7 +26,7 @@ describe('the headline', () => {
     expect(plain(detail)).toBe(
       'Counted are first votes in the last 30 days, given before the author was shown. Next is GPT-4.1 with 68 % ' +
         '(65–71 %). If 47 votes had been the opposite, another model would have the highest share. In comparisons ' +
-        'side by side, too, Claude Sonnet 4.5 is preferred to every other model with enough ballots.',
+        'side by side, too, Claude Sonnet 4.5 is preferred to every other model with enough comparisons.',
     );
   });
 
@@ -101,7 +101,7 @@ describe('with too few votes', () => {
     'A model is compared once it has 120 blind votes, from at least 30 people and on at least 30 of its sayings.';
 
   test('there may be none at all', () => {
-    expect(headline(empty())).toEqual({ sentence: 'No blind votes yet', detail: rule });
+    expect(headline(empty())).toEqual({ sentence: 'No blind votes yet', detail: `Yours could be the first. ${rule}` });
   });
 
   test('there may be none lately', () => {

@@ -33,7 +33,8 @@ function isMeasured(model: ModelStats): model is Measured {
 
 function noVotes(stats: StatsAnswer): Headline {
   const ever = stats.totals.votes.votes > 0;
-  return { sentence: ever ? `No blind votes ${during(stats, 'recent')}` : 'No blind votes yet', detail: RULE };
+  if (ever) return { sentence: `No blind votes ${during(stats, 'recent')}`, detail: RULE };
+  return { sentence: 'No blind votes yet', detail: `Yours could be the first. ${RULE}` };
 }
 
 const RULE =
@@ -102,7 +103,7 @@ function picks({ headline: { leader, pickedLeader, disagree }, models }: StatsAn
   const opposite = 'of at least two models, comparisons side by side say the opposite of the votes.';
   if (!picked) return disagree ? `But ${opposite}` : '';
   const few = ranking(models).some((model) => model.recent.picked.value === null);
-  const preferred = `${picked} is preferred to every other model${few ? ' with enough ballots' : ''}`;
+  const preferred = `${picked} is preferred to every other model${few ? ' with enough comparisons' : ''}`;
   if (leader && leader !== pickedLeader) return `Comparisons side by side say otherwise: there, ${preferred}.`;
   const also = leader
     ? `In comparisons side by side, too, ${preferred}.`

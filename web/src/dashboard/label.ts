@@ -4,9 +4,10 @@ import type { IntervalRow } from './rows/intervals';
 
 /** "Approval by model. First model: 66 % (65–67 %), trails. …" */
 export function intervalsLabel(title: string, rows: readonly IntervalRow[]): string {
-  return `${title}. ${rows.map((row) => `${row.name}: ${said(row)}.`).join(' ')}`;
+  return `${title}. ${rows.map((row) => `${said(row)}.`).join(' ')}`;
 }
 
-function said({ text, range, remark }: IntervalRow): string {
-  return `${text}${range && ` (${range})`}${remark && `, ${remark}`}`;
+/** "First model: 66 % (65–67 %), trails". */
+export function said({ name, text, range, remark }: IntervalRow): string {
+  return `${name}: ${text}${range && ` (${range})`}${remark && `, ${remark}`}`;
 }

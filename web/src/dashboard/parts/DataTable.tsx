@@ -1,7 +1,10 @@
+import type { Mark } from '../../shared/marks';
+import { Shape } from '../../shared/Shape';
 import type { Sheet } from '../sheet';
 
-/** A sheet as a table whose first column names the rows. A table that is too wide can be scrolled, by keyboard too. */
-export function DataTable({ sheet }: { sheet: Sheet }) {
+/** A sheet as a table whose first column names the rows. A table that is too wide can be scrolled, by keyboard too. `marks` are those of
+ * the rows. */
+export function DataTable({ sheet, marks }: { sheet: Sheet; marks?: readonly Mark[] }) {
   const shown = sheet.names.flatMap((name, column) =>
     name === null ? [] : [{ name, column, look: look(sheet, column) }],
   );
@@ -25,7 +28,7 @@ export function DataTable({ sheet }: { sheet: Sheet }) {
               {shown.map(({ column, look }, place) =>
                 place === 0 ? (
                   <th key={column} scope="row">
-                    {cells[column]?.text}
+                    {marks?.[row] && <Shape mark={marks[row]} />} {cells[column]?.text}
                   </th>
                 ) : (
                   <td key={column} class={look}>

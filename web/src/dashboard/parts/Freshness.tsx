@@ -11,7 +11,8 @@ export function Freshness({ state, refresh }: { state: FeedState; refresh: () =>
       <p class="note">
         {stats && (
           <>
-            As of <time dateTime={stats.generatedAt}>{clock(stats.generatedAt)}</time>.
+            As of <time dateTime={stats.generatedAt}>{clock(stats.generatedAt)}</time>. A vote is counted here within
+            two minutes.
           </>
         )}{' '}
         <button type="button" class="text-button" aria-disabled={loading} onClick={refresh}>
@@ -22,7 +23,14 @@ export function Freshness({ state, refresh }: { state: FeedState; refresh: () =>
         {stats?.stale && !trouble && (
           <p class="note trouble">The server cannot read its votes at the moment: these figures are from before.</p>
         )}
-        {trouble && <TroubleNote trouble={trouble} prefix={stats ? 'There are no newer figures:' : ''} />}
+        {trouble && (
+          <TroubleNote
+            trouble={trouble}
+            prefix={stats ? 'There are no newer figures:' : ''}
+            again={state.retryAt !== null}
+            at={state.retryAt}
+          />
+        )}
         <Announcement state={state} />
       </div>
     </div>

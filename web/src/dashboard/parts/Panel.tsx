@@ -2,6 +2,8 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
 interface PanelProps {
+  /** Its place in the address of the page. */
+  id?: string;
   title: string;
   lede: ComponentChildren;
   /** Whether its two figures are side by side on wide screens. */
@@ -10,11 +12,11 @@ interface PanelProps {
 }
 
 /** One question with the figures that answer it. */
-export function Panel({ title, lede, pair = false, children }: PanelProps) {
-  const id = useId();
+export function Panel({ id, title, lede, pair = false, children }: PanelProps) {
+  const heading = useId();
   return (
-    <section class="card panel" aria-labelledby={id}>
-      <h2 id={id}>{title}</h2>
+    <section class="card panel" id={id} aria-labelledby={heading}>
+      <h2 id={heading}>{title}</h2>
       <p class="note lede">{lede}</p>
       <div class={pair ? 'pair' : undefined}>{children}</div>
     </section>

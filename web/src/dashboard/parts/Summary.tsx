@@ -14,7 +14,7 @@ export function Summary({ stats: { totals, comparisons } }: { stats: StatsAnswer
         value={whole(unverified + setAside)}
         remark={`${whole(setAside)} set aside, ${whole(unverified)} unverified`}
       />
-      <Figure name="Ballots on comparisons" value={whole(comparisons.allTime.ballots)} />
+      <Figure name="Comparisons judged" value={whole(comparisons.allTime.ballots)} />
       <Figure name="Sayings shown" value={whole(totals.serves)} />
       <Figure name="Spent on models" value={dollars(totals.cost)} />
     </dl>

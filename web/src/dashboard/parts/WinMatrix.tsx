@@ -1,6 +1,6 @@
+import { Shape } from '../../shared/Shape';
 import { percent, whole } from '../figures';
 import type { Matrix, MatrixRow, Pair } from '../rows/matrix';
-import { Shape } from './Shape';
 
 /** The win matrix as a table. A cell's tint shows how far the row's model is ahead. */
 export function WinMatrix({ matrix }: { matrix: Matrix }) {

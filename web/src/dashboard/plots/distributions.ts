@@ -1,7 +1,8 @@
 /** Latency distributions in rows on one logarithmic scale, with their percentiles. */
 
 import { dot, type Markish, rectY, ruleX, ruleY, text } from '@observablehq/plot';
-import { callText, type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
+import { duration } from '../../shared/words';
+import { binText, callText, type LatencyRow, percentileText, timeTick, timeTicks } from '../rows/latency';
 import { BELOW, type Drawing, draw, logPosition, spaced, xAxis } from './frame';
 
 const ROW = 118;
@@ -9,7 +10,7 @@ const ROW = 118;
 const WORDS = 66;
 const FIRST_LINE = 14;
 const SIDES = 18;
-/** Below this width in pixels, there is no space for "p50" beside "p90". */
+/** Below this width in pixels, there is no space for "p50" beside "p90", nor for many words beside a name. */
 const TIGHT = 420;
 
 export function distributionsHeight(rows: number): number {
@@ -39,15 +40,15 @@ export function drawDistributions({ label, rows, domain }: Distributions, width:
         ruleX(ticks, { fy: () => row.name, y1: 0, y2: domain.share, stroke: 'var(--line)' }),
         ...histogram(row),
         ...percentiles(row, domain.share, width < TIGHT),
-        ...words(row),
+        ...words(row, width < TIGHT),
       ]),
     ],
   });
 }
 
 function histogram(row: LatencyRow): Markish[] {
-  const bins = row.bins.map((bin) => ({ ...bin, name: row.name }));
-  const look = { fill: row.mark.colour, fillOpacity: 0.55, insetLeft: 0.5, insetRight: 0.5 } as const;
+  const bins = row.bins.map((bin) => ({ ...bin, name: row.name, title: binText(row, bin) }));
+  const look = { fill: row.mark.colour, fillOpacity: 0.55, insetLeft: 0.5, insetRight: 0.5, title: 'title' } as const;
   return [
     rectY(bins, { fy: 'name', x1: 'low', x2: 'high', y: 'share', ...look }),
     ruleY([row], { fy: 'name', y: 0, stroke: 'var(--edge)' }),
@@ -55,15 +56,20 @@ function histogram(row: LatencyRow): Markish[] {
 }
 
 function percentiles(row: LatencyRow, share: number, tight: boolean): Markish[] {
-  const marks = row.percentiles.map(({ name, at }) => ({ at, model: row.name, name: tight ? name.slice(1) : name }));
+  const marks = row.percentiles.map(({ name, at }) => ({
+    at,
+    model: row.name,
+    name: tight ? name.slice(1) : name,
+    title: `${row.name}: ${name} ${duration(at)}`,
+  }));
   const above = { frameAnchor: 'top', lineAnchor: 'bottom', dy: WORDS - 2 } as const;
   return [
-    ruleX(marks, { fy: 'model', x: 'at', y1: 0, y2: share, stroke: 'var(--ink)', strokeWidth: 1.5 }),
+    ruleX(marks, { fy: 'model', x: 'at', y1: 0, y2: share, stroke: 'var(--ink)', strokeWidth: 1.5, title: 'title' }),
     text(marks, { fy: 'model', x: 'at', text: 'name', ...above, fill: 'var(--ink)', fontSize: 12 }),
   ];
 }
 
-function words(row: LatencyRow): Markish[] {
+function words(row: LatencyRow, tight: boolean): Markish[] {
   const left = { fy: 'name', frameAnchor: 'top-left', lineAnchor: 'top' } as const;
   const right = { ...left, frameAnchor: 'top-right', textAnchor: 'end', dx: SIDES } as const;
   const soft = { fill: 'var(--soft)', fontSize: 13 } as const;
@@ -71,7 +77,7 @@ function words(row: LatencyRow): Markish[] {
   return [
     dot([row], { ...left, dx: 7 - SIDES, dy: FIRST_LINE + 6, r: 5, symbol: shape, fill: colour }),
     text([row], { ...left, text: 'name', dx: 2, dy: FIRST_LINE, fill: 'var(--ink)', fontSize: 15, fontWeight: 600 }),
-    text([row], { ...right, ...soft, text: callText, dy: FIRST_LINE + 1 }),
+    text([row], { ...right, ...soft, text: (one: LatencyRow) => callText(one, tight), dy: FIRST_LINE + 1 }),
     text([row], { ...left, ...soft, text: percentileText, dx: 2, dy: FIRST_LINE + 20 }),
   ];
 }

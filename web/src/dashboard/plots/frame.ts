@@ -23,7 +23,16 @@ export function draw(label: string, options: PlotOptions): Drawing {
   // Screen readers get one image with our label, without Plot's labels for its parts.
   for (const part of drawing.querySelectorAll('[aria-label]')) part.removeAttribute('aria-label');
   drawing.setAttribute('role', 'img');
+  keepTips(drawing);
   return drawing;
+}
+
+/** Keeps the title of each part as its `data-tip`, because browsers show titles late, and to the pointer alone. */
+function keepTips(drawing: Drawing): void {
+  for (const title of drawing.querySelectorAll('title')) {
+    title.parentElement?.setAttribute('data-tip', title.textContent ?? '');
+    title.remove();
+  }
 }
 
 interface XAxis {

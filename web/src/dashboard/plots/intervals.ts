@@ -1,6 +1,7 @@
 /** Estimates with their intervals. Each row has a name, a remark, a bar, a value and a range. */
 
 import { dot, type Markish, ruleY, text, tickX } from '@observablehq/plot';
+import { said } from '../label';
 import type { Axis, IntervalRow } from '../rows/intervals';
 import { scaleTicks } from '../rows/intervals';
 import { BELOW, type Drawing, draw, NARROW, xAxis } from './frame';
@@ -70,7 +71,8 @@ function bar(row: IntervalRow, axis: Axis, { bar: dy }: Layout): Markish[] {
     const unknown = { stroke: mark.colour, strokeDasharray: '2 5', strokeWidth: 2 } as const;
     return [track, ruleY(ends(row, axis), { ...at, x1: 'low', x2: 'high', ...unknown })];
   }
-  const value = dot([row], { ...at, x: 'value', r: 6, symbol: mark.shape, fill: mark.colour, stroke: 'var(--card)' });
+  const look = { r: 6, symbol: mark.shape, fill: mark.colour, stroke: 'var(--card)', title: () => said(row) } as const;
+  const value = dot([row], { ...at, x: 'value', ...look });
   return [track, reach(row, axis, at), value];
 }
 

@@ -1,9 +1,10 @@
 /** Approval by model: the share of thumbs up among the votes that were given before the author was shown. */
 
 import type { CollectionStats, Figures, ModelStats, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count } from '../../shared/words';
 import { about, percent, whole } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { during, type Period, periodSheet } from '../period';
 import { farewell, isRetired, ranking } from '../retired';
 import type { Column, Sheet } from '../sheet';
@@ -20,7 +21,7 @@ export interface Approval {
 export const NO_VOTES = ['no votes', 'too few votes'] as const;
 
 export function approval(stats: StatsAnswer, period: Period): Approval {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const rowsOf = (models: readonly ModelStats[]) =>
     ranked(models.map((model) => modelRow(model, period, marks.get(model.model) ?? NEUTRAL)));
   const retired = stats.models.filter(isRetired);

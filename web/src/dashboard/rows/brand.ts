@@ -1,9 +1,10 @@
 /** The brand effect: how much better a model does when its name is shown. A lot decides whether it is. */
 
 import type { ModelStats, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count } from '../../shared/words';
 import { decimals, percent, points, pointsRange } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 import { type Axis, differenceDomain, type IntervalRow, ranked } from './intervals';
@@ -16,7 +17,7 @@ export interface Brand {
 }
 
 export function brand(stats: StatsAnswer, period: Period): Brand {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const rows = ranked(stats.models.map((model) => row(model, period, marks.get(model.model) ?? NEUTRAL)));
   return {
     rows,

@@ -32,7 +32,7 @@ describe('picks', () => {
 
     expect(known).toBe(true);
     expect(rows.map((row) => [row.name, plain(row.text), plain(row.range), row.remark])).toEqual([
-      ['Claude Sonnet 4.5', '36 %', '32–40 %', '63 picks in 174 ballots'],
+      ['Claude Sonnet 4.5', '36 %', '32–40 %', '63 picks in 174 comparisons'],
       ['GPT-4.1', 'no picks', '', ''],
       ['Claude Haiku 4.5', 'no picks', '', ''],
       ['GPT-4.1-mini', 'no picks', '', ''],

@@ -1,9 +1,10 @@
 /** The cost per thousand sayings, and per net upvote if every saying gets one vote. */
 
 import type { Figures, ModelStats, StatsAnswer } from '../../api/types';
+import { NEUTRAL } from '../../shared/marks';
 import { count, dollars } from '../../shared/words';
 import { percent, whole } from '../figures';
-import { marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 import { NO_VOTES } from './approval';
@@ -50,7 +51,7 @@ export function spending({ totals }: StatsAnswer): string {
 type Amounts = Pick<IntervalRow, 'value' | 'low' | 'high' | 'text' | 'range'>;
 
 function rowsOf(stats: StatsAnswer, amounts: (model: ModelStats) => Amounts): IntervalRow[] {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const rows = stats.models.map((model) => ({
     ...amounts(model),
     name: model.source,

@@ -27,9 +27,9 @@ test('a point stands for a week with enough votes', () => {
 
   expect(rows.map(({ points }) => points.map(({ title }) => plain(title)))).toEqual([
     [
-      '75 % of 32 votes in the week to 12 Nov',
-      '70 % of 40 votes in the week to 16 Nov',
-      '48 % of 50 votes in the week to 17 Nov',
+      'GPT-4.1: 75 % of 32 votes in the week to 12 Nov',
+      'GPT-4.1: 70 % of 40 votes in the week to 16 Nov',
+      'GPT-4.1: 48 % of 50 votes in the week to 17 Nov',
     ],
     [],
   ]);

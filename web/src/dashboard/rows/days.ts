@@ -1,8 +1,9 @@
 /** Approval day by day, as the share of a week up to each day, and the days on which something about a model changed. */
 
 import type { Change, DayStats, ModelStats, StatsAnswer, VoteCounts } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { dayAndMonth, percent } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { shareDomain } from './intervals';
 
@@ -35,16 +36,19 @@ const WEEK = 7;
 const LEAST_VOTES = 30;
 
 export function days(stats: StatsAnswer): Days {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const last = new Date(stats.generatedAt.slice(0, 10));
   // The statistics begin with this day, so that the weeks to the days before it are not known in full.
   const first = new Date(last.getTime() - (stats.recentDays - WEEK) * DAY_MS);
   const rows = stats.models.map((model) => ({
     name: model.source,
     mark: marks.get(model.model) ?? NEUTRAL,
-    points: weeks(model.days, first).flatMap(point),
+    points: weeks(model.days, first).flatMap((week) => point(model.source, week)),
     changes: model.marks
-      .map((change) => ({ day: new Date(change.day), title: told(change, stats.models) }))
+      .map((change) => ({
+        day: new Date(change.day),
+        title: `${dayAndMonth(change.day)}: ${model.source} ${told(change, stats.models)}`,
+      }))
       .filter(({ day }) => day >= first),
   }));
   const shares = rows.flatMap((row) => row.points.map(({ share }) => ({ value: share, low: null, high: null })));
@@ -80,10 +84,10 @@ function shareOf({ week }: Week): number | null {
   return week === null || week.votes < LEAST_VOTES ? null : week.upvotes / week.votes;
 }
 
-function point(one: Week): DayPoint[] {
+function point(name: string, one: Week): DayPoint[] {
   const share = shareOf(one);
   if (share === null) return [];
-  const title = `${percent(share)} of ${one.week?.votes} votes in the week to ${dayAndMonth(one.day)}`;
+  const title = `${name}: ${percent(share)} of ${one.week?.votes} votes in the week to ${dayAndMonth(one.day)}`;
   return [{ day: new Date(one.day), share, title }];
 }
 

@@ -1,8 +1,8 @@
 /** The rows of a plot of estimates: a value with its interval, and the text on either side. */
 
 import type { Interval } from '../../api/types';
+import type { Mark } from '../../shared/marks';
 import { decimals, percent, percentRange } from '../figures';
-import type { Mark } from '../marks';
 
 export interface IntervalRow {
   name: string;

@@ -67,7 +67,12 @@ test('the fastest comes first, a model without answers last', () => {
   const single = latency(stats, 'recent', 'single');
   expect(single.rows.map((row) => row.name)).toEqual(['GPT-4.1', 'Claude Sonnet 4.5', 'Claude Haiku 4.5']);
   expect(single.rows.map(percentileText)[0]?.replaceAll('\u00a0', ' ')).toBe('p50 900 ms · p90 1.8 s');
-  expect(single.rows.map(callText)).toEqual(['9 of 10 calls answered', '9 of 10 calls answered', 'no calls']);
+  expect(single.rows.map((row) => callText(row))).toEqual([
+    '9 of 10 calls answered',
+    '9 of 10 calls answered',
+    'no calls',
+  ]);
+  expect(single.rows.map((row) => callText(row, true))).toEqual(['9 of 10', '9 of 10', 'no calls']);
   expect(latency(stats, 'recent', 'round').rows.filter((row) => row.answered)).toHaveLength(1);
   expect(latency(empty(), 'recent', 'round').known).toBe(false);
 });

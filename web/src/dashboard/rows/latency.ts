@@ -4,9 +4,10 @@
  */
 
 import type { Figures, Latency, LatencyBucket, ModelStats, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count, duration } from '../../shared/words';
-import { whole } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { percent, whole } from '../figures';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 
@@ -46,7 +47,7 @@ const NEEDED: Record<Percentile['name'], number> = { p50: 2, p90: 10, p99: 100 }
 
 /** The fastest first. */
 export function latency(stats: StatsAnswer, period: Period, shape: CallShape): LatencyPlot {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const half = (model: ModelStats) => model[period].latency[shape].p50 ?? Infinity;
   const models = stats.models.toSorted((a, b) => (half(a) === half(b) ? 0 : half(a) - half(b)));
   const rows = models.map((model) =>
@@ -114,9 +115,15 @@ export function percentileText(row: LatencyRow): string {
   return row.percentiles.map(({ name, at }) => `${name} ${duration(at)}`).join(' · ');
 }
 
-/** "196 of 200 calls answered", "no calls". */
-export function callText({ asked, answered }: LatencyRow): string {
+/** "First model: 12 % of the answers took 0.8 s to 1.0 s". */
+export function binText({ name }: LatencyRow, { low, high, share }: Bin): string {
+  return `${name}: ${percent(share)} of the answers took ${duration(low)} to ${duration(high)}`;
+}
+
+/** "196 of 200 calls answered", in brief "196 of 200"; "no calls". */
+export function callText({ asked, answered }: LatencyRow, brief = false): string {
   if (!asked) return 'no calls';
+  if (brief) return `${whole(answered)} of ${whole(asked)}`;
   return answered === asked ? count(asked, 'call') : `${whole(answered)} of ${count(asked, 'call')} answered`;
 }
 

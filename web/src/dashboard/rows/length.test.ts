@@ -33,7 +33,7 @@ test('models are in the order of their shares at equal length, beside what they 
 
 test('the factor of length is told with its interval', () => {
   expect(atEqualLength({ ...full(), analysis: ANALYSIS })?.lede).toBe(
-    'From 8,120 ballots of all time, analysed on 28 Nov. If a saying is 31 characters longer, the odds that it is ' +
+    'From 8,120 comparisons of all time, analysed on 28 Nov. If a saying is 31 characters longer, the odds that it is ' +
       'picked are 1.73 times as high (1.55–1.94).',
   );
 });

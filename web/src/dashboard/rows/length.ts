@@ -1,9 +1,10 @@
 /** How often each model is picked as the best once the length of its sayings is allowed for, by the last analysis. */
 
 import type { Analysis, StatsAnswer } from '../../api/types';
+import { NEUTRAL } from '../../shared/marks';
 import { count } from '../../shared/words';
 import { dayAndMonth, estimate, percent } from '../figures';
-import { marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Sheet, sheet } from '../sheet';
 import { type Axis, estimateRow, type IntervalRow, ranked, shareDomain } from './intervals';
 
@@ -20,7 +21,7 @@ type AnalysedModel = Analysis['models'][number];
 export function atEqualLength(stats: StatsAnswer): AtEqualLength | null {
   const { analysis } = stats;
   if (!analysis) return null;
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const sources = new Map(stats.models.map(({ model, source }) => [model, source]));
   const name = ({ model }: AnalysedModel) => sources.get(model) ?? model;
   const rows = ranked(
@@ -49,7 +50,7 @@ export function atEqualLength(stats: StatsAnswer): AtEqualLength | null {
 }
 
 function lede({ ballots, generatedAt, length, lengthDeviation }: Analysis): string {
-  const from = `From ${count(ballots, 'ballot')} of all time, analysed on ${dayAndMonth(generatedAt)}`;
+  const from = `From ${count(ballots, 'comparison')} of all time, analysed on ${dayAndMonth(generatedAt)}`;
   if (length.value === null || length.low === null || length.high === null) return `${from}.`;
   const [factor, low, high] = [length.value, length.low, length.high].map((each) => each.toFixed(2));
   const longer = count(Math.round(lengthDeviation), 'character');

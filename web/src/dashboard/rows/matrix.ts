@@ -1,8 +1,9 @@
 /** How often each model was preferred to each other, in the comparisons that showed a saying of both. */
 
 import type { ModelStats, PairRecord, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { percent } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 
@@ -34,7 +35,7 @@ const NEVER: PairRecord = {
 
 /** The model that is picked most comes first. */
 export function matrix(stats: StatsAnswer, period: Period): Matrix {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const share = (model: ModelStats) => model[period].picked.value ?? 0;
   const models = stats.models.toSorted((a, b) => share(b) - share(a));
   const records = stats.comparisons[period].matrix;

@@ -1,12 +1,12 @@
 /** The figures of all models in one table: liked, picked, answered, fast, cheap. */
 
 import type { Interval, ModelStats, StatsAnswer } from '../../api/types';
-import { count, dollars, duration } from '../../shared/words';
+import { dollars, duration } from '../../shared/words';
 import { decimals, percent, percentRange } from '../figures';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 import { NO_VOTES } from './approval';
-import { dollarRange, noCost, noNetUpvotes } from './cost';
+import { noCost } from './cost';
 import { percentiles } from './latency';
 import { NO_PICKS } from './picked';
 
@@ -50,27 +50,16 @@ function columns(period: Period): Column<ModelStats>[] {
     },
     {
       key: 'cost_per_1000',
-      name: 'Per 1,000 sayings',
+      name: '$ per 1,000 sayings',
       value: (model) => model[period].cost.per1000,
       text: (model) => dollars(model[period].cost.per1000),
       none: (model) => noCost(model[period]),
     },
-    {
-      key: 'cost_per_net_upvote',
-      name: 'Per net upvote',
-      value: (model) => model[period].cost.perNetUpvote.value,
-      text: (model) => perNetUpvote(model[period].cost.perNetUpvote),
-      none: (model) => noNetUpvotes(model[period]),
-    },
-    {
-      key: 'voters',
-      name: 'Rests on, of all time',
-      value: (model) => model.voters,
-      text: ({ voters, sayings }) => `${count(voters, 'voter')}\n${count(sayings, 'saying')}`,
-    },
-    { key: 'sayings', name: null, value: (model) => model.sayings },
+    end('cost_per_net_upvote', (model) => model[period].cost.perNetUpvote.value),
     end('cost_per_net_upvote_low', (model) => model[period].cost.perNetUpvote.low),
     end('cost_per_net_upvote_high', (model) => model[period].cost.perNetUpvote.high),
+    { key: 'voters', name: null, value: (model) => model.voters },
+    { key: 'sayings', name: null, value: (model) => model.sayings },
   ];
 }
 
@@ -100,8 +89,4 @@ function half(model: ModelStats, period: Period): number | null {
 // The interval is on a line of its own, because a wide table is hard to read on a small screen.
 function shareText(share: Interval): string {
   return `${percent(share.value ?? 0, decimals(share))}\n${percentRange(share)}`;
-}
-
-function perNetUpvote({ value, low, high }: Interval): string {
-  return `${dollars(value)}\n${dollarRange(low, high)}`.trimEnd();
 }

@@ -1,9 +1,10 @@
 /** How often each model is picked as the best of a comparison, in shares that add up to one. */
 
 import type { ModelStats, StatsAnswer } from '../../api/types';
+import { type Mark, NEUTRAL } from '../../shared/marks';
 import { count } from '../../shared/words';
 import { percent } from '../figures';
-import { type Mark, marksOf, NEUTRAL } from '../marks';
+import { marksIn } from '../marks';
 import { type Period, periodSheet } from '../period';
 import type { Column, Sheet } from '../sheet';
 import { type Axis, estimateRow, type IntervalRow, ranked, shareDomain } from './intervals';
@@ -19,7 +20,7 @@ export interface Picked {
 export const NO_PICKS = ['no picks', 'too few picks'] as const;
 
 export function picked(stats: StatsAnswer, period: Period): Picked {
-  const marks = marksOf(stats);
+  const marks = marksIn(stats);
   const rows = ranked(stats.models.map((model) => row(model, period, marks.get(model.model) ?? NEUTRAL)));
   return {
     rows,
@@ -31,7 +32,7 @@ export function picked(stats: StatsAnswer, period: Period): Picked {
 
 function row(model: ModelStats, period: Period, mark: Mark): IntervalRow {
   const { picked, ballots, wins } = model[period];
-  const remark = ballots ? `${count(wins, 'pick')} in ${count(ballots, 'ballot')}` : '';
+  const remark = ballots ? `${count(wins, 'pick')} in ${count(ballots, 'comparison')}` : '';
   return { ...estimateRow(picked, ballots, NO_PICKS), name: model.source, remark, mark };
 }
 
@@ -56,6 +57,6 @@ function columns(period: Period): Column<ModelStats>[] {
     part('picked_of_asked_low', '95 % from', 'pickedOfAsked', 'low'),
     part('picked_of_asked_high', 'to', 'pickedOfAsked', 'high'),
     { key: 'wins', name: 'Picks', value: (model) => model[period].wins },
-    { key: 'ballots', name: 'Of ballots', value: (model) => model[period].ballots },
+    { key: 'ballots', name: 'Of comparisons', value: (model) => model[period].ballots },
   ];
 }

@@ -1,9 +1,9 @@
 /** Blind votes and approval by service, over the sayings of all models. */
 
 import type { ServiceStats, StatsAnswer } from '../../api/types';
+import { NEUTRAL } from '../../shared/marks';
 import { count } from '../../shared/words';
 import { percent } from '../figures';
-import { NEUTRAL } from '../marks';
 import { type Column, type Sheet, sheet } from '../sheet';
 import { type Axis, type IntervalRow, ranked } from './intervals';
 

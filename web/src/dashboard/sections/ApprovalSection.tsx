@@ -17,7 +17,7 @@ export function ApprovalSection({ stats, period }: SectionProps) {
   const blind = useMemo(() => approval(stats, period), [stats, period]);
   const name = useMemo(() => brand(stats, period), [stats, period]);
   return (
-    <Panel title="Approval" lede={`${LEDE} ${blind.others}`} pair>
+    <Panel id="approval" title="Approval, and what a name adds" lede={`${LEDE} ${blind.others}`} pair>
       <Figure
         title="Without the name"
         note={`The share of thumbs up among first votes ${during(stats, period)}, given before the author was shown.`}

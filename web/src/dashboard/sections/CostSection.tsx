@@ -11,7 +11,7 @@ export function CostSection({ stats, period }: SectionProps) {
   const thousand = useMemo(() => costPer1000(stats, period), [stats, period]);
   const net = useMemo(() => costPerNetUpvote(stats, period), [stats, period]);
   return (
-    <Panel title="Cost" lede={spending(stats)} pair>
+    <Panel id="cost" title="Cost" lede={spending(stats)} pair>
       <Figure
         title="Per thousand sayings"
         note="Of rounds and live answers, by the vendors’ list prices and the tokens they counted; only sayings fit to be shown count."

@@ -15,7 +15,7 @@ const LEDE =
 export function DaysSection({ stats }: { stats: StatsAnswer }) {
   const { rows, domain, known, changes, sheet } = useMemo(() => days(stats), [stats]);
   return (
-    <Panel title={`The last ${stats.recentDays} days`} lede={LEDE}>
+    <Panel id="days" title="Day by day" lede={LEDE}>
       <Figure sheet={sheet} empty={!known && 'No week has enough votes on a model yet.'}>
         <Lines label={label(rows)} rows={rows} domain={domain} />
         {changes.length > 0 && (

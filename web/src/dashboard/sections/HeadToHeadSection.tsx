@@ -17,13 +17,13 @@ export function HeadToHeadSection({ stats, period }: SectionProps) {
   const picks = useMemo(() => picked(stats, period), [stats, period]);
   const wins = useMemo(() => matrix(stats, period), [stats, period]);
   const comparisons = stats.comparisons[period];
-  const none = comparisons.ballots === 0 && 'No comparison has been voted on.';
-  const few = !picks.known && 'Too few ballots yet to say how often each model is picked.';
+  const none = comparisons.ballots === 0 && 'No comparison has been judged yet.';
+  const few = !picks.known && 'Too few comparisons yet to say how often each model is picked.';
   return (
-    <Panel title="Side by side" lede={lede(comparisons, during(stats, period))} pair>
+    <Panel id="comparisons" title="Side by side" lede={lede(comparisons, during(stats, period))} pair>
       <Figure
         title="Picked as the best"
-        note="Among ballots that pick one, by Luce’s choice model. In the table, an answer that did not come is also counted as a loss."
+        note="Among comparisons in which one was picked, by Luce’s choice model. In the table, an answer that did not come is also counted as a loss."
         sheet={picks.sheet}
         empty={none || few}
       >
@@ -52,5 +52,5 @@ function lede({ ballots, setAside, tied, none }: Comparisons, when: string): str
       ? ''
       : `: ${estimate(tied.value, tied)} found all equally good, ${estimate(none.value, none)} none of them good`;
   const aside = setAside ? ` ${whole(setAside)} more ${setAside === 1 ? 'is' : 'are'} set aside.` : '';
-  return `${count(ballots, 'first ballot')} ${when} on comparisons that hid the names${open}.${aside}`;
+  return `${count(ballots, 'comparison')} judged ${when}, without the names${open}.${aside}`;
 }

@@ -14,7 +14,7 @@ export function HoursSection({ stats }: { stats: StatsAnswer }) {
   const serves = useMemo(() => hourBars(stats, 'serves'), [stats]);
   const lede = `${count(total(votes), 'vote')} of any kind, ${count(total(serves), 'saying')} shown; the collection’s are among them. The outlined hour is not over.`;
   return (
-    <Panel title="The last 24 hours" lede={lede} pair>
+    <Panel id="hours" title="The last 24 hours" lede={lede} pair>
       <Figure
         title="Votes by the hour"
         sheet={hoursSheet(stats, 'votes')}

@@ -13,7 +13,7 @@ export function LatencySection({ stats, period }: SectionProps) {
   const domain = useMemo(() => latencyDomain([single, round]), [single, round]);
   const lede = `Half of all calls were answered within p50, nine in ten within p90, 99 in 100 within p99; a call that failed counts as never answered. Read off to within ${(stats.relativeError * 100).toFixed(1)}\u00a0%, on one logarithmic scale.`;
   return (
-    <Panel title="Latency" lede={lede} pair>
+    <Panel id="latency" title="Latency" lede={lede} pair>
       <Figure
         title="One saying"
         note="Live answers and comparisons: a visitor waits."

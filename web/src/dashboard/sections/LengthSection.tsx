@@ -11,7 +11,7 @@ export function LengthSection({ stats }: { stats: StatsAnswer }) {
   const equal = useMemo(() => atEqualLength(stats), [stats]);
   if (!equal) return null;
   return (
-    <Panel title="After allowing for length" lede={equal.lede}>
+    <Panel id="length" title="After allowing for length" lede={equal.lede}>
       <Figure
         note="How often each model would be picked as the best if all wrote sayings of the same length."
         sheet={equal.sheet}

@@ -10,7 +10,7 @@ import { type Services, services } from '../rows/services';
 export function ServicesSection({ stats }: { stats: StatsAnswer }) {
   const found = useMemo(() => services(stats), [stats]);
   return (
-    <Panel title="Services" lede={lede(found)}>
+    <Panel id="services" title="Services" lede={lede(found)}>
       <Figure sheet={found.sheet} empty={!found.rows.length && 'No service has enough votes yet to name an approval.'}>
         <Intervals label={intervalsLabel('Approval by service', found.rows)} rows={found.rows} axis={found.axis} />
       </Figure>

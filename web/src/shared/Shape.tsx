@@ -1,4 +1,4 @@
-import type { Mark } from '../marks';
+import type { Mark } from './marks';
 
 const PATHS: Record<Mark['shape'], string> = {
   circle: 'M6 1a5 5 0 1 1 0 10a5 5 0 1 1 0-10z',
