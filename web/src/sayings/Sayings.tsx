@@ -46,7 +46,9 @@ export function Sayings() {
               <Nothing>{phase === 'idle' && 'No saying yet.'}</Nothing>
             )}
           </figure>
-          {current && told?.source === null && vote.wanted === null && <GuessButtons read={current} />}
+          {current && told?.source === null && vote.wanted === null && (
+            <GuessButtons key={told.sayingId} read={current} />
+          )}
           <div class="news" role="status">
             {phase === 'slow' && (
               <p class="note">Still waiting: the network is slow, or a model is writing just now.</p>

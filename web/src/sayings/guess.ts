@@ -19,7 +19,7 @@ export interface Choice {
 
 // The sayings of the collection have no model.
 const A_PERSON: Choice = { who: 'person', name: 'A person' };
-const STORED_AS = 'sayings.streak';
+export const STREAK_STORED_AS = 'sayings.streak';
 
 /** Those who may have written a saying: the models that take part, and a person. Empty while nothing is known of them. */
 export function choicesOf(answer: ModelsAnswer | null): Choice[] {
@@ -30,10 +30,10 @@ export function choicesOf(answer: ModelsAnswer | null): Choice[] {
 /** Compares a guess with the author, and counts the streak in `memory`. */
 export function judged({ who }: Guess, { model }: Author, choices: Choice[], memory: Keep = forGood): Guess {
   const author = model ?? A_PERSON.who;
-  const streak = Number(memory.getItem(STORED_AS)) || 0;
+  const streak = Number(memory.getItem(STREAK_STORED_AS)) || 0;
   if (!choices.some((choice) => choice.who === author)) return { who, outcome: 'unlisted', streak };
   const right = who === author;
-  memory.setItem(STORED_AS, String(right ? streak + 1 : 0));
+  memory.setItem(STREAK_STORED_AS, String(right ? streak + 1 : 0));
   return right ? { who, outcome: 'right', streak: streak + 1 } : { who, outcome: 'wrong', streak };
 }
 

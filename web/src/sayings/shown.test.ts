@@ -117,6 +117,7 @@ it.each(['nonsense', '{}', '[null, 1, {"answer": {}}]'])('does without a list th
 it('keeps nothing of a visitor who is forgotten', () => {
   const { shared, own, shown } = tab();
   shown.add(saying('aaaaaaaa'));
+  shared.setItem('sayings.streak', '3');
 
   shown.forget();
 

@@ -4,7 +4,7 @@ import type { SayingAnswer, StoredSaying } from '../api/types';
 import { forGood, forThisTab, type Keep } from '../shared/storage';
 import { Store } from '../shared/store';
 import { type Known, NOTHING_KNOWN } from '../votes/sayingVotes';
-import type { Guess } from './guess';
+import { type Guess, STREAK_STORED_AS } from './guess';
 
 /** A saying that was shown, what is known of the visitor's vote, and whom the visitor took for its author. */
 export interface Read {
@@ -102,7 +102,7 @@ export class Shown {
 
   /** Begins anew. The sayings go as well, because their tokens are for the voter who is forgotten. */
   forget(): void {
-    for (const name of [LIST_STORED_AS, SEEN_STORED_AS]) this.shared.removeItem(name);
+    for (const name of [LIST_STORED_AS, SEEN_STORED_AS, STREAK_STORED_AS]) this.shared.removeItem(name);
     this.own.removeItem(CURRENT_STORED_AS);
     this.place.value = { list: [], current: null };
   }
