@@ -260,8 +260,9 @@ async def test_the_page_and_the_card_of_a_saying(fronts: dict[str, Ask]) -> None
 async def test_what_a_browser_gets_where_nothing_is(fronts: dict[str, Ask], path: str) -> None:
     found = await same_answer(fronts, Asked("GET", path, headers={"Accept": "text/html"}))
 
-    assert found.status == {"/best/": 200, "/compare": 405}.get(path, 404)
-    assert found.headers["Content-Type"].startswith("application/json" if path == "/compare" else "text/html")
+    assert found.status == {"/best/": 200, "/compare": 405, "/sayings/nowhere": 400}.get(path, 404)
+    of_the_api = path in ("/compare", "/sayings/nowhere")
+    assert found.headers["Content-Type"].startswith("application/json" if of_the_api else "text/html")
 
 
 async def test_text_beyond_ascii(fronts: dict[str, Ask]) -> None:

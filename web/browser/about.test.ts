@@ -67,7 +67,7 @@ test('a server that cannot forget says when to try again', async ({ visit }) => 
   const visitor = await visit();
   const body = { error: { code: 'not_forgotten', message: 'Not right now.' }, requestId: '6b01' };
   await visitor.serverAnswers('/me', 503, body, { 'Retry-After': '1' });
-  await visitor.open('#/about');
+  await visitor.open('about');
 
   await forgetMe(visitor).click();
   await question(visitor).getByRole('button', { name: 'Forget me' }).click();
@@ -79,7 +79,7 @@ test('a server that cannot forget says when to try again', async ({ visit }) => 
 test('what is forgotten later has a date', async ({ visit }) => {
   const visitor = await visit();
   await visitor.serverAnswers('/me', 200, { status: 'accepted', forgottenBefore: '2026-12-02T10:00:00+00:00' });
-  await visitor.open('#/about');
+  await visitor.open('about');
 
   await forgetMe(visitor).click();
   await question(visitor).getByRole('button', { name: 'Forget me' }).click();
@@ -89,7 +89,7 @@ test('what is forgotten later has a date', async ({ visit }) => {
 
 test('the address survives a reload', async ({ visit }) => {
   const visitor = await visit();
-  await visitor.open('#/about');
+  await visitor.open('about');
 
   await visitor.page.reload();
 

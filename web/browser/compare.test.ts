@@ -15,7 +15,7 @@ const MEANWHILE = /^\d of 4 answers are in\. All of them will be shown at once â
 
 /** Opens the arena. It has an earlier comparison, or none, before the visitor does anything. */
 async function arrive(visitor: Visit): Promise<void> {
-  await visitor.open('#/compare');
+  await visitor.open('arena');
   await visitor.page.locator('.arena:not([data-stage=waiting])').waitFor();
 }
 
@@ -120,7 +120,7 @@ test.for([SMALL_PHONE, PHONE])('the controls are in view on a $name', async (set
   const whileOpen = await isInView(button(visitor, 'None of them'));
 
   await visitor.serverRecovers();
-  await compare(visitor);
+  await ask(visitor);
   await complete(visitor);
   await card(visitor, 'A').getByRole('button').click();
   await visitor.reads(/^You picked A/);

@@ -6,7 +6,7 @@ describe.each(SETTINGS)('the dashboard on a $name', (setting) => {
   test('shows the last days first, and all time on request', async ({ visit }) => {
     const visitor = await visit(setting);
     await visitor.serverAnswers('/stats', 200, full());
-    await visitor.open('#/dashboard');
+    await visitor.open('dashboard');
     await visitor.reads(/^Claude Sonnet\s4\.5 leads: 74\s% .+ of blind votes are thumbs up$/);
     await visitor.page.getByRole('table', { name: 'All models in the last 30 days' }).waitFor();
 
@@ -21,7 +21,7 @@ describe.each(SETTINGS)('the dashboard on a $name', (setting) => {
     const visitor = await visit(setting);
     await visitor.serverAnswers('/stats', 200, empty());
 
-    await visitor.open('#/dashboard');
+    await visitor.open('dashboard');
 
     await visitor.reads('No blind votes yet');
     await visitor.reads('No comparison has been judged yet.');
@@ -34,7 +34,7 @@ describe('a plot of the dashboard', () => {
   test('tells its values to the pointer and to the keyboard', async ({ visit }) => {
     const visitor = await visit();
     await visitor.serverAnswers('/stats', 200, full());
-    await visitor.open('#/dashboard');
+    await visitor.open('dashboard');
     const plots = visitor.page.getByRole('group', { name: /^Plot;/ });
     const price = visitor.page.locator('#price');
     const first = price.locator('[data-tip]').first();
@@ -55,7 +55,7 @@ describe('a plot of the dashboard', () => {
 test('what a plot shows is there as a table, too', async ({ visit }) => {
   const visitor = await visit();
   await visitor.serverAnswers('/stats', 200, full());
-  await visitor.open('#/dashboard');
+  await visitor.open('dashboard');
 
   await visitor.page
     .locator('#price')

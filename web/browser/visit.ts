@@ -57,7 +57,8 @@ export class Visit {
     this.page = page;
     page.on('console', (message) => {
       if (isNoEarlierComparison(message.text(), message.location().url)) return;
-      if (['error', 'warning'].includes(message.type())) this.errors.push(message.text());
+      if (['error', 'warning'].includes(message.type()))
+        this.errors.push(`${message.text()} ${message.location().url}`);
     });
     page.on('pageerror', (error) => this.errors.push(String(error)));
     page.on('request', (request) => {

@@ -4,6 +4,7 @@ import { Services } from '../sayings/Services';
 import { VoteButtons } from '../sayings/VoteButtons';
 import { VoteNews } from '../sayings/VoteNews';
 import { byline } from '../sayings/words';
+import { ModelShape } from '../shared/ModelShape';
 import { useStore } from '../shared/store';
 import { sayingVotes } from '../votes/post';
 
@@ -17,7 +18,10 @@ export function Card({ saying }: { saying: StoredSaying }) {
       <blockquote dir="auto">
         <a href={addressOfSaying(sayingId)}>{saying.saying}</a>
       </blockquote>
-      <p class="note">{byline(saying)}</p>
+      <p class="note">
+        <ModelShape model={saying.model} />
+        {byline(saying)}
+      </p>
       <VoteButtons answer={saying} vote={vote} counts={{ up: upvotes, down: downvotes }} />
       <div class="listed-news" role="status">
         {vote.state !== null && <VoteNews saying={saying} vote={vote} />}

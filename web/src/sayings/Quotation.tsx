@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { ModelShape } from '../shared/ModelShape';
 import { Services } from './Services';
 
 // The greatest number of characters for each size of type.
@@ -10,11 +11,12 @@ interface QuotationProps {
   saying: string;
   /** Who wrote it, as the visitor may know it. */
   author: string;
-  children?: ComponentChildren;
+  /** Which model that is; null when none wrote it, or when the visitor does not know. */
+  model: string | null;
 }
 
 /** A saying in large type. What is replaced is announced: with another saying all parts, with the reveal the author. */
-export function Quotation({ services, saying, author, children }: QuotationProps) {
+export function Quotation({ services, saying, author, model }: QuotationProps) {
   return (
     <>
       <Services names={services} />
@@ -22,8 +24,10 @@ export function Quotation({ services, saying, author, children }: QuotationProps
         {saying}
       </blockquote>
       <figcaption class="about" key={author}>
-        <p class="source">{author}</p>
-        {children}
+        <p class="source">
+          <ModelShape model={model} />
+          {author}
+        </p>
       </figcaption>
     </>
   );
