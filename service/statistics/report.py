@@ -30,6 +30,7 @@ from service.statistics.schemas import (
     Interval,
     ModelStats,
     PairRecord,
+    ServiceModelStats,
     ServiceStats,
     StatsAnswer,
     Totals,
@@ -101,7 +102,7 @@ def report(
         comparisons=ComparisonStats(_comparisons(recent, rows), _comparisons(all_time, rows)),
         totals=_totals(aggregates, rows, collection),
         hours=_hours(aggregates, {*(row.contributor for row in rows), COLLECTION}, now),
-        services=_services(aggregates, {row.contributor for row in rows}),
+        services=_services(aggregates, rows),
         collection=_collection(aggregates, collection),
         analysis=_analysis(analysis, simulated=simulated),
     )
@@ -313,17 +314,24 @@ def _hours(aggregates: Aggregates, names: set[str], now: float) -> list[HourStat
     return [HourStats(f"{hour}:00:00Z", serves, max(0, votes)) for hour, (serves, votes) in hours.items()]
 
 
-def _services(aggregates: Aggregates, names: set[str]) -> list[ServiceStats]:
-    found: dict[str, list[Counts]] = {}
+def _services(aggregates: Aggregates, rows: Sequence[_Row]) -> list[ServiceStats]:
+    models = {row.contributor: row.model.id for row in rows}
+    found: dict[str, dict[str, Counts]] = {}
     for (service, name), counts in aggregates.services.items():
-        if name in names:
-            found.setdefault(service, []).append(counts)
-    stats = [_service(service, counts_of(parts)) for service, parts in found.items()]
-    return sorted((one for one in stats if one.votes), key=lambda one: (-one.votes, one.service))
+        if name in models and counts.votes:
+            found.setdefault(service, {})[models[name]] = counts
+    stats = [_service(service, by_model) for service, by_model in found.items()]
+    return sorted(stats, key=lambda one: (-one.votes, one.service))
 
 
-def _service(service: str, counts: Counts) -> ServiceStats:
-    return ServiceStats(service, counts.votes, counts.upvotes / counts.votes if counts.votes >= MIN_VOTES else None)
+def _service(service: str, by_model: Mapping[str, Counts]) -> ServiceStats:
+    models = [ServiceModelStats(model, counts.votes, _share(counts)) for model, counts in sorted(by_model.items())]
+    whole = counts_of(by_model.values())
+    return ServiceStats(service, whole.votes, _share(whole), models)
+
+
+def _share(counts: Counts) -> float | None:
+    return counts.upvotes / counts.votes if counts.votes >= MIN_VOTES else None
 
 
 def _collection(aggregates: Aggregates, history: History) -> CollectionStats:

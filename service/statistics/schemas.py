@@ -264,15 +264,25 @@ class HourStats(Message, frozen=True):
     votes: int
 
 
+class ServiceModelStats(Message, frozen=True):
+    """The votes on one model's sayings about one AWS service, of those that count in the comparison."""
+
+    model: str
+    votes: int
+    approval: float | None
+
+
 class ServiceStats(Message, frozen=True):
     """The votes on the models' sayings about one AWS service, of those that count in the comparison.
 
-    `approval` is null if there are too few. It has no interval, because it rests on few sayings.
+    `approval` is null if there are too few. It has no interval, because it rests on few sayings. `models` has the same
+    for each model with votes.
     """
 
     service: str
     votes: int
     approval: float | None
+    models: list[ServiceModelStats]
 
 
 class CollectionStats(Message, frozen=True):

@@ -179,11 +179,15 @@ class Recomputed:
     def _services(self):
         blind = pd.concat([self._blind(name) for name in self.names])
         about = blind.merge(self.sayings[["saying_id", "services"]], on="saying_id").explode("services")
-        found = about.groupby("services")["up"].agg(["size", "mean"]).reset_index()
+        about["model"] = about["contributor"].str.removesuffix(" (simulated)")
+        models = {}
+        for (service, model), votes in about.groupby(["services", "model"])["up"]:
+            models.setdefault(service, []).append({"model": model} | votes_and_share(votes))
+        found = about.groupby("services")["up"].agg(["size"]).reset_index()
         found = found.sort_values(["size", "services"], ascending=[False, True])
         return [
-            {"service": name, "votes": int(votes), "approval": float(share) if votes >= MIN_VOTES else None}
-            for name, votes, share in found.itertuples(index=False)
+            {"service": name} | votes_and_share(about.loc[about["services"] == name, "up"]) | {"models": models[name]}
+            for name in found["services"]
         ]
 
     def _collection(self):
@@ -348,6 +352,10 @@ def verdict(samples, best, other, alpha):
 def decisive(best, other):
     lead = best["up"].sum() * len(other) - other["up"].sum() * len(best)
     return int(lead // max(len(best), len(other)) + 1)
+
+
+def votes_and_share(ups):
+    return {"votes": len(ups), "approval": float(ups.mean()) if len(ups) >= MIN_VOTES else None}
 
 
 def counts(votes):

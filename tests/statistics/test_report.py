@@ -320,6 +320,24 @@ def test_services_with_votes_are_sorted_by_votes_and_then_by_name() -> None:
     assert [one.approval for one in services] == [0.7, None, None]
 
 
+def test_each_service_has_the_models_that_have_votes_on_it() -> None:
+    aggregates = Aggregates(
+        services={
+            ("AWS Lambda", GPT): Counts(150, 90),
+            ("AWS Lambda", HAIKU): Counts(50, 45),
+            ("AWS Lambda", COLLECTION): Counts(500, 450),
+            ("Amazon S3", GPT): Counts(3, 3),
+        }
+    )
+
+    services = the_report(aggregates).services
+
+    assert [[(one.model, one.votes, one.approval) for one in service.models] for service in services] == [
+        [(HAIKU, 50, None), (GPT, 150, 0.6)],
+        [(GPT, 3, None)],
+    ]
+
+
 def test_latencies_of_single_calls_and_rounds_are_separate() -> None:
     single = CallTally(4, latencies={bucket_of(800.0): 1, bucket_of(1_200.0): 3})
     aggregates = Aggregates(calls=called(single, shape=SINGLE))

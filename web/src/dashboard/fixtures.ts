@@ -174,9 +174,9 @@ export function full(): StatsAnswer {
       unpricedCalls: 0,
     },
     services: [
-      { service: 'Amazon S3', votes: 400, approval: 0.7 },
-      { service: 'AWS Lambda', votes: 300, approval: 0.8 },
-      { service: 'AWS IAM', votes: 12, approval: null },
+      { service: 'Amazon S3', votes: 400, approval: 0.7, models: [] },
+      { service: 'AWS Lambda', votes: 300, approval: 0.8, models: [] },
+      { service: 'AWS IAM', votes: 12, approval: null, models: [{ model: 'gpt-4.1', votes: 12, approval: null }] },
     ],
     collection: { serves: 9000, votes: { votes: 500, upvotes: 350 }, approval: interval([0.7, 0.66, 0.74]) },
   });

@@ -40,10 +40,22 @@ describe('services', () => {
       service: `Service ${index}`,
       votes: 1000 - index,
       approval: 0.5 + index / 100,
+      models: [],
     }));
     const { rows } = services(empty({ services: many }));
 
     expect(rows).toHaveLength(SHOWN);
     expect(rows[0]?.name).toBe(`Service ${SHOWN - 1}`);
+  });
+
+  test('have each model in the table, and its votes where they are too few for a share', () => {
+    const { models } = full();
+    const on = models.slice(0, 2).map(({ model }, place) => ({ model, votes: 150 - 130 * place, approval: null }));
+    const stats = { ...full(), services: [{ service: 'Amazon S3', votes: 170, approval: 0.7, models: on }] };
+
+    const { names, rows } = services(stats).sheet;
+    const shown = rows[0]?.filter((_, column) => names[column] !== null).map(({ text }) => text);
+
+    expect(shown?.slice(3, 6)).toEqual(['150 votes', '20 votes', '0 votes']);
   });
 });

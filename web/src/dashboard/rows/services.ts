@@ -1,4 +1,4 @@
-/** Blind votes and approval by service, over the sayings of all models. */
+/** Blind votes and approval by service, over the sayings of all models and of each. */
 
 import type { ServiceStats, StatsAnswer } from '../../api/types';
 import { NEUTRAL } from '../../shared/marks';
@@ -28,7 +28,7 @@ export function services(stats: StatsAnswer): Services {
     axis: { domain: [0, 1], label: 'share of thumbs up →', format: percent, from: 0 },
     measured: measured.length,
     all: stats.services.length,
-    sheet: sheet('services', 'Blind votes and approval by service', COLUMNS, stats.services),
+    sheet: sheet('services', 'Blind votes and approval by service and model', columns(stats), stats.services),
   };
 }
 
@@ -39,14 +39,32 @@ function row({ service, votes, approval }: ServiceStats): IntervalRow {
   return { name: service, remark, mark: NEUTRAL, value: approval, low: null, high: null, text, range: '' };
 }
 
-const COLUMNS: readonly Column<ServiceStats>[] = [
-  { key: 'service', name: 'Service', value: (one) => one.service },
-  { key: 'votes', name: 'Blind votes', value: (one) => one.votes },
-  {
-    key: 'approval',
-    name: 'Approval',
-    value: (one) => one.approval,
-    text: (one) => percent(one.approval ?? 0, 1),
-    none: () => 'too few votes',
-  },
-];
+function columns({ models }: StatsAnswer): Column<ServiceStats>[] {
+  return [
+    { key: 'service', name: 'Service', value: (one) => one.service },
+    { key: 'votes', name: 'Blind votes', value: (one) => one.votes },
+    {
+      key: 'approval',
+      name: 'Approval',
+      value: (one) => one.approval,
+      text: (one) => percent(one.approval ?? 0, 1),
+      none: () => 'too few votes',
+    },
+    ...models.flatMap(({ model, source }) => columnsOf(model, source)),
+  ];
+}
+
+/** A model's approval on each service, and in the CSV its votes as well. */
+function columnsOf(model: string, name: string): Column<ServiceStats>[] {
+  const on = ({ models }: ServiceStats) => models.find((each) => each.model === model);
+  return [
+    {
+      key: `approval_${model}`,
+      name,
+      value: (one) => on(one)?.approval ?? null,
+      text: (one) => percent(on(one)?.approval ?? 0),
+      none: (one) => count(on(one)?.votes ?? 0, 'vote'),
+    },
+    { key: `votes_${model}`, name: null, value: (one) => on(one)?.votes ?? 0 },
+  ];
+}

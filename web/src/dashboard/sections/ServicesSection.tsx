@@ -22,7 +22,7 @@ function lede({ rows, measured, all }: Services): string {
   const what =
     'Approval of all models’ sayings about a service, in blind votes of all time. There are no intervals, because each ' +
     'share rests on few sayings.';
-  if (!rows.length || all === rows.length) return what;
+  if (!rows.length || all === rows.length) return `${what} The table has each model.`;
   const drawn = measured > rows.length ? 'the most votes' : 'enough votes';
-  return `${what} Drawn are the ${rows.length} with ${drawn}; the table has all ${all}.`;
+  return `${what} Drawn are the ${rows.length} with ${drawn}; the table has all ${all}, and each model.`;
 }
