@@ -70,6 +70,8 @@ JSON = {"Content-Type": "application/json", "Cookie": f"sayings_voter={'v' * 32}
 VOTE = msgspec.json.encode({"sayingId": SIMULATED.saying_id, "source": SIMULATED.source, "feedbackType": "POSITIVE"})
 REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "getSaying": ("GET", "/sayings", {}),
+    "getStoredSaying": ("GET", f"/sayings/{SIMULATED.saying_id}", {}),
+    "getBest": ("GET", "/sayings/best", {}),
     "postFeedback": ("POST", "/feedback", {"data": VOTE, "headers": JSON}),
     "deleteFeedback": ("DELETE", f"/feedback/{SIMULATED.saying_id}", {"headers": JSON}),
     "postReport": ("POST", f"/sayings/{SIMULATED.saying_id}/report", {"data": b"{}", "headers": JSON}),

@@ -167,8 +167,9 @@ class StoreMachine(RuleBasedStateMachine):
     def choose(self) -> None:
         dice = self._dice
         comparison, near = dice.choice((WHOLE, TORN, ALONE)), self._as_known_now(dice.choice(NETWORKS))
+        answered = [entry.slot for entry in comparison.entries if entry.saying is not None]
         for voter in dice.sample(VOTERS, dice.randint(1, 3)):
-            winner = dice.choice(("A", "B", "tie", "none"))
+            winner = dice.choice((*answered[:2], "tie", "none"))  # that there is such an answer is checked before
             cast = self._store.cast_ballot(comparison, voter, winner, at=CAST_AT, networks=near)
             expected = self._model.cast(comparison.comparison_id, voter, winner, CAST_AT, near, self._quotas)
             assert self._do(cast) == expected
