@@ -154,8 +154,8 @@ def test_the_first_response_imports_only_what_it_needs(
 
     modules = modules_after_one_answer(environ, SAYINGS.v2())
 
-    # Modules with an underscore are compiled parts of packages that are here by their own names, and the last one is the
-    # own of Debian's Python.
+    # Modules with an underscore are compiled parts of packages that are here by their own names. Debian's Python brings
+    # a sitecustomize.
     tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"__main__", "sitecustomize"}
     assert {top for top in tops if not top.startswith("_")} <= AWS | HTTP_CLIENT | OTHERS
     assert modules.isdisjoint(NEVER)
