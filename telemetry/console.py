@@ -38,7 +38,7 @@ class TraceConsole:
         trace, last = finished
         tree = Tree(_line_of(f"{_headline(last)}   {traces.xray_form(trace.trace_id)}", style="bold"))
         counted = Metrics()
-        for event in (*(note for _, note in trace.notes), last):
+        for event in (*(note.event for note in trace.notes), last):
             counted.emit(event)
             line = _line(event)
             if line is not None:

@@ -219,6 +219,16 @@ class RoundFinished(Event, frozen=True, gc=False):
     fencing_token: int
 
 
+class StepTaken(Event, frozen=True, gc=False):
+    """A part of a trace's work has ended. It is noted in the trace only; `span_id` has 16 hex digits."""
+
+    name: str
+    span_id: str
+    total_ms: float
+    model: str = ""
+    error_type: str = ""
+
+
 class DataPruned(Event, frozen=True, gc=False):
     """A pass, or a part of one, has removed what had reached its end; `finished` is false when there is more to do.
 

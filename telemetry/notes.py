@@ -49,7 +49,7 @@ class NoteTaker:
 
 
 def _is_remarkable(event: RequestServed, trace: Trace) -> bool:
-    for _, note in trace.notes:  # not any(…), which is slower: this runs for every request
-        if type(note) in _REMARKABLE:
+    for _, noted, _ in trace.notes:  # not any(…), which is slower: this runs for every request
+        if type(noted) in _REMARKABLE:
             return True
     return event.status >= 500

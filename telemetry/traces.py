@@ -1,5 +1,7 @@
 """The trace of a request or round: its ids, whether it is sampled, and the events noted in it so far.
 
+Work that has parts of its own, such as a slot of a comparison, is a step. What is noted during a step is below it.
+
 No spans are made while a request runs. The trace notes the events that are emitted anyway, and spans are made from them
 only when the request is over and is sampled or worth keeping (an error, a live call). So a request that is not sampled
 does not pay for spans, and one that fails is kept although this could not be known when it began.
@@ -11,10 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from telemetry.events import Event
+from telemetry.events import Event, StepTaken
 
 # An id of only zeros is invalid.
 _XRAY_ROOT = re.compile(r"(?:^|;)\s*Root=1-(?!0{8}-0{24})([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)")
@@ -26,26 +27,45 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(
 MOST_NOTES = 200
 
 
+class Note(NamedTuple):
+    """An event, when it was emitted (nanoseconds since the epoch), and the id of the span that it is below.
+
+    `parent_id` is empty below the root, whose id most traces never need.
+    """
+
+    at: int
+    event: Event
+    parent_id: str
+
+
 class Trace:
     """One request or round.
 
     `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
-    sampling decision, None if it made none. `notes` are (nanoseconds since the epoch, event). Events after the end of
-    the trace (a key refreshed in the background) are not noted.
+    sampling decision, None if it made none. Events after the end of the trace (a key refreshed in the background) are
+    not noted.
     """
 
-    __slots__ = ("asked", "ended_at", "notes", "parent_id", "trace_id")
+    __slots__ = ("_span_id", "asked", "ended_at", "notes", "parent_id", "trace_id")
 
     def __init__(self, trace_id: str, parent_id: str = "", asked: bool | None = None) -> None:
         self.trace_id = trace_id
         self.parent_id = parent_id
         self.asked = asked
         self.ended_at = 0
-        self.notes: list[tuple[int, Event]] = []
+        self.notes: list[Note] = []
+        self._span_id = ""
 
-    def note(self, event: "Event") -> None:
+    @property
+    def span_id(self) -> str:
+        """The id of the root span, made when first asked for, because most traces are never sent."""
+        if not self._span_id:
+            self._span_id = new_span_id()
+        return self._span_id
+
+    def note(self, event: Event) -> None:
         if not self.ended_at and len(self.notes) < MOST_NOTES:
-            self.notes.append((time.time_ns(), event))
+            self.notes.append(Note(time.time_ns(), event, _step.get()))
 
     def end(self) -> None:
         self.ended_at = time.time_ns()
@@ -58,6 +78,8 @@ class Trace:
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+# The span id of the step that the current work belongs to, empty if it belongs to the root.
+_step: ContextVar[str] = ContextVar("step", default="")
 # Returns the trace of the current work, or None outside of any.
 current: Callable[[], Trace | None] = _current.get
 
@@ -66,6 +88,7 @@ def begin(headers: Mapping[str, str]) -> Trace:
     """Begin the trace of a request: it continues that of `X-Amzn-Trace-Id` or `traceparent`, else it is a new one."""
     trace = _callers(headers) or new_trace()
     _current.set(trace)
+    _step.set("")
     return trace
 
 
@@ -78,6 +101,34 @@ def work() -> Iterator[Trace]:
         yield trace
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def below(span_id: str) -> Iterator[None]:
+    """Note what happens meanwhile below the span with this id, which is noted at its end."""
+    token = _step.set(span_id)
+    try:
+        yield
+    finally:
+        _step.reset(token)
+
+
+@contextmanager
+def step(name: str, model: str = "") -> Iterator[None]:
+    """Do a part of the current trace's work. Outside of any trace this does nothing."""
+    trace = _current.get()
+    if trace is None:
+        yield
+        return
+    span_id, started, error_type = new_span_id(), time.perf_counter(), ""
+    try:
+        with below(span_id):
+            yield
+    except BaseException as error:
+        error_type = type(error).__name__
+        raise
+    finally:
+        trace.note(StepTaken(name, span_id, round((time.perf_counter() - started) * 1000, 3), model, error_type))
 
 
 def new_trace() -> Trace:
