@@ -74,7 +74,7 @@ class ModelConcerning(Event, frozen=True, gc=False):
 
 
 class ModelCalled(Event, frozen=True, gc=False):
-    """One attempt to call a model, successful or not."""
+    """One attempt to call a model, successful or not. `simulated` means that the simulator answered for the vendor."""
 
     model: str
     vendor: str
@@ -90,6 +90,7 @@ class ModelCalled(Event, frozen=True, gc=False):
     cost_nanos: int | None = None
     generation_id: str = ""
     response_id: str = ""
+    simulated: bool = False
 
 
 class AwsCalled(Event, frozen=True, gc=False):

@@ -345,6 +345,7 @@ class Gateway:
                 status=200,
                 generation_id=generation.generation_id,
                 response_id=response_id,
+                simulated=generation.simulated,
             )
         )
 
@@ -361,6 +362,7 @@ class Gateway:
                 cause=type(error.__cause__).__name__ if error.__cause__ else "",
                 status=error.status,
                 generation_id=generation.generation_id,
+                simulated=generation.simulated,
             )
         )
 
