@@ -24,6 +24,7 @@ from telemetry.events import (
     Unexpected,
     VoteTaken,
 )
+from telemetry.harmless import printable
 from telemetry.metrics import DIMENSIONS, UNITS, Attributes, Batch, Metrics
 from telemetry.notes import Finished
 
@@ -106,5 +107,4 @@ def _timed(what: str, milliseconds: float, detail: str, error: str) -> Text:
 
 
 def _line_of(text: str, style: str = "") -> Text:
-    """Replace unprintable characters, which could control the terminal."""
-    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), style)
+    return Text(printable(text), style)

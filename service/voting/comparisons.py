@@ -45,6 +45,7 @@ from service.resilience.tasks import ShieldedTasks
 from service.resilience.timeouts import Drain, has_deadline, store_guard, within
 from service.sayings.wish import check_service
 from service.store.base import Store
+from telemetry import traces
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
 # The least number of models, or of sayings, that can be compared.
@@ -273,15 +274,16 @@ class Comparisons:
         linger = 0.0 if has_deadline() else model.timeout_seconds - seconds
         try:
             async with self._drain.limit():
-                written = await self._gateway.write(
-                    model,
-                    [plan.service],
-                    kind=CallKind.COMPARE,
-                    timeout=seconds,
-                    linger=linger,
-                    advance=plan.advance,
-                    client=plan.advance.client,
-                )
+                with traces.step(f"slot {slot}", model.id):
+                    written = await self._gateway.write(
+                        model,
+                        [plan.service],
+                        kind=CallKind.COMPARE,
+                        timeout=seconds,
+                        linger=linger,
+                        advance=plan.advance,
+                        client=plan.advance.client,
+                    )
         except TimeoutError:  # the process is being stopped
             return self._failed(slot, model, LATE_SLOT)
         except DependencyError as error:
