@@ -85,7 +85,7 @@ def story_of(finished: Finished, service: str) -> list[Span]:
     """The spans of a trace of the service of this name: the root first, then the others in the order of their ends."""
     trace, last = finished
     parts = [(note, _DESCRIBE[type(note.event)](note.event)) for note in trace.notes if type(note.event) in _DESCRIBE]
-    parents = {part.span_id for _, part in parts}
+    parents = {part.span_id for _, part in parts if part.span_id}
     simulated = _simulated(note.event for note in trace.notes)
     moments: defaultdict[str, list[Moment]] = defaultdict(list)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -63,6 +63,10 @@ class Span:
         return [_attributes(event.attributes) for event in self.proto.events if event.name == "exception"]
 
     @property
+    def milliseconds(self) -> float:
+        return (self.proto.end_time_unix_nano - self.proto.start_time_unix_nano) / 1e6
+
+    @property
     def links(self) -> list[str]:
         return [link.trace_id.hex() + link.span_id.hex() for link in self.proto.links]
 
@@ -119,15 +123,33 @@ class Receiver:
         found = [span for span in self.spans if span.parent_id == parent.span_id and span.trace_id == parent.trace_id]
         return sorted(found, key=lambda span: span.proto.start_time_unix_nano)
 
+    def below(self, parent: Span, depth: int = 1) -> Iterator[tuple[int, Span]]:
+        """All that lies below a span, each after its parent and with its depth."""
+        for child in self.children(parent):
+            yield depth, child
+            yield from self.below(child, depth + 1)
+
     def tree(self, root: Span) -> list[str]:
-        """A trace as kinds and names: its root, then the calls made."""
-        return [str(root), *map(str, self.children(root))]
+        """A trace as kinds and names, each indented below its parent."""
+        return [str(root), *(f"{'  ' * depth}{span}" for depth, span in self.below(root))]
+
+    def drawing(self, root: Span) -> str:
+        """The same with times in milliseconds: when a span began after its root, and how long it took."""
+        start = root.proto.start_time_unix_nano
+        return "\n".join(
+            f"{(span.proto.start_time_unix_nano - start) / 1e6:8.1f} {span.milliseconds:8.1f}  {'  ' * depth}{span}"
+            for depth, span in ((0, root), *self.below(root))
+        )
 
     def root(self, name: str, number: int = 0) -> Span:
         return [span for span in self.roots() if span.name == name][number]
 
     def child(self, root: Span, beginning: str) -> Span:
-        return next(span for span in self.children(root) if span.name.startswith(beginning))
+        """The first span below this one whose name begins so."""
+        return self.all_below(root, beginning)[0]
+
+    def all_below(self, root: Span, beginning: str) -> list[Span]:
+        return [span for _, span in self.below(root) if span.name.startswith(beginning)]
 
     def points(self, name: str) -> list[Point]:
         return [point for point in self.all_points if point.name == name]
