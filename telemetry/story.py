@@ -304,13 +304,24 @@ def _moment(at: int, event: Event) -> Moment | None:
         case DependencyFailed() | ModelReport() if event.error_type:
             return _exception(at, event.error_type, event.error_message)
         case VoteTaken():
-            attributes = {
-                names.EVALUATION_NAME: names.USER_FEEDBACK,
-                names.EVALUATION_LABEL: event.feedback_type or "WITHDRAWN",
-                names.EVALUATION_VALUE: {"POSITIVE": 1.0, "NEGATIVE": 0.0}.get(event.feedback_type, 0.5),
-            }
-            return Moment(names.EVALUATION, at, attributes)
+            return Moment(names.EVALUATION, at, evaluation_of(event))
     return None
+
+
+def evaluation_of(event: VoteTaken) -> dict[str, Any]:
+    """The attributes of a vote as an evaluation. A vote that is taken back has no score."""
+    attributes = {
+        names.EVALUATION_NAME: names.USER_FEEDBACK,
+        names.EVALUATION_LABEL: event.feedback_type or "WITHDRAWN",
+        names.EVALUATION_VALUE: {"POSITIVE": 1.0, "NEGATIVE": 0.0}.get(event.feedback_type),
+    }
+    return _without_empty(attributes)
+
+
+def generation_of(event: VoteTaken) -> tuple[str, str] | None:
+    """The trace id and the span id of the call that wrote the saying; None for one of the collection."""
+    generation_id = event.generation_id
+    return (generation_id[:32], generation_id[32:]) if _GENERATION_ID.fullmatch(generation_id) else None
 
 
 def _exception(at: int, error_type: str, message: str) -> Moment:
@@ -319,12 +330,9 @@ def _exception(at: int, error_type: str, message: str) -> Moment:
 
 
 def _links(notes: Sequence[Note]) -> list[tuple[str, str]]:
-    """Link the trace of a vote to the call that wrote the saying: a generation id is its trace id and span id."""
-    return [
-        (note.event.generation_id[:32], note.event.generation_id[32:])
-        for note in notes
-        if isinstance(note.event, VoteTaken) and _GENERATION_ID.fullmatch(note.event.generation_id)
-    ]
+    """Link the trace of a vote to the call that wrote the saying."""
+    votes = (note.event for note in notes if isinstance(note.event, VoteTaken))
+    return [generation for vote in votes if (generation := generation_of(vote))]
 
 
 def _without_empty(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from typing import Any
 
 import grpc
 from aiohttp import web
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -96,6 +98,22 @@ class Point:
         return f"{self.name} [{self.unit}] {told}".rstrip()
 
 
+@dataclass(frozen=True)
+class Record:
+    """A log record as it came over the wire."""
+
+    proto: logs_pb2.LogRecord
+
+    @property
+    def generation_id(self) -> str:
+        """The trace id and the span id."""
+        return self.proto.trace_id.hex() + self.proto.span_id.hex()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return _attributes(self.proto.attributes)
+
+
 class Receiver:
     """Collects spans and points of metrics. `url` is for OTEL_EXPORTER_OTLP_ENDPOINT.
 
@@ -107,6 +125,7 @@ class Receiver:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.all_points: list[Point] = []
+        self.records: list[Record] = []
         self.texts: list[str] = []  # everything, to search for what must not be there
         self.resources: list[dict[str, Any]] = []
         self.trouble: int | None = None
@@ -182,6 +201,11 @@ class Receiver:
                 self.all_points += [point for metric in scope.metrics for point in _points(metric)]
         self._took(request)
 
+    def take_logs(self, request: logs_service_pb2.ExportLogsServiceRequest) -> None:
+        scopes = (scope for resource in request.resource_logs for scope in resource.scope_logs)
+        self.records += [Record(record) for scope in scopes for record in scope.log_records]
+        self._took(request)
+
     def refuse(self, what: str) -> None:
         self.refused[what] += 1
         self._took("")
@@ -217,12 +241,22 @@ async def grpc_receiver(port: int = 0) -> AsyncIterator[Receiver]:
     server = grpc.server(ThreadPoolExecutor(4))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(receiver), server)  # type: ignore[no-untyped-call]
     metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(receiver), server)  # type: ignore[no-untyped-call]
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(_Logs(receiver), server)  # type: ignore[no-untyped-call]
     receiver.url = f"http://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
     server.start()
     try:
         yield receiver
     finally:
         await asyncio.to_thread(server.stop(None).wait)
+
+
+class _Logs(logs_service_pb2_grpc.LogsServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: Any, context: Any) -> Any:
+        self._receiver.take_logs(request)
+        return logs_service_pb2.ExportLogsServiceResponse()
 
 
 class _Traces(trace_service_pb2_grpc.TraceServiceServicer):

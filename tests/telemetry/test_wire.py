@@ -318,6 +318,7 @@ async def test_a_vote_is_linked_to_the_call_that_wrote_the_saying(composition: C
 
     chat = receiver.child(receiver.root(GET_SAYING), "chat")
     root = receiver.root("POST /feedback")
+    assert not receiver.records  # nobody has asked for log records
     (event,) = [event for event in root.proto.events if event.name == "gen_ai.evaluation.result"]
     told = {pair.key: pair.value.string_value or pair.value.double_value for pair in event.attributes}
     assert vote.status == 200
@@ -330,6 +331,31 @@ async def test_a_vote_is_linked_to_the_call_that_wrote_the_saying(composition: C
         "gen_ai.evaluation.score.value": 0.0,
     }
     assert receiver.totals("Feedback") == {("NEGATIVE",): 1}
+
+
+async def test_votes_are_evaluation_events_of_the_call_for_whoever_takes_log_records(
+    composition: Composition, receiver: Receiver
+) -> None:
+    composition.set(OTEL_LOGS_EXPORTER="otlp")
+    voter = "voter-0123456789abcdef"
+
+    async with composition.running(timeouts=PATIENT) as service:
+        *_, builtin, live = await service.sayings(4)
+        for saying, opinion in ((live, "POSITIVE"), (live, "POSITIVE"), (live, "NEGATIVE"), (builtin, "POSITIVE")):
+            await service.vote(saying, opinion, headers=UNSAMPLED | {"Cookie": f"sayings_voter={voter}"})
+
+    chat = receiver.child(receiver.root(GET_SAYING), "chat")
+    assert {record.generation_id for record in receiver.records} == {chat.trace_id + chat.span_id}
+    assert {record.proto.event_name for record in receiver.records} == {"gen_ai.evaluation.result"}
+    assert [record.attributes for record in receiver.records] == [
+        {
+            "gen_ai.evaluation.name": "user_feedback",
+            "gen_ai.evaluation.score.label": label,
+            "gen_ai.evaluation.score.value": value,
+        }
+        for label, value in (("POSITIVE", 1.0), ("NEGATIVE", 0.0))
+    ]
+    assert voter not in str(receiver.texts)
 
 
 async def test_a_vote_that_could_not_be_stored_is_a_fault(
