@@ -13,6 +13,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from service import __version__
 from telemetry import names
 from telemetry.events import Event, VoteTaken
 from telemetry.story import evaluation_of, generation_of
@@ -24,7 +25,7 @@ class Evaluations:
     def __init__(self, exporter: LogRecordExporter, resource: Resource) -> None:
         self._provider = LoggerProvider(resource, shutdown_on_exit=False)
         self._provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
-        self._logger = self._provider.get_logger(names.SCOPE)
+        self._logger = self._provider.get_logger(names.SCOPE, __version__, names.SCHEMA_URL)
 
     def emit(self, event: Event) -> None:
         if not isinstance(event, VoteTaken) or event.status == "unchanged":

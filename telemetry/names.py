@@ -2,6 +2,9 @@
 
 NAMESPACE = "CloudSayings"
 SCOPE = "cloud-sayings"
+# The version of the conventions whose names we use. X-Ray's exporter reads `rpc.system` and `peer.service`, which later
+# versions call otherwise; the names below that are newer are those of the GenAI conventions, which have no schema yet.
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.37.0"
 
 # Metrics
 TOTAL_EXECUTION_TIME = "TotalExecutionTime"

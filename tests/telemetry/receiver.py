@@ -127,6 +127,7 @@ class Receiver:
         self.all_points: list[Point] = []
         self.records: list[Record] = []
         self.texts: list[str] = []  # everything, to search for what must not be there
+        self.scopes: set[tuple[str, str, str]] = set()  # names, versions and schemas
         self.resources: list[dict[str, Any]] = []
         self.trouble: int | None = None
         self.refused: Counter[str] = Counter()  # exports of traces and of metrics
@@ -191,7 +192,9 @@ class Receiver:
         for resource_spans in request.resource_spans:
             resource = _attributes(resource_spans.resource.attributes)
             self.resources.append(resource)
-            self.spans += [Span(span, resource) for scope in resource_spans.scope_spans for span in scope.spans]
+            for scope in resource_spans.scope_spans:
+                self.scopes.add((scope.scope.name, scope.scope.version, scope.schema_url))
+                self.spans += [Span(span, resource) for span in scope.spans]
         self._took(request)
 
     def take_metrics(self, request: metrics_service_pb2.ExportMetricsServiceRequest) -> None:

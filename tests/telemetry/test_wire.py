@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp.http import SERVER_SOFTWARE
 
+from service import __version__
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.errors import StoreError
@@ -20,6 +21,7 @@ from service.participants import SIMULATED_KEY
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
+from telemetry import names
 from tests.aws import REGION, answering, http_response, put_key
 from tests.logging_capture import captured_log
 from tests.support import PATIENT
@@ -80,6 +82,7 @@ async def test_a_saying_from_the_database(nowhere: Composition, protocol: str) -
     assert call.attributes == SQLITE | {"db.operation.name": "random_saying"}
     assert root.proto.start_time_unix_nano <= call.proto.start_time_unix_nano
     assert call.proto.end_time_unix_nano <= root.proto.end_time_unix_nano
+    assert receiver.scopes == {("cloud-sayings", __version__, names.SCHEMA_URL)}
     assert [resource["service.name"] for resource in receiver.resources] == ["cloud-sayings"] * 2
     (point,) = receiver.points("TotalExecutionTime")
     assert (point.unit, point.attributes, point.value) == ("ms", {"operation": "getSaying"}, 1)
