@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
+from weakref import ReferenceType, ref
 
 from telemetry.events import Event, StepTaken
 
@@ -65,7 +66,7 @@ class Trace:
 
     `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
     sampling decision, None if it made none. Events after the end of the trace (a key refreshed in the background) are
-    not noted. `request` is asked for its `facts` only when the trace ends, because most traces are never sent.
+    not noted. `request` is a weak reference, because a request holds its connection, whose task holds the trace.
     """
 
     __slots__ = ("_span_id", "_under_way", "asked", "ended_at", "facts", "notes", "parent_id", "request", "trace_id")
@@ -76,7 +77,7 @@ class Trace:
         self.asked = asked
         self.ended_at = 0
         self.notes: list[Note] = []
-        self.request: Asked | None = None
+        self.request: ReferenceType[Asked] | None = None
         self.facts: Facts | None = None
         self._span_id = ""
         self._under_way: dict[str, _UnderWay] | None = None
@@ -107,8 +108,12 @@ class Trace:
             step = StepTaken(name, span_id, _milliseconds_since(started), model, UNFINISHED)
             self.notes.append(Note(self.ended_at, step, parent_id))
         self._under_way = None
-        if self.request is not None:
-            self.facts, self.request = self.request.facts(), None
+
+    def recall(self) -> None:
+        """Keep the facts of the request, while there is one. This is for the traces that are kept: most are not."""
+        request = None if self.request is None else self.request()
+        if request is not None:
+            self.facts = request.facts()
 
     def is_sampled(self, ratio: float) -> bool:
         """Follow the caller's decision, else decide by the trace id, so that all services of a trace decide alike."""
@@ -136,7 +141,7 @@ current: Callable[[], Trace | None] = _current.get
 def begin(headers: Mapping[str, str], request: Asked | None = None) -> Trace:
     """Begin the trace of a request: it continues that of `X-Amzn-Trace-Id` or `traceparent`, else it is a new one."""
     trace = _callers(headers) or new_trace()
-    trace.request = request
+    trace.request = None if request is None else ref(request)
     _current.set(trace)
     _step.set("")
     return trace

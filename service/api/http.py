@@ -68,7 +68,7 @@ class Caller:
 UNKNOWN_CALLER = Caller()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Request:
     """One request. `headers` is case-insensitive; `new_cookie` is set with the response, even if that is an error.
 
