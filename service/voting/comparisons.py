@@ -34,6 +34,7 @@ from service.errors import (
     DependencyError,
     HttpError,
     ModelError,
+    ModelNotAsked,
     ModelsBusy,
     NothingToCompare,
     StoreError,
@@ -302,7 +303,8 @@ class Comparisons:
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
         """Emit the failure of a model that was not called. All other failures have already been emitted."""
         if isinstance(error, ModelError) and latency_ms is None:
-            self._listener.emit(DependencyFailed("model", "compare", type(error).__name__, str(error), model=model.id))
+            failed = "preparation" if isinstance(error, ModelNotAsked) else "model"
+            self._listener.emit(DependencyFailed(failed, "compare", type(error).__name__, str(error), model=model.id))
 
     def _failed(
         self,

@@ -1,6 +1,7 @@
 """A collector as the exporters know it: OTLP over gRPC or HTTP, remembering what came and failing as told."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -153,13 +154,11 @@ class Receiver:
         """A trace as kinds and names, each indented below its parent."""
         return [str(root), *(f"{'  ' * depth}{span}" for depth, span in self.below(root))]
 
-    def drawing(self, root: Span) -> str:
-        """The same with times in milliseconds: when a span began after its root, and how long it took."""
-        start = root.proto.start_time_unix_nano
-        return "\n".join(
-            f"{(span.proto.start_time_unix_nano - start) / 1e6:8.1f} {span.milliseconds:8.1f}  {'  ' * depth}{span}"
-            for depth, span in ((0, root), *self.below(root))
-        )
+    def draw(self, root: Span) -> None:
+        """Write the same for `pytest -rP`, with milliseconds: when a span began after its root, how long it took."""
+        for depth, span in ((0, root), *self.below(root)):
+            began = (span.proto.start_time_unix_nano - root.proto.start_time_unix_nano) / 1e6
+            sys.stdout.write(f"{began:8.1f} {span.milliseconds:8.1f}  {'  ' * depth}{span}\n")
 
     def root(self, name: str, number: int = 0) -> Span:
         return [span for span in self.roots() if span.name == name][number]

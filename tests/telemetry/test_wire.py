@@ -94,6 +94,7 @@ async def test_a_live_saying(composition: Composition, receiver: Receiver) -> No
         live = (await service.sayings(4))[-1]
 
     root = receiver.root(GET_SAYING)
+    receiver.draw(root)
     chat = receiver.child(root, "chat")
     model, vendor = live["model"], live["vendor"]
     tokens = live["metrics"]["tokensUsed"]
@@ -162,6 +163,7 @@ async def test_a_comparison_is_four_slots_at_once_of_which_one_fails(
         compared = await service.ask("POST", "/compare", json={"service": "Amazon S3"}, headers={"Accept": accept})
 
     root = receiver.root("POST /compare")
+    receiver.draw(root)
     prepare, *slots = [span for span in receiver.children(root) if span.kind == "INTERNAL"]
     chats = {span.attributes["gen_ai.request.model"]: span for span in receiver.all_below(root, "chat")}
     assert (compared.status, compared.headers["Content-Type"]) == (200, accept)
@@ -274,6 +276,7 @@ async def test_a_round_with_a_model_that_fails(
         assert simulator.max_in_flight == 4
 
     root = receiver.root("round")
+    receiver.draw(root)
     chats = sorted(receiver.all_below(root, "chat"), key=lambda span: span.proto.start_time_unix_nano)
     parts = {span.attributes["gen_ai.request.model"]: span for span in receiver.children(root)}
     assert len(receiver.roots()) == 1
