@@ -43,6 +43,7 @@ class NoteTaker:
 
     def _finish(self, trace: Trace, last: RequestServed | RoundFinished) -> None:
         trace.end()
+        trace.recall()
         finished = Finished(trace, last)
         for hand_over in self._outlets:
             hand_over(finished)

@@ -34,6 +34,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from service import __version__
 from telemetry import names
 from telemetry.events import Unexpected
 from telemetry.export_times import DEFAULT_EXPORT_TIMES, ExportTimes
@@ -49,7 +50,7 @@ ITEMS_AT_ONCE = 64
 
 P = TypeVar("P")
 
-_SCOPE = InstrumentationScope(names.SCOPE)
+_SCOPE = InstrumentationScope(names.SCOPE, __version__, names.SCHEMA_URL)
 _EXPORTERS_LOG = logging.getLogger("opentelemetry.exporter")
 
 
@@ -180,7 +181,7 @@ def metrics_data(batch: Batch, resource: Resource) -> MetricsData:
         *(_metric(name, Sum(points, delta, is_monotonic=True)) for name, points in sums.items()),
         *(_metric(name, Gauge(points)) for name, points in gauges.items()),
     ]
-    return MetricsData([ResourceMetrics(resource, [ScopeMetrics(_SCOPE, metrics, "")], "")])
+    return MetricsData([ResourceMetrics(resource, [ScopeMetrics(_SCOPE, metrics, names.SCHEMA_URL)], "")])
 
 
 def _by_name(points: Iterable[tuple[Series, P]]) -> dict[str, list[P]]:

@@ -1,6 +1,7 @@
 """The listeners of a process: logs always, OTLP if the environment sets it up, the tree on the terminal on request.
 
-OTEL_EXPORTER_OTLP_ENDPOINT switches OTLP on, OTEL_SDK_DISABLED=true switches it off. This module also reads
+OTEL_EXPORTER_OTLP_ENDPOINT switches OTLP on, OTEL_SDK_DISABLED=true switches it off. With it, OTEL_LOGS_EXPORTER=otlp
+sends votes as evaluation events. This module also reads
 OTEL_EXPORTER_OTLP_PROTOCOL (grpc or http/protobuf), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER
 and OTEL_TRACES_SAMPLER_ARG; the exporters read their own variables (headers, certificates, compression).
 """
@@ -18,6 +19,7 @@ from telemetry.metrics import Metrics
 from telemetry.notes import Finished, NoteTaker
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk._logs.export import LogRecordExporter
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -62,6 +64,12 @@ async def open_telemetry(
             listeners.append(metrics)
             jobs["telemetry"] = export.run
             outlets.append(export.hand_over)
+            if environ.get("OTEL_LOGS_EXPORTER") == "otlp":
+                from telemetry.evaluations import Evaluations
+
+                evaluations = Evaluations(_log_exporter(environ, times.export), resource_of(service_name(environ)))
+                stack.push_async_callback(evaluations.close, times.last_flush)
+                listeners.append(evaluations)
         if outlets:  # for traces on the terminal all are kept
             listeners.append(NoteTaker(*outlets, ratio=1.0 if show_traces else sampling_ratio(environ)))
         yield Telemetry(Listeners(*listeners) if len(listeners) > 1 else listeners[0], jobs)
@@ -107,3 +115,13 @@ def _exporters(environ: Mapping[str, str], timeout: float) -> "tuple[SpanExporte
     from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
 
     return http_traces.OTLPSpanExporter(timeout=timeout), http_metrics.OTLPMetricExporter(timeout=timeout)
+
+
+def _log_exporter(environ: Mapping[str, str], timeout: float) -> "LogRecordExporter":
+    if environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
+
+        return grpc_logs.OTLPLogExporter(timeout=timeout)
+    from opentelemetry.exporter.otlp.proto.http import _log_exporter as http_logs
+
+    return http_logs.OTLPLogExporter(timeout=timeout)

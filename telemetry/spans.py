@@ -6,11 +6,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from service import __version__
 from telemetry import names
 from telemetry.notes import Finished
 from telemetry.story import Kind, Span, story_of
 
-_SCOPE = InstrumentationScope(names.SCOPE)
+_SCOPE = InstrumentationScope(names.SCOPE, __version__, names.SCHEMA_URL)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _KINDS = {Kind.SERVER: SpanKind.SERVER, Kind.CLIENT: SpanKind.CLIENT, Kind.INTERNAL: SpanKind.INTERNAL}
 

@@ -1,6 +1,7 @@
 """The trace of a request or round: its ids, whether it is sampled, and the events noted in it so far.
 
-Work that has parts of its own, such as a slot of a comparison, is a step. What is noted during a step is below it.
+Work that has parts of its own, such as a slot of a comparison, is a step. What is noted during a step is below it. A
+step that has not ended when its trace ends is noted as unfinished.
 
 No spans are made while a request runs. The trace notes the events that are emitted anyway, and spans are made from them
 only when the request is over and is sampled or worth keeping (an error, a live call). So a request that is not sampled
@@ -13,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from weakref import ReferenceType, ref
 
 from telemetry.events import Event, StepTaken
 
@@ -25,6 +27,27 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(
 
 # A trace with more notes comes from a defect or an attack and would not be read.
 MOST_NOTES = 200
+# The error type of a step that is still under way when its trace ends.
+UNFINISHED = "Unfinished"
+
+
+class Facts(NamedTuple):
+    """What a trace tells of its HTTP request. All but the scheme is text of the client, and may be hostile.
+
+    `client` is the client's address, or its network, or "" where it is unknown.
+    """
+
+    path: str
+    scheme: str
+    host: str
+    client: str
+    user_agent: str
+
+
+class Asked(Protocol):
+    """A request that can tell about itself."""
+
+    def facts(self) -> Facts: ...
 
 
 class Note(NamedTuple):
@@ -43,10 +66,10 @@ class Trace:
 
     `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
     sampling decision, None if it made none. Events after the end of the trace (a key refreshed in the background) are
-    not noted.
+    not noted. `request` is a weak reference, because a request holds its connection, whose task holds the trace.
     """
 
-    __slots__ = ("_span_id", "asked", "ended_at", "notes", "parent_id", "trace_id")
+    __slots__ = ("_span_id", "_under_way", "asked", "ended_at", "facts", "notes", "parent_id", "request", "trace_id")
 
     def __init__(self, trace_id: str, parent_id: str = "", asked: bool | None = None) -> None:
         self.trace_id = trace_id
@@ -54,7 +77,10 @@ class Trace:
         self.asked = asked
         self.ended_at = 0
         self.notes: list[Note] = []
+        self.request: ReferenceType[Asked] | None = None
+        self.facts: Facts | None = None
         self._span_id = ""
+        self._under_way: dict[str, _UnderWay] | None = None
 
     @property
     def span_id(self) -> str:
@@ -67,14 +93,42 @@ class Trace:
         if not self.ended_at and len(self.notes) < MOST_NOTES:
             self.notes.append(Note(time.time_ns(), event, _step.get()))
 
+    def begin_step(self, span_id: str, name: str, model: str) -> None:
+        if self._under_way is None:
+            self._under_way = {}
+        self._under_way[span_id] = _UnderWay(name, model, _step.get(), time.perf_counter())
+
+    def end_step(self, span_id: str) -> None:
+        if self._under_way:
+            self._under_way.pop(span_id, None)
+
     def end(self) -> None:
         self.ended_at = time.time_ns()
+        for span_id, (name, model, parent_id, started) in (self._under_way or {}).items():
+            step = StepTaken(name, span_id, _milliseconds_since(started), model, UNFINISHED)
+            self.notes.append(Note(self.ended_at, step, parent_id))
+        self._under_way = None
+
+    def recall(self) -> None:
+        """Keep the facts of the request, while there is one. This is for the traces that are kept: most are not."""
+        request = None if self.request is None else self.request()
+        if request is not None:
+            self.facts = request.facts()
 
     def is_sampled(self, ratio: float) -> bool:
         """Follow the caller's decision, else decide by the trace id, so that all services of a trace decide alike."""
         if self.asked is not None:
             return self.asked
         return int(self.trace_id[16:], 16) < ratio * 2**64
+
+
+class _UnderWay(NamedTuple):
+    """A step that has begun, at a time of `time.perf_counter`."""
+
+    name: str
+    model: str
+    parent_id: str
+    started: float
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -84,9 +138,10 @@ _step: ContextVar[str] = ContextVar("step", default="")
 current: Callable[[], Trace | None] = _current.get
 
 
-def begin(headers: Mapping[str, str]) -> Trace:
+def begin(headers: Mapping[str, str], request: Asked | None = None) -> Trace:
     """Begin the trace of a request: it continues that of `X-Amzn-Trace-Id` or `traceparent`, else it is a new one."""
     trace = _callers(headers) or new_trace()
+    trace.request = None if request is None else ref(request)
     _current.set(trace)
     _step.set("")
     return trace
@@ -104,13 +159,21 @@ def work() -> Iterator[Trace]:
 
 
 @contextmanager
-def below(span_id: str) -> Iterator[None]:
-    """Note what happens meanwhile below the span with this id, which is noted at its end."""
+def below(span_id: str, name: str, model: str = "") -> Iterator[None]:
+    """Note what happens meanwhile below the span with this id, which the caller notes when it has ended.
+
+    If the trace ends before that, a step with this name and model is noted as unfinished in its place.
+    """
+    trace = _current.get()
+    if trace is not None:
+        trace.begin_step(span_id, name, model)
     token = _step.set(span_id)
     try:
         yield
     finally:
         _step.reset(token)
+        if trace is not None:
+            trace.end_step(span_id)
 
 
 @contextmanager
@@ -122,13 +185,17 @@ def step(name: str, model: str = "") -> Iterator[None]:
         return
     span_id, started, error_type = new_span_id(), time.perf_counter(), ""
     try:
-        with below(span_id):
+        with below(span_id, name, model):
             yield
     except BaseException as error:
         error_type = type(error).__name__
         raise
     finally:
-        trace.note(StepTaken(name, span_id, round((time.perf_counter() - started) * 1000, 3), model, error_type))
+        trace.note(StepTaken(name, span_id, _milliseconds_since(started), model, error_type))
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
 
 
 def new_trace() -> Trace:

@@ -13,7 +13,15 @@ from telemetry import names
 
 # The attributes that X-Ray indexes. Without a collector to configure them, each span lists its own. A test checks that
 # the collector's file has the same names.
-ANNOTATIONS = (names.PROVIDER, names.REQUEST_MODEL, names.ERROR_TYPE, names.ORIGIN)
+ANNOTATIONS = (
+    names.OPERATION,
+    names.HTTP_ROUTE,
+    names.PROVIDER,
+    names.REQUEST_MODEL,
+    names.ERROR_TYPE,
+    names.ERROR_CODE,
+    names.ORIGIN,
+)
 
 _HEADER = b'{"format":"json","version":1}\nT1S'  # T1S: a trace in version 1, sampled
 _MOST_BYTES = 64_000

@@ -27,10 +27,10 @@ class CallWatch:
 
         async def watched(operation: str, parameters: Mapping[str, Any]) -> Any:
             started = time.perf_counter()
-            outcome: tuple[int | None, str] = (None, "")
+            outcome: tuple[int | None, str, str] = (None, "", "")
             try:
                 response = await call_aws(operation, parameters)
-                outcome = _status(response), ""
+                outcome = _status(response), "", _request_id(response)
             except BaseException as error:
                 outcome = _failure(error)
                 raise
@@ -49,10 +49,11 @@ class CallWatch:
         started: float,
         status: int | None,
         error_type: str,
+        request_id: str,
     ) -> None:
         total_ms = (time.perf_counter() - started) * 1000
         node, tables = _NODES.get(service, service), tuple(sorted(_tables(parameters)))
-        self._listener.emit(AwsCalled(node, operation, self._region, total_ms, status, error_type, tables))
+        self._listener.emit(AwsCalled(node, operation, self._region, total_ms, status, error_type, tables, request_id))
 
 
 def _status(response: Mapping[str, Any]) -> int | None:
@@ -60,11 +61,20 @@ def _status(response: Mapping[str, Any]) -> int | None:
     return status
 
 
-def _failure(error: BaseException) -> tuple[int | None, str]:
-    """The HTTP status and AWS's error code, or None and the name of the exception's class without a response."""
+def _request_id(response: Mapping[str, Any]) -> str:
+    return str(response.get("ResponseMetadata", {}).get("RequestId") or "")
+
+
+def _failure(error: BaseException) -> tuple[int | None, str, str]:
+    """The HTTP status, AWS's error code and its id of the request.
+
+    Without a response these are None, the name of the exception's class, and "".
+    """
     response = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, Mapping) else None
-    return (_status(response) if isinstance(response, Mapping) else None), code or type(error).__name__
+    if not isinstance(response, Mapping):
+        return None, type(error).__name__, ""
+    code = response.get("Error", {}).get("Code")
+    return _status(response), code or type(error).__name__, _request_id(response)
 
 
 def _tables(params: Mapping[str, Any]) -> set[str]:

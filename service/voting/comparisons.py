@@ -34,6 +34,7 @@ from service.errors import (
     DependencyError,
     HttpError,
     ModelError,
+    ModelNotAsked,
     ModelsBusy,
     NothingToCompare,
     StoreError,
@@ -45,6 +46,7 @@ from service.resilience.tasks import ShieldedTasks
 from service.resilience.timeouts import Drain, has_deadline, store_guard, within
 from service.sayings.wish import check_service
 from service.store.base import Store
+from telemetry import traces
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
 # The least number of models, or of sayings, that can be compared.
@@ -273,15 +275,16 @@ class Comparisons:
         linger = 0.0 if has_deadline() else model.timeout_seconds - seconds
         try:
             async with self._drain.limit():
-                written = await self._gateway.write(
-                    model,
-                    [plan.service],
-                    kind=CallKind.COMPARE,
-                    timeout=seconds,
-                    linger=linger,
-                    advance=plan.advance,
-                    client=plan.advance.client,
-                )
+                with traces.step(f"slot {slot}", model.id):
+                    written = await self._gateway.write(
+                        model,
+                        [plan.service],
+                        kind=CallKind.COMPARE,
+                        timeout=seconds,
+                        linger=linger,
+                        advance=plan.advance,
+                        client=plan.advance.client,
+                    )
         except TimeoutError:  # the process is being stopped
             return self._failed(slot, model, LATE_SLOT)
         except DependencyError as error:
@@ -300,7 +303,8 @@ class Comparisons:
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
         """Emit the failure of a model that was not called. All other failures have already been emitted."""
         if isinstance(error, ModelError) and latency_ms is None:
-            self._listener.emit(DependencyFailed("model", "compare", type(error).__name__, str(error), model=model.id))
+            failed = "preparation" if isinstance(error, ModelNotAsked) else "model"
+            self._listener.emit(DependencyFailed(failed, "compare", type(error).__name__, str(error), model=model.id))
 
     def _failed(
         self,

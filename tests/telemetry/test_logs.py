@@ -36,6 +36,7 @@ from telemetry.events import (
     SayingTakenDown,
     SpendMeasured,
     SqliteCalled,
+    StepTaken,
     Unexpected,
     UsageDoubted,
     VoteTaken,
@@ -253,6 +254,7 @@ UNLOGGED = [
     RoundsMeasured(overdue=True),
     SpendMeasured(0.42),
     ModelLifeMeasured("gpt-4.1", 47),
+    StepTaken("prepare", "53995c3f42cd8ad8", 3.2, "gpt-4.1"),
 ]
 
 

@@ -129,7 +129,7 @@ class TestTraces:
 
         root, call = daemon.spans()
         assert annotations(call) == {"gen_ai.provider.name", "gen_ai.request.model", "error.type"}
-        assert annotations(root) == set()
+        assert annotations(root) == {"operation", "http.route"}
 
     @pytest.mark.parametrize(
         ("sampled", "events", "names_sent"),

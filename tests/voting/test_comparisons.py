@@ -18,6 +18,7 @@ from service.errors import (
     InvalidRequest,
     KeyNotFound,
     ModelBreakerOpen,
+    ModelNotAsked,
     ModelRateLimited,
     ModelsBusy,
     ModelTimeout,
@@ -191,7 +192,7 @@ def called(error: ModelTimeout | ModelRateLimited) -> ModelTimeout | ModelRateLi
     [
         (called(ModelTimeout("It is late.")), "timeout", 80.0, []),
         (called(ModelRateLimited("Slower.")), "rate_limited", 80.0, []),
-        (ModelTimeout("There was no time left."), "timeout", None, ["ModelTimeout"]),
+        (ModelNotAsked("There was no time left."), "not_asked", None, ["ModelNotAsked"]),
         (ModelBreakerOpen("Not now."), "breaker_open", None, ["ModelBreakerOpen"]),
         (KeyNotFound("There is none."), "key_not_found", None, []),
         (EXHAUSTED, "budget", None, []),
