@@ -96,7 +96,8 @@ class ModelCalled(Event, frozen=True, gc=False):
 class AwsCalled(Event, frozen=True, gc=False):
     """One HTTP call to AWS.
 
-    `status` is None without a response; `error_type` is the error code of AWS or the class of an exception.
+    `status` is None without a response; `error_type` is the error code of AWS or the class of an exception. `span_id`
+    has 16 hex digits.
     """
 
     service: str
@@ -106,6 +107,7 @@ class AwsCalled(Event, frozen=True, gc=False):
     status: int | None = None
     error_type: str = ""
     tables: tuple[str, ...] = ()
+    span_id: str = ""
 
 
 class SqliteCalled(Event, frozen=True, gc=False):
@@ -218,6 +220,13 @@ class RoundFinished(Event, frozen=True, gc=False):
     models: tuple[ModelReport, ...]
     total_ms: float
     fencing_token: int
+
+
+class WorkFinished(Event, frozen=True, gc=False):
+    """Work is over that belongs to no request and no round, such as the upkeep of a Lambda environment."""
+
+    operation: str
+    total_ms: float
 
 
 class StepTaken(Event, frozen=True, gc=False):

@@ -1,8 +1,8 @@
 """What a finished trace tells: its spans, without OpenTelemetry, which need not be imported to know them.
 
-The root of a request is a SERVER span named after its route template; the root of a round is a LOCAL_ROOT, so that
-X-Ray gives it the service's name. Calls to AWS and to models are CLIENT children with the attributes by which X-Ray
-draws their nodes and distinguishes throttles (429) from faults (5xx).
+The root of a request is a SERVER span named after its route template; the root of a round, or of other work of its own,
+is a LOCAL_ROOT, so that X-Ray gives it the service's name. Calls to AWS and to models are CLIENT children with the
+attributes by which X-Ray draws their nodes and distinguishes throttles (429) from faults (5xx).
 """
 
 import re
@@ -26,6 +26,7 @@ from telemetry.events import (
     StepTaken,
     Unexpected,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.logs import stack_of
 from telemetry.notes import Finished
@@ -73,7 +74,13 @@ class Span:
 def story_of(finished: Finished, service: str) -> list[Span]:
     """The spans of a trace of the service of this name: the root first, then the others in the order of their ends."""
     trace, last = finished
-    root = _request_root(trace, last) if isinstance(last, RequestServed) else _round_root(trace, last, service)
+    match last:
+        case RequestServed():
+            root = _request_root(trace, last)
+        case RoundFinished():
+            root = _round_root(trace, last, service)
+        case WorkFinished():
+            root = _work_root(trace, last, service)
     return [root, *(_child(note, root) for note in trace.notes if type(note.event) in _DESCRIBE)]
 
 
@@ -98,14 +105,18 @@ def _request_root(trace: Trace, event: RequestServed) -> Span:
 
 
 def _round_root(trace: Trace, event: RoundFinished, service: str) -> Span:
-    attributes = {
-        names.OPERATION: "round",
-        names.AWS_SPAN_KIND: "LOCAL_ROOT",
-        names.AWS_LOCAL_SERVICE: service,
-        names.FENCING_TOKEN: event.fencing_token,
-    }
+    attributes = _local_root("round", service) | {names.FENCING_TOKEN: event.fencing_token}
     failed = all(report.error_type for report in event.models)
     return _root(trace, "round", event.total_ms, Kind.INTERNAL, attributes, failed=failed)
+
+
+def _work_root(trace: Trace, event: WorkFinished, service: str) -> Span:
+    attributes = _local_root(event.operation, service)
+    return _root(trace, event.operation, event.total_ms, Kind.INTERNAL, attributes, failed=False)
+
+
+def _local_root(operation: str, service: str) -> dict[str, Any]:
+    return {names.OPERATION: operation, names.AWS_SPAN_KIND: "LOCAL_ROOT", names.AWS_LOCAL_SERVICE: service}
 
 
 def _root(trace: Trace, name: str, total_ms: float, kind: Kind, attributes: dict[str, Any], *, failed: bool) -> Span:
@@ -188,7 +199,8 @@ def _aws_call(event: AwsCalled) -> _Part:
     }
     # A condition that does not hold is a normal response, not a failure.
     failed = bool(event.error_type) and event.error_type not in _ANSWERS
-    return _Part(f"{event.service}.{event.operation}", event.total_ms, attributes, failed, event.error_type)
+    name = f"{event.service}.{event.operation}"
+    return _Part(name, event.total_ms, attributes, failed, event.error_type, span_id=event.span_id)
 
 
 def _sqlite_call(event: SqliteCalled) -> _Part:

@@ -150,6 +150,22 @@ def xray_form(trace_id: str) -> str:
     return f"1-{trace_id[:8]}-{trace_id[8:]}"
 
 
+def outgoing_header() -> str:
+    """Return the `X-Amzn-Trace-Id` by which a call continues this trace below the current span, "" outside of any."""
+    trace = _current.get()
+    if trace is None:
+        return ""
+    sampled = "" if trace.asked is None else f";Sampled={int(trace.asked)}"
+    return f"Root={xray_form(trace.trace_id)};Parent={_step.get() or trace.span_id}{sampled}"
+
+
+def keep() -> None:
+    """Decide that the current trace is sampled, unless its caller has decided."""
+    trace = _current.get()
+    if trace is not None and trace.asked is None:
+        trace.asked = True
+
+
 def _callers(headers: Mapping[str, str]) -> Trace | None:
     """Read the trace from the caller's headers, None without a valid one.
 

@@ -257,8 +257,10 @@ class Comparisons:
         return plan.deadline - self._monotonic()
 
     async def _release(self, advance: Advance, calls: Iterable[asyncio.Task[_Landed]] = ()) -> None:
-        await asyncio.gather(*calls)
-        await self._gateway.release(advance)
+        try:
+            await asyncio.gather(*calls)
+        finally:  # on Lambda, calls that outlast the response are cancelled, and this with them
+            await self._gateway.release(advance)
 
     async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
         return _Landed(await self._entry(slot, model, plan), self._monotonic())

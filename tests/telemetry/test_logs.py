@@ -39,6 +39,7 @@ from telemetry.events import (
     Unexpected,
     UsageDoubted,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.logs import LogListener, configure_logging, logger
 from telemetry.traces import xray_form
@@ -249,6 +250,7 @@ UNLOGGED = [
     RoundStarted(("gpt-4.1",)),
     AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
     SqliteCalled("vote", 0.7),
+    WorkFinished("upkeep", 41.2),
     PoolMeasured("gpt-4.1", 12),
     RoundsMeasured(overdue=True),
     SpendMeasured(0.42),

@@ -1,6 +1,5 @@
 """Traces of a Lambda function, as the X-Ray daemon's socket receives them."""
 
-import asyncio
 import base64
 import io
 import json
@@ -16,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from telemetry import names, traces
 from telemetry.events import Event, Listener, Unexpected
-from telemetry.lambda_setup import MOST_TRACES, LambdaTelemetry
+from telemetry.lambda_setup import LambdaTelemetry
 from telemetry.traces import Trace
 from tests.logging_capture import captured_log
 from tests.telemetry.emf import points
@@ -110,7 +109,6 @@ class TestTraces:
     ) -> None:
         trace_of(telemetry.listener, ANSWERED, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         root, call = daemon.spans()
@@ -124,7 +122,6 @@ class TestTraces:
     async def test_a_span_names_what_xray_shall_index(self, telemetry: LambdaTelemetry, daemon: Daemon) -> None:
         trace_of(telemetry.listener, LIMITED, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         root, call = daemon.spans()
@@ -146,7 +143,6 @@ class TestTraces:
     ) -> None:
         trace_of(telemetry.listener, *events, header=SAMPLED.replace("Sampled=1", f"Sampled={sampled}"))
 
-        await telemetry.load()
         telemetry.flush()
 
         assert [span.name for span in daemon.spans()] == names_sent
@@ -156,7 +152,6 @@ class TestTraces:
     ) -> None:
         trace_of(telemetry.listener, *[ANSWERED] * 199, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         datagrams = list(daemon.datagrams())
@@ -166,27 +161,11 @@ class TestTraces:
 
     async def test_each_trace_is_sent_once(self, telemetry: LambdaTelemetry, daemon: Daemon) -> None:
         trace_of(telemetry.listener, SERVED)
-        await telemetry.load()
 
         telemetry.flush()
         telemetry.flush()
 
         assert len(daemon.spans()) == 1
-
-    async def test_too_many_traces_before_a_load_drop_and_count_the_oldest(
-        self, telemetry: LambdaTelemetry, daemon: Daemon
-    ) -> None:
-        begun = [
-            trace_of(telemetry.listener, SERVED, header=SAMPLED.replace("5759e988", f"{n:08x}"))
-            for n in range(1, MOST_TRACES + 6)
-        ]
-        dropped = telemetry._metrics._sums[names.TELEMETRY_DROPPED, ()]
-
-        await telemetry.load()
-        telemetry.flush()
-
-        assert [span.trace_id.hex() for span in daemon.spans()] == [trace.trace_id for trace in begun[5:]]
-        assert dropped == 5
 
     @pytest.mark.parametrize(
         ("address", "dropped"), [("127.0.0.1:1", False), ("255.255.255.255:2000", True)], ids=["deaf", "unreachable"]
@@ -197,7 +176,6 @@ class TestTraces:
         telemetry = LambdaTelemetry({"AWS_XRAY_DAEMON_ADDRESS": address}, stdout)
         with captured_log() as log:
             trace_of(telemetry.listener, SERVED)
-            await telemetry.load()
 
             for _ in range(3):
                 telemetry.flush()
@@ -210,7 +188,6 @@ class TestTraces:
         telemetry = LambdaTelemetry({}, stdout)
         trace = trace_of(telemetry.listener, ANSWERED, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         assert trace.notes == []
@@ -255,7 +232,6 @@ class TestMetrics:
         telemetry = LambdaTelemetry(environ, stdout)
         with captured_log() as log:
             trace_of(telemetry.listener, Unexpected("a test", ValueError()), SERVED)
-            asyncio.run(telemetry.load())
             telemetry.flush()
 
         assert log.only["operation"] == "a test"
