@@ -42,7 +42,7 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway
 from service.resilience.tasks import ShieldedTasks
-from service.resilience.timeouts import Drain, has_deadline, store_guard, within
+from service.resilience.timeouts import Drain, has_deadline, is_time_for, store_guard, within
 from service.sayings.wish import check_service
 from service.store.base import Store
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
@@ -196,6 +196,9 @@ class Comparisons:
     async def _new(self, voter: str, wanted: str | None, started: float, client: str) -> AsyncGenerator[Step, None]:
         """The steps of a new comparison, or of a replay in place of it."""
         service, line_up = wanted or _random.choice(self._topics.names), self._line_up()
+        too_late = ComparisonUnavailable(retry_after=BUSY_SECONDS)
+        if not self._is_time():
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, too_late)
         try:
             advance = await self._gateway.reserve(line_up.values(), [service], client=client)
         except ModelsBusy:
@@ -206,10 +209,19 @@ class Comparisons:
             return self._replay(voter, wanted, started, ReplayReason.BUDGET, none_left)
         except StoreError as error:
             raise ComparisonUnavailable from error
-        keeping = self._timeouts.comparison_keeping
-        seconds = within(self._timeouts.comparison + keeping) - keeping
+        if not self._is_time():  # the import of the SDKs, or the store, has taken it
+            self._tasks.start(self._release(advance))
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, too_late)
         identity, opened = secrets.token_hex(16), self._monotonic()
+        seconds = self._timeouts.comparison
         return self._ask_all(_Plan(identity, service, line_up, voter, advance, started, opened, seconds))
+
+    def _is_time(self) -> bool:
+        """Whether an invocation of Lambda lasts long enough for a whole comparison.
+
+        A model that got less than its time would seem to have failed, and that would count in the statistics.
+        """
+        return is_time_for(self._timeouts.comparison + self._timeouts.comparison_keeping)
 
     def _line_up(self) -> dict[str, Model]:
         """Models drawn at random, by slot."""
@@ -374,8 +386,10 @@ class Comparisons:
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
         """A stored comparison that the voter has not seen, or None. It is recorded as shown to them.
 
-        Raises ComparisonUnavailable when the store fails.
+        Raises ComparisonUnavailable when the store fails, or when there is no time left to ask it.
         """
+        if not is_time_for(self._timeouts.store_write):
+            raise ComparisonUnavailable(retry_after=BUSY_SECONDS)
         try:
             async with self._guard("replay comparison"):
                 comparison = await self._store.unseen_comparison(
