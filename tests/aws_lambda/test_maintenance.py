@@ -1,6 +1,7 @@
 """What is done beside the requests: the pool fills from the store, serves get written, a fleet asks for one round."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +16,10 @@ from service.limits import Timeouts
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import TRIGGER_SECONDS
 from service.store.sqlite import SqliteStore
-from telemetry.events import DependencyFailed, RequestServed, Unexpected
+from telemetry import traces
+from telemetry.events import DependencyFailed, RequestServed, Unexpected, WorkFinished
+from telemetry.notes import Finished, NoteTaker
+from telemetry.story import story_of
 from tests.aws import REGION, answering, http_response
 from tests.aws_lambda.conftest import Start
 from tests.aws_lambda.gateway import Asked, Remaining, answer
@@ -28,6 +32,7 @@ DEAD_END = "http://127.0.0.1:1"
 # For a busy machine: an answer waits until all that is done beside it has been done, and nothing of that is cut short.
 AND_WHOLE = replace(PATIENT, maintenance=60.0, warm_up=60.0)
 FLEET = 50
+LAMBDAS_TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
 
 
 async def started(
@@ -144,6 +149,32 @@ async def test_a_fleet_asks_for_one_round(
     assert heads[0].startswith("POST /2015-03-31/functions/the-worker/invocations ")
     assert "x-amz-invocation-type: event" in heads[0].lower()
     assert not events.of(Unexpected)
+
+
+async def test_the_worker_continues_the_trace_of_the_upkeep(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+) -> None:
+    # Given a function as Lambda runs it, in a trace that Lambda began for a request
+    heads: list[str] = []
+    found: list[Finished] = []
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "sayings-api")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", LAMBDAS_TRACE)
+    async with answering(ACCEPTED, heads) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        process = await started(start, WITH_WORKER)
+        notes = NoteTaker(found.append, ratio=0.0)
+        monkeypatch.setattr(events, "emit", notes.emit)
+
+        # When its upkeep, which a request has started, asks for a round
+        await ask(Api(process), times=2)
+
+    # Then the function that makes it gets the trace of the upkeep, below the call, and is to keep it
+    [upkeep] = [each for each in found if isinstance(each.last, WorkFinished)]
+    [call] = [span for span in story_of(upkeep, "x") if span.name == "Lambda.Invoke"]
+    header = re.search(r"(?i)^x-amzn-trace-id: (.*?)\r$", heads[0], re.MULTILINE)
+    assert header is not None
+    assert header[1] == f"Root={traces.xray_form(upkeep.trace.trace_id)};Parent={call.span_id};Sampled=1"
+    assert upkeep.trace.trace_id not in LAMBDAS_TRACE.replace("-", "")
 
 
 async def test_a_pool_that_the_store_could_fill_asks_for_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from telemetry import names, traces
 from telemetry.events import Event, Listener, Unexpected
-from telemetry.lambda_setup import LambdaTelemetry
+from telemetry.lambda_setup import LambdaTelemetry, function_resource, resource_by_arn
 from telemetry.traces import Trace
 from tests.logging_capture import captured_log
 from tests.telemetry.emf import points
@@ -194,6 +194,79 @@ class TestTraces:
         assert "TotalExecutionTime" in stdout.getvalue()
 
 
+FUNCTION = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "sayings-api",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/sayings-api",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/29/[$LATEST]0123456789abcdef",
+}
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:sayings-api"
+
+
+class TestResource:
+    def test_a_trace_says_which_function_it_is_from_and_where_its_log_is(self) -> None:
+        assert function_resource(FUNCTION | {"OTEL_SERVICE_NAME": "sayings-x"}) == {
+            "service.name": "sayings-x",
+            "cloud.provider": "aws",
+            "cloud.platform": "aws_lambda",
+            "cloud.region": "eu-west-1",
+            "faas.name": "sayings-api",
+            "faas.version": "$LATEST",
+            "faas.instance": "2026/11/29/[$LATEST]0123456789abcdef",
+            "faas.max_memory": 1_073_741_824,
+            "aws.log.group.names": ("/aws/lambda/sayings-api",),
+            "aws.log.stream.names": ("2026/11/29/[$LATEST]0123456789abcdef",),
+        }
+
+    @pytest.mark.parametrize("lacking", sorted(FUNCTION))
+    def test_what_is_not_known_is_left_out(self, lacking: str) -> None:
+        resource = function_resource({name: value for name, value in FUNCTION.items() if name != lacking})
+
+        assert "" not in resource.values()
+        assert ("",) not in resource.values()
+
+    def test_elsewhere_than_on_lambda_it_is_only_the_service(self) -> None:
+        assert function_resource({"AWS_REGION": "eu-west-1"}) == {"service.name": "cloud-sayings"}
+
+    def test_the_operators_own_attributes_go_first(self) -> None:
+        given = {"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=a%20test, faas.name=x,service.name=sayings-y"}
+
+        resource = function_resource(FUNCTION | given)
+
+        assert resource["deployment.environment.name"] == "a test"
+        assert (resource["faas.name"], resource["service.name"]) == ("x", "sayings-y")
+
+    @pytest.mark.parametrize(
+        ("arn", "version", "resource_id"),
+        [
+            (ARN, "$LATEST", ARN),
+            (f"{ARN}:live", "7", f"{ARN}:7"),
+            (f"{ARN}:live", "$LATEST", ARN),
+            ("", "7", None),
+            ("sayings-api", "7", None),
+        ],
+    )
+    def test_an_alias_gives_way_to_its_version(self, arn: str, version: str, resource_id: str | None) -> None:
+        resource = resource_by_arn(arn, version)
+
+        assert resource.get("cloud.resource_id") == resource_id
+        assert resource.get("cloud.account.id") == (resource_id and "123456789012")
+
+    def test_an_invocation_is_in_its_trace(self, daemon: Daemon) -> None:
+        telemetry = LambdaTelemetry(FUNCTION | {"AWS_XRAY_DAEMON_ADDRESS": daemon.address}, io.StringIO())
+
+        for request_id in ("a", "b"):
+            telemetry.begin(request_id, ARN)
+            trace_of(telemetry.listener, SERVED)
+            telemetry.flush()
+
+        telemetry.close()
+        found = [attributes(span) for span in daemon.spans()]
+        assert [(each["faas.invocation_id"], each["faas.coldstart"]) for each in found] == [("a", True), ("b", False)]
+
+
 class TestMetrics:
     def test_they_are_on_stdout_at_the_end_of_the_invocation(
         self, telemetry: LambdaTelemetry, stdout: io.StringIO
@@ -245,7 +318,7 @@ from telemetry import traces
 from telemetry.lambda_setup import open_lambda_telemetry
 from telemetry.events import RequestServed
 
-telemetry = open_lambda_telemetry({"AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1"})
+telemetry = open_lambda_telemetry({"AWS_XRAY_DAEMON_ADDRESS": "%s"})
 traces.begin({"X-Amzn-Trace-Id": "%s"})
 telemetry.listener.emit(RequestServed("getSaying", 200, 3.5, "", "GET", "/sayings"))
 telemetry.flush()
@@ -254,10 +327,11 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"opentelemetry"
 
 
 @pytest.mark.slow
-def test_the_first_answer_waits_for_no_import_of_opentelemetry() -> None:
-    program = FIRST_ANSWER % SAMPLED
+def test_the_first_answer_sends_its_trace_without_an_import_of_opentelemetry(daemon: Daemon) -> None:
+    program = FIRST_ANSWER % (daemon.address, SAMPLED)
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert ran.stderr == "[]\n"
     assert json.loads(ran.stdout)["TotalExecutionTime"] == [3.5]
+    assert [span.name for span in daemon.spans()] == ["GET /sayings"]
