@@ -14,6 +14,9 @@ from service.resources import Resources
 from telemetry import traces
 from telemetry.events import WorkFinished
 
+# When the jobs have not run for this long, the environment was frozen.
+_ASLEEP_SECONDS = 60.0
+
 
 class Maintenance:
     """Runs the jobs, never twice at once, every `maintenance_every` seconds at most."""
@@ -37,6 +40,7 @@ class Maintenance:
         )
         # Those that are still to be done, the first of which is running.
         self._left: list[Job] = []
+        self._filled_at = time.monotonic()
         self._task: asyncio.Task[None] | None = None
         self._due_at: float | None = None
 
@@ -87,10 +91,15 @@ class Maintenance:
             self._listener.emit(WorkFinished("upkeep", round((time.perf_counter() - started) * 1000, 3)))
 
     async def _fill(self) -> None:
+        now = time.monotonic()
+        if now - self._filled_at > _ASLEEP_SECONDS:
+            self._filler.begin_anew()
+        self._filled_at = now
         if self._filler.is_needed():
             await self._filler.fill()
 
     async def _measure(self) -> None:
+        self._filler.is_needed()  # it may have ceased to be
         self._gauge.measure()
 
     async def _ask_for_a_round(self) -> None:

@@ -41,7 +41,7 @@ class LambdaProcess:
         opening = self._stack.enter_async_context(open_resources(settings, environ, listener))
         try:
             with _without_library_text("start", listener):
-                self.resources: Resources = self._runner.run(opening)
+                self.resources: Resources = self._runner.run(self._to_the_end(opening))
         except BaseException:
             self._runner.close()
             raise

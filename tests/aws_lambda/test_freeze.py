@@ -13,7 +13,15 @@ from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
 from service.domain import Ballot
 from service.errors import StoreError
-from telemetry.events import AwsCalled, DependencyFailed, ModelCalled, RequestServed, SqliteCalled, Unexpected
+from telemetry.events import (
+    AwsCalled,
+    DependencyFailed,
+    ModelCalled,
+    RequestServed,
+    RoundsMeasured,
+    SqliteCalled,
+    Unexpected,
+)
 from tests.aws_lambda.conftest import Start
 from tests.aws_lambda.gateway import Asked, Remaining
 from tests.logging_capture import captured_log
@@ -162,6 +170,7 @@ async def test_an_hour_frozen_brings_no_failure_that_never_was(
     assert hanging.cancelled == len(hanging.calls)
     since = events.events[before:]
     assert not [event for event in since if isinstance(event, DependencyFailed | Unexpected | ModelCalled)]
+    assert not any(event.overdue for event in since if isinstance(event, RoundsMeasured))
     timed = [event for event in since if isinstance(event, RequestServed | SqliteCalled | AwsCalled)]
     assert all(0 <= event.total_ms < HOUR * 100 for event in timed)
     assert all(breaker._open_until is None for breaker in api._process.resources.gateway._breakers.values())
