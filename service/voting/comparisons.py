@@ -196,14 +196,13 @@ class Comparisons:
     async def _new(self, voter: str, wanted: str | None, started: float, client: str) -> AsyncGenerator[Step, None]:
         """The steps of a new comparison, or of a replay in place of it."""
         service, line_up = wanted or _random.choice(self._topics.names), self._line_up()
-        too_late = ComparisonUnavailable(retry_after=BUSY_SECONDS)
+        busy = ComparisonUnavailable(retry_after=BUSY_SECONDS)
         if not self._is_time():
-            return self._replay(voter, wanted, started, ReplayReason.BUSY, too_late)
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         try:
             advance = await self._gateway.reserve(line_up.values(), [service], client=client)
         except ModelsBusy:
-            none_left = ComparisonUnavailable(retry_after=BUSY_SECONDS)
-            return self._replay(voter, wanted, started, ReplayReason.BUSY, none_left)
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         except BudgetExhausted:  # there may be budget again in the next hour
             none_left = ComparisonUnavailable(retry_after=_HOUR - int(self._clock()) % _HOUR)
             return self._replay(voter, wanted, started, ReplayReason.BUDGET, none_left)
@@ -211,7 +210,7 @@ class Comparisons:
             raise ComparisonUnavailable from error
         if not self._is_time():  # the import of the SDKs, or the store, has taken it
             self._tasks.start(self._release(advance))
-            return self._replay(voter, wanted, started, ReplayReason.BUSY, too_late)
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         identity, opened = secrets.token_hex(16), self._monotonic()
         seconds = self._timeouts.comparison
         return self._ask_all(_Plan(identity, service, line_up, voter, advance, started, opened, seconds))
