@@ -26,6 +26,7 @@ from telemetry.events import (
     StepTaken,
     Unexpected,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.harmless import printable
 from telemetry.metrics import DIMENSIONS, UNITS, Attributes, Batch, Metrics
@@ -92,7 +93,8 @@ def _metric_line(name: str, attributes: Attributes, value: float) -> str:
 def _headline(last: Event) -> str:
     if isinstance(last, RequestServed):
         return f"{last.method} {last.route or '?'} {last.status} in {last.total_ms:.2f} ms"
-    return f"round in {getattr(last, 'total_ms', 0.0):.0f} ms"
+    operation = last.operation if isinstance(last, WorkFinished) else "round"
+    return f"{operation} in {getattr(last, 'total_ms', 0.0):.0f} ms"
 
 
 def _line(note: Event) -> Text | None:  # noqa: C901 - one case per event is the plainest form

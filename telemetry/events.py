@@ -115,7 +115,7 @@ class AwsCalled(Event, frozen=True, gc=False):
     """One HTTP call to AWS.
 
     `status` is None without a response; `error_type` is the error code of AWS or the class of an exception.
-    `request_id` is the one that AWS gave the call, or "".
+    `request_id` is the one that AWS gave the call, or "". `span_id` has 16 hex digits.
     """
 
     service: str
@@ -126,6 +126,7 @@ class AwsCalled(Event, frozen=True, gc=False):
     error_type: str = ""
     tables: tuple[str, ...] = ()
     request_id: str = ""
+    span_id: str = ""
 
 
 class SqliteCalled(Event, frozen=True, gc=False):
@@ -238,6 +239,13 @@ class RoundFinished(Event, frozen=True, gc=False):
     models: tuple[ModelReport, ...]
     total_ms: float
     fencing_token: int
+
+
+class WorkFinished(Event, frozen=True, gc=False):
+    """Work is over that belongs to no request and no round, such as the upkeep of a Lambda environment."""
+
+    operation: str
+    total_ms: float
 
 
 class StepTaken(Event, frozen=True, gc=False):

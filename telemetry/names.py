@@ -79,6 +79,22 @@ CHAT = "chat"
 PROMPT = "sayings"  # the name of our only prompt
 USER_FEEDBACK = "user_feedback"
 
+# Attributes of a Lambda function: of its resource, and of the root span of an invocation
+SERVICE_NAME = "service.name"
+CLOUD_PROVIDER = "cloud.provider"
+CLOUD_PLATFORM = "cloud.platform"
+CLOUD_REGION = "cloud.region"
+CLOUD_ACCOUNT = "cloud.account.id"
+CLOUD_RESOURCE_ID = "cloud.resource_id"
+FAAS_NAME = "faas.name"
+FAAS_VERSION = "faas.version"
+FAAS_INSTANCE = "faas.instance"
+FAAS_MAX_MEMORY = "faas.max_memory"
+FAAS_INVOCATION_ID = "faas.invocation_id"
+FAAS_COLDSTART = "faas.coldstart"
+LOG_GROUPS = "aws.log.group.names"
+LOG_STREAMS = "aws.log.stream.names"
+
 # Attributes of our own, of spans only
 REQUEST_NUMBER = "saying.request_number"
 DEGRADED = "saying.degraded"

@@ -40,6 +40,7 @@ from telemetry.events import (
     Unexpected,
     UsageDoubted,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.logs import LogListener, configure_logging, logger
 from telemetry.traces import xray_form
@@ -250,6 +251,7 @@ UNLOGGED = [
     RoundStarted(("gpt-4.1",)),
     AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
     SqliteCalled("vote", 0.7),
+    WorkFinished("upkeep", 41.2),
     PoolMeasured("gpt-4.1", 12),
     RoundsMeasured(overdue=True),
     SpendMeasured(0.42),
