@@ -22,12 +22,13 @@ from telemetry.events import (
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
+    ModelMeasured,
     ModelReport,
     PoolMeasured,
     PriceMissing,
     RequestServed,
+    RoundFailed,
     RoundFinished,
-    RoundsMeasured,
     RoundStarted,
     SayingReported,
     SayingRestored,
@@ -36,6 +37,7 @@ from telemetry.events import (
     SayingTakenDown,
     SpendMeasured,
     SqliteCalled,
+    StepTaken,
     Unexpected,
     UsageDoubted,
     VoteTaken,
@@ -233,6 +235,10 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
         {"level": "INFO", "message": "round finished", "total_ms": 2150.0, "fencing_token": 7, "error_type": ""},
     ),
     (
+        RoundFailed("InvocationFailed", "The round did not end in time."),
+        {"level": "WARNING", "message": "round failed", "error_type": "InvocationFailed"},
+    ),
+    (
         Unexpected("GET /sayings", ZeroDivisionError()),
         {
             "level": "ERROR",
@@ -250,9 +256,10 @@ UNLOGGED = [
     AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
     SqliteCalled("vote", 0.7),
     PoolMeasured("gpt-4.1", 12),
-    RoundsMeasured(overdue=True),
+    ModelMeasured("gpt-4.1", failing=True),
     SpendMeasured(0.42),
     ModelLifeMeasured("gpt-4.1", 47),
+    StepTaken("slot A", "53995c3f42cd8ad8", 4.2),
 ]
 
 

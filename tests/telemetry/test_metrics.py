@@ -25,9 +25,10 @@ from telemetry.events import (
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
+    ModelMeasured,
     PoolMeasured,
     RequestServed,
-    RoundsMeasured,
+    RoundFailed,
     SayingServed,
     SayingsRejected,
     SayingTakenDown,
@@ -47,6 +48,9 @@ FAILED = msgspec.structs.replace(
     CALLED, error_type="ModelTimeout", input_tokens=None, output_tokens=None, cost_nanos=None
 )
 REFUSED = msgspec.structs.replace(CALLED, error_type="ModelRefused")
+SIZES = {"gen_ai.client.inference.operation.input_tokens", "gen_ai.client.inference.operation.output_tokens"}
+USAGE = {"gen_ai.client.inference.usage.input_tokens", "gen_ai.client.inference.usage.output_tokens"}
+GEN_AI = {"gen_ai.client.inference.duration", *SIZES, *USAGE}
 FREE = msgspec.structs.replace(CALLED, cost_nanos=None)
 
 
@@ -71,10 +75,10 @@ def called(batch: Batch) -> set[str]:
     [
         (RequestServed("getSaying", 200, 0.4), {"TotalExecutionTime"}),
         (RequestServed("none", 404, 0.4, "route_not_found"), {"TotalExecutionTime", "Errors"}),
-        (CALLED, {"APILatency", "TokensUsed", "Cost", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
-        (FREE, {"APILatency", "TokensUsed", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
-        (FAILED, {"APILatency", "Errors", "gen_ai.client.operation.duration"}),
-        (REFUSED, {"APILatency", "Errors", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
+        (CALLED, {"APILatency", "TokensUsed", "Cost", *GEN_AI}),
+        (FREE, {"APILatency", "TokensUsed", *GEN_AI}),
+        (FAILED, {"APILatency", "Errors", *GEN_AI} - SIZES),
+        (REFUSED, {"APILatency", "Errors", *GEN_AI}),
         (SayingServed("database", 1, None), set()),
         (SayingServed("database", 5, "pool_empty"), {"Fallbacks"}),
         (VoteTaken("", "recorded", "gpt-4.1"), {"Feedback"}),
@@ -83,7 +87,8 @@ def called(batch: Batch) -> set[str]:
         (SayingsRejected("gpt-4.1", ("link", "refusal")), {"SayingsRefused"}),
         (Unexpected("gauges", ValueError()), {"Errors"}),
         (PoolMeasured("gpt-4.1", 12), {"PoolSize"}),
-        (RoundsMeasured(overdue=True), {"RoundsOverdue"}),
+        (ModelMeasured("gpt-4.1", failing=True), {"ModelsFailing"}),
+        (RoundFailed("StoreError", "The store failed."), {"Errors"}),
         (SpendMeasured(0.25), {"SpendReserved"}),
         (ModelLifeMeasured("gpt-4.1", 47), {"ModelDaysLeft"}),
         (ModelConcerning("openai mid", "The seat is empty."), {"Errors"}),
@@ -309,22 +314,25 @@ async def test_ten_thousand_mixed_requests_make_no_unexpected_series(
 def meant() -> Iterable[tuple[str, ...]]:
     """Every series, as its metric and the values of its attributes."""
     posts = ["postFeedback", "postCompare", "postCompareVote"]
-    others = ["none", "preflight", "getSaying", "deleteFeedback", "getStats"]
+    others = ["none", "preflight", "deleteFeedback", "getStats"]
     yield from product(["TotalExecutionTime"], [*posts, *others])
+    yield from product(["TotalExecutionTime"], ["getSaying"], ["cache", "database", "live"])
     yield from product(["Errors"], ["none"], ["route_not_found", "method_not_allowed"])
     yield from product(["Errors"], [*posts, "deleteFeedback"], ["invalid_request"])
     yield from product(["Feedback"], ["POSITIVE", "NEGATIVE", "WITHDRAWN", "COMPARISON"])
-    yield from product(["RoundSayings", "PoolSize"], MODELS)
+    yield from product(["RoundSayings", "PoolSize", "ModelsFailing"], MODELS)
     yield ("Errors", "postFeedback", "saying_not_found")
     yield ("Errors", "postCompareVote", "comparison_not_shown")
-    yield from [("SpendReserved",), ("RoundsOverdue",)]
+    yield ("SpendReserved",)
     yield from product(["ModelDaysLeft"], ["claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"])
     for model, vendor in MODELS.items():
-        yield from product(["APILatency", "TokensUsed", "Cost"], [vendor], [model])
-        yield from product(["gen_ai.client.token.usage"], ["chat"], [vendor], [model], ["input", "output"])
-        yield ("gen_ai.client.operation.duration", "chat", vendor, model)
-        yield from product(["gen_ai.client.operation.duration"], ["chat"], [vendor], [model], FAULTS.values())
-        yield from product(["Errors"], [vendor], [model], FAULTS.values())
+        called = (vendor, model, "true")
+        yield from ((name, *called) for name in ("APILatency", "TokensUsed", "Cost"))
+        yield from ((name, "chat", *called) for name in SIZES)
+        yield from ((name, "chat", *called, modality) for name in USAGE for modality in ("text", "unknown"))
+        yield ("gen_ai.client.inference.duration", "chat", *called)
+        yield from (("gen_ai.client.inference.duration", "chat", *called, fault) for fault in FAULTS.values())
+        yield from (("Errors", *called, fault) for fault in FAULTS.values())
 
 
 MEANT = set(meant())
@@ -333,6 +341,8 @@ MEANT = set(meant())
 def test_cloudwatch_dimensions_are_attributes_of_their_metrics() -> None:
     batch = counted(
         RequestServed("getSaying", 503, 1.0, "store_unavailable"),
+        RequestServed("getSaying", 200, 1.0, origin="cache"),
+        ModelMeasured("gpt-4.1", failing=False),
         SayingServed("database", 5, "pool_empty"),
         CALLED,
         FAILED,

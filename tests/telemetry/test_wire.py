@@ -65,7 +65,8 @@ async def test_a_saying_from_the_database(nowhere: Composition, protocol: str) -
     assert call.proto.end_time_unix_nano <= root.proto.end_time_unix_nano
     assert [resource["service.name"] for resource in receiver.resources] == ["cloud-sayings"] * 2
     (point,) = receiver.points("TotalExecutionTime")
-    assert (point.unit, point.attributes, point.value) == ("ms", {"operation": "getSaying"}, 1)
+    attributes = {"operation": "getSaying", "saying.origin": "database"}
+    assert (point.unit, point.attributes, point.value) == ("ms", attributes, 1)
     assert not receiver.points("APILatency")
 
 
@@ -101,15 +102,16 @@ async def test_a_live_saying(composition: Composition, receiver: Receiver) -> No
         "saying.attempt": 1,
         "saying.call_kind": "live",
     }
-    assert receiver.totals("TotalExecutionTime") == {("getSaying",): 4}
-    assert receiver.totals("APILatency") == {(vendor, model): 1}
-    assert receiver.totals("TokensUsed") == {(vendor, model): tokens["input"] + tokens["output"]}
-    assert receiver.totals("Cost") == {(vendor, model): pytest.approx(live["metrics"]["cost"])}
-    assert receiver.totals("gen_ai.client.operation.duration") == {("chat", vendor, model): 1}
-    usage = {
-        point.attributes["gen_ai.token.type"]: point.proto.sum for point in receiver.points("gen_ai.client.token.usage")
-    }
-    assert usage == tokens
+    assert receiver.totals("TotalExecutionTime") == {("getSaying", "database"): 3, ("getSaying", "live"): 1}
+    assert receiver.totals("APILatency") == {(vendor, model, "true"): 1}
+    assert receiver.totals("TokensUsed") == {(vendor, model, "true"): tokens["input"] + tokens["output"]}
+    assert receiver.totals("Cost") == {(vendor, model, "true"): pytest.approx(live["metrics"]["cost"])}
+    assert receiver.totals("gen_ai.client.inference.duration") == {("chat", vendor, model, "true"): 1}
+    for kind, count in tokens.items():
+        usage = receiver.totals(f"gen_ai.client.inference.usage.{kind}_tokens")
+        assert usage == {("chat", vendor, model, "text", "true"): count}
+        sizes = [point.proto.sum for point in receiver.points(f"gen_ai.client.inference.operation.{kind}_tokens")]
+        assert sizes == [count]
     assert {point.name: point.unit for point in receiver.all_points if point.name in ("APILatency", "Cost")} == {
         "APILatency": "ms",
         "Cost": "USD",
@@ -171,8 +173,8 @@ async def test_a_live_saying_that_failed_and_fell_back(
     assert {span.attributes["http.response.status_code"] for span in attempts} == {500}
     assert {span.attributes["error.type"] for span in attempts} == {"ModelOverloaded"}
     assert attempts[0].exceptions == [{"exception.type": "ModelOverloaded", "exception.message": "The vendor failed."}]
-    assert receiver.totals("APILatency") == {(vendor, model): 2}
-    assert receiver.totals("Errors") == {("ModelOverloaded", vendor, model): 2}
+    assert receiver.totals("APILatency") == {(vendor, model, "true"): 2}
+    assert receiver.totals("Errors") == {("ModelOverloaded", vendor, model, "true"): 2}
     assert receiver.totals("Fallbacks") == {("live_overloaded", "database"): 1}
     assert not receiver.points("TokensUsed")
     assert not receiver.points("Cost")
@@ -191,7 +193,8 @@ async def test_a_saying_from_the_pool_by_the_callers_wish(composition: Compositi
     assert [receiver.tree(root) for root in cached] == [["SERVER GET /sayings"]]
     assert cached[0].attributes["saying.request_number"] == wanted["requestNumber"]
     assert len(receiver.roots()) == 3  # with the live one, unsampled as it was, and the round
-    assert receiver.totals("TotalExecutionTime") == {("getSaying",): 6}
+    by_origin = {("getSaying", "database"): 3, ("getSaying", "live"): 1, ("getSaying", "cache"): 2}
+    assert receiver.totals("TotalExecutionTime") == by_origin
 
 
 async def test_a_round_with_a_model_that_fails(
@@ -227,11 +230,12 @@ async def test_a_round_with_a_model_that_fails(
         span.proto.end_time_unix_nano for span in chats if not span.failed
     )
     assert [error["exception.type"] for error in root.exceptions] == ["ModelKeyRejected"]
-    good = {(vendor, model) for model, vendor in MODELS.items()} - {("openai", "gpt-4.1")}
+    good = {(vendor, model, "true") for model, vendor in MODELS.items()} - {("openai", "gpt-4.1", "true")}
     assert receiver.totals("RoundSayings") == {(model,): 0 if model == "gpt-4.1" else 3 for model in MODELS}
-    assert receiver.totals("Errors") == {("ModelKeyRejected", "openai", "gpt-4.1"): 2}
+    assert receiver.totals("Errors") == {("ModelKeyRejected", "openai", "gpt-4.1", "true"): 2}
+    assert receiver.totals("ModelsFailing") == {(model,): model == "gpt-4.1" for model in MODELS}
     assert set(receiver.totals("TokensUsed")) == set(receiver.totals("Cost")) == good
-    assert set(receiver.totals("APILatency")) == good | {("openai", "gpt-4.1")}
+    assert set(receiver.totals("APILatency")) == good | {("openai", "gpt-4.1", "true")}
 
 
 async def test_a_vote_is_linked_to_the_call_that_wrote_the_saying(composition: Composition, receiver: Receiver) -> None:
