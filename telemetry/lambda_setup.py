@@ -6,8 +6,9 @@ when there is a trace to send, so that they do not slow a cold start.
 
 import asyncio
 import sys
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from telemetry.emf import emf_lines
@@ -31,11 +32,13 @@ class LambdaTelemetry:
     Call `flush` at the end of every invocation and `load` in the upkeep.
     """
 
-    def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], stdout: TextIO | None = None, clock: Callable[[], int] = time.time_ns
+    ) -> None:
         self._service = service_name(environ)
         self._daemon = environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
         self._stdout = stdout
-        self._metrics = Metrics()
+        self._metrics = Metrics(clock)
         self._finished: deque[Finished] = deque()
         self._sender: tuple[SpanMaker, XRayUdpExporter] | None = None
         self._logs = LogListener()

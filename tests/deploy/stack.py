@@ -80,7 +80,7 @@ class Stack:
             resolved = {str(key): self.resolve(value) for key, value in node.items()}
             return {key: value for key, value in resolved.items() if value is not None}
         if isinstance(node, list):
-            return [self.resolve(item) for item in node]
+            return [item for item in map(self.resolve, node) if item is not None]
         return str(node) if isinstance(node, str) else node  # cfn-lint's strings know where they stand in the file
 
     def _call(self, function: str, argument: Any) -> Any:

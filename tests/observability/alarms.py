@@ -35,15 +35,16 @@ class Alarm:
         self._queries = properties.get("Metrics") or [{"Id": "it", "MetricStat": _stat_of(properties)}]
         self._period = float(max(each["MetricStat"]["Period"] for each in self._queries if "MetricStat" in each))
         self._periods: int = properties["EvaluationPeriods"]
-        self.window = self._period * self._periods
+        self._window = self._period * self._periods
 
     def firing(self, recording: Recording, start: float, end: float) -> list[float]:
-        """The minutes, as times, at whose end the alarm is on. It begins when its window is full of what was recorded.
+        """The times, minute by minute, at which the alarm is on.
 
-        If nothing has been recorded for so long, it is judged by what there is.
+        One to which missing data is bad is judged once its window is full of what was recorded.
         """
         found, on = [], False
-        for at in _minutes(start + min(self.window, end - start), end):
+        begin = self._window if self._properties["TreatMissingData"] == "breaching" else MINUTE
+        for at in _minutes(start + begin, end):
             on = self._is_on(recording, at, on=on)
             found += [at] if on else []
         return found
@@ -57,7 +58,8 @@ class Alarm:
             return on
         compare, threshold = _COMPARE[self._properties["ComparisonOperator"]], self._properties["Threshold"]
         breaching = [missing == "breaching" if value is None else compare(value, threshold) for value in values]
-        return sum(breaching) >= self._properties.get("DatapointsToAlarm", self._periods)
+        needed: int = self._properties.get("DatapointsToAlarm", self._periods)
+        return sum(breaching) >= needed
 
     def _value(self, recording: Recording, start: float, end: float) -> Value:
         """The value of the one query that is returned."""
@@ -73,7 +75,8 @@ class Alarm:
 def calculated(expression: str, values: Mapping[str, Value]) -> Value:
     """The value of a period by metric maths. A missing value stays missing, but in FILL, SUM, MAX and IF."""
     python = re.sub(r"\b(AND|OR)\b", lambda word: word[0].lower(), expression)
-    return _evaluated(ast.parse(python.strip(), mode="eval").body, values)
+    value: Value = _evaluated(ast.parse(python.strip(), mode="eval").body, values)
+    return value
 
 
 def _evaluated(node: ast.expr, values: Mapping[str, Value]) -> Any:  # noqa: C901 - one case per form is the plainest
@@ -101,7 +104,7 @@ def _evaluated(node: ast.expr, values: Mapping[str, Value]) -> Any:  # noqa: C90
             return of(then) if of(condition) else of(otherwise)
         case ast.Call(func=ast.Name(id="SUM" | "MAX" as name), args=[among]):
             present = of(among)
-            return ({"SUM": sum, "MAX": max}[name])(present) if present else None
+            return (sum(present) if name == "SUM" else max(present)) if present else None
     raise NotImplementedError(ast.dump(node))
 
 

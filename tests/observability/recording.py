@@ -18,7 +18,7 @@ class Series(NamedTuple):
     dimensions: frozenset[tuple[str, str]]
 
     def __str__(self) -> str:
-        return f"{self.metric} {' '.join(value for _, value in sorted(self.dimensions))}"
+        return f"{self.namespace} {self.metric} {' '.join(value for _, value in sorted(self.dimensions))}"
 
 
 def series(namespace: str, metric: str, dimensions: Iterable[tuple[str, str]]) -> Series:
