@@ -56,10 +56,10 @@ class Alarm:
         missing = self._properties["TreatMissingData"]
         if missing == "ignore" and all(value is None for value in values):
             return on
-        compare, threshold = _COMPARE[self._properties["ComparisonOperator"]], self._properties["Threshold"]
-        breaching = [missing == "breaching" if value is None else compare(value, threshold) for value in values]
+        compare, threshold = _COMPARE[self._properties["ComparisonOperator"]], float(self._properties["Threshold"])
+        breaching = [missing == "breaching" if value is None else bool(compare(value, threshold)) for value in values]
         needed: int = self._properties.get("DatapointsToAlarm", self._periods)
-        return sum(breaching) >= needed
+        return breaching.count(True) >= needed
 
     def _value(self, recording: Recording, start: float, end: float) -> Value:
         """The value of the one query that is returned."""

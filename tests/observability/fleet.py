@@ -147,7 +147,7 @@ class OnLambda:
 
     stack = observability(Stack())
 
-    def __init__(self, settings: Mapping[str, str], clock: Clock, timeouts: Timeouts) -> None:
+    def __init__(self, settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> None:
         self._api_lines, self._worker_lines = io.StringIO(), io.StringIO()
         self._api = _function(settings | {"SAYINGS_ROUNDS": "off"}, API, self._api_lines, clock, timeouts)
         self._worker = _function(settings | {"SAYINGS_ROUNDS": "off"}, WORKER, self._worker_lines, clock, timeouts)
@@ -190,7 +190,7 @@ class OnLambda:
 
 
 def _function(
-    settings: Mapping[str, str], service: str, lines: io.StringIO, clock: Clock, timeouts: Timeouts
+    settings: dict[str, str], service: str, lines: io.StringIO, clock: Clock, timeouts: Timeouts
 ) -> LambdaProcess:
     telemetry = LambdaTelemetry({"OTEL_SERVICE_NAME": service}, lines, lambda: round(clock() * 1e9))
     chosen = msgspec.structs.replace(Settings.from_env(settings), timeouts=timeouts)
@@ -241,7 +241,7 @@ class _Sent:
     receiver: Any
 
     async def lines(self) -> list[str]:
-        found = []
+        found: list[str] = []
         for service, metrics in self.metrics.items():
             resource = resource_of(service)
             exporter = OTLPMetricExporter(endpoint=f"{self.receiver.url}/v1/metrics")
@@ -252,7 +252,7 @@ class _Sent:
 
 
 @asynccontextmanager
-async def on_lambda(settings: Mapping[str, str], clock: Clock, timeouts: Timeouts) -> AsyncIterator[Fleet]:
+async def on_lambda(settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> AsyncIterator[Fleet]:
     upkeep = replace(timeouts, maintenance_every=0.0)  # due with every request: its pauses are real
     platform = await asyncio.to_thread(OnLambda, settings, clock, upkeep)
     _use(clock, platform)
@@ -263,7 +263,7 @@ async def on_lambda(settings: Mapping[str, str], clock: Clock, timeouts: Timeout
 
 
 @asynccontextmanager
-async def on_ecs(settings: Mapping[str, str], clock: Clock, timeouts: Timeouts) -> AsyncIterator[Fleet]:
+async def on_ecs(settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as stack:
         chosen = msgspec.structs.replace(Settings.from_env(settings | {"SAYINGS_ROUNDS": "off"}), timeouts=timeouts)
         metrics = {service: Metrics(lambda: round(clock() * 1e9)) for service in (API, WORKER)}

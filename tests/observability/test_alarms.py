@@ -21,6 +21,7 @@ from service.simulator import Simulator
 from tests.deploy.runbook import blocks, sections
 from tests.logging_capture import captured_log
 from tests.observability.alarms import Alarm
+from tests.observability.dashboard import rows, shown
 from tests.observability.fleet import FLEETS, STACKS, STARTED_AT, Fleet, settings_for
 from tests.observability.recording import Recording
 from tests.observability.situations import EVERYTHING, SITUATIONS, Situation, Stage

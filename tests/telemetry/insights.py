@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from telemetry.metrics import DIMENSIONS
+
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*"|like\s+/(?:[^/\\]|\\.)+/|\b\d[\w.]*|`(?P<quoted>[^`]+)`|(?P<name>@?[A-Za-z_][\w.]*)(?P<call>\s*\()?'
 )
@@ -16,6 +18,12 @@ _WORDS = {
 }  # fmt: skip
 _DURATION = re.compile(r"\bbin\(\w+\)")
 _ALIAS = re.compile(r"\bas\s+(\w+)")
+# The fields of metrics: their names, their dimensions and, as the collector sends it, the maximum of a histogram.
+OF_METRICS = {
+    field
+    for metric, sets in DIMENSIONS.items()
+    for field in (metric, f"{metric}.Max", *(name for dimensions in sets for name in dimensions))
+}
 # What CloudWatch itself knows of a line, and of an invocation's REPORT.
 ITS_OWN = {
     "@timestamp", "@message", "@log", "@logStream", "@type", "@requestId", "@duration", "@billedDuration",
@@ -36,13 +44,16 @@ def fields_of(query: str) -> set[str]:
 
 def messages_of(query: str) -> set[str]:
     """The texts that a query looks for in `message`."""
-    return set(re.findall(r'\bmessage = "([^"]+)"', query))
+    listed = re.findall(r"\bmessage in \[([^]]+)\]", query)
+    return set(re.findall(r'\bmessage = "([^"]+)"', query)) | {
+        text for each in listed for text in json.loads(f"[{each}]")
+    }
 
 
 def counted(query: str, lines: Iterable[str]) -> Counter[tuple[str, ...]]:
     """The answer to a query of nothing but `fields`, `filter` and `stats count() by`, over a log."""
     records = list(_records(lines))
-    for command in (part.strip() for part in query.split("|")):
+    for command in _commands(query):
         verb, _, rest = command.partition(" ")
         match verb:
             case "fields":
@@ -57,6 +68,11 @@ def counted(query: str, lines: Iterable[str]) -> Counter[tuple[str, ...]]:
     raise NotImplementedError("a query without stats")
 
 
+def _commands(query: str) -> list[str]:
+    """The parts between pipes, but for those within a regular expression or a text."""
+    return [part.strip() for part in re.findall(r'(?:like\s+/(?:[^/\\]|\\.)+/|"(?:[^"\\]|\\.)*"|[^|])+', query)]
+
+
 def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Lines that are no JSON have no fields but CloudWatch's own."""
     for line in lines:
@@ -67,7 +83,7 @@ def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 def matching(query: str, lines: Iterable[str]) -> list[str]:
     """The lines that a query's filters let through."""
     records = list(_records(lines))
-    for command in (part.strip() for part in query.split("|")):
+    for command in _commands(query):
         verb, _, rest = command.partition(" ")
         if verb == "filter":
             records = [record for record in records if _holds(rest, record)]
