@@ -76,7 +76,7 @@ class Run:
             compared = await response.json()
         address = f"{self.url}/compare/{compared['comparisonId']}/vote"
         async with self.client.post(address, json={"winner": "none"}) as response:
-            assert response.status == 200
+            assert response.status == 200, await response.text()
 
     async def lose_lease(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.break_store("acquire_lease", monkeypatch)
@@ -190,6 +190,7 @@ class TestSavedQueries:
     async def test_every_field_and_every_message_is_in_real_lines(
         self, run: Run, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        await run.compare()
         await a_bad_night(run, simulator, monkeypatch)
         assert await run.vote() == 200
         await run.moderate()
@@ -199,7 +200,6 @@ class TestSavedQueries:
         assert await run.vote() == 500
         await run.deny_key()
         await run.lose_worker(monkeypatch)
-        await run.compare()
         await run.lose_lease(monkeypatch)
 
         fields = {name for record in run.log.records for name in record} | ITS_OWN | OF_METRICS
