@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import re
 from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,7 @@ from service.api.http import Request, Response
 from service.config import Settings
 from service.resources import Resources, open_resources
 from service.simulator import Fault, FaultKind, Simulator
+from telemetry.emf import emf_unit
 from telemetry.events import (
     BallotTaken,
     ComparisonFinished,
@@ -36,11 +38,13 @@ from telemetry.events import (
     Unexpected,
     VoteTaken,
 )
-from telemetry.metrics import DIMENSIONS, SCALE, Batch, Histogram, Metrics, Series
+from telemetry.metrics import DIMENSIONS, SCALE, UNITS, Batch, Histogram, Metrics, Series
 from telemetry.otlp import metrics_data
 from telemetry.setup import DEFAULT_RATIO, sampling_ratio, service_name
 from telemetry.spans import resource_of
 from tests.support import RecordingListener
+from tests.telemetry.emf import UNITS as CLOUDWATCH_UNITS
+from tests.telemetry.stories import EVERYTHING
 from workers.fleet import fleet_rounds
 
 CALLED = ModelCalled("gpt-4.1", "openai", "live", 1, 1200.0, input_tokens=200, output_tokens=50, cost_nanos=800_000)
@@ -352,3 +356,43 @@ def test_cloudwatch_dimensions_are_attributes_of_their_metrics() -> None:
     wanted = {(name, key) for name, sets in DIMENSIONS.items() for dimensions in sets for key in dimensions}
 
     assert wanted <= had
+
+
+# Prometheus' rule for the name of an OpenTelemetry metric, as far as our units go.
+PROMETHEUS_UNITS = {"ms": "milliseconds", "s": "seconds", "d": "days", "1": "ratio"}
+
+
+def prometheus_name(name: str, unit: str, *, is_sum: bool, is_gauge: bool) -> str:
+    """Letters and underscores, then the unit without what stands in braces, then `total` for a sum."""
+    word = re.sub(r"\{[^}]*\}", "", unit)
+    suffix = PROMETHEUS_UNITS.get(word, word) if word != "1" or is_gauge else ""
+    parts = [re.sub(r"\W+", "_", name), suffix, "total" if is_sum else ""]
+    return "_".join(part for part in parts if part)
+
+
+def test_names_are_sensible_in_prometheus() -> None:
+    metrics = Metrics()
+    for event in EVERYTHING:
+        metrics.emit(event)
+    metrics.count_dropped(1)
+    batch = metrics.take()
+    found = {
+        prometheus_name(
+            name, UNITS[name], is_sum=(name, attributes) in batch.sums, is_gauge=(name, attributes) in batch.gauges
+        )
+        for name, attributes in series(batch)
+    }
+
+    assert found == {
+        "TotalExecutionTime_milliseconds", "APILatency_milliseconds", "TokensUsed_total", "Cost_USD_total",
+        "Feedback_total", "Fallbacks_total", "Errors_total", "PoolSize", "ModelsFailing", "SayingsRefused_total",
+        "RoundSayings_total", "SpendReserved_USD", "ModelDaysLeft_days", "TelemetryDropped_total",
+        "gen_ai_client_inference_duration_seconds", "gen_ai_client_inference_usage_input_tokens_total",
+        "gen_ai_client_inference_usage_output_tokens_total", "gen_ai_client_inference_operation_input_tokens",
+        "gen_ai_client_inference_operation_output_tokens",
+    }  # fmt: skip
+
+
+def test_every_metric_has_a_unit_that_cloudwatch_knows() -> None:
+    assert UNITS.keys() >= DIMENSIONS.keys()
+    assert {emf_unit(name) for name in DIMENSIONS} <= CLOUDWATCH_UNITS
