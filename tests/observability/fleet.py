@@ -44,7 +44,6 @@ from workers.fleet import FleetRounds, fleet_rounds
 from workers.lambda_handler import Worker
 
 STARTED_AT = 1_796_000_400.0
-ROUND_MINUTES = 15
 API, WORKER = "sayings-api", "sayings-worker"
 JSON = {"Content-Type": "application/json"}
 
@@ -69,6 +68,8 @@ class Platform(Protocol):
 
     async def round(self) -> None: ...
 
+    def tries_a_round(self, minute: int) -> bool: ...
+
     async def flush(self) -> list[str]: ...
 
     def count_request(self, recording: Recording, at: float, *, failed: bool) -> None: ...
@@ -86,6 +87,7 @@ class Fleet:
     emf: list[str] = field(default_factory=list)
     requests: int = 0
     rounds: bool = True
+    visits: bool = True
     votes_a_minute: float = 0.1
     comparisons_a_minute: float = 1 / 30
     telemetry_arrives: bool = True
@@ -100,12 +102,13 @@ class Fleet:
         return self.platform.worker
 
     async def minutes(self, count: int) -> None:
-        """Clients come, rounds are made every quarter of an hour, and what was measured is recorded."""
+        """Clients come, rounds are made, and what was measured is recorded."""
         for _ in range(count):
             self.clock.forward(MINUTE / 2)
-            if self.rounds and self._minutes % ROUND_MINUTES == 0:
+            if self.rounds and self.platform.tries_a_round(self._minutes):
                 await self._round()
-            await self._visits()
+            if self.visits:
+                await self._visits()
             lines = await self.platform.flush()
             if self.telemetry_arrives:
                 self.emf += lines
@@ -145,9 +148,8 @@ class Fleet:
 class OnLambda:
     """Both functions as Lambda has them: their handlers, and their lines in EMF."""
 
-    stack = observability(Stack())
-
-    def __init__(self, settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> None:
+    def __init__(self, settings: dict[str, str], clock: Clock, timeouts: Timeouts, round_minutes: int) -> None:
+        self._round_minutes = round_minutes
         self._api_lines, self._worker_lines = io.StringIO(), io.StringIO()
         self._api = _function(settings | {"SAYINGS_ROUNDS": "off"}, API, self._api_lines, clock, timeouts)
         self._worker = _function(settings | {"SAYINGS_ROUNDS": "off"}, WORKER, self._worker_lines, clock, timeouts)
@@ -167,6 +169,10 @@ class OnLambda:
 
     async def round(self) -> None:
         await asyncio.to_thread(self._worker_handler.handle, Remaining(120.0))
+
+    def tries_a_round(self, minute: int) -> bool:
+        """By the schedule."""
+        return minute % self._round_minutes == 0
 
     async def flush(self) -> list[str]:
         lines = []
@@ -200,8 +206,6 @@ def _function(
 class OnEcs:
     """Both containers as ECS has them: a server and a worker that send OTLP, and the collector beside them."""
 
-    stack = observability(EcsStack())
-
     def __init__(self, api: Resources, worker: Resources, rounds: FleetRounds, url: str, sent: "_Sent") -> None:
         self.api, self.worker = api, worker
         self._rounds, self._url, self._sent = rounds, url, sent
@@ -217,6 +221,10 @@ class OnEcs:
 
     async def round(self) -> None:
         await self._rounds.run()
+
+    def tries_a_round(self, minute: int) -> bool:
+        """Whenever the lease is free, which rests after a round."""
+        return True
 
     async def flush(self) -> list[str]:
         self.api.gauge.measure()  # a job of the server, whose pauses are real
@@ -252,9 +260,11 @@ class _Sent:
 
 
 @asynccontextmanager
-async def on_lambda(settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> AsyncIterator[Fleet]:
+async def on_lambda(
+    settings: dict[str, str], clock: Clock, timeouts: Timeouts, round_minutes: int
+) -> AsyncIterator[Fleet]:
     upkeep = replace(timeouts, maintenance_every=0.0)  # due with every request: its pauses are real
-    platform = await asyncio.to_thread(OnLambda, settings, clock, upkeep)
+    platform = await asyncio.to_thread(OnLambda, settings, clock, upkeep, round_minutes)
     _use(clock, platform)
     try:
         yield Fleet(platform, clock)
@@ -263,7 +273,9 @@ async def on_lambda(settings: dict[str, str], clock: Clock, timeouts: Timeouts) 
 
 
 @asynccontextmanager
-async def on_ecs(settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> AsyncIterator[Fleet]:
+async def on_ecs(
+    settings: dict[str, str], clock: Clock, timeouts: Timeouts, round_minutes: int
+) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as stack:
         chosen = msgspec.structs.replace(Settings.from_env(settings | {"SAYINGS_ROUNDS": "off"}), timeouts=timeouts)
         metrics = {service: Metrics(lambda: round(clock() * 1e9)) for service in (API, WORKER)}
@@ -274,7 +286,7 @@ async def on_ecs(settings: dict[str, str], clock: Clock, timeouts: Timeouts) -> 
         url = await stack.enter_async_context(listening(api))
         client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         sent = _Sent(metrics, client, await stack.enter_async_context(http_receiver()))
-        platform = OnEcs(api, worker, fleet_rounds(worker), url, sent)
+        platform = OnEcs(api, worker, fleet_rounds(worker, rest_seconds=60 * round_minutes), url, sent)
         _use(clock, platform)
         yield Fleet(platform, clock)
 
@@ -287,7 +299,12 @@ def _use(clock: Clock, platform: Platform) -> None:
 
 
 FLEETS = {"Lambda": on_lambda, "ECS": on_ecs}
-STACKS = {"Lambda": OnLambda.stack, "ECS": OnEcs.stack}
+
+
+def stack_of(platform: str, round_minutes: int = 15) -> Stack:
+    """The nested stack of alarms and dashboard there."""
+    parent = {"Lambda": Stack, "ECS": EcsStack}[platform](RoundMinutes=str(round_minutes))
+    return observability(parent)
 
 
 def settings_for(directory: Path, simulator_url: str, **others: str) -> dict[str, str]:

@@ -68,6 +68,7 @@ class Situation:
     settings: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     day: datetime.date | None = None
+    round_minutes: int = 15
     platforms: tuple[str, ...] = ("Lambda", "ECS")
     lines: bool = True
 
@@ -202,9 +203,24 @@ async def a_bit_of_everything(stage: Stage) -> None:
 EVERYTHING = Situation(
     "", "a bit of everything", a_bit_of_everything, settings={"SAYINGS_CATALOGUE": ""}, day=datetime.date(2026, 12, 25)
 )
+
+
+def a_model_fails_in_rounds(round_minutes: int) -> Situation:
+    """For seven periods of the alarms on rounds, without clients."""
+
+    async def play(stage: Stage) -> None:
+        stage.fleet.visits = False
+        stage.fault(FaultKind.SERVER_ERROR)
+
+    minutes = 7 * max(round_minutes, 15) + 1
+    return Situation("ModelFailing", "a model answers 500", play, minutes, round_minutes=round_minutes)
+
+
+# Longer than the window of any alarm on rounds.
+NORMAL = Situation("", "normal traffic", days_pass, minutes=120)
 SITUATIONS = [
     Situation("ServerErrors", "votes cannot be stored", votes_fail),
-    Situation("SlowReads", "the table answers after 0.9 s", the_table_is_slow, lines=False),
+    Situation("SlowReads", "the table answers after 0.9 s", the_table_is_slow),
     Situation(
         "SlowComparisons", "a model hangs", a_model_hangs_in_comparisons,
         timeouts=Timeouts(comparison=DEFAULT_TIMEOUTS.comparison / TIMES_FASTER),

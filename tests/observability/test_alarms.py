@@ -5,7 +5,6 @@
 
 import json
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,35 +14,31 @@ import openai  # noqa: F401
 import pytest
 
 from service.keys.key_store import KeyStore
-from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
 from service.simulator import Simulator
 from tests.deploy.runbook import blocks, sections
 from tests.logging_capture import captured_log
 from tests.observability.alarms import Alarm
 from tests.observability.dashboard import rows, shown
-from tests.observability.fleet import FLEETS, STACKS, STARTED_AT, Fleet, settings_for
+from tests.observability.fleet import FLEETS, STARTED_AT, settings_for, stack_of
 from tests.observability.recording import Recording
-from tests.observability.situations import EVERYTHING, SITUATIONS, Situation, Stage
+from tests.observability.situations import EVERYTHING, NORMAL, SITUATIONS, Situation, Stage, a_model_fails_in_rounds
 from tests.support import Clock, timeless_entries
 from tests.telemetry.insights import matching
 
 pytestmark = pytest.mark.slow
 
-ALARMS = {platform: stack.of_type("AWS::CloudWatch::Alarm") for platform, stack in STACKS.items()}
-# Two hours, so that the longest window of the alarms on rounds has passed once.
-NORMAL_MINUTES = 120
+ALARMS = {platform: stack_of(platform).of_type("AWS::CloudWatch::Alarm") for platform in FLEETS}
+ON_ROUNDS = ("ModelFailing", "NoFreshSayings", "WorkerErrors")
 
 
 @dataclass
 class Played:
-    """What was recorded of a situation, and the lines of the log."""
+    """What was recorded of a situation, and the lines of the logs, those of the metrics among them."""
 
     recording: Recording
     seconds: float
     log: list[str]
-    requests: int
-    emf: list[str]
 
 
 @pytest.fixture
@@ -58,38 +53,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+@dataclass(frozen=True)
 class Theatre:
     """Plays situations on a platform."""
 
-    def __init__(self, platform: str, directory: Path, simulator: Simulator, url: str, clock: Clock) -> None:
-        self.platform = platform
-        self._directory, self._simulator, self._url, self._clock = directory, simulator, url, clock
+    platform: str
+    directory: Path
+    simulator: Simulator
+    url: str
+    clock: Clock
+    patch: pytest.MonkeyPatch
 
-    async def normal(self, minutes: int = NORMAL_MINUTES) -> Played:
-        return await self._play({}, DEFAULT_TIMEOUTS, minutes)
-
-    async def play(self, situation: Situation, patch: pytest.MonkeyPatch) -> Played:
-        situation.prepare(patch)
-        return await self._play(situation.settings, situation.timeouts, situation.minutes, situation, patch)
-
-    async def _play(
-        self,
-        settings: Any,
-        timeouts: Timeouts,
-        minutes: int,
-        situation: Situation | None = None,
-        patch: pytest.MonkeyPatch | None = None,
-    ) -> Played:
-        catalogue = self._directory / "catalogue.json"
+    async def play(self, situation: Situation) -> Played:
+        situation.prepare(self.patch)
+        catalogue = self.directory / "catalogue.json"
         catalogue.write_text(json.dumps({"models": timeless_entries()}))
-        chosen = settings_for(self._directory, self._url, SAYINGS_CATALOGUE=str(catalogue)) | dict(settings)
-        async with AsyncExitStack() as stack:
-            log = stack.enter_context(captured_log())
-            fleet: Fleet = await stack.enter_async_context(FLEETS[self.platform](chosen, self._clock, timeouts))
-            if situation and patch:
-                await situation.play(Stage(fleet, self._simulator, patch))
-            await fleet.minutes(minutes)
-            return Played(fleet.recording, self._clock() - STARTED_AT, log.lines, fleet.requests, fleet.emf)
+        settings = settings_for(self.directory, self.url, SAYINGS_CATALOGUE=str(catalogue)) | dict(situation.settings)
+        open_fleet = FLEETS[self.platform]
+        async with open_fleet(settings, self.clock, situation.timeouts, situation.round_minutes) as fleet:
+            with captured_log() as log:
+                await situation.play(Stage(fleet, self.simulator, self.patch))
+                await fleet.minutes(situation.minutes)
+        return Played(fleet.recording, self.clock() - STARTED_AT, log.lines + fleet.emf)
 
 
 @pytest.fixture(params=FLEETS)
@@ -98,8 +83,15 @@ def platform(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def theatre(platform: str, tmp_path: Path, simulator: Simulator, simulator_url: str, clock: Clock) -> Theatre:
-    return Theatre(platform, tmp_path, simulator, simulator_url, clock)
+def theatre(
+    platform: str,
+    tmp_path: Path,
+    simulator: Simulator,
+    simulator_url: str,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Theatre:
+    return Theatre(platform, tmp_path, simulator, simulator_url, clock, monkeypatch)
 
 
 def say(text: str) -> None:
@@ -107,42 +99,56 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def firing(alarm: str, platform: str, played: Played) -> list[float]:
+def firing(properties: Any, played: Played) -> list[float]:
     """The minutes at which an alarm is on."""
-    on = Alarm(ALARMS[platform][alarm]).firing(played.recording, STARTED_AT, STARTED_AT + played.seconds)
+    on = Alarm(properties).firing(played.recording, STARTED_AT, STARTED_AT + played.seconds)
     return [(at - STARTED_AT) / 60 for at in on]
 
 
 async def test_normal_traffic_rings_no_alarm(theatre: Theatre) -> None:
-    played = await theatre.normal()
+    played = await theatre.play(NORMAL)
 
-    ringing = {alarm: at for alarm in ALARMS[theatre.platform] if (at := firing(alarm, theatre.platform, played))}
-
-    say(f"{theatre.platform:7}of {len(ALARMS[theatre.platform])} alarms {len(ringing)} ring in two normal hours")
+    alarms = ALARMS[theatre.platform]
+    ringing = {name: at for name, alarm in alarms.items() if (at := firing(alarm, played))}
+    say(f"{theatre.platform:7}of {len(alarms)} alarms {len(ringing)} ring in {NORMAL.minutes} normal minutes")
     assert ringing == {}
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=str)
-async def test_an_alarm_rings_in_its_situation(
-    situation: Situation, theatre: Theatre, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_alarm_rings_in_its_situation(situation: Situation, theatre: Theatre) -> None:
     if theatre.platform not in situation.platforms:
         pytest.skip("There is no such thing there.")
 
-    played = await theatre.play(situation, monkeypatch)
+    played = await theatre.play(situation)
 
-    at = firing(situation.alarm, theatre.platform, played)
+    at = firing(ALARMS[theatre.platform][situation.alarm], played)
     say(f"{theatre.platform:7}{situation.alarm:18} {situation.what:42} rings after {at[0] if at else None} minutes")
     assert at
     if situation.lines:
-        found = [line for query in runbook_queries(situation.alarm) for line in matching(query, played.log)]
-        assert found
+        queries = runbook_queries(situation.alarm)
+        assert [line for query in queries for line in matching(query, played.log)]
 
 
-async def test_every_widget_of_ours_shows_a_series(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
-    played = await theatre.play(EVERYTHING, monkeypatch)
+def test_every_alarm_has_a_situation() -> None:
+    for platform, alarms in ALARMS.items():
+        assert {each.alarm for each in SITUATIONS if platform in each.platforms} == set(alarms)
 
-    body = json.loads(STACKS[theatre.platform].properties("Dashboard")["DashboardBody"])
+
+@pytest.mark.parametrize("minutes", [1, 10, 60])
+async def test_alarms_on_rounds_follow_their_interval(theatre: Theatre, minutes: int) -> None:
+    """A model that fails makes the worker rest; the others' sayings come nevertheless, so that only one alarm rings."""
+    alarms = stack_of(theatre.platform, minutes).of_type("AWS::CloudWatch::Alarm")
+
+    played = await theatre.play(a_model_fails_in_rounds(minutes))
+
+    ringing = {name for name in ON_ROUNDS if firing(alarms[name], played)}
+    assert ringing == {"ModelFailing"}
+
+
+async def test_every_widget_of_ours_shows_a_series(theatre: Theatre) -> None:
+    played = await theatre.play(EVERYTHING)
+
+    body = json.loads(stack_of(theatre.platform).properties("Dashboard")["DashboardBody"])
     found = {
         (widget["properties"]["title"], row): shown(row, played.recording)
         for widget in body["widgets"]
