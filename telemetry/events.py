@@ -14,7 +14,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class RequestServed(Event, frozen=True, gc=False):
-    """An HTTP request was answered."""
+    """An HTTP request was answered. `origin` is where its saying came from, empty for everything but GET /sayings."""
 
     operation: str
     status: int
@@ -22,6 +22,7 @@ class RequestServed(Event, frozen=True, gc=False):
     error_code: str = ""
     method: str = ""
     route: str = ""
+    origin: str = ""
 
 
 class SayingServed(Event, frozen=True, gc=False):
@@ -120,7 +121,7 @@ class AwsCalled(Event, frozen=True, gc=False):
     """One HTTP call to AWS.
 
     `status` is None without a response; `error_type` is the error code of AWS or the class of an exception.
-    `request_id` is the one that AWS gave the call, or "".
+    `request_id` is the one that AWS gave the call, or "". `span_id` has 16 hex digits.
     """
 
     service: str
@@ -131,6 +132,7 @@ class AwsCalled(Event, frozen=True, gc=False):
     error_type: str = ""
     tables: tuple[str, ...] = ()
     request_id: str = ""
+    span_id: str = ""
 
 
 class SqliteCalled(Event, frozen=True, gc=False):
@@ -148,10 +150,11 @@ class PoolMeasured(Event, frozen=True, gc=False):
     size: int
 
 
-class RoundsMeasured(Event, frozen=True, gc=False):
-    """Whether this process has needed a round for so long that none seems to come."""
+class ModelMeasured(Event, frozen=True, gc=False):
+    """Whether a model is failing: it failed in the latest round, or its breaker is open in this process."""
 
-    overdue: bool
+    model: str
+    failing: bool
 
 
 class SpendMeasured(Event, frozen=True, gc=False):
@@ -243,6 +246,20 @@ class RoundFinished(Event, frozen=True, gc=False):
     models: tuple[ModelReport, ...]
     total_ms: float
     fencing_token: int
+
+
+class WorkFinished(Event, frozen=True, gc=False):
+    """Work is over that belongs to no request and no round, such as the upkeep of a Lambda environment."""
+
+    operation: str
+    total_ms: float
+
+
+class RoundFailed(Event, frozen=True, gc=False):
+    """A round could not begin or was cut off, so that no model brought anything."""
+
+    error_type: str
+    error_message: str
 
 
 class StepTaken(Event, frozen=True, gc=False):

@@ -15,14 +15,17 @@ FEEDBACK = "Feedback"
 FALLBACKS = "Fallbacks"
 ERRORS = "Errors"
 POOL_SIZE = "PoolSize"
-ROUNDS_OVERDUE = "RoundsOverdue"
+MODELS_FAILING = "ModelsFailing"
 ROUND_SAYINGS = "RoundSayings"
 SAYINGS_REFUSED = "SayingsRefused"
 SPEND_RESERVED = "SpendReserved"
 MODEL_DAYS_LEFT = "ModelDaysLeft"
 TELEMETRY_DROPPED = "TelemetryDropped"
-GEN_AI_OPERATION_DURATION = "gen_ai.client.operation.duration"
-GEN_AI_TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - of language models
+GEN_AI_DURATION = "gen_ai.client.inference.duration"
+GEN_AI_INPUT_USAGE = "gen_ai.client.inference.usage.input_tokens"
+GEN_AI_OUTPUT_USAGE = "gen_ai.client.inference.usage.output_tokens"
+GEN_AI_INPUT_SIZE = "gen_ai.client.inference.operation.input_tokens"
+GEN_AI_OUTPUT_SIZE = "gen_ai.client.inference.operation.output_tokens"
 
 # Attributes of metrics and spans. Metrics have no others, so that the number of series is bounded.
 OPERATION = "operation"
@@ -30,7 +33,8 @@ ORIGIN = "saying.origin"
 PROVIDER = "gen_ai.provider.name"
 REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_OPERATION = "gen_ai.operation.name"
-TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105
+TOKEN_MODALITY = "gen_ai.token.modality"  # noqa: S105
+SIMULATED = "simulated"
 ERROR_TYPE = "error.type"
 SIMULATED = "simulated"  # "true" or "false"
 
@@ -78,6 +82,22 @@ EVALUATION_VALUE = "gen_ai.evaluation.score.value"
 CHAT = "chat"
 PROMPT = "sayings"  # the name of our only prompt
 USER_FEEDBACK = "user_feedback"
+
+# Attributes of a Lambda function: of its resource, and of the root span of an invocation
+SERVICE_NAME = "service.name"
+CLOUD_PROVIDER = "cloud.provider"
+CLOUD_PLATFORM = "cloud.platform"
+CLOUD_REGION = "cloud.region"
+CLOUD_ACCOUNT = "cloud.account.id"
+CLOUD_RESOURCE_ID = "cloud.resource_id"
+FAAS_NAME = "faas.name"
+FAAS_VERSION = "faas.version"
+FAAS_INSTANCE = "faas.instance"
+FAAS_MAX_MEMORY = "faas.max_memory"
+FAAS_INVOCATION_ID = "faas.invocation_id"
+FAAS_COLDSTART = "faas.coldstart"
+LOG_GROUPS = "aws.log.group.names"
+LOG_STREAMS = "aws.log.stream.names"
 
 # Attributes of our own, of spans only
 REQUEST_NUMBER = "saying.request_number"

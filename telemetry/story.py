@@ -1,9 +1,10 @@
 """What a finished trace tells: its spans, without OpenTelemetry, which need not be imported to know them.
 
-The root of a request is a SERVER span named after its route template; the root of a round is a LOCAL_ROOT, so that
-X-Ray gives it the service's name. The parts of their work (see `telemetry.traces.step`) are INTERNAL. Calls to AWS and
-to models are CLIENT spans below the part that made them, with the attributes by which X-Ray draws their nodes and
-distinguishes throttles (429) from faults (5xx). What failed without a call is an event of the part in which it failed.
+The root of a request is a SERVER span named after its route template; the root of a round, or of other work of its own,
+is a LOCAL_ROOT, so that X-Ray gives it the service's name. The parts of their work (see `telemetry.traces.step`) are
+INTERNAL. Calls to AWS and to models are CLIENT spans below the part that made them, with the attributes by which X-Ray
+draws their nodes and distinguishes throttles (429) from faults (5xx). What failed without a call is an event of the
+part in which it failed.
 """
 
 import re
@@ -30,10 +31,11 @@ from telemetry.events import (
     StepTaken,
     Unexpected,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.harmless import printable
 from telemetry.logs import stack_of
-from telemetry.notes import Finished
+from telemetry.notes import Finished, Last
 from telemetry.traces import Facts, Note, Trace
 
 _GENERATION_ID = re.compile("[0-9a-f]{48}")
@@ -96,7 +98,7 @@ def story_of(finished: Finished, service: str) -> list[Span]:
     for note in trace.notes:
         if (moment := _moment(note.at, note.event)) is not None:
             moments[parent_of(note)].append(moment)
-    root = _request_root(trace, last) if isinstance(last, RequestServed) else _round_root(trace, last, service)
+    root = _root(trace, last, service)
     return [
         _span_of(root, trace.span_id, trace.parent_id, trace.ended_at, simulated, moments, _links(trace.notes)),
         *(
@@ -124,6 +126,16 @@ def _simulated(events: Iterable[Event]) -> dict[str, str]:
     """The attribute that says whether the simulator answered in this trace; none if no model was called."""
     called = [event.simulated for event in events if isinstance(event, ModelCalled)]
     return {names.SIMULATED: str(any(called)).lower()} if called else {}
+
+
+def _root(trace: Trace, last: Last, service: str) -> "_Part":
+    match last:
+        case RequestServed():
+            return _request_root(trace, last)
+        case RoundFinished():
+            return _round_root(last, service)
+        case WorkFinished():
+            return _work_root(last, service)
 
 
 def _request_root(trace: Trace, event: RequestServed) -> "_Part":
@@ -166,15 +178,18 @@ def _network(client: str) -> str:
     return str(network.supernet(new_prefix=bits).network_address)
 
 
-def _round_root(trace: Trace, event: RoundFinished, service: str) -> "_Part":
-    attributes = {
-        names.OPERATION: "round",
-        names.AWS_SPAN_KIND: "LOCAL_ROOT",
-        names.AWS_LOCAL_SERVICE: service,
-        names.FENCING_TOKEN: event.fencing_token,
-    }
+def _round_root(event: RoundFinished, service: str) -> "_Part":
+    attributes = _local_root("round", service) | {names.FENCING_TOKEN: event.fencing_token}
     failed = all(report.error_type for report in event.models)
     return _Part("round", Kind.INTERNAL, event.total_ms, attributes, failed)
+
+
+def _work_root(event: WorkFinished, service: str) -> "_Part":
+    return _Part(event.operation, Kind.INTERNAL, event.total_ms, _local_root(event.operation, service), failed=False)
+
+
+def _local_root(operation: str, service: str) -> dict[str, Any]:
+    return {names.OPERATION: operation, names.AWS_SPAN_KIND: "LOCAL_ROOT", names.AWS_LOCAL_SERVICE: service}
 
 
 def _span_of(
@@ -269,7 +284,8 @@ def _aws_call(event: AwsCalled) -> _Part:
     }
     # A condition that does not hold is a normal response, not a failure.
     failed = bool(event.error_type) and event.error_type not in _ANSWERS
-    return _call(f"{event.service}.{event.operation}", event.total_ms, attributes, event.error_type, failed=failed)
+    name = f"{event.service}.{event.operation}"
+    return _call(name, event.total_ms, attributes, event.error_type, failed=failed, span_id=event.span_id)
 
 
 def _sqlite_call(event: SqliteCalled) -> _Part:
@@ -282,9 +298,11 @@ def _sqlite_call(event: SqliteCalled) -> _Part:
     return _call(name, event.total_ms, attributes, event.error_type, failed=failed)
 
 
-def _call(name: str, total_ms: float, attributes: dict[str, Any], error_type: str, *, failed: bool) -> _Part:
+def _call(
+    name: str, total_ms: float, attributes: dict[str, Any], error_type: str, *, failed: bool, span_id: str = ""
+) -> _Part:
     """A call that is not to a model."""
-    return _Part(name, Kind.CLIENT, total_ms, attributes, failed, (error_type, ""), tells_of_models=False)
+    return _Part(name, Kind.CLIENT, total_ms, attributes, failed, (error_type, ""), span_id, tells_of_models=False)
 
 
 def _step(event: StepTaken) -> _Part:

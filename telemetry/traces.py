@@ -25,6 +25,9 @@ _XRAY_PARENT = re.compile(r"(?:^|;)\s*Parent=(?!0{16})([0-9a-f]{16})(?:;|$)")
 _XRAY_SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])(?:;|$)")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
+# A generator of its own, so that a trace that begins does not change the draws of other code.
+_ids = random.Random()
+
 # A trace with more notes comes from a defect or an attack and would not be read.
 MOST_NOTES = 200
 # The error type of a step that is still under way when its trace ends.
@@ -199,11 +202,11 @@ def _milliseconds_since(started: float) -> float:
 
 
 def new_trace() -> Trace:
-    return Trace(f"{int(time.time()):08x}{random.getrandbits(96):024x}")
+    return Trace(f"{int(time.time()):08x}{_ids.getrandbits(96):024x}")
 
 
 def new_span_id() -> str:
-    return f"{random.getrandbits(64) or 1:016x}"
+    return f"{_ids.getrandbits(64) or 1:016x}"
 
 
 def new_generation_id() -> str:
@@ -215,6 +218,22 @@ def new_generation_id() -> str:
 def xray_form(trace_id: str) -> str:
     """Return the trace id in X-Ray's notation, `1-` 8 hex digits `-` 24 hex digits."""
     return f"1-{trace_id[:8]}-{trace_id[8:]}"
+
+
+def outgoing_header() -> str:
+    """Return the `X-Amzn-Trace-Id` by which a call continues this trace below the current span, "" outside of any."""
+    trace = _current.get()
+    if trace is None:
+        return ""
+    sampled = "" if trace.asked is None else f";Sampled={int(trace.asked)}"
+    return f"Root={xray_form(trace.trace_id)};Parent={_step.get() or trace.span_id}{sampled}"
+
+
+def keep() -> None:
+    """Decide that the current trace is sampled, unless its caller has decided."""
+    trace = _current.get()
+    if trace is not None and trace.asked is None:
+        trace.asked = True
 
 
 def _callers(headers: Mapping[str, str]) -> Trace | None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from telemetry import traces
 from telemetry.events import AwsCalled, Listener
 
 _NODES = {"dynamodb": "DynamoDB", "ssm": "SSM", "lambda": "Lambda"}
@@ -24,12 +25,15 @@ class CallWatch:
         """
         service = client.meta.service_model.service_name
         call_aws = client._make_api_call
+        # A function that we invoke continues our trace. Calls to other services end there.
+        client.meta.events.register("before-call.lambda", _continue_trace)
 
         async def watched(operation: str, parameters: Mapping[str, Any]) -> Any:
-            started = time.perf_counter()
+            started, span_id = time.perf_counter(), traces.new_span_id()
             outcome: tuple[int | None, str, str] = (None, "", "")
             try:
-                response = await call_aws(operation, parameters)
+                with traces.below(span_id, operation):
+                    response = await call_aws(operation, parameters)
                 outcome = _status(response), "", _request_id(response)
             except BaseException as error:
                 outcome = _failure(error)
@@ -37,7 +41,7 @@ class CallWatch:
             else:
                 return response
             finally:
-                self._report(service, operation, parameters, started, *outcome)
+                self._report(service, operation, parameters, started, span_id, *outcome)
 
         client._make_api_call = watched
 
@@ -47,13 +51,22 @@ class CallWatch:
         operation: str,
         parameters: Mapping[str, Any],
         started: float,
+        span_id: str,
         status: int | None,
         error_type: str,
         request_id: str,
     ) -> None:
         total_ms = (time.perf_counter() - started) * 1000
         node, tables = _NODES.get(service, service), tuple(sorted(_tables(parameters)))
-        self._listener.emit(AwsCalled(node, operation, self._region, total_ms, status, error_type, tables, request_id))
+        self._listener.emit(
+            AwsCalled(node, operation, self._region, total_ms, status, error_type, tables, request_id, span_id)
+        )
+
+
+def _continue_trace(params: dict[str, Any], **_: object) -> None:
+    """Put our trace into the headers of a call, where botocore would otherwise put the one that Lambda began."""
+    if header := traces.outgoing_header():
+        params["headers"]["X-Amzn-Trace-Id"] = header
 
 
 def _status(response: Mapping[str, Any]) -> int | None:

@@ -43,7 +43,7 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway
 from service.resilience.tasks import ShieldedTasks
-from service.resilience.timeouts import Drain, has_deadline, store_guard, within
+from service.resilience.timeouts import Drain, has_deadline, is_time_for, store_guard, within
 from service.sayings.wish import check_service
 from service.store.base import Store
 from telemetry import traces
@@ -198,20 +198,31 @@ class Comparisons:
     async def _new(self, voter: str, wanted: str | None, started: float, client: str) -> AsyncGenerator[Step, None]:
         """The steps of a new comparison, or of a replay in place of it."""
         service, line_up = wanted or _random.choice(self._topics.names), self._line_up()
+        busy = ComparisonUnavailable(retry_after=BUSY_SECONDS)
+        if not self._is_time():
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         try:
             advance = await self._gateway.reserve(line_up.values(), [service], client=client)
         except ModelsBusy:
-            none_left = ComparisonUnavailable(retry_after=BUSY_SECONDS)
-            return self._replay(voter, wanted, started, ReplayReason.BUSY, none_left)
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         except BudgetExhausted:  # there may be budget again in the next hour
             none_left = ComparisonUnavailable(retry_after=_HOUR - int(self._clock()) % _HOUR)
             return self._replay(voter, wanted, started, ReplayReason.BUDGET, none_left)
         except StoreError as error:
             raise ComparisonUnavailable from error
-        keeping = self._timeouts.comparison_keeping
-        seconds = within(self._timeouts.comparison + keeping) - keeping
+        if not self._is_time():  # the import of the SDKs, or the store, has taken it
+            self._tasks.start(self._release(advance))
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         identity, opened = secrets.token_hex(16), self._monotonic()
+        seconds = self._timeouts.comparison
         return self._ask_all(_Plan(identity, service, line_up, voter, advance, started, opened, seconds))
+
+    def _is_time(self) -> bool:
+        """Whether an invocation of Lambda lasts long enough for a whole comparison.
+
+        A model that got less than its time would seem to have failed, and that would count in the statistics.
+        """
+        return is_time_for(self._timeouts.comparison + self._timeouts.comparison_keeping)
 
     def _line_up(self) -> dict[str, Model]:
         """Models drawn at random, by slot."""
@@ -259,8 +270,10 @@ class Comparisons:
         return plan.deadline - self._monotonic()
 
     async def _release(self, advance: Advance, calls: Iterable[asyncio.Task[_Landed]] = ()) -> None:
-        await asyncio.gather(*calls)
-        await self._gateway.release(advance)
+        try:
+            await asyncio.gather(*calls)
+        finally:  # on Lambda, calls that outlast the response are cancelled, and this with them
+            await self._gateway.release(advance)
 
     async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
         return _Landed(await self._entry(slot, model, plan), self._monotonic())
@@ -376,8 +389,10 @@ class Comparisons:
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
         """A stored comparison that the voter has not seen, or None. It is recorded as shown to them.
 
-        Raises ComparisonUnavailable when the store fails.
+        Raises ComparisonUnavailable when the store fails, or when there is no time left to ask it.
         """
+        if not is_time_for(self._timeouts.store_write):
+            raise ComparisonUnavailable(retry_after=BUSY_SECONDS)
         try:
             async with self._guard("replay comparison"):
                 comparison = await self._store.unseen_comparison(

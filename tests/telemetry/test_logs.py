@@ -22,12 +22,13 @@ from telemetry.events import (
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
+    ModelMeasured,
     ModelReport,
     PoolMeasured,
     PriceMissing,
     RequestServed,
+    RoundFailed,
     RoundFinished,
-    RoundsMeasured,
     RoundStarted,
     SayingReported,
     SayingRestored,
@@ -41,6 +42,7 @@ from telemetry.events import (
     Unexpected,
     UsageDoubted,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.logs import LogListener, configure_logging, logger
 from telemetry.traces import xray_form
@@ -235,6 +237,10 @@ LINES: list[tuple[Event, dict[str, Any]]] = [
         {"level": "INFO", "message": "round finished", "total_ms": 2150.0, "fencing_token": 7, "error_type": ""},
     ),
     (
+        RoundFailed("InvocationFailed", "The round did not end in time."),
+        {"level": "WARNING", "message": "round failed", "error_type": "InvocationFailed"},
+    ),
+    (
         Unexpected("GET /sayings", ZeroDivisionError()),
         {
             "level": "ERROR",
@@ -251,8 +257,9 @@ UNLOGGED = [
     RoundStarted(("gpt-4.1",)),
     AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
     SqliteCalled("vote", 0.7),
+    WorkFinished("upkeep", 41.2),
     PoolMeasured("gpt-4.1", 12),
-    RoundsMeasured(overdue=True),
+    ModelMeasured("gpt-4.1", failing=True),
     SpendMeasured(0.42),
     ModelLifeMeasured("gpt-4.1", 47),
     SayingsWritten("5" * 48, ("a" * 32,)),
