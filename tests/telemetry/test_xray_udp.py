@@ -284,4 +284,4 @@ def test_the_first_answer_waits_for_no_import_of_opentelemetry() -> None:
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert ran.stderr == "[]\n"
-    assert json.loads(ran.stdout)["TotalExecutionTime"] == [3.5]
+    assert json.loads(ran.stdout)["TotalExecutionTime"] == 3.5
