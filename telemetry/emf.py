@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from telemetry import names
-from telemetry.metrics import DIMENSIONS, SCALE, UNITS, Attributes, Batch, Histogram
+from telemetry.metrics import DIMENSIONS, UNITS, Attributes, Batch, Histogram
 
 SERVICE = "service.name"
 _EMF_UNITS = {"ms": "Milliseconds", "1": "Count"}
@@ -50,12 +50,6 @@ def _values(histogram: Histogram) -> Iterator[list[float]]:
     """Yield the middle of each bucket, repeated by its count, in lists of at most a hundred values."""
     values = [0.0] * histogram.zeros
     for index, count in sorted(histogram.buckets.items()):
-        values += [_middle(index, histogram)] * count
+        values += [round(histogram.middle(index), 6)] * count
     for start in range(0, len(values), _MOST_VALUES):
         yield values[start : start + _MOST_VALUES]
-
-
-def _middle(index: int, histogram: Histogram) -> float:
-    """The geometric middle of a bucket, limited to the range measured, so that a single value stays exact."""
-    middle: float = 2.0 ** ((index + 0.5) / 2**SCALE)
-    return round(min(max(middle, histogram.low), histogram.high), 6)

@@ -15,7 +15,8 @@ from telemetry.events import Listener, Listeners, Unexpected
 from telemetry.logs import LogListener
 from telemetry.metrics import Metrics
 from telemetry.notes import Finished, NoteTaker
-from telemetry.setup import sampling_ratio, service_name
+from telemetry.otel_settings import read_otel_settings
+from telemetry.sampling import Sampler, Trust
 
 if TYPE_CHECKING:
     from telemetry.spans import SpanMaker
@@ -32,7 +33,8 @@ class LambdaTelemetry:
     """
 
     def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None) -> None:
-        self._service = service_name(environ)
+        settings = read_otel_settings(environ)
+        self._service = settings.service_name
         self._daemon = environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
         self._stdout = stdout
         self._metrics = Metrics()
@@ -40,8 +42,9 @@ class LambdaTelemetry:
         self._sender: tuple[SpanMaker, XRayUdpExporter] | None = None
         self._logs = LogListener()
         self.listener: Listener = self._logs
-        if environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
-            notes = [NoteTaker(self._keep, ratio=sampling_ratio(environ))] if self._daemon else []
+        if not settings.disabled:
+            sampler = Sampler(settings, Trust.PLATFORM)
+            notes = [NoteTaker(sampler, keep=self._keep)] if self._daemon else []
             self.listener = Listeners(self._logs, self._metrics, *notes)
 
     def flush(self) -> None:

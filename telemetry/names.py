@@ -29,6 +29,7 @@ REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_OPERATION = "gen_ai.operation.name"
 TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105
 ERROR_TYPE = "error.type"
+SIGNAL = "telemetry.signal"
 
 # Attributes of spans only
 INPUT_TOKENS = "gen_ai.usage.input_tokens"

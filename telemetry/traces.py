@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from telemetry.events import Event, StepTaken
 
@@ -38,20 +39,39 @@ class Note(NamedTuple):
     parent_id: str
 
 
+@dataclass(slots=True)
+class Added:
+    """What other libraries have added to one of our spans, in OpenTelemetry's terms."""
+
+    attributes: dict[str, Any] = field(default_factory=dict)
+    events: list[tuple[str, int, Mapping[str, Any]]] = field(default_factory=list)
+    links: list[Any] = field(default_factory=list)
+    name: str = ""
+    status: Any = None
+
+
 class Trace:
     """One request or round.
 
     `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
-    sampling decision, None if it made none. Events after the end of the trace (a key refreshed in the background) are
-    not noted.
+    sampling decision, None if it made none; `is_callers` says that the id is the caller's. `sampled` is our decision,
+    None until somebody needs it (telemetry/sampling.py). Events after the end of the trace (a key refreshed in the
+    background) are not noted.
     """
 
-    __slots__ = ("_span_id", "asked", "ended_at", "notes", "parent_id", "trace_id")
+    __slots__ = (
+        "_span_id", "added", "asked", "ended_at", "is_callers", "notes", "parent_id", "sampled", "trace_id",
+    )  # fmt: skip
 
-    def __init__(self, trace_id: str, parent_id: str = "", asked: bool | None = None) -> None:
+    def __init__(
+        self, trace_id: str, parent_id: str = "", asked: bool | None = None, *, is_callers: bool = False
+    ) -> None:
         self.trace_id = trace_id
         self.parent_id = parent_id
         self.asked = asked
+        self.is_callers = is_callers
+        self.sampled: bool | None = None
+        self.added: dict[str, Added] | None = None  # by the span's id; most traces have none
         self.ended_at = 0
         self.notes: list[Note] = []
         self._span_id = ""
@@ -70,12 +90,22 @@ class Trace:
     def end(self) -> None:
         self.ended_at = time.time_ns()
 
-    def is_sampled(self, ratio: float) -> bool:
-        """Follow the caller's decision, else decide by the trace id, so that all services of a trace decide alike."""
-        if self.asked is not None:
-            return self.asked
-        return int(self.trace_id[16:], 16) < ratio * 2**64
 
+class Bridge(Protocol):
+    """Shows the current trace to other libraries."""
+
+    def begin(self, trace: Trace, headers: Mapping[str, str]) -> None:
+        """Show the root of a request with these headers, until another begins."""
+
+    def enter(self, trace: Trace, span_id: str) -> Any:
+        """Show a span of the trace, or its root if the id is empty; returns what `leave` needs."""
+
+    def leave(self, token: Any) -> None:
+        """Show what was shown before."""
+
+
+# It is set while OpenTelemetry's providers are registered (telemetry/current_span.py).
+bridge: Bridge | None = None
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 # The span id of the step that the current work belongs to, empty if it belongs to the root.
@@ -89,6 +119,8 @@ def begin(headers: Mapping[str, str]) -> Trace:
     trace = _callers(headers) or new_trace()
     _current.set(trace)
     _step.set("")
+    if bridge is not None:
+        bridge.begin(trace, headers)
     return trace
 
 
@@ -98,7 +130,8 @@ def work() -> Iterator[Trace]:
     trace = _current.get() or new_trace()
     token = _current.set(trace)
     try:
-        yield trace
+        with _shown(trace, ""):
+            yield trace
     finally:
         _current.reset(token)
 
@@ -108,9 +141,23 @@ def below(span_id: str) -> Iterator[None]:
     """Note what happens meanwhile below the span with this id, which is noted at its end."""
     token = _step.set(span_id)
     try:
-        yield
+        with _shown(_current.get(), span_id):
+            yield
     finally:
         _step.reset(token)
+
+
+@contextmanager
+def _shown(trace: Trace | None, span_id: str) -> Iterator[None]:
+    shown_by = bridge
+    if shown_by is None or trace is None:
+        yield
+        return
+    token = shown_by.enter(trace, span_id)
+    try:
+        yield
+    finally:
+        shown_by.leave(token)
 
 
 @contextmanager
@@ -157,18 +204,19 @@ def _callers(headers: Mapping[str, str]) -> Trace | None:
     a parent gives way to a W3C `traceparent`.
     """
     xray, w3c = headers.get("X-Amzn-Trace-Id"), headers.get("traceparent")
-    by_xray = _xray_callers(xray) if xray else None
+    by_xray = of_xray_header(xray) if xray else None
     by_w3c = _w3c_callers(w3c) if w3c else None
     return by_xray if by_xray and (by_xray.parent_id or not by_w3c) else by_w3c
 
 
-def _xray_callers(header: str) -> Trace | None:
+def of_xray_header(header: str) -> Trace | None:
     root, parent, sampled = _XRAY_ROOT.search(header), _XRAY_PARENT.search(header), _XRAY_SAMPLED.search(header)
     if root is None:
         return None
-    return Trace(root[1] + root[2], parent[1] if parent else "", sampled[1] == "1" if sampled else None)
+    asked = sampled[1] == "1" if sampled else None
+    return Trace(root[1] + root[2], parent[1] if parent else "", asked, is_callers=True)
 
 
 def _w3c_callers(header: str) -> Trace | None:
     found = _TRACEPARENT.fullmatch(header)
-    return Trace(found[1], found[2], bool(int(found[3], 16) & 1)) if found else None
+    return Trace(found[1], found[2], bool(int(found[3], 16) & 1), is_callers=True) if found else None

@@ -14,6 +14,7 @@ from telemetry.traces import work
 from telemetry.xray_udp import ANNOTATIONS
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.stack import Stack
+from tests.telemetry.composition import sampler
 from tests.telemetry.stories import EVERYTHING
 
 COLLECTOR = yaml.safe_load((ROOT / "deploy/collector/ecs.yaml").read_text())
@@ -51,7 +52,7 @@ def emitted_attributes() -> set[str]:
     maker = SpanMaker(resource_of("sayings-api"))
     found: set[str] = set()
     notes = NoteTaker(
-        lambda finished: found.update(*(span.attributes or {} for span in maker.spans(finished))), ratio=1
+        sampler(1), keep=lambda finished: found.update(*(span.attributes or {} for span in maker.spans(finished)))
     )
     for event in EVERYTHING:
         with work():

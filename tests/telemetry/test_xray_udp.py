@@ -180,7 +180,7 @@ class TestTraces:
             trace_of(telemetry.listener, SERVED, header=SAMPLED.replace("5759e988", f"{n:08x}"))
             for n in range(1, MOST_TRACES + 6)
         ]
-        dropped = telemetry._metrics._sums[names.TELEMETRY_DROPPED, ()]
+        dropped = telemetry._metrics._sums[names.TELEMETRY_DROPPED, ((names.SIGNAL, "traces"),)]
 
         await telemetry.load()
         telemetry.flush()
