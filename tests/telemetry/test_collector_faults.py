@@ -12,14 +12,18 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from telemetry.events import RequestServed
 from telemetry.export import TracesExport
+from telemetry.line_rates import MOST_LINES
+from telemetry.logs import configure_logging
 from telemetry.notes import Finished
 from telemetry.otel_settings import read_otel_settings
+from telemetry.otlp import Watch
+from telemetry.sending import Delivery
 from telemetry.spans import resource_of
 from telemetry.traces import Trace, new_trace
 from tests.aws import answering
 from tests.logging_capture import Log, captured_log
 from tests.telemetry.composition import SAMPLED, Composition
-from tests.telemetry.receiver import RECEIVERS, grpc_receiver
+from tests.telemetry.receiver import RECEIVERS, Receiver, grpc_receiver
 from tests.test_processes import Machine, new_visitor
 
 PROTOCOLS = list(RECEIVERS)
@@ -126,6 +130,114 @@ async def test_a_collector_that_was_away_is_sent_to_again(hasty: Composition) ->
             await stack.aclose()
 
     assert complaints(log) == ["telemetry does not get through", "telemetry gets through again"]
+
+
+@pytest.fixture(params=PROTOCOLS)
+async def back_end(request: pytest.FixtureRequest, nowhere: Composition) -> AsyncIterator[Receiver]:
+    """One that the service sends to, by either protocol, and that may need several attempts."""
+    async with RECEIVERS[request.param]() as receiver:
+        nowhere.patient()
+        nowhere.send_to(receiver.url, request.param)
+        yield receiver
+
+
+@pytest.mark.slow
+async def test_what_comes_back_from_trouble_is_sent_again(nowhere: Composition, back_end: Receiver) -> None:
+    nowhere.set(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="100")  # too short for the exporter's own second attempt
+    back_end.trouble, back_end.troubles = 503, 2
+
+    with captured_log() as log:
+        async with nowhere.running() as service:
+            await service.saying(headers=SAMPLED)
+            await back_end.until(lambda: bool(back_end.spans))
+
+    assert len(back_end.roots()) == 1
+    assert back_end.refused["traces"] == 2
+    assert not back_end.points("TelemetryDropped")
+    assert complaints(log) == ["telemetry does not get through", "telemetry gets through again"]
+    assert complaints(log, "metrics") == []
+
+
+@pytest.mark.slow
+async def test_what_a_slow_back_end_has_not_answered_is_sent_again(nowhere: Composition, back_end: Receiver) -> None:
+    nowhere.set(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="300")
+    back_end.hanging = 1
+
+    async with nowhere.running() as service:
+        await service.saying(headers=SAMPLED)
+        await back_end.until(lambda: bool(back_end.spans))
+
+    assert len(back_end.roots()) == 1
+    assert not back_end.points("TelemetryDropped")
+
+
+@pytest.mark.slow
+async def test_what_is_refused_for_good_is_not_sent_again(nowhere: Composition, back_end: Receiver) -> None:
+    back_end.trouble, back_end.troubles = 400, 1
+
+    with captured_log() as log:
+        async with nowhere.running() as service:
+            await service.saying(headers=SAMPLED)
+            await back_end.until(lambda: bool(back_end.refused))
+            await service.saying(headers=SAMPLED)
+            await back_end.until(lambda: bool(back_end.spans))
+
+    assert back_end.refused == {"traces": 1}
+    assert len(back_end.roots()) == 1
+    assert back_end.totals("TelemetryDropped") == {("traces",): 2}
+    assert complaints(log) == ["telemetry does not get through", "telemetry gets through again"]
+
+
+@pytest.mark.slow
+async def test_what_is_rejected_in_part_is_counted_and_said_once(nowhere: Composition, back_end: Receiver) -> None:
+    back_end.rejects = 1
+
+    with captured_log() as log:
+        async with nowhere.running() as service:
+            for seen in range(3):
+                await service.saying(headers=SAMPLED)
+                await back_end.until(lambda seen=seen: len(back_end.spans) > 2 * seen)  # type: ignore[misc]
+
+    said = [record for record in log.records if record["message"] == "telemetry gets through in part"]
+    assert [(record["signal"], record["exporter"], record["error_type"]) for record in said] == [
+        ("traces", "otlp", "TelemetryNotSent"),
+        ("metrics", "otlp", "TelemetryNotSent"),
+    ]
+    assert said[0]["error_message"] == "1 of 2 were rejected."
+    assert back_end.totals("TelemetryDropped") == {("traces",): 3}
+
+
+@pytest.mark.slow
+async def test_one_signal_does_not_wait_for_the_other(nowhere: Composition) -> None:
+    with captured_log() as log:
+        async with grpc_receiver() as receiver, collector("hanging") as stuck:
+            nowhere.send_to(receiver.url)
+            nowhere.set(OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=stuck, OTEL_METRIC_EXPORT_INTERVAL="10")
+
+            async with nowhere.running() as service:
+                for seen in range(3):
+                    await service.saying(headers=SAMPLED)
+                    await receiver.until(lambda seen=seen: len(receiver.roots()) > seen)  # type: ignore[misc]
+
+    assert complaints(log) == []
+
+
+async def test_a_back_end_that_comes_and_goes_does_not_flood_the_log() -> None:
+    watch, closing = Watch(), threading.Event()
+
+    def export(works: bool) -> SpanExportResult:
+        watch.took(0) if works else watch.failed("HTTP 400", may_retry=False)
+        return SpanExportResult.SUCCESS if works else SpanExportResult.FAILURE
+
+    delivery = Delivery("traces", "otlp", export, 1.0, watch)
+    written = Log()
+    with captured_log():
+        configure_logging(output=written)  # with the usual rate of lines
+        for attempt in range(400):
+            delivery.deliver(attempt % 2 == 1, 1, closing)
+
+    assert len(written.lines) == 2 * MOST_LINES
+    assert delivery.lost == 200
 
 
 class Spans(SpanExporter):
