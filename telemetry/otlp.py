@@ -95,6 +95,8 @@ def _http_arguments(
 
     class WatchedSession(requests.Session):
         def request(self, *arguments: Any, **options: Any) -> requests.Response:
+            # REQUESTS_CA_BUNDLE would replace a session's certificate, but not a request's.
+            options.setdefault("verify", self.verify)
             try:
                 response = super().request(*arguments, **options)
             except requests.RequestException as error:

@@ -80,15 +80,15 @@ class Point:
     name: str
     unit: str
     attributes: Mapping[str, Any]
-    proto: metrics_pb2.ExponentialHistogramDataPoint | metrics_pb2.NumberDataPoint
+    proto: metrics_pb2.ExponentialHistogramDataPoint | metrics_pb2.HistogramDataPoint | metrics_pb2.NumberDataPoint
     temporality: str | None
 
     @property
     def value(self) -> float:
         """A number's value, a histogram's count."""
-        if isinstance(self.proto, metrics_pb2.ExponentialHistogramDataPoint):
-            return self.proto.count
-        return self.proto.as_int if self.proto.HasField("as_int") else self.proto.as_double
+        if isinstance(self.proto, metrics_pb2.NumberDataPoint):
+            return self.proto.as_int if self.proto.HasField("as_int") else self.proto.as_double
+        return self.proto.count
 
     def __str__(self) -> str:
         told = " ".join(f"{key}={value}" for key, value in sorted(self.attributes.items()))

@@ -27,7 +27,7 @@ from tests.telemetry.receiver import RECEIVERS, Receiver, grpc_receiver
 from tests.test_processes import Machine, new_visitor
 
 PROTOCOLS = list(RECEIVERS)
-QUEUE_SIZE = 2048  # by default
+QUEUE_SIZE = 512
 NO_HTTP = b"\x00\x00\x12\x04\x00\x00junk" * 20
 JUNK = b"HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\n<h1>"
 
@@ -262,7 +262,7 @@ def a_trace(trace: Trace | None = None) -> Finished:
 
 
 def traces_to(exporter: SpanExporter) -> TracesExport:
-    settings = read_otel_settings({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "1"})
+    settings = read_otel_settings({"OTEL_BSP_MAX_QUEUE_SIZE": str(QUEUE_SIZE), "OTEL_BSP_SCHEDULE_DELAY": "1"})
     export = TracesExport(settings, resource_of("test"), [("test", exporter, None)])
     export.sender.start()
     return export
