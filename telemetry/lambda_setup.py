@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from telemetry.emf import emf_lines
 from telemetry.events import Listener, Listeners, Unexpected
-from telemetry.logs import LogListener
+from telemetry.logs import LogListener, logger
 from telemetry.metrics import Metrics
 from telemetry.notes import Finished, NoteTaker
-from telemetry.otel_settings import read_otel_settings
+from telemetry.otel_settings import read_otel_settings, without_effect_on_lambda
 from telemetry.sampling import Sampler, Trust
 
 if TYPE_CHECKING:
@@ -96,4 +96,7 @@ class LambdaTelemetry:
 
 def open_lambda_telemetry(environ: Mapping[str, str]) -> LambdaTelemetry:
     """Set telemetry up by the OTEL_* variables and by AWS_XRAY_DAEMON_ADDRESS, which Lambda sets."""
+    if names := without_effect_on_lambda(environ):
+        said = {"error_message": f"A function does not use {', '.join(names)}."}
+        logger.warning("variables have no effect on Lambda", extra={"fields": said})
     return LambdaTelemetry(environ)

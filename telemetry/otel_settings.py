@@ -34,6 +34,12 @@ _OF_OTHERS = ("OTEL_PYTHON_", "OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_")
 _OF_THE_OPERATOR = frozenset(
     {"OTEL_NODE_IP", "OTEL_POD_IP", "OTEL_RESOURCE_ATTRIBUTES_NODE_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"}
 )
+_USED_ON_LAMBDA = frozenset(
+    {
+        "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+    }
+)  # fmt: skip
 _NO_LOGS = "logs are written to the standard output and not sent"
 _NO_ZIPKIN = "there is no Zipkin exporter here: use OTLP"
 _NO_PROMETHEUS = "Prometheus is not served here: send OTLP to it, with cumulative temporality"
@@ -146,6 +152,11 @@ def read_otel_settings(environ: Mapping[str, str]) -> OtelSettings:
         if environ[name] and name.startswith(_PREFIX):
             _refuse(name, variables.known)
     return settings
+
+
+def without_effect_on_lambda(environ: Mapping[str, str]) -> list[str]:
+    """The variables that are set, and that a function, which sends nothing over OTLP, does not use."""
+    return sorted(name for name in honoured() - _USED_ON_LAMBDA if environ.get(name))
 
 
 def honoured() -> frozenset[str]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from telemetry.lambda_setup import open_lambda_telemetry
 from telemetry.otel_settings import REFUSED, OtelSettingError, OtelSettings, honoured, read_otel_settings
+from tests.logging_capture import captured_log
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `(OTEL_\w+)` \| (honoured|refused) \|", re.MULTILINE)
@@ -281,3 +283,13 @@ def test_a_scheme_says_whether_a_connection_is_secure_and_else_the_variable(
     for_one = read_otel_settings(common | {"OTEL_EXPORTER_OTLP_METRICS_INSECURE": insecure})
 
     assert (for_all.traces.insecure, for_all.metrics.insecure, for_one.metrics.insecure) == (expected,) * 3
+
+
+def test_a_function_says_which_variables_it_does_not_use() -> None:
+    environ = {"OTEL_SERVICE_NAME": "api", "OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://a"}
+
+    with captured_log() as log:
+        open_lambda_telemetry(environ)
+        open_lambda_telemetry({"OTEL_SERVICE_NAME": "api", "OTEL_BSP_SCHEDULE_DELAY": ""})
+
+    assert log.only["error_message"] == "A function does not use OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_EXPORTER."
