@@ -25,8 +25,6 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, InMemoryMetr
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
-from opentelemetry.sdk.trace.sampling import Sampler as SdkSampler
 
 from telemetry import otlp, traces
 from telemetry.current_span import OpenTelemetryBridge
@@ -39,6 +37,7 @@ from telemetry.notes import Finished
 from telemetry.otel_settings import METRICS_EXPORTERS, TRACES_EXPORTERS, ExemplarFilter, OtelSettings
 from telemetry.propagators import propagator
 from telemetry.sampling import Sampler
+from telemetry.sampling_others import SamplerOfOthers
 from telemetry.sending import Delivery, Sender
 from telemetry.spans import SpanMaker, resource_of, span_limits
 
@@ -64,18 +63,21 @@ _EXEMPLARS: Mapping[ExemplarFilter, Callable[[], Any]] = {
 class Export:
     """Collects and sends what is to be sent, from `open` to `close`."""
 
-    def __init__(self, settings: OtelSettings, metrics: Metrics, times: ExportTimes = DEFAULT_EXPORT_TIMES) -> None:
+    def __init__(
+        self, settings: OtelSettings, sampler: Sampler, metrics: Metrics, times: ExportTimes = DEFAULT_EXPORT_TIMES
+    ) -> None:
         self._settings = settings
+        self._sampler = sampler
         self._times = times
         resource = resource_of(settings.service_name, settings.resource_attributes)
-        self._traces = TracesExport(settings, resource, _span_exporters(settings))
+        self._traces = TracesExport(settings, resource, _span_exporters(settings), sampler)
         self._metrics = MetricsExport(settings, resource, _metric_exporters(settings), metrics, self._lost)
         self._parts = (self._traces, self._metrics)
 
-    def open(self, sampler: Sampler) -> None:
+    def open(self) -> None:
         """Register the providers and begin to send. OpenTelemetry lets a process register them only once."""
         propagate.set_global_textmap(propagator(self._settings.propagators))
-        traces.bridge = OpenTelemetryBridge(sampler)
+        traces.bridge = OpenTelemetryBridge(self._sampler)
         traces_api.set_tracer_provider(self._traces.provider)
         metrics_api.set_meter_provider(self._metrics.provider)
         for hook in entry_points(group=HOOKS):
@@ -112,11 +114,17 @@ class Export:
 class TracesExport:
     """The tracer provider, and the sender of its spans and of ours."""
 
-    def __init__(self, settings: OtelSettings, resource: Resource, exporters: Sequence[Watched[SpanExporter]]) -> None:
+    def __init__(
+        self,
+        settings: OtelSettings,
+        resource: Resource,
+        exporters: Sequence[Watched[SpanExporter]],
+        sampler: Sampler,
+    ) -> None:
         batching, limits = settings.batching, span_limits(settings.limits)
         processors = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
         self.provider = TracerProvider(
-            sampler=_sdk_sampler(settings),
+            sampler=SamplerOfOthers(sampler),
             resource=resource,
             shutdown_on_exit=False,
             active_span_processor=processors,
@@ -249,14 +257,6 @@ class _Ended(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled:
             self._take(span)
-
-
-def _sdk_sampler(settings: OtelSettings) -> SdkSampler:
-    """The sampler of other libraries' spans, which are kept with the span of ours that they are below."""
-    base = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}.get(settings.sampler, TraceIdRatioBased(settings.share))
-    if settings.follows_parents:
-        return ParentBased(base)
-    return ParentBased(base, remote_parent_sampled=base, remote_parent_not_sampled=base)
 
 
 def _span_exporters(settings: OtelSettings) -> list[Watched[SpanExporter]]:

@@ -102,10 +102,10 @@ def _http_arguments(
             except requests.RequestException as error:
                 watch.failed(type(error).__name__, may_retry=True)
                 raise
-            if response.ok and not response.is_redirect:
+            code = response.status_code
+            if 200 <= code < 300:  # the exporter takes a redirect for a success, too
                 watch.took(_rejected(response.content, response_type, rejected_of))
             else:
-                code = response.status_code
                 watch.failed(f"HTTP {code}", may_retry=code in _RETRYABLE_STATUSES)
             return response
 

@@ -50,8 +50,8 @@ async def open_telemetry(
             from telemetry.export import Export  # imported here, because it imports OpenTelemetry
 
             metrics = Metrics()
-            export = Export(settings, metrics, times)
-            export.open(sampler)
+            export = Export(settings, sampler, metrics, times)
+            export.open()
             stack.push_async_callback(export.close)
             listeners.append(metrics)
             jobs["telemetry"] = export.run

@@ -22,7 +22,7 @@ from telemetry.spans import resource_of
 from telemetry.traces import Trace, new_trace
 from tests.aws import answering
 from tests.logging_capture import Log, captured_log
-from tests.telemetry.composition import SAMPLED, Composition
+from tests.telemetry.composition import SAMPLED, Composition, sampler
 from tests.telemetry.receiver import RECEIVERS, Receiver, grpc_receiver
 from tests.test_processes import Machine, new_visitor
 
@@ -263,7 +263,7 @@ def a_trace(trace: Trace | None = None) -> Finished:
 
 def traces_to(exporter: SpanExporter) -> TracesExport:
     settings = read_otel_settings({"OTEL_BSP_MAX_QUEUE_SIZE": str(QUEUE_SIZE), "OTEL_BSP_SCHEDULE_DELAY": "1"})
-    export = TracesExport(settings, resource_of("test"), [("test", exporter, None)])
+    export = TracesExport(settings, resource_of("test"), [("test", exporter, None)], sampler(0))
     export.sender.start()
     return export
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from service.store.sqlite import SqliteStore
 from telemetry import traces
@@ -211,6 +211,17 @@ async def test_spans_of_a_library_outside_of_our_work_are_traces_of_their_own(
             pass
 
     assert [str(root) for root in receiver.roots()] == ["INTERNAL library work"]
+
+
+@pytest.mark.parametrize(("share", "kept"), [("0", []), ("1", ["SERVER theirs"])])
+async def test_a_client_cannot_force_the_sampling_of_a_librarys_span(
+    opened: Opening, receiver: Receiver, share: str, kept: list[str]
+) -> None:
+    async with opened.telemetry(OTEL_TRACES_SAMPLER="", OTEL_TRACES_SAMPLER_ARG=share):
+        extracted = propagate.extract({"traceparent": f"00-{'0' * 31}1-{CALLER}-01"})
+        trace.get_tracer("library").start_span("theirs", extracted, SpanKind.SERVER).end()
+
+    assert [str(span) for span in receiver.spans] == kept
 
 
 async def test_threads_and_tasks_of_a_request_see_it(opened: Opening, receiver: Receiver) -> None:
