@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 from opentelemetry import metrics as metrics_api
 from opentelemetry import propagate
@@ -35,9 +35,9 @@ from telemetry.metrics import Batch, Metrics
 from telemetry.metrics_data import MetricsConverter, aggregations, temporalities
 from telemetry.notes import Finished
 from telemetry.otel_settings import METRICS_EXPORTERS, TRACES_EXPORTERS, ExemplarFilter, OtelSettings
+from telemetry.others_sampler import SamplerOfOthers
 from telemetry.propagators import propagator
 from telemetry.sampling import Sampler
-from telemetry.sampling_others import SamplerOfOthers
 from telemetry.sending import Delivery, Sender
 from telemetry.spans import SpanMaker, resource_of, span_limits
 
@@ -48,10 +48,6 @@ HOOKS = "cloud_sayings.telemetry"
 TRACES, METRICS = "traces", "metrics"
 # Few of these wait, because one is made in every interval.
 _BATCHES_WAITING = 16
-
-Exporter = TypeVar("Exporter")
-# The name of an exporter, itself, and what watches it, if something does.
-Watched = tuple[str, Exporter, otlp.Watch | None]
 
 _EXEMPLARS: Mapping[ExemplarFilter, Callable[[], Any]] = {
     "trace_based": TraceBasedExemplarFilter,
@@ -70,8 +66,8 @@ class Export:
         self._sampler = sampler
         self._times = times
         resource = resource_of(settings.service_name, settings.resource_attributes)
-        self._traces = TracesExport(settings, resource, _span_exporters(settings), sampler)
-        self._metrics = MetricsExport(settings, resource, _metric_exporters(settings), metrics, self._lost)
+        self._traces = TracesExport(settings, resource, _span_deliveries(settings), sampler)
+        self._metrics = MetricsExport(settings, resource, _metric_deliveries(settings), metrics, self._lost)
         self._parts = (self._traces, self._metrics)
 
     def open(self) -> None:
@@ -104,7 +100,7 @@ class Export:
         joins = (asyncio.to_thread(part.sender.join, self._times.last_flush) for part in self._parts)
         await asyncio.gather(*joins)
         for part in self._parts:
-            part.break_off()
+            part.sender.break_off()
 
     def _lost(self) -> dict[str, int]:
         """How much of each signal was lost so far: traces, spans and points."""
@@ -118,7 +114,7 @@ class TracesExport:
         self,
         settings: OtelSettings,
         resource: Resource,
-        exporters: Sequence[Watched[SpanExporter]],
+        deliveries: Sequence[Delivery[Sequence[ReadableSpan]]],
         sampler: Sampler,
     ) -> None:
         batching, limits = settings.batching, span_limits(settings.limits)
@@ -133,25 +129,16 @@ class TracesExport:
         self._maker = SpanMaker(resource, processors, limits)
         self._made: list[ReadableSpan] = []
         self._most = batching.max_export_batch_size
-        self._exporters = exporters
         self.sender: Sender[Finished | ReadableSpan, Sequence[ReadableSpan]] = Sender(
             TRACES,
             self._batches,
-            [
-                Delivery(TRACES, name, exporter.export, batching.export_timeout, watch)
-                for name, exporter, watch in exporters
-            ],
+            deliveries,
             size=batching.max_queue_size,
             at_once=batching.max_export_batch_size,
             pause=batching.schedule_delay,
-            at_end=self._end,
+            at_end=self.provider.shutdown,
         )
         self.provider.add_span_processor(_Ended(self._take))
-
-    def break_off(self) -> None:
-        """Close the connections, even if a batch is under way."""
-        for _, exporter, _ in self._exporters:
-            exporter.shutdown()
 
     def _take(self, span: ReadableSpan) -> None:
         if self.sender.is_own_thread():
@@ -178,9 +165,6 @@ class TracesExport:
             LogListener().emit(Unexpected("telemetry", error))
             self.sender.lose(1)
 
-    def _end(self) -> None:
-        self.provider.shutdown()
-
 
 class MetricsExport:
     """The meter provider, and the sender of its metrics and of ours."""
@@ -189,7 +173,7 @@ class MetricsExport:
         self,
         settings: OtelSettings,
         resource: Resource,
-        exporters: Sequence[Watched[MetricExporter]],
+        deliveries: Sequence[Delivery[MetricsData]],
         metrics: Metrics,
         lost: Callable[[], dict[str, int]],
     ) -> None:
@@ -204,28 +188,19 @@ class MetricsExport:
             shutdown_on_exit=False,
         )
         self._converter = MetricsConverter(resource, settings.temporality, settings.aggregation)
-        self._exporters = exporters
         self.sender: Sender[Batch, MetricsData] = Sender(
             METRICS,
             self._batches,
-            [
-                Delivery(METRICS, name, exporter.export, settings.metric_timeout, watch)
-                for name, exporter, watch in exporters
-            ],
+            deliveries,
             size=_BATCHES_WAITING,
             at_once=1,
             pause=0.0,
-            at_end=self._end,
+            at_end=self.provider.shutdown,
         )
 
     def take(self) -> None:
         """Queue what was counted since the last time. The event loop calls this, on which everything is counted."""
         self.sender.put(self._counts.take())
-
-    def break_off(self) -> None:
-        """Close the connections, even if a batch is under way."""
-        for _, exporter, _ in self._exporters:
-            exporter.shutdown()
 
     def _batches(self, items: Sequence[Batch]) -> Iterator[tuple[MetricsData, int]]:
         for batch in items:
@@ -244,9 +219,6 @@ class MetricsExport:
         scopes = [scope for found in others.resource_metrics for scope in found.scope_metrics]
         return MetricsData([replace(resource_metrics, scope_metrics=[*resource_metrics.scope_metrics, *scopes])])
 
-    def _end(self) -> None:
-        self.provider.shutdown()
-
 
 class _Ended(SpanProcessor):
     """Passes on the sampled spans that have ended."""
@@ -259,28 +231,28 @@ class _Ended(SpanProcessor):
             self._take(span)
 
 
-def _span_exporters(settings: OtelSettings) -> list[Watched[SpanExporter]]:
-    found: list[Watched[SpanExporter]] = []
-    for name in settings.traces_exporters:
+def _span_deliveries(settings: OtelSettings) -> list[Delivery[Sequence[ReadableSpan]]]:
+    def exporter(name: str) -> tuple[SpanExporter, otlp.Watch | None]:
         if name == "otlp":
-            found.append((name, *otlp.span_exporter(settings.traces)))
-        elif name == "console":  # the standard output is the log's
-            found.append((name, ConsoleSpanExporter(out=sys.stderr), None))
-        else:
-            found.append((name, _loaded(TRACES_EXPORTERS, name)(), None))
-    return found
+            return otlp.span_exporter(settings.traces)
+        if name == "console":
+            return ConsoleSpanExporter(out=sys.stderr), None  # the standard output is the log's
+        return _loaded(TRACES_EXPORTERS, name)(), None
+
+    seconds = settings.batching.export_timeout
+    return [Delivery(TRACES, name, *exporter(name), seconds=seconds) for name in settings.traces_exporters]
 
 
-def _metric_exporters(settings: OtelSettings) -> list[Watched[MetricExporter]]:
-    found: list[Watched[MetricExporter]] = []
-    for name in settings.metrics_exporters:
+def _metric_deliveries(settings: OtelSettings) -> list[Delivery[MetricsData]]:
+    def exporter(name: str) -> tuple[MetricExporter, otlp.Watch | None]:
         if name == "otlp":
-            found.append((name, *otlp.metric_exporter(settings.metrics)))
-        elif name == "console":
-            found.append((name, ConsoleMetricExporter(out=sys.stderr), None))
-        else:
-            found.append((name, _loaded(METRICS_EXPORTERS, name)(), None))
-    return found
+            return otlp.metric_exporter(settings.metrics)
+        if name == "console":
+            return ConsoleMetricExporter(out=sys.stderr), None
+        return _loaded(METRICS_EXPORTERS, name)(), None
+
+    seconds = settings.metric_timeout
+    return [Delivery(METRICS, name, *exporter(name), seconds=seconds) for name in settings.metrics_exporters]
 
 
 def _loaded(group: str, name: str) -> Any:

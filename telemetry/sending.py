@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from opentelemetry import context as contexts
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
@@ -23,6 +23,7 @@ from telemetry.otlp import Watch
 
 Item = TypeVar("Item")
 Batch = TypeVar("Batch")
+Sent_contra = TypeVar("Sent_contra", contravariant=True)
 
 # Seconds before a batch is sent for the second time; each further pause is twice as long, up to the longest.
 FIRST_PAUSE = 0.5
@@ -35,6 +36,14 @@ class _State(Enum):
     FAILS = "telemetry does not get through"
 
 
+class Exporter(Protocol[Sent_contra]):
+    """An exporter of the SDK."""
+
+    def export(self, batch: Sent_contra, /) -> Enum: ...
+
+    def shutdown(self) -> None: ...
+
+
 class Delivery(Generic[Batch]):
     """One exporter of one signal: sends batches, counts what is lost and logs each change once.
 
@@ -43,10 +52,10 @@ class Delivery(Generic[Batch]):
     """
 
     def __init__(
-        self, signal: str, name: str, export: Callable[[Batch], Enum], seconds: float, watch: Watch | None = None
+        self, signal: str, name: str, exporter: Exporter[Batch], watch: Watch | None = None, *, seconds: float
     ) -> None:
         self._fields = {"signal": signal, "exporter": name}
-        self._export = export
+        self._exporter = exporter
         self._seconds = seconds
         self._watch = watch
         self._state = _State.WORKS
@@ -69,9 +78,13 @@ class Delivery(Generic[Batch]):
         self.lost += size
         return False
 
+    def break_off(self) -> None:
+        """Close the connection, even if a batch is under way."""
+        self._exporter.shutdown()
+
     def _is_taken(self, batch: Batch) -> bool:
         try:
-            succeeded = self._export(batch).name == "SUCCESS"
+            succeeded = self._exporter.export(batch).name == "SUCCESS"
         except Exception as error:  # noqa: BLE001 - our own defect or an exporter's, as on some malformed responses
             LogListener().emit(Unexpected("telemetry", error))
             return False
@@ -148,6 +161,11 @@ class Sender(Generic[Item, Batch]):
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
+
+    def break_off(self) -> None:
+        """Close the connections, even if a batch is under way."""
+        for delivery in self._deliveries:
+            delivery.break_off()
 
     def _run(self) -> None:
         # Calls that the exporters make are no part of anybody's trace.

@@ -16,7 +16,6 @@ from telemetry.line_rates import MOST_LINES
 from telemetry.logs import configure_logging
 from telemetry.notes import Finished
 from telemetry.otel_settings import read_otel_settings
-from telemetry.otlp import Watch
 from telemetry.sending import Delivery
 from telemetry.spans import resource_of
 from telemetry.traces import Trace, new_trace
@@ -223,18 +222,16 @@ async def test_one_signal_does_not_wait_for_the_other(nowhere: Composition) -> N
 
 
 async def test_a_back_end_that_comes_and_goes_does_not_flood_the_log() -> None:
-    watch, closing = Watch(), threading.Event()
+    class Moody(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            return SpanExportResult.SUCCESS if spans else SpanExportResult.FAILURE
 
-    def export(works: bool) -> SpanExportResult:
-        watch.took(0) if works else watch.failed("HTTP 400", may_retry=False)
-        return SpanExportResult.SUCCESS if works else SpanExportResult.FAILURE
-
-    delivery = Delivery("traces", "otlp", export, 1.0, watch)
+    delivery, closing = Delivery("traces", "moody", Moody(), seconds=1.0), threading.Event()
     written = Log()
     with captured_log():
         configure_logging(output=written)  # with the usual rate of lines
         for attempt in range(400):
-            delivery.deliver(attempt % 2 == 1, 1, closing)
+            delivery.deliver([ReadableSpan("span")] * (attempt % 2), 1, closing)
 
     assert len(written.lines) == 2 * MOST_LINES
     assert delivery.lost == 200
@@ -263,7 +260,9 @@ def a_trace(trace: Trace | None = None) -> Finished:
 
 def traces_to(exporter: SpanExporter) -> TracesExport:
     settings = read_otel_settings({"OTEL_BSP_MAX_QUEUE_SIZE": str(QUEUE_SIZE), "OTEL_BSP_SCHEDULE_DELAY": "1"})
-    export = TracesExport(settings, resource_of("test"), [("test", exporter, None)], sampler(0))
+    export = TracesExport(
+        settings, resource_of("test"), [Delivery("traces", "test", exporter, seconds=1.0)], sampler(0)
+    )
     export.sender.start()
     return export
 
