@@ -317,7 +317,7 @@ class Report:
 
 
 class ReplayReason(StrEnum):
-    """Why a stored comparison is shown and no new one made: no money, no free place, or the client asked for it."""
+    """Why a stored comparison is shown and no new one made: no money, no free place or time, or the client asked."""
 
     BUDGET = "budget"
     BUSY = "busy"

@@ -54,7 +54,8 @@ CloudSayingsError
     │   └── KeyStoreUnavailable
     └── ModelError
         ├── ModelTimeout
-        │   └── ModelNotAsked
+        │   ├── ModelNotAsked
+        │   └── ModelCutShort
         ├── ModelConnectionFailed
         │   └── ModelUnreachable
         ├── ModelRateLimited
@@ -396,7 +397,13 @@ class ModelTimeout(ModelError):
 class ModelNotAsked(ModelTimeout):
     """The time was up before the model could be called, so the model is not to blame."""
 
-    may_be_billed = False
+    reason, may_be_billed = "live_not_asked", False
+
+
+class ModelCutShort(ModelTimeout):
+    """The model was called so late that it had less time than what came before it, so the model is not to blame."""
+
+    reason = "live_cut_short"
 
 
 class ModelConnectionFailed(ModelError):

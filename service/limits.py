@@ -70,10 +70,12 @@ class Timeouts:
     shutdown: float = 3.0
     worker_grace: float = 6.0
 
-    # Lambda: the time of an invocation that is reserved for sending its response, and how long an invocation waits for
-    # the maintenance.
+    # Lambda: the time of an invocation that is reserved for sending its response, and how long a finished response
+    # waits for the maintenance, and then for whatever else is under way, before that is cancelled. That is mostly the
+    # books of model calls, which take `store_write` at most.
     invocation_reserve: float = 0.5
-    maintenance: float = 0.25
+    maintenance: float = 1.0
+    leftovers: float = 1.0
     warm_up: float = 10.0
 
     # Pauses.

@@ -1,9 +1,11 @@
 """Each request and round as a tree on the terminal: `make run TRACE=1` shows traces without any backend.
 
-Below its calls a tree lists the metrics counted from the same events, under the names they have in CloudWatch.
+What belongs to a step is below it, as in the trace that is sent. Below its calls a tree lists the metrics counted from
+the same events, under the names they have in CloudWatch.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -21,11 +23,15 @@ from telemetry.events import (
     RequestServed,
     SayingServed,
     SqliteCalled,
+    StepTaken,
     Unexpected,
     VoteTaken,
+    WorkFinished,
 )
+from telemetry.harmless import printable
 from telemetry.metrics import DIMENSIONS, UNITS, Attributes, Batch, Metrics
 from telemetry.notes import Finished
+from telemetry.traces import Note
 
 
 class TraceConsole:
@@ -37,15 +43,38 @@ class TraceConsole:
     def show(self, finished: Finished) -> None:
         trace, last = finished
         tree = Tree(_line_of(f"{_headline(last)}   {traces.xray_form(trace.trace_id)}", style="bold"))
+        _add(tree, "", _by_parent(trace.notes))
         counted = Metrics()
         for event in (*(note.event for note in trace.notes), last):
             counted.emit(event)
-            line = _line(event)
-            if line is not None:
-                tree.add(line)
         for text in _metric_lines(counted.take()):
             tree.add(_line_of(text, style="dim"))
         self._console.print(tree)
+
+
+def _by_parent(notes: Sequence[Note]) -> Mapping[str, list[Event]]:
+    """The events below each span, in the order of their ends. Those of the root are under the empty id."""
+    parents = {_span_id(note.event) for note in notes}
+    found: defaultdict[str, list[Event]] = defaultdict(list)
+    for note in notes:
+        found[note.parent_id if note.parent_id in parents else ""].append(note.event)
+    return found
+
+
+def _span_id(event: Event) -> str:
+    """The id of the span that the event becomes, or "" if nothing can be below it."""
+    if isinstance(event, StepTaken):
+        return event.span_id
+    return event.generation_id[32:] if isinstance(event, ModelCalled) else ""
+
+
+def _add(tree: Tree, span_id: str, events: Mapping[str, list[Event]]) -> None:
+    for event in events.get(span_id, ()):
+        line = _line(event)
+        if line is not None:
+            branch = tree.add(line)
+            if own := _span_id(event):
+                _add(branch, own, events)
 
 
 def _metric_lines(batch: Batch) -> Iterator[str]:
@@ -64,7 +93,8 @@ def _metric_line(name: str, attributes: Attributes, value: float) -> str:
 def _headline(last: Event) -> str:
     if isinstance(last, RequestServed):
         return f"{last.method} {last.route or '?'} {last.status} in {last.total_ms:.2f} ms"
-    return f"round in {getattr(last, 'total_ms', 0.0):.0f} ms"
+    operation = last.operation if isinstance(last, WorkFinished) else "round"
+    return f"{operation} in {getattr(last, 'total_ms', 0.0):.0f} ms"
 
 
 def _line(note: Event) -> Text | None:  # noqa: C901 - one case per event is the plainest form
@@ -76,6 +106,8 @@ def _line(note: Event) -> Text | None:  # noqa: C901 - one case per event is the
         case AwsCalled():
             detail = " ".join(note.tables)
             return _timed(f"{note.service}.{note.operation}", note.total_ms, detail, note.error_type)
+        case StepTaken():
+            return _timed(f"{note.name} {note.model}".rstrip(), note.total_ms, "", note.error_type)
         case SqliteCalled():
             return _timed(f"sqlite {note.operation}", note.total_ms, "", note.error_type)
         case SayingServed():
@@ -106,5 +138,4 @@ def _timed(what: str, milliseconds: float, detail: str, error: str) -> Text:
 
 
 def _line_of(text: str, style: str = "") -> Text:
-    """Replace unprintable characters, which could control the terminal."""
-    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), style)
+    return Text(printable(text), style)

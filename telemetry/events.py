@@ -74,7 +74,13 @@ class ModelConcerning(Event, frozen=True, gc=False):
 
 
 class ModelCalled(Event, frozen=True, gc=False):
-    """One attempt to call a model, successful or not. `simulated` means that the simulator answered for the vendor."""
+    """One attempt to call a model, successful or not. `simulated` means that the simulator answered for the vendor.
+
+    `display_name` is the model's name for people and `response_model` the one under which it answered. `output_type` is
+    `json` where the vendor was asked for structured output, else "". `finish_reason` is OpenTelemetry's word for why
+    the model stopped. The tokens are None without an answer, and those that were cached or thinking are among them.
+    `saying_ids` are those of the sayings that may be shown.
+    """
 
     model: str
     vendor: str
@@ -91,12 +97,25 @@ class ModelCalled(Event, frozen=True, gc=False):
     generation_id: str = ""
     response_id: str = ""
     simulated: bool = False
+    display_name: str = ""
+    server_address: str = ""
+    server_port: int | None = None
+    prompt_version: str = ""
+    max_tokens: int | None = None
+    output_type: str = ""
+    response_model: str = ""
+    finish_reason: str = ""
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    thinking_tokens: int | None = None
+    saying_ids: tuple[str, ...] = ()
 
 
 class AwsCalled(Event, frozen=True, gc=False):
     """One HTTP call to AWS.
 
     `status` is None without a response; `error_type` is the error code of AWS or the class of an exception.
+    `request_id` is the one that AWS gave the call, or "". `span_id` has 16 hex digits.
     """
 
     service: str
@@ -106,6 +125,8 @@ class AwsCalled(Event, frozen=True, gc=False):
     status: int | None = None
     error_type: str = ""
     tables: tuple[str, ...] = ()
+    request_id: str = ""
+    span_id: str = ""
 
 
 class SqliteCalled(Event, frozen=True, gc=False):
@@ -218,6 +239,13 @@ class RoundFinished(Event, frozen=True, gc=False):
     models: tuple[ModelReport, ...]
     total_ms: float
     fencing_token: int
+
+
+class WorkFinished(Event, frozen=True, gc=False):
+    """Work is over that belongs to no request and no round, such as the upkeep of a Lambda environment."""
+
+    operation: str
+    total_ms: float
 
 
 class StepTaken(Event, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""What a log line may show of the values that it is given: texts and numbers, but never the text of an exception."""
+"""What may be shown of values that are given: texts and numbers, but never the text of an exception."""
 
 import logging
 import re
@@ -9,6 +9,11 @@ _ARGUMENTS = re.compile(r"\(.+\)")
 def harmless(value: object) -> object:
     """Keep texts and numbers; replace anything else, above all exceptions, by the name of its class."""
     return value if isinstance(value, str | int | float | None) else type(value).__name__
+
+
+def printable(text: str) -> str:
+    """Replace unprintable characters, which could control a terminal or break an encoding."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def template(record: logging.LogRecord) -> str:

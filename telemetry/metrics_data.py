@@ -40,12 +40,13 @@ from opentelemetry.sdk.metrics.view import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from service import __version__
 from telemetry import names, otel_settings
 from telemetry.metrics import SCALE, UNITS, Attributes, Batch, Histogram, Series
 
 P = TypeVar("P")
 
-_SCOPE = InstrumentationScope(names.SCOPE)
+_SCOPE = InstrumentationScope(names.SCOPE, __version__, names.SCHEMA_URL)
 _DELTA, _CUMULATIVE = AggregationTemporality.DELTA, AggregationTemporality.CUMULATIVE
 _EXPONENTIAL: otel_settings.Aggregation = "base2_exponential_bucket_histogram"
 # The bounds of explicit buckets by unit: those that the GenAI conventions advise, else OpenTelemetry's usual ones.
@@ -92,7 +93,7 @@ class MetricsConverter:
                 ).items()
             ),
         ]
-        return MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, metrics, "")], "")])
+        return MetricsData([ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, metrics, names.SCHEMA_URL)], "")])
 
     def _numbers(self, batch: Batch, sums: Mapping[Series, float]) -> Iterable[Metric]:
         points = _by_name((key, _number_point(batch, key[1], value)) for key, value in sums.items())

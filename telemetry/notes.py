@@ -4,16 +4,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from telemetry import traces
-from telemetry.events import Event, RequestServed, RoundFinished
+from telemetry.events import Event, RequestServed, RoundFinished, WorkFinished
 from telemetry.sampling import Sampler
 from telemetry.traces import Trace
+
+# The events that end a trace.
+Last = RequestServed | RoundFinished | WorkFinished
 
 
 class Finished(NamedTuple):
     """A trace whose work is over, and the event that ended it."""
 
     trace: Trace
-    last: RequestServed | RoundFinished
+    last: Last
 
 
 Outlet = Callable[[Finished], None]
@@ -34,7 +37,7 @@ class NoteTaker:
         trace = traces.current()
         if trace is None:
             return
-        if type(event) is RequestServed:
+        if type(event) is RequestServed or type(event) is WorkFinished:
             is_kept = self._sampler.samples(trace) or self._sampler.keeps(event, trace)
             self._finish(trace, event, is_kept=is_kept)
         elif type(event) is RoundFinished:
@@ -43,9 +46,13 @@ class NoteTaker:
         else:
             trace.note(event)
 
-    def _finish(self, trace: Trace, last: RequestServed | RoundFinished, *, is_kept: bool) -> None:
+    def _finish(self, trace: Trace, last: Last, *, is_kept: bool) -> None:
         trace.end()
+        if not is_kept and self._show is None:
+            return
+        trace.recall()
+        finished = Finished(trace, last)
         if is_kept and self._keep is not None:
-            self._keep(Finished(trace, last))
+            self._keep(finished)
         if self._show is not None:
-            self._show(Finished(trace, last))
+            self._show(finished)

@@ -40,7 +40,7 @@ _USED_ON_LAMBDA = frozenset(
         "OTEL_TRACES_SAMPLER_ARG",
     }
 )  # fmt: skip
-_NO_LOGS = "logs are written to the standard output and not sent"
+_NO_LIMIT = "our log records have three short attributes, and no limits"
 _NO_ZIPKIN = "there is no Zipkin exporter here: use OTLP"
 _NO_PROMETHEUS = "Prometheus is not served here: send OTLP to it, with cumulative temporality"
 _NO_FILE = "there is no configuration by file: use the variables"
@@ -53,19 +53,8 @@ REFUSED: Mapping[str, str] = {
     "OTEL_EXPORTER_OTLP_METRIC_INSECURE": "is obsolete: use OTEL_EXPORTER_OTLP_METRICS_INSECURE",
     **{f"OTEL_EXPORTER_ZIPKIN_{name}": _NO_ZIPKIN for name in ("ENDPOINT", "PROTOCOL", "TIMEOUT")},
     **{f"OTEL_EXPORTER_PROMETHEUS_{name}": _NO_PROMETHEUS for name in ("HOST", "PORT")},
-    **{
-        f"OTEL_BLRP_{name}": _NO_LOGS
-        for name in ("SCHEDULE_DELAY", "EXPORT_TIMEOUT", "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE")
-    },
-    **{f"OTEL_LOGRECORD_ATTRIBUTE_{name}_LIMIT": _NO_LOGS for name in ("COUNT", "VALUE_LENGTH")},
-    **{
-        f"OTEL_EXPORTER_OTLP_LOGS_{name}": _NO_LOGS
-        for name in (
-            "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY", "COMPRESSION", "ENDPOINT", "HEADERS", "INSECURE",
-            "PROTOCOL", "TIMEOUT",
-        )
-    },
-}  # fmt: skip
+    **{f"OTEL_LOGRECORD_ATTRIBUTE_{name}_LIMIT": _NO_LIMIT for name in ("COUNT", "VALUE_LENGTH")},
+}
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
@@ -98,7 +87,7 @@ class Otlp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How spans are collected and sent, in seconds and numbers of spans."""
+    """How spans or log records are collected and sent, in seconds and numbers of them."""
 
     schedule_delay: float
     export_timeout: float
@@ -133,9 +122,12 @@ class OtelSettings:
     propagators: tuple[str, ...]
     traces_exporters: tuple[str, ...]
     metrics_exporters: tuple[str, ...]
+    logs_exporters: tuple[str, ...]
     traces: Otlp
     metrics: Otlp
+    logs: Otlp
     batching: Batching
+    logs_batching: Batching
     metric_interval: float
     metric_timeout: float
     temporality: Temporality
@@ -250,8 +242,6 @@ def _settings(variables: _Variables) -> OtelSettings:
     attributes = variables.pairs("OTEL_RESOURCE_ATTRIBUTES")
     named = variables.text("OTEL_SERVICE_NAME") or attributes.get("service.name") or DEFAULT_SERVICE_NAME
     variables.text("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS")  # the SDK reads it as it makes the resource
-    if variables.listed("OTEL_LOGS_EXPORTER", "none"):
-        raise OtelSettingError("OTEL_LOGS_EXPORTER", _NO_LOGS)
     sampler, follows_parents, share = _sampler(variables)
     return OtelSettings(
         disabled=variables.switch("OTEL_SDK_DISABLED"),
@@ -263,9 +253,12 @@ def _settings(variables: _Variables) -> OtelSettings:
         propagators=_propagators(variables),
         traces_exporters=_exporters(variables, "TRACES", TRACES_EXPORTERS),
         metrics_exporters=_exporters(variables, "METRICS", METRICS_EXPORTERS),
+        logs_exporters=() if variables.choice("OTEL_LOGS_EXPORTER", "none", "otlp") == "none" else ("otlp",),
         traces=_otlp(variables, "TRACES", "v1/traces"),
         metrics=_otlp(variables, "METRICS", "v1/metrics"),
-        batching=_batching(variables),
+        logs=_otlp(variables, "LOGS", "v1/logs"),
+        batching=_batching(variables, "OTEL_BSP", delay_ms=50),
+        logs_batching=_batching(variables, "OTEL_BLRP", delay_ms=1_000),
         # Twice as often as the SDK does by default, because alarms wait for metrics.
         metric_interval=variables.seconds("OTEL_METRIC_EXPORT_INTERVAL", 30_000),
         metric_timeout=variables.seconds("OTEL_METRIC_EXPORT_TIMEOUT", 30_000),
@@ -392,15 +385,15 @@ def _headers(variables: _Variables, variable: str) -> dict[str, str]:
     return headers
 
 
-def _batching(variables: _Variables) -> Batching:
-    queue = variables.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+def _batching(variables: _Variables, prefix: str, *, delay_ms: int) -> Batching:
+    queue = variables.number(f"{prefix}_MAX_QUEUE_SIZE", 2048)
     # Requests wait while a batch is encoded, so that large ones would delay them, but a post for each span costs more.
-    batch = variables.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(128, queue))
+    batch = variables.number(f"{prefix}_MAX_EXPORT_BATCH_SIZE", min(128, queue))
     if batch > queue:
-        raise OtelSettingError("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", f"is greater than the queue's size, {queue}")
+        raise OtelSettingError(f"{prefix}_MAX_EXPORT_BATCH_SIZE", f"is greater than the queue's size, {queue}")
     return Batching(
-        schedule_delay=variables.seconds("OTEL_BSP_SCHEDULE_DELAY", 50),
-        export_timeout=variables.seconds("OTEL_BSP_EXPORT_TIMEOUT", 30_000),
+        schedule_delay=variables.seconds(f"{prefix}_SCHEDULE_DELAY", delay_ms),
+        export_timeout=variables.seconds(f"{prefix}_EXPORT_TIMEOUT", 30_000),
         max_queue_size=queue,
         max_export_batch_size=batch,
     )

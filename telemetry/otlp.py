@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -67,6 +69,19 @@ def metric_exporter(settings: Otlp) -> tuple[MetricExporter, Watch]:
     return HttpMetricExporter(**_http_arguments(settings, watch, ExportMetricsServiceResponse, _rejected_points)), watch
 
 
+def log_exporter(settings: Otlp) -> tuple[LogRecordExporter, Watch]:
+    """The exporter of log records and what watches it."""
+    _silence()
+    watch = Watch()
+    if settings.protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+
+        return _watched_by(OTLPLogExporter, watch, _rejected_records)(**_grpc_arguments(settings)), watch
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogExporter
+
+    return HttpLogExporter(**_http_arguments(settings, watch, ExportLogsServiceResponse, _rejected_records)), watch
+
+
 def _silence() -> None:
     """Leave it to telemetry/sending.py to say, once, that nothing gets through: exporters say it at every attempt."""
     logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)
@@ -78,6 +93,10 @@ def _rejected_spans(response: Any) -> int:
 
 def _rejected_points(response: Any) -> int:
     return int(response.partial_success.rejected_data_points)
+
+
+def _rejected_records(response: Any) -> int:
+    return int(response.partial_success.rejected_log_records)
 
 
 class _Response(Protocol):

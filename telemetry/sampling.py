@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from enum import Enum, auto
 
-from telemetry.events import DependencyFailed, ModelCalled, RequestServed, Unexpected
+from telemetry.events import DependencyFailed, ModelCalled, RequestServed, Unexpected, WorkFinished
 from telemetry.otel_settings import OtelSettings
 from telemetry.traces import Trace
 
@@ -71,7 +71,7 @@ class Sampler:
             trace.sampled = self._decides(trace)
         return trace.sampled
 
-    def keeps(self, last: RequestServed, trace: Trace) -> bool:
+    def keeps(self, last: RequestServed | WorkFinished, trace: Trace) -> bool:
         """Whether a trace that is not sampled is kept for a failure, a defect or a call of a model."""
         if not self.keeps_unsampled:
             return False
@@ -80,13 +80,14 @@ class Sampler:
             if type(noted) in _FAILURES or (type(noted) is ModelCalled and noted.error_type):
                 return self._failed.take()
             has_called = has_called or type(noted) is ModelCalled
-        if last.status >= 500:
+        if type(last) is RequestServed and last.status >= 500:
             return self._failed.take()
         return has_called and self._called.take()
 
     def _decides(self, trace: Trace) -> bool:
         if not trace.is_callers:
-            return int(trace.trace_id[16:], 16) < self._share * 2**64
+            is_chosen = int(trace.trace_id[16:], 16) < self._share * 2**64
+            return is_chosen or (bool(trace.asked) and self.keeps_unsampled)
         if trace.asked is not None and self._trust is not Trust.NOBODY:
             if not trace.asked:
                 return False

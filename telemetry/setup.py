@@ -56,6 +56,12 @@ async def open_telemetry(
             listeners.append(metrics)
             jobs["telemetry"] = export.run
             keep = export.keep
+        if settings.logs_exporters and not settings.disabled:
+            from telemetry.evaluations import Evaluations
+
+            evaluations = Evaluations(settings)
+            stack.push_async_callback(evaluations.close, times.last_flush)
+            listeners.append(evaluations)
         if keep or show:
             listeners.append(NoteTaker(sampler, keep=keep, show=show))
         yield Telemetry(Listeners(*listeners) if len(listeners) > 1 else listeners[0], jobs)

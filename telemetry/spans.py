@@ -18,13 +18,14 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from service import __version__
 from telemetry import names
 from telemetry.notes import Finished
 from telemetry.otel_settings import Limits
 from telemetry.story import Kind, Span, story_of
 from telemetry.traces import Added
 
-_SCOPE = InstrumentationScope(names.SCOPE)
+_SCOPE = InstrumentationScope(names.SCOPE, __version__, names.SCHEMA_URL)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _KINDS = {Kind.SERVER: SpanKind.SERVER, Kind.CLIENT: SpanKind.CLIENT, Kind.INTERNAL: SpanKind.INTERNAL}
 _NOTHING_ADDED = Added()

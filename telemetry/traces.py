@@ -1,6 +1,7 @@
 """The trace of a request or round: its ids, whether it is sampled, and the events noted in it so far.
 
-Work that has parts of its own, such as a slot of a comparison, is a step. What is noted during a step is below it.
+Work that has parts of its own, such as a slot of a comparison, is a step. What is noted during a step is below it. A
+step that has not ended when its trace ends is noted as unfinished.
 
 No spans are made while a request runs. The trace notes the events that are emitted anyway, and spans are made from them
 only when the request is over and is sampled or worth keeping (an error, a live call). So a request that is not sampled
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from weakref import ReferenceType, ref
 
 from telemetry.events import Event, StepTaken
 
@@ -24,8 +26,32 @@ _XRAY_PARENT = re.compile(r"(?:^|;)\s*Parent=(?!0{16})([0-9a-f]{16})(?:;|$)")
 _XRAY_SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])(?:;|$)")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
+# A generator of its own, so that a trace that begins does not change the draws of other code.
+_ids = random.Random()
+
 # A trace with more notes comes from a defect or an attack and would not be read.
 MOST_NOTES = 200
+# The error type of a step that is still under way when its trace ends.
+UNFINISHED = "Unfinished"
+
+
+class Facts(NamedTuple):
+    """What a trace tells of its HTTP request. All but the scheme is text of the client, and may be hostile.
+
+    `client` is the client's address, or its network, or "" where it is unknown.
+    """
+
+    path: str
+    scheme: str
+    host: str
+    client: str
+    user_agent: str
+
+
+class Asked(Protocol):
+    """A request that can tell about itself."""
+
+    def facts(self) -> Facts: ...
 
 
 class Note(NamedTuple):
@@ -56,11 +82,13 @@ class Trace:
     `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
     sampling decision, None if it made none; `is_callers` says that the id is the caller's. `sampled` is our decision,
     None until somebody needs it (telemetry/sampling.py). Events after the end of the trace (a key refreshed in the
-    background) are not noted.
+    background) are not noted. `request` is a weak reference, because a request holds its connection, whose task holds
+    the trace.
     """
 
     __slots__ = (
-        "_span_id", "added", "asked", "ended_at", "is_callers", "notes", "parent_id", "sampled", "trace_id",
+        "_span_id", "_under_way", "added", "asked", "ended_at", "facts", "is_callers", "notes", "parent_id", "request",
+        "sampled", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -74,7 +102,10 @@ class Trace:
         self.added: dict[str, Added] | None = None  # by the span's id; most traces have none
         self.ended_at = 0
         self.notes: list[Note] = []
+        self.request: ReferenceType[Asked] | None = None
+        self.facts: Facts | None = None
         self._span_id = ""
+        self._under_way: dict[str, _UnderWay] | None = None
 
     @property
     def span_id(self) -> str:
@@ -87,8 +118,27 @@ class Trace:
         if not self.ended_at and len(self.notes) < MOST_NOTES:
             self.notes.append(Note(time.time_ns(), event, _step.get()))
 
+    def begin_step(self, span_id: str, name: str, model: str) -> None:
+        if self._under_way is None:
+            self._under_way = {}
+        self._under_way[span_id] = _UnderWay(name, model, _step.get(), time.perf_counter())
+
+    def end_step(self, span_id: str) -> None:
+        if self._under_way:
+            self._under_way.pop(span_id, None)
+
     def end(self) -> None:
         self.ended_at = time.time_ns()
+        for span_id, (name, model, parent_id, started) in (self._under_way or {}).items():
+            step = StepTaken(name, span_id, _milliseconds_since(started), model, UNFINISHED)
+            self.notes.append(Note(self.ended_at, step, parent_id))
+        self._under_way = None
+
+    def recall(self) -> None:
+        """Keep the facts of the request, while there is one. This is for the traces that are kept: most are not."""
+        request = None if self.request is None else self.request()
+        if request is not None:
+            self.facts = request.facts()
 
 
 class Bridge(Protocol):
@@ -107,6 +157,16 @@ class Bridge(Protocol):
 # It is set while OpenTelemetry's providers are registered (telemetry/current_span.py).
 bridge: Bridge | None = None
 
+
+class _UnderWay(NamedTuple):
+    """A step that has begun, at a time of `time.perf_counter`."""
+
+    name: str
+    model: str
+    parent_id: str
+    started: float
+
+
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 # The span id of the step that the current work belongs to, empty if it belongs to the root.
 _step: ContextVar[str] = ContextVar("step", default="")
@@ -114,9 +174,10 @@ _step: ContextVar[str] = ContextVar("step", default="")
 current: Callable[[], Trace | None] = _current.get
 
 
-def begin(headers: Mapping[str, str]) -> Trace:
+def begin(headers: Mapping[str, str], request: Asked | None = None) -> Trace:
     """Begin the trace of a request: it continues that of `X-Amzn-Trace-Id` or `traceparent`, else it is a new one."""
     trace = _callers(headers) or new_trace()
+    trace.request = None if request is None else ref(request)
     _current.set(trace)
     _step.set("")
     if bridge is not None:
@@ -137,14 +198,22 @@ def work() -> Iterator[Trace]:
 
 
 @contextmanager
-def below(span_id: str) -> Iterator[None]:
-    """Note what happens meanwhile below the span with this id, which is noted at its end."""
+def below(span_id: str, name: str, model: str = "") -> Iterator[None]:
+    """Note what happens meanwhile below the span with this id, which the caller notes when it has ended.
+
+    If the trace ends before that, a step with this name and model is noted as unfinished in its place.
+    """
+    trace = _current.get()
+    if trace is not None:
+        trace.begin_step(span_id, name, model)
     token = _step.set(span_id)
     try:
-        with _shown(_current.get(), span_id):
+        with _shown(trace, span_id):
             yield
     finally:
         _step.reset(token)
+        if trace is not None:
+            trace.end_step(span_id)
 
 
 @contextmanager
@@ -169,21 +238,25 @@ def step(name: str, model: str = "") -> Iterator[None]:
         return
     span_id, started, error_type = new_span_id(), time.perf_counter(), ""
     try:
-        with below(span_id):
+        with below(span_id, name, model):
             yield
     except BaseException as error:
         error_type = type(error).__name__
         raise
     finally:
-        trace.note(StepTaken(name, span_id, round((time.perf_counter() - started) * 1000, 3), model, error_type))
+        trace.note(StepTaken(name, span_id, _milliseconds_since(started), model, error_type))
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
 
 
 def new_trace() -> Trace:
-    return Trace(f"{int(time.time()):08x}{random.getrandbits(96):024x}")
+    return Trace(f"{int(time.time()):08x}{_ids.getrandbits(96):024x}")
 
 
 def new_span_id() -> str:
-    return f"{random.getrandbits(64) or 1:016x}"
+    return f"{_ids.getrandbits(64) or 1:016x}"
 
 
 def new_generation_id() -> str:
@@ -195,6 +268,23 @@ def new_generation_id() -> str:
 def xray_form(trace_id: str) -> str:
     """Return the trace id in X-Ray's notation, `1-` 8 hex digits `-` 24 hex digits."""
     return f"1-{trace_id[:8]}-{trace_id[8:]}"
+
+
+def outgoing_header() -> str:
+    """Return the `X-Amzn-Trace-Id` by which a call continues this trace below the current span, "" outside of any."""
+    trace = _current.get()
+    if trace is None:
+        return ""
+    decided = trace.asked if trace.sampled is None else trace.sampled
+    sampled = "" if decided is None else f";Sampled={int(decided)}"
+    return f"Root={xray_form(trace.trace_id)};Parent={_step.get() or trace.span_id}{sampled}"
+
+
+def keep() -> None:
+    """Ask that the current trace is kept, unless its caller has decided. A sampler that is off keeps it off."""
+    trace = _current.get()
+    if trace is not None and trace.asked is None:
+        trace.asked = True
 
 
 def _callers(headers: Mapping[str, str]) -> Trace | None:

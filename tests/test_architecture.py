@@ -260,15 +260,14 @@ class TestSpending:
         assert asking == [("service.llm.gateway", "_attempt")]
 
     def test_there_a_reservation_comes_first(self) -> None:
-        [attempt] = [
-            node
-            for node in ast.walk(tree("service.llm.gateway"))
-            if isinstance(node, ast.AsyncFunctionDef) and node.name == "_attempt"
-        ]
+        gateway = ast.walk(tree("service.llm.gateway"))
+        functions = {node.name: node for node in gateway if isinstance(node, ast.AsyncFunctionDef)}
+        attempt, prepare = functions["_attempt"], functions["_prepare"]
 
-        [reserving], [asking] = _attributes(attempt, "_reservation"), _attributes(attempt, "complete")
+        [preparing], [asking] = _attributes(attempt, "_prepare"), _attributes(attempt, "complete")
 
-        assert reserving.lineno < asking.lineno
+        assert _attributes(prepare, "_reservation")
+        assert preparing.lineno < asking.lineno
 
     def test_adapters_are_handed_to_the_gateway_alone(self) -> None:
         using = {module for module in sources() for found in imports(module) if found.name.endswith(".Adapters")}

@@ -20,7 +20,6 @@ class Worker:
     def __init__(self, process: LambdaProcess) -> None:
         self._process = process
         self._timeouts = process.resources.settings.timeouts
-        self._telemetry = process.telemetry
         self._rounds = fleet_rounds(process.resources)
 
     def handle(self, context: Context) -> dict[str, Any]:
@@ -45,7 +44,6 @@ class Worker:
                     finished = await self._rounds.run()
         except TimeoutError:
             raise InvocationFailed("The round did not end in time.") from None
-        await self._telemetry.load()  # now, because the next invocation may go to another environment
         return {"round": None if finished is None else msgspec.to_builtins(finished)}
 
 

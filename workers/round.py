@@ -59,7 +59,8 @@ class Round:
     async def _take_part(self, model: Model, lease: Lease) -> ModelReport:
         started = time.perf_counter()
         try:
-            count = await self._bring(model, lease)
+            with traces.step("write", model.id):
+                count = await self._bring(model, lease)
             report = ModelReport(model.id, count, _milliseconds_since(started))
         except DependencyError as error:
             report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, str(error))

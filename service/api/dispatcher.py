@@ -115,7 +115,7 @@ class Dispatcher:
     def begin(self, request: Request) -> None:
         """Start the request's clock and set its trace id, which its logs and its response refer to."""
         request.started = time.perf_counter()
-        request.trace_id = traces.begin(request.headers).trace_id
+        request.trace_id = traces.begin(request.headers, request).trace_id
 
     def refuse(self, request: Request, error: HttpError, operation: str = "none") -> Response:
         """The documented response to an error."""

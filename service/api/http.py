@@ -13,6 +13,7 @@ import msgspec
 
 from service.errors import HttpError, InvalidRequest, UnsupportedMediaType
 from service.limits import RateClass
+from telemetry.traces import Facts
 
 # A response opened in a browser loads nothing, cannot be framed or embedded, and its type is not sniffed.
 SECURITY_HEADERS = {
@@ -67,7 +68,7 @@ class Caller:
 UNKNOWN_CALLER = Caller()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Request:
     """One request. `headers` is case-insensitive; `new_cookie` is set with the response, even if that is an error.
 
@@ -84,6 +85,16 @@ class Request:
     started: float = 0.0
     new_cookie: str = ""
     caller: Caller = UNKNOWN_CALLER
+
+    def facts(self) -> Facts:
+        """What the trace of the request tells of it."""
+        return Facts(
+            path=self.path,
+            scheme="https" if self.caller.is_secure else "http",
+            host=self.headers.get("Host", ""),
+            client=self.caller.address,
+            user_agent=self.headers.get("User-Agent", ""),
+        )
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """The Lambda handler behind API Gateway: a plain function around the same dispatcher that the server uses.
 
 Lambda freezes the environment once a response is returned, so nothing can run in the background. The jobs that a server
-runs beside its requests run here during a request when they are due, for a limited time.
+runs beside its requests run here during a request when they are due, for a limited time. What is still under way after
+that is cancelled (see runtime.py).
 """
 
 import os
@@ -24,8 +25,7 @@ class Api:
         self._process = process
         self._timeouts = resources.settings.timeouts
         self._listener = resources.listener
-        self._maintenance = Maintenance(resources, process.telemetry)
-        process.on_close(self._maintenance.close)
+        self._maintenance = Maintenance(resources)
         self._dispatcher = resources.dispatcher
 
     def handle(self, event: object, context: Context) -> dict[str, Any]:
@@ -36,12 +36,12 @@ class Api:
         payload = payload_of(event)
         if payload is Payload.INTERNAL:
             self._maintenance.begin()
-            await self._maintenance.wait(self._timeouts.warm_up)
+            await self._maintenance.finish(self._timeouts.warm_up)
             return {"warm": True}
         await self._maintenance.catch_up()
         self._maintenance.begin_if_due()
         response = await self._respond(event, payload)
-        await self._maintenance.wait(self._timeouts.maintenance)
+        await self._maintenance.finish(self._timeouts.maintenance)
         return answer_of(response, payload)
 
     async def _respond(self, event: Any, payload: Payload) -> Response:

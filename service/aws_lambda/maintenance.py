@@ -1,34 +1,47 @@
 """The background jobs of a server, such as writing serves and filling the pool, for Lambda's frozen environments.
 
-They start during a request when they are due. Work that is unfinished when the response is ready continues during the
-next request.
+They start during a request when they are due, in a trace of their own. If they have not ended soon after the response
+is ready, they are cancelled, and go on when they are due again.
 """
 
 import asyncio
 import time
+from contextvars import Context
 
-from service.resilience.tasks import contained
+from service.resilience.tasks import Job, contained
 from service.resilience.timeouts import within
 from service.resources import Resources
-from telemetry.lambda_setup import LambdaTelemetry
+from telemetry import traces
+from telemetry.events import WorkFinished
+
+# When the jobs have not run for this long, the environment was frozen.
+_ASLEEP_SECONDS = 60.0
 
 
 class Maintenance:
-    """Runs the jobs, never twice at once, every `maintenance_every` seconds at most. Close it before the resources."""
+    """Runs the jobs, never twice at once, every `maintenance_every` seconds at most."""
 
-    def __init__(self, resources: Resources, telemetry: LambdaTelemetry) -> None:
-        self._pause = resources.settings.timeouts.maintenance_every
-        self._telemetry = telemetry
+    def __init__(self, resources: Resources) -> None:
+        self._timeouts = resources.settings.timeouts
         self._filler = resources.filler
         self._gauge = resources.gauge
-        self._serves = resources.serves
-        self._gone_models = resources.gone_models
         self._takedowns = resources.takedowns
         self._secrets = resources.secrets
-        self._comparison_votes = resources.comparison_votes
         self._trigger = resources.round_trigger
         self._listener = resources.listener
-        self._task: asyncio.Task[bool] | None = None
+        self._jobs: tuple[Job, ...] = (
+            resources.serves.flush,
+            resources.gone_models.refresh,
+            resources.takedowns.drop_deleted,
+            self._fill,
+            resources.secrets.refresh,
+            self._measure,
+            self._ask_for_a_round,
+        )
+        # Those that are still to be done, the first of which is running.
+        self._left: list[Job] = []
+        self._filled_at = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
         self._due_at: float | None = None
 
     async def catch_up(self) -> None:
@@ -49,37 +62,46 @@ class Maintenance:
 
     def begin(self) -> None:
         """Start the jobs now, unless they are already running."""
-        self._due_at = time.monotonic() + self._pause
+        self._due_at = time.monotonic() + self._timeouts.maintenance_every
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(contained("upkeep", self._do, self._listener))
+            # Neither the request's trace nor its deadline is theirs.
+            self._task = asyncio.create_task(self._run(), context=Context())
 
-    async def wait(self, seconds: float) -> None:
-        """Wait at most that many seconds for the jobs, and as many for the sayings of a comparison to be stored.
+    async def finish(self, seconds: float) -> None:
+        """Wait at most that many seconds for the jobs, never beyond the deadline, and cancel those that go on.
 
-        It is never beyond the deadline.
+        The next ones begin with the one that was cancelled, so that a slow store delays the jobs and loses none. Only
+        the question for a round is waited for as long as it takes: it comes once a minute in the whole fleet, and if it
+        were cancelled, nothing would say that the function cannot be reached.
         """
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=within(seconds))
-        await self._comparison_votes.wait(within(seconds))
-
-    async def close(self) -> None:
-        """Cancel the running jobs and wait until they have stopped."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _do(self) -> None:
-        await self._serves.flush()
-        await self._gone_models.refresh()
-        await self._takedowns.drop_deleted()
-        await self._keep_filled()
-        await self._secrets.refresh()
-        self._gauge.measure()
-        await self._telemetry.load()
-
-    async def _keep_filled(self) -> None:
-        if not self._filler.is_needed():
+        if self._task is None:
             return
-        await self._filler.fill()
+        await asyncio.wait([self._task], timeout=within(seconds))
+        if self._left == [self._ask_for_a_round]:
+            await asyncio.wait([self._task], timeout=within(self._timeouts.round_trigger))
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        with traces.work():
+            started = time.perf_counter()
+            self._left = self._left or list(self._jobs)
+            while self._left:
+                await contained("upkeep", self._left[0], self._listener)
+                del self._left[0]
+            self._listener.emit(WorkFinished("upkeep", round((time.perf_counter() - started) * 1000, 3)))
+
+    async def _fill(self) -> None:
+        now = time.monotonic()
+        if now - self._filled_at > _ASLEEP_SECONDS:
+            self._filler.begin_anew()
+        self._filled_at = now
+        if self._filler.is_needed():
+            await self._filler.fill()
+
+    async def _measure(self) -> None:
+        self._filler.is_needed()  # it may have ceased to be
+        self._gauge.measure()
+
+    async def _ask_for_a_round(self) -> None:
         if self._filler.is_needed() and self._trigger is not None:
             await self._trigger.pull()

@@ -2,14 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, Protocol, TypeVar
 
 from service.config import Settings
 from service.errors import CloudSayingsError, InvocationFailed
-from service.resilience.timeouts import deadline
+from service.resilience.tasks import leave_nothing_running
+from service.resilience.timeouts import deadline, within
 from service.resources import Resources, open_resources
 from telemetry.events import Listener, Unexpected
 from telemetry.hooks import take_over_errors
@@ -22,6 +23,9 @@ T = TypeVar("T")
 class Context(Protocol):
     """The part of Lambda's context object that the service uses."""
 
+    aws_request_id: str
+    invoked_function_arn: str
+
     def get_remaining_time_in_millis(self) -> int: ...
 
 
@@ -30,30 +34,33 @@ class LambdaProcess:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], telemetry: LambdaTelemetry) -> None:
         self.telemetry = telemetry
-        self._reserve = settings.timeouts.invocation_reserve
+        self._timeouts = settings.timeouts
         self._listener = listener = telemetry.listener
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         opening = self._stack.enter_async_context(open_resources(settings, environ, listener))
         try:
             with _without_library_text("start", listener):
-                self.resources: Resources = self._runner.run(opening)
+                self.resources: Resources = self._runner.run(self._to_the_end(opening))
         except BaseException:
             self._runner.close()
             raise
 
     def run(self, work: Coroutine[Any, Any, T], context: Context) -> T:
         """Run one invocation's work. The invocation's remaining time limits every deadline in it."""
-        seconds = context.get_remaining_time_in_millis() / 1000 - self._reserve
+        self.telemetry.begin(context.aws_request_id, context.invoked_function_arn)
+        seconds = context.get_remaining_time_in_millis() / 1000 - self._timeouts.invocation_reserve
         try:
             with deadline(seconds), _without_library_text("invocation", self._listener):
-                return self._runner.run(work, context=copy_context())
+                return self._runner.run(self._to_the_end(work), context=copy_context())
         finally:
             self.telemetry.flush()  # afterwards Lambda may freeze the environment and never resume it
 
-    def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Register a callback to await before the resources are closed."""
-        self._stack.push_async_callback(callback)
+    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        finally:
+            await leave_nothing_running(within(self._timeouts.leftovers))
 
     def close(self) -> None:
         """Close the resources and the loop. Lambda never does so, but tests do."""

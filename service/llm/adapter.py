@@ -14,6 +14,7 @@ from service.catalogue.models import Model
 from service.domain import Usage
 from service.keys.secret import Secret
 from service.llm.prompt import Prompt
+from telemetry import traces
 
 # A vendor's count of tokens. An impossible count must not get into the sums of money.
 Tokens = Annotated[int, Meta(ge=0, le=100_000_000)]
@@ -99,7 +100,8 @@ class LazyClient(Generic[C]):
     async def load(self) -> C:
         async with self._loading:
             if self._client is None:
-                self._client = await asyncio.to_thread(self._build)
+                with traces.step("import SDK"):
+                    self._client = await asyncio.to_thread(self._build)
             return self._client
 
     async def with_key(self, key: Secret) -> C:

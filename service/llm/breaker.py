@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from service.errors import (
     ModelBreakerOpen,
+    ModelCutShort,
     ModelError,
     ModelForbidden,
     ModelGone,
@@ -43,7 +44,7 @@ class Breaker:
         except (ModelRefused, ModelTruncated):  # the model works, although it wrote no saying
             self._close()
             raise
-        except ModelNotAsked:  # the model was not called, so this says nothing about it
+        except (ModelNotAsked, ModelCutShort):  # it was we who were slow, so this says nothing about the model
             raise
         except ModelError as error:
             self._count(error, probe=probe)

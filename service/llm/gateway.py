@@ -16,6 +16,7 @@ from service.catalogue.topics import Topics
 from service.domain import Call, CallKind, Generation, Rejection, Saying, Usage, model_source
 from service.errors import (
     ModelBadResponse,
+    ModelCutShort,
     ModelError,
     ModelGone,
     ModelKeyRejected,
@@ -33,11 +34,13 @@ from service.llm.concurrency import LiveCalls
 from service.llm.costs import Costs, is_name_of
 from service.llm.parse import Parser, clean
 from service.llm.prompt import PROMPT_VERSION, Prompt, build_prompt
+from service.llm.reports import report_of
 from service.llm.vendors import Adapters
 from service.resilience.retry_budget import RetryBudget
 from service.resilience.tasks import ShieldedTasks
 from telemetry import traces
-from telemetry.events import Listener, ModelCalled, SayingsRejected
+from telemetry.events import Listener, SayingsRejected
+from telemetry.names import CHAT
 
 MAX_ATTEMPTS = 2
 # A retry needs at least this much of the deadline to have a chance.
@@ -81,6 +84,15 @@ class _Order:
     linger: float
     advance: Advance | None
     client: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """The `number`-th attempt at an order, counted from 1. Its generation's id is known before the model is called."""
+
+    order: _Order
+    number: int
+    generation_id: str
 
 
 class Gateway:
@@ -138,8 +150,9 @@ class Gateway:
         amounts = {model.id: self._costs.worst_case(model, prompt) for model in models}
         self._live_calls.take(len(amounts), client)
         try:
-            await self._load(models)
-            return await self._budget.reserve_all(amounts, CallKind.COMPARE, client)
+            with traces.step("prepare"):
+                await self._load(models)
+                return await self._budget.reserve_all(amounts, CallKind.COMPARE, client)
         except BaseException:
             self._live_calls.give_back(len(amounts), client)
             raise
@@ -171,7 +184,7 @@ class Gateway:
         place among the live calls, unless it belongs to a round or the `advance` holds its place. `client` is the
         address of the client that waits, by which its share of places and money is counted.
 
-        Every call that reached the vendor is recorded, answered or not, unless it was cancelled.
+        Every call that reached the vendor is recorded, answered or not, unless it was cancelled or cut short.
 
         Raises DependencyError: a ModelError, KeyStoreError, ModelsBusy, BudgetExhausted or StoreError.
         """
@@ -210,16 +223,16 @@ class Gateway:
 
     async def _call(self, order: _Order) -> Written:
         self._retries.earn()
-        attempt = 1
+        number = 1
         while True:
             try:
-                return await self._attempt(order, attempt)
+                return await self._attempt(_Attempt(order, number, traces.new_generation_id()))
             except ModelError as error:
-                delay = self._delay_before_retry(error, attempt, order.deadline)
+                delay = self._delay_before_retry(error, number, order.deadline)
                 if delay is None:
                     raise
             await asyncio.sleep(delay)
-            attempt += 1
+            number += 1
 
     def _delay_before_retry(self, error: ModelError, attempt: int, deadline: float) -> float | None:
         """The delay in seconds before another attempt, or None when there must not be another."""
@@ -230,40 +243,51 @@ class Gateway:
             return None
         return delay
 
-    async def _attempt(self, order: _Order, attempt: int) -> Written:
-        model, adapter = order.model, self._adapters.of(order.model)
+    async def _attempt(self, attempt: _Attempt) -> Written:
+        order, model, began = attempt.order, attempt.order.model, self._clock()
+        with traces.step("prepare", model.id):
+            key, reservation = await self._prepare(order)
+        preparing = self._clock() - began
         try:
-            async with asyncio.timeout(order.deadline - self._clock()):
-                await asyncio.gather(adapter.load(), self._parser.load())
-                key = await self._key(model)
-                reservation = await self._reservation(order)
-        except TimeoutError:
-            raise ModelNotAsked("There was no time left to ask the model.") from None
-        try:
-            completion, api_time_ms = await _timed(
-                adapter.complete(model, order.prompt, key), order.deadline + order.linger - self._clock()
-            )
+            with traces.below(attempt.generation_id[32:], CHAT, model.id):
+                completion, api_time_ms = await _timed(
+                    self._adapters.of(model).complete(model, order.prompt, key),
+                    order.deadline + order.linger - self._clock(),
+                    preparing,
+                )
         except ModelError as error:
             self._draw_conclusions(model, key, error)
-            await self._books.finish(self._book_failure(order, attempt, reservation, error))
+            await self._books.finish(self._book_failure(attempt, reservation, error))
             raise
         usage, cost = self._costs.of(model, order.prompt, completion)
-        generation = self._generation(order, api_time_ms, usage, cost, completion.snapshot)
+        generation = self._generation(attempt, api_time_ms, usage, cost, completion.snapshot)
         failure = _unusable(model, completion, api_time_ms)
-        self._report_answer(generation, completion.response_id, attempt, failure)
         nothing = Written(generation, (), order.prompt.services)
         written = nothing if failure else self._read(completion.text, order, generation)
+        self._report(attempt, generation, failure, completion, written.sayings)
         # The call is paid for, so it is recorded even when the caller is cancelled.
         await self._books.finish(self._book(reservation, _as_call(order, written, failure)))
         if failure:
             raise failure
         return written
 
-    async def _book_failure(self, order: _Order, attempt: int, reservation: Reservation, error: ModelError) -> None:
+    async def _prepare(self, order: _Order) -> tuple[Secret, Reservation]:
+        """Do what comes before a call: import the SDK, get the key, reserve the money. Raises ModelNotAsked."""
+        try:
+            async with asyncio.timeout(order.deadline - self._clock()):
+                await asyncio.gather(self._adapters.of(order.model).load(), self._parser.load())
+                key = await self._key(order.model)
+                return key, await self._reservation(order)
+        except TimeoutError:
+            raise ModelNotAsked("There was no time left to ask the model.") from None
+
+    async def _book_failure(self, attempt: _Attempt, reservation: Reservation, error: ModelError) -> None:
         """Report and record an attempt without an answer. If it may be billed, its reservation counts as spent."""
-        generation = self._generation(order, error.api_time_ms or 0.0)
-        self._report_failure(generation, attempt, error)
-        call = Call(generation, len(order.prompt.services), 0, type(error).__name__)
+        generation = self._generation(attempt, error.api_time_ms or 0.0)
+        self._report(attempt, generation, error)
+        if isinstance(error, ModelCutShort):
+            return  # it counts as spent, and says nothing about the model
+        call = Call(generation, len(attempt.order.prompt.services), 0, type(error).__name__)
         if error.may_be_billed:
             await self._calls.record(call)
         else:
@@ -300,14 +324,15 @@ class Gateway:
         return model.key_parameter if model.base_url else self._key_parameters[model.vendor]
 
     def _generation(
-        self, order: _Order, api_time_ms: float, usage: Usage = NO_TOKENS, cost: int | None = 0, snapshot: str = ""
+        self, attempt: _Attempt, api_time_ms: float, usage: Usage = NO_TOKENS, cost: int | None = 0, snapshot: str = ""
     ) -> Generation:
         """The generation of a call. One that was not answered has neither tokens nor cost nor a snapshot."""
+        model = attempt.order.model
         return Generation(
-            generation_id=traces.new_generation_id(),
-            model=order.model.id,
-            vendor=order.model.vendor,
-            kind=order.kind,
+            generation_id=attempt.generation_id,
+            model=model.id,
+            vendor=model.vendor,
+            kind=attempt.order.kind,
             simulated=self._simulated,
             prompt_version=PROMPT_VERSION,
             latency_ms=api_time_ms,
@@ -327,54 +352,34 @@ class Gateway:
         missing = tuple(service for service in order.prompt.services if service not in done)
         return Written(generation, tuple(sayings), missing, parsed.rejected)
 
-    def _report_answer(
-        self, generation: Generation, response_id: str, attempt: int, failure: ModelError | None
+    def _report(
+        self,
+        attempt: _Attempt,
+        generation: Generation,
+        failure: ModelError | None,
+        completion: Completion | None = None,
+        sayings: Iterable[Saying] = (),
     ) -> None:
-        self._listener.emit(
-            ModelCalled(
-                model=generation.model,
-                vendor=generation.vendor,
-                kind=generation.kind,
-                attempt=attempt,
-                api_time_ms=generation.latency_ms,
-                error_type=type(failure).__name__ if failure else "",
-                error_message=str(failure or ""),
-                input_tokens=generation.usage.input_tokens,
-                output_tokens=generation.usage.output_tokens,
-                cost_nanos=generation.cost_nanos,
-                status=200,
-                generation_id=generation.generation_id,
-                response_id=response_id,
-                simulated=generation.simulated,
-            )
-        )
-
-    def _report_failure(self, generation: Generation, attempt: int, error: ModelError) -> None:
-        self._listener.emit(
-            ModelCalled(
-                model=generation.model,
-                vendor=generation.vendor,
-                kind=generation.kind,
-                attempt=attempt,
-                api_time_ms=generation.latency_ms,
-                error_type=type(error).__name__,
-                error_message=str(error),
-                cause=type(error.__cause__).__name__ if error.__cause__ else "",
-                status=error.status,
-                generation_id=generation.generation_id,
-                simulated=generation.simulated,
-            )
-        )
+        model = attempt.order.model
+        url = self._adapters.base_url(model)
+        self._listener.emit(report_of(model, url, attempt.number, generation, failure, completion, sayings))
 
 
-async def _timed(completing: Awaitable[Completion], seconds: float) -> tuple[Completion, float]:
-    """The completion and its latency in milliseconds. Raises ModelError with its `api_time_ms` set."""
+async def _timed(completing: Awaitable[Completion], seconds: float, preparing: float) -> tuple[Completion, float]:
+    """The completion and its latency in milliseconds. Raises ModelError with its `api_time_ms` set.
+
+    The model may take `seconds`. If they are fewer than it took to prepare the call, running out of them is our doing.
+    """
     started = time.perf_counter()
     try:
         async with asyncio.timeout(seconds):
             return await completing, _milliseconds_since(started)
     except TimeoutError:
-        failure: ModelError = ModelTimeout("The model did not answer in time.")
+        failure: ModelError = (
+            ModelCutShort("The model was asked too late to answer in time.")
+            if seconds < preparing
+            else ModelTimeout("The model did not answer in time.")
+        )
     except ModelError as error:
         failure = error
     failure.api_time_ms = _milliseconds_since(started)

@@ -94,15 +94,18 @@ class Adapters:
         self._adapters: dict[tuple[str, str], ModelAdapter] = {}
 
     def of(self, model: Model) -> ModelAdapter:
-        vendor = self._vendors[model.vendor]
-        base_url = model.base_url or vendor.base_url
-        if self._simulator_url is not None:
-            base_url = self._simulator_url.rstrip("/") + vendor.simulator_path
+        vendor, base_url = self._vendors[model.vendor], self.base_url(model)
         endpoint = (vendor.name, base_url)  # one server may speak the protocols of several vendors
         adapter = self._adapters.get(endpoint)
         if adapter is None:
             adapter = self._adapters[endpoint] = vendor.adapter(base_url)
         return adapter
+
+    def base_url(self, model: Model) -> str:
+        vendor = self._vendors[model.vendor]
+        if self._simulator_url is not None:
+            return self._simulator_url.rstrip("/") + vendor.simulator_path
+        return model.base_url or vendor.base_url
 
     async def close(self) -> None:
         for adapter in self._adapters.values():

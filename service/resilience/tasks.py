@@ -10,6 +10,10 @@ from telemetry.events import Listener, Unexpected
 
 T = TypeVar("T")
 
+# A task may need a moment to tidy up when it is cancelled, and may start another task for that.
+_CANCELLATIONS = 3
+_TIDYING_SECONDS = 0.1
+
 
 class ShieldedTasks:
     """Runs work that a cancelled caller must not interrupt, and keeps track of it so that it can be awaited."""
@@ -28,14 +32,31 @@ class ShieldedTasks:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def wait(self, seconds: float) -> None:
-        """Wait at most that many seconds for the work to end. What has not ended goes on."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=seconds)
-
     async def close(self) -> None:
         """Wait until all work has ended."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
+
+
+async def leave_nothing_running(seconds: float) -> None:
+    """Wait at most that many seconds for all other tasks of the event loop to end, and cancel those that have not.
+
+    It is for Lambda, which freezes a task that is still running and thaws it after minutes. The time in between would
+    look like a timeout to it.
+    """
+    others = await _others_after(seconds)
+    for _ in range(_CANCELLATIONS):
+        for task in others:
+            task.cancel()
+        others = await _others_after(_TIDYING_SECONDS)
+
+
+async def _others_after(seconds: float) -> set[asyncio.Task[Any]]:
+    """The other tasks that are still running after so many seconds. There may be new ones among them."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    while (others := asyncio.all_tasks() - {asyncio.current_task()}) and clock() < end:
+        await asyncio.wait(others, timeout=end - clock())
+    return others
 
 
 Job = Callable[[], Awaitable[None]]

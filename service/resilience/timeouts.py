@@ -32,6 +32,11 @@ def within(seconds: float) -> float:
     return seconds if end is None else max(0.0, min(seconds, end - time.monotonic()))
 
 
+def is_time_for(seconds: float) -> bool:
+    """Whether there are that many seconds until the deadline. There always are without one."""
+    return within(seconds) == seconds
+
+
 def has_deadline() -> bool:
     """Whether there is a deadline, as in an invocation of Lambda. Nothing can be sure to run on after it."""
     return _deadline.get() is not None

@@ -14,10 +14,10 @@ from service.catalogue.collection import collection
 from service.catalogue.models import Model
 from service.catalogue.topics import Topics
 from service.domain import CallKind, Generation, Origin, Saying
-from service.errors import DependencyError, ModelBadResponse, ModelError, NoSayingAvailable, StoreError
+from service.errors import DependencyError, ModelBadResponse, ModelError, ModelNotAsked, NoSayingAvailable, StoreError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
-from service.resilience.timeouts import Drain, store_guard, within
+from service.resilience.timeouts import Drain, is_time_for, store_guard, within
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
 from service.sayings.wish import ANYTHING, Wish, short_id
@@ -197,11 +197,13 @@ class Flow:
         models = tuple(self._models)
         if not models:
             return None, "no_model"
-        seconds = within(self._timeouts.live_saying)
+        seconds = self._timeouts.live_saying
+        if not is_time_for(seconds + self._timeouts.saying_read):  # a model that gets less time would seem to fail
+            return None, ModelNotAsked.reason
         deadline = time.monotonic() + seconds
         try:
             async with self._drain.limit(seconds):
-                saying = await self._write_live(self._choose_model(models), search, self._model_seconds(seconds))
+                saying = await self._write_live(self._choose_model(models), search)
         except TimeoutError:
             return None, "live_timeout"
         except DependencyError as error:
@@ -211,9 +213,11 @@ class Flow:
         await self._keep(saying, deadline - time.monotonic())
         return saying, None
 
-    async def _write_live(self, model: Model, search: _Search, seconds: float) -> Saying:
+    async def _write_live(self, model: Model, search: _Search) -> Saying:
         service = search.wish.service or random.choice(self._topics.names)
-        written = await self._gateway.write(model, [service], kind=CallKind.LIVE, timeout=seconds, client=search.client)
+        written = await self._gateway.write(
+            model, [service], kind=CallKind.LIVE, timeout=self._timeouts.live_model, client=search.client
+        )
         search.api_latency_ms = written.generation.latency_ms
         if not written.sayings or written.sayings[0].saying_id in self._withdrawn:
             error = ModelBadResponse("The model wrote nothing that may be shown.")
@@ -229,11 +233,6 @@ class Flow:
                 new = await self._store.put_sayings([saying])
             if new:  # otherwise another model wrote the same words first
                 self._pool.add([saying])
-
-    def _model_seconds(self, seconds: float) -> float:
-        """The model's share of a live call's seconds, which leaves time to store the saying under any deadline."""
-        kept_back = self._timeouts.live_saying - self._timeouts.live_model
-        return max(0.0, min(self._timeouts.live_model, seconds - kept_back))
 
 
 @cache

@@ -56,6 +56,10 @@ class PoolFiller:
             self._needed_since = self._clock()
         return needed
 
+    def begin_anew(self) -> None:
+        """Count the time of a need from now on. For Lambda, whose environments are not waiting in their sleep."""
+        self._needed_since = None
+
     @property
     def is_overdue(self) -> bool:
         """Whether the pool has needed a round for so long that none seems to come."""

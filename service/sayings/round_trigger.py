@@ -8,6 +8,7 @@ from service.errors import StoreError, WorkerNotAsked
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import store_guard
 from service.store.base import Store
+from telemetry import traces
 from telemetry.events import DependencyFailed, Listener
 
 TRIGGER_LEASE = "round-trigger"
@@ -43,6 +44,7 @@ class RoundTrigger:
         return lease is not None and await self._ask()
 
     async def _ask(self) -> bool:
+        traces.keep()  # because the round that continues it is always kept
         try:
             async with asyncio.timeout(self._timeouts.round_trigger):
                 await self._invoke()

@@ -40,8 +40,13 @@ class ServeCounter:
         """Write the counted serves, oldest hour first. Counts that cannot be written are kept for the next flush."""
         for hour in sorted(self._pending):
             serves = self._pending.pop(hour)
-            if not await self._write(hour, serves):
-                self._pending[hour].update(serves)
+            is_written = False
+            try:
+                is_written = await self._write(hour, serves)
+            finally:  # Lambda cancels a flush that outlasts the response
+                if not is_written:
+                    self._pending[hour].update(serves)
+            if not is_written:
                 return
 
     async def _write(self, hour: int, serves: Counter[str]) -> bool:

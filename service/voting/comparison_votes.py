@@ -95,10 +95,6 @@ class ComparisonVotes:
         """
         return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
 
-    async def wait(self, seconds: float) -> None:
-        """Wait at most that many seconds for sayings to be stored. For Lambda, which freezes what runs on."""
-        await self._tasks.wait(seconds)
-
     async def close(self) -> None:
         """Wait for the votes, and for the sayings of comparisons, that are being stored."""
         await self._guard.close()

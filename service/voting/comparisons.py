@@ -34,6 +34,7 @@ from service.errors import (
     DependencyError,
     HttpError,
     ModelError,
+    ModelNotAsked,
     ModelsBusy,
     NothingToCompare,
     StoreError,
@@ -42,9 +43,10 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.billing import Advance
 from service.llm.gateway import Gateway
 from service.resilience.tasks import ShieldedTasks
-from service.resilience.timeouts import Drain, has_deadline, store_guard, within
+from service.resilience.timeouts import Drain, has_deadline, is_time_for, store_guard, within
 from service.sayings.wish import check_service
 from service.store.base import Store
+from telemetry import traces
 from telemetry.events import ComparisonFinished, DependencyFailed, Listener, Unexpected
 
 # The least number of models, or of sayings, that can be compared.
@@ -196,20 +198,31 @@ class Comparisons:
     async def _new(self, voter: str, wanted: str | None, started: float, client: str) -> AsyncGenerator[Step, None]:
         """The steps of a new comparison, or of a replay in place of it."""
         service, line_up = wanted or _random.choice(self._topics.names), self._line_up()
+        busy = ComparisonUnavailable(retry_after=BUSY_SECONDS)
+        if not self._is_time():
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         try:
             advance = await self._gateway.reserve(line_up.values(), [service], client=client)
         except ModelsBusy:
-            none_left = ComparisonUnavailable(retry_after=BUSY_SECONDS)
-            return self._replay(voter, wanted, started, ReplayReason.BUSY, none_left)
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         except BudgetExhausted:  # there may be budget again in the next hour
             none_left = ComparisonUnavailable(retry_after=_HOUR - int(self._clock()) % _HOUR)
             return self._replay(voter, wanted, started, ReplayReason.BUDGET, none_left)
         except StoreError as error:
             raise ComparisonUnavailable from error
-        keeping = self._timeouts.comparison_keeping
-        seconds = within(self._timeouts.comparison + keeping) - keeping
+        if not self._is_time():  # the import of the SDKs, or the store, has taken it
+            self._tasks.start(self._release(advance))
+            return self._replay(voter, wanted, started, ReplayReason.BUSY, busy)
         identity, opened = secrets.token_hex(16), self._monotonic()
+        seconds = self._timeouts.comparison
         return self._ask_all(_Plan(identity, service, line_up, voter, advance, started, opened, seconds))
+
+    def _is_time(self) -> bool:
+        """Whether an invocation of Lambda lasts long enough for a whole comparison.
+
+        A model that got less than its time would seem to have failed, and that would count in the statistics.
+        """
+        return is_time_for(self._timeouts.comparison + self._timeouts.comparison_keeping)
 
     def _line_up(self) -> dict[str, Model]:
         """Models drawn at random, by slot."""
@@ -257,8 +270,10 @@ class Comparisons:
         return plan.deadline - self._monotonic()
 
     async def _release(self, advance: Advance, calls: Iterable[asyncio.Task[_Landed]] = ()) -> None:
-        await asyncio.gather(*calls)
-        await self._gateway.release(advance)
+        try:
+            await asyncio.gather(*calls)
+        finally:  # on Lambda, calls that outlast the response are cancelled, and this with them
+            await self._gateway.release(advance)
 
     async def _ask(self, slot: str, model: Model, plan: _Plan) -> _Landed:
         return _Landed(await self._entry(slot, model, plan), self._monotonic())
@@ -273,15 +288,16 @@ class Comparisons:
         linger = 0.0 if has_deadline() else model.timeout_seconds - seconds
         try:
             async with self._drain.limit():
-                written = await self._gateway.write(
-                    model,
-                    [plan.service],
-                    kind=CallKind.COMPARE,
-                    timeout=seconds,
-                    linger=linger,
-                    advance=plan.advance,
-                    client=plan.advance.client,
-                )
+                with traces.step(f"slot {slot}", model.id):
+                    written = await self._gateway.write(
+                        model,
+                        [plan.service],
+                        kind=CallKind.COMPARE,
+                        timeout=seconds,
+                        linger=linger,
+                        advance=plan.advance,
+                        client=plan.advance.client,
+                    )
         except TimeoutError:  # the process is being stopped
             return self._failed(slot, model, LATE_SLOT)
         except DependencyError as error:
@@ -300,7 +316,8 @@ class Comparisons:
     def _report(self, model: Model, error: DependencyError, latency_ms: float | None) -> None:
         """Emit the failure of a model that was not called. All other failures have already been emitted."""
         if isinstance(error, ModelError) and latency_ms is None:
-            self._listener.emit(DependencyFailed("model", "compare", type(error).__name__, str(error), model=model.id))
+            failed = "preparation" if isinstance(error, ModelNotAsked) else "model"
+            self._listener.emit(DependencyFailed(failed, "compare", type(error).__name__, str(error), model=model.id))
 
     def _failed(
         self,
@@ -372,8 +389,10 @@ class Comparisons:
     async def _unseen(self, voter: str, wanted: str | None) -> Comparison | None:
         """A stored comparison that the voter has not seen, or None. It is recorded as shown to them.
 
-        Raises ComparisonUnavailable when the store fails.
+        Raises ComparisonUnavailable when the store fails, or when there is no time left to ask it.
         """
+        if not is_time_for(self._timeouts.store_write):
+            raise ComparisonUnavailable(retry_after=BUSY_SECONDS)
         try:
             async with self._guard("replay comparison"):
                 comparison = await self._store.unseen_comparison(

@@ -11,11 +11,13 @@ from tests.http.wire import Answer
 from tests.http.wire import request as wire_form
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Remaining:
-    """Lambda's context: how much time the invocation has left."""
+    """Lambda's context: how much time the invocation has left, and what is invoked."""
 
     seconds: float = 29.0
+    aws_request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:sayings-api"
 
     def get_remaining_time_in_millis(self) -> int:
         return round(self.seconds * 1000)

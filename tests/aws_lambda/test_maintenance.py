@@ -1,29 +1,31 @@
 """What is done beside the requests: the pool fills from the store, serves get written, a fleet asks for one round."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
-import msgspec
 import pytest
 
 from service.aws_lambda.handler import Api
 from service.aws_lambda.runtime import LambdaProcess
-from service.config import Settings
 from service.domain import Ballot, Withdrawal, WithdrawnBy, saying_id
 from service.limits import Timeouts
 from service.sayings.pool_filler import PoolFiller
 from service.sayings.round_trigger import TRIGGER_SECONDS
 from service.store.sqlite import SqliteStore
-from telemetry.events import DependencyFailed, RequestServed, Unexpected
+from telemetry import traces
+from telemetry.events import DependencyFailed, RequestServed, Unexpected, WorkFinished
+from telemetry.notes import Finished, NoteTaker
+from telemetry.story import story_of
 from tests.aws import REGION, answering, http_response
-from tests.aws_lambda.conftest import Start, telemetry_to
+from tests.aws_lambda.conftest import Start
 from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.store.builders import comparison
 from tests.support import NAMES, PATIENT, Clock, RecordingListener, clocked, model_saying
+from tests.telemetry.composition import sampler
 
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
@@ -31,6 +33,7 @@ DEAD_END = "http://127.0.0.1:1"
 # For a busy machine: an answer waits until all that is done beside it has been done, and nothing of that is cut short.
 AND_WHOLE = replace(PATIENT, maintenance=60.0, warm_up=60.0)
 FLEET = 50
+LAMBDAS_TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
 
 
 async def started(
@@ -60,6 +63,14 @@ async def serves(process: LambdaProcess) -> int:
     reading = process.resources.store.aggregates(since_hour="")
     counted = await asyncio.to_thread(process.run, reading, Remaining())
     return sum(counted.serves.values())
+
+
+async def hang(*_: object, **__: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def tasks_of_the_loop() -> int:
+    return len(asyncio.all_tasks())
 
 
 async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start: Start) -> None:
@@ -141,6 +152,32 @@ async def test_a_fleet_asks_for_one_round(
     assert not events.of(Unexpected)
 
 
+async def test_the_worker_continues_the_trace_of_the_upkeep(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+) -> None:
+    # Given a function as Lambda runs it, in a trace that Lambda began for a request
+    heads: list[str] = []
+    found: list[Finished] = []
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "sayings-api")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", LAMBDAS_TRACE)
+    async with answering(ACCEPTED, heads) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        process = await started(start, WITH_WORKER)
+        notes = NoteTaker(sampler(0), keep=found.append)
+        monkeypatch.setattr(events, "emit", notes.emit)
+
+        # When its upkeep, which a request has started, asks for a round
+        await ask(Api(process), times=2)
+
+    # Then the function that makes it gets the trace of the upkeep, below the call, and is to keep it
+    [upkeep] = [each for each in found if isinstance(each.last, WorkFinished)]
+    [call] = [span for span in story_of(upkeep, "x") if span.name == "Lambda.Invoke"]
+    header = re.search(r"(?i)^x-amzn-trace-id: (.*?)\r$", heads[0], re.MULTILINE)
+    assert header is not None
+    assert header[1] == f"Root={traces.xray_form(upkeep.trace.trace_id)};Parent={call.span_id};Sampled=1"
+    assert upkeep.trace.trace_id not in LAMBDAS_TRACE.replace("-", "")
+
+
 async def test_a_pool_that_the_store_could_fill_asks_for_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     heads: list[str] = []
     async with answering(ACCEPTED, heads) as url:
@@ -200,28 +237,63 @@ async def test_a_worker_function_that_cannot_be_asked_is_reported(
     assert not events.of(Unexpected)
 
 
-async def test_hanging_maintenance_delays_no_request_and_starts_only_once(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given an upkeep that would be due with every request, and asks for a round for ever
-    pulled: list[None] = []
+async def test_jobs_that_hang_are_cancelled_and_go_on_later(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given jobs that are due with every request, one of which hangs twice
+    filled: list[str] = []
 
-    async def pull() -> bool:
-        pulled.append(None)
-        return await asyncio.Event().wait()
+    async def fill(_: PoolFiller) -> None:
+        filled.append("begun")
+        if len(filled) <= 2:
+            await asyncio.Event().wait()
+        filled.append("ended")
 
-    process = await started(start, WITH_WORKER, timeouts=Timeouts(maintenance=0.05, maintenance_every=0.0))
-    monkeypatch.setattr(process.resources.round_trigger, "pull", pull)
+    monkeypatch.setattr(PoolFiller, "fill", fill)
+    process = await started(start, timeouts=replace(PATIENT, maintenance=0.05, maintenance_every=0.0))
     api = Api(process)
 
-    # When there are requests until it has begun to, and more
+    # When there are requests until all has been done
     async with asyncio.timeout(30):
-        while not pulled:
+        while len(filled) < 4:
             await ask(api, path="/models")
-    await ask(api, times=3, path="/models")
+    await ask(api)
 
-    # Then all were answered beside one and the same upkeep
-    assert len(pulled) == 1
+    # Then all were answered, and nothing was left running
+    assert filled[:4] == ["begun", "begun", "begun", "ended"]
+    assert await asyncio.to_thread(process.run, tasks_of_the_loop(), Remaining()) == 1
+
+
+async def test_serves_that_could_not_be_written_in_time_are_written_later(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+) -> None:
+    # Given a store that hangs when it shall write the serves of the first request
+    process = await started(start, timeouts=replace(PATIENT, maintenance=0.05, maintenance_every=0.0))
+    api = Api(process)
+    await ask(api)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(SqliteStore, "add_serves", hang)
+        await ask(api)
+
+    # When it works again
+    async with asyncio.timeout(30):
+        while await serves(process) < 2:
+            await ask(api, path="/models")
+
+    # Then nothing was lost, and no failure reported that was only our haste
+    assert await serves(process) == 2
+    assert events.of(DependencyFailed) == []
+
+
+async def test_a_worker_function_that_hangs_is_reported(
+    start: Start, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+) -> None:
+    timeouts = replace(PATIENT, maintenance=0.05, round_trigger=0.2)
+    process = await started(start, WITH_WORKER, timeouts=timeouts)
+    monkeypatch.setattr(process.resources.round_trigger, "_invoke", hang)
+
+    await asyncio.to_thread(Api(process).handle, {"warmup": True}, Remaining())
+
+    [failure] = events.of(DependencyFailed)
+    assert (failure.dependency, failure.error_type) == ("worker", "WorkerNotAsked")
 
 
 @pytest.mark.parametrize(
@@ -241,34 +313,6 @@ async def test_without_aws_there_are_answers_and_reports(
     assert {failure.dependency for failure in events.of(DependencyFailed)} >= {failed}
     assert {served.status for served in events.of(RequestServed)} == {200}
     assert not events.of(Unexpected)
-
-
-def test_what_is_under_way_ends_before_its_store_is_closed(
-    tmp_path: Path, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended: list[str] = []
-    close = SqliteStore.close
-
-    async def close_store(store: SqliteStore) -> None:
-        ended.append("store")
-        await close(store)
-
-    async def fill(_: PoolFiller) -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("upkeep")
-
-    monkeypatch.setattr(SqliteStore, "close", close_store)
-    monkeypatch.setattr(PoolFiller, "fill", fill)
-    environ = {"SAYINGS_STORE": f"sqlite:///{tmp_path}/sayings.db", "SAYINGS_SIMULATOR": DEAD_END}
-    settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=Timeouts(warm_up=0.01))
-    process = LambdaProcess(settings, environ, telemetry_to(events))
-    Api(process).handle({"warmup": True}, Remaining())
-
-    process.close()
-
-    assert ended == ["upkeep", "store"]
 
 
 async def test_a_frozen_environment_shows_nothing_that_was_withdrawn_meanwhile(

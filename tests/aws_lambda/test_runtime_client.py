@@ -131,6 +131,7 @@ def modules_after_one_answer(environ: dict[str, Any], event: dict[str, Any]) -> 
         "import json, sys\n"
         "from service.aws_lambda.handler import handler\n"
         "class Context:\n"
+        "    aws_request_id = invoked_function_arn = ''\n"
         "    def get_remaining_time_in_millis(self):\n"
         "        return 29_000\n"
         "assert handler(json.loads(sys.argv[1]), Context())['statusCode'] == 200\n"

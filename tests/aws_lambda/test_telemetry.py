@@ -1,4 +1,4 @@
-"""Functions emit metrics with every response, and traces with a later one, through AWS's own runtime client."""
+"""Functions emit metrics and traces with every response, through AWS's own runtime client."""
 
 from collections.abc import Iterator
 
@@ -40,23 +40,44 @@ def metrics(function: Function) -> list[str]:
     return [point.metric for line in function.log if '"_aws"' in line for point in points(line)]
 
 
-async def test_metrics_come_at_once_and_later_traces_join_lambdas_segment(
+async def test_metrics_and_traces_come_with_the_answer_and_join_lambdas_segment(
     environ: dict[str, str], daemon: Daemon
 ) -> None:
     async with runtime("service.aws_lambda.handler.handler", environ=environ) as function:
         await function.invoke(SAYINGS.v2())
-        metrics_of_one, spans_of_one = metrics(function), daemon.spans()
-        await function.invoke({"warmup": True})
-        await function.invoke(SAYINGS.v2())
-        spans = daemon.spans()
+        counted, spans = metrics(function), daemon.spans()
 
-    assert "TotalExecutionTime" in metrics_of_one
-    assert spans_of_one == []
-    roots = [span for span in spans if span.name == "GET /sayings"]
-    assert len(roots) == 2
-    assert {span.name for span in spans} == {"GET /sayings", "DynamoDB.Query"}
+    assert "TotalExecutionTime" in counted
+    [root] = [span for span in spans if span.name == "GET /sayings"]
+    assert root.parent_span_id.hex() == LAMBDAS_SEGMENT
     assert {span.trace_id.hex() for span in spans} == {LAMBDAS_TRACE}
-    assert {span.parent_span_id.hex() for span in roots} == {LAMBDAS_SEGMENT}
+    assert "DynamoDB.Query" in {span.name for span in spans}
+
+
+async def test_an_environment_that_answers_one_request_leaves_its_failure_trace(
+    environ: dict[str, str], daemon: Daemon
+) -> None:
+    dead = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    async with runtime("service.aws_lambda.handler.handler", environ=environ | dead) as function:
+        answer = await function.invoke(SAYINGS.v2())
+
+    spans = daemon.spans()
+    assert (answer["statusCode"], '"origin":"builtin"' in answer["body"]) == (200, True)
+    root = next(span for span in spans if span.name == "GET /sayings")
+    assert "exception" in {event.name for event in root.events}
+
+
+async def test_upkeep_is_in_a_trace_of_its_own(environ: dict[str, str], daemon: Daemon) -> None:
+    always = {"OTEL_TRACES_SAMPLER": "always_on"}
+    async with runtime("service.aws_lambda.handler.handler", environ=environ | always) as function:
+        await function.invoke({"warmup": True})
+    spans = daemon.spans()
+
+    [root] = [span for span in spans if span.name == "upkeep"]
+    assert root.parent_span_id == b""
+    assert {span.trace_id for span in spans} == {root.trace_id}
+    assert root.trace_id.hex() != LAMBDAS_TRACE
+    assert len(spans) > 1
 
 
 async def test_a_round_is_one_trace_sent_before_the_worker_answers(environ: dict[str, str], daemon: Daemon) -> None:

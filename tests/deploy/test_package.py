@@ -30,6 +30,7 @@ from tests.deploy.stack import TEMPLATE, Stack
 pytestmark = pytest.mark.slow
 
 MOST_INVOCATIONS = 20
+RAN_OUT_OF_TIME = ("live_timeout", "live_not_asked", "live_cut_short")
 
 HERE = this_machine()
 both = pytest.mark.parametrize("target", [ON_AWS, HERE], ids=["on AWS", "here"])
@@ -91,7 +92,7 @@ async def test_the_api_needs_nothing_beyond_its_package(unpacked: Path, environ:
     async with runtime("service.aws_lambda.handler.handler", root=unpacked, environ=environ) as function:
         sayings = [answer(await function.invoke(Asked("GET", "/sayings").v1())).json for _ in range(4)]
         # On a busy machine the first live call may run out of time while the SDK is being imported.
-        while sayings[-1]["degraded"] == "live_timeout" and len(sayings) < MOST_INVOCATIONS:
+        while sayings[-1]["degraded"] in RAN_OUT_OF_TIME and len(sayings) < MOST_INVOCATIONS:
             sayings.append(answer(await function.invoke(Asked("GET", "/sayings").v1())).json)
 
     assert [(saying["origin"], saying["degraded"]) for saying in sayings[:3]] == [("database", None)] * 3

@@ -97,7 +97,7 @@ class TestOneSaying:
         new_before = await listed(server, "?order=new")
         path = f"/compare/{compared['comparisonId']}/vote"
         await server.ask("POST", path, json={"winner": "A"}, headers=voter)
-        await server.resources.comparison_votes.wait(60)
+        await server.resources.comparison_votes.close()
 
         assert before == [(404, "saying_not_found")] * len(ids)
         assert not set(ids) & set(new_before)

@@ -1,6 +1,7 @@
 """The gateway with real SDKs, wire, store and budget behind it; only the vendors are simulated."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack
 from typing import cast
@@ -16,6 +17,7 @@ from service.errors import (
     ModelBadResponse,
     ModelBreakerOpen,
     ModelConnectionFailed,
+    ModelCutShort,
     ModelError,
     ModelGone,
     ModelKeyRejected,
@@ -49,7 +51,7 @@ from telemetry.events import DependencyFailed, ModelCalled, PriceMissing, Saying
 from tests.bad_store import BadStore
 from tests.fakes import the_models
 from tests.llm.vendor import CATALOGUE, MODELS, VendorEndpoint
-from tests.support import TOPICS, RecordingListener, clocked
+from tests.support import TOPICS, Clock, RecordingListener, clocked
 
 HAIKU, GPT = CATALOGUE["claude-haiku-4-5"], CATALOGUE["gpt-4.1"]
 KEY_PARAMETERS = {"anthropic": "claude", "openai": "openai"}
@@ -78,6 +80,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
             url: str | None = simulator_url,
             timeouts: Timeouts = DEFAULT_TIMEOUTS,
             on_gone: Callable[[Model], None] = lambda _: None,
+            clock: Callable[[], float] = time.monotonic,
         ) -> Gateway:
             key_store = KeyStore(keys or FixedKeySource("sk-simulated"), events)
             stack.push_async_callback(key_store.close)
@@ -102,6 +105,7 @@ async def make(simulator_url: str, store: SqliteStore, events: RecordingListener
                 key_parameters=KEY_PARAMETERS,
                 simulated=url is not None,
                 on_gone=on_gone,
+                clock=clock,
                 jitter=lambda: 0.0,
             )
 
@@ -907,6 +911,39 @@ async def test_a_model_that_was_never_asked_has_not_failed(make: Make) -> None:
     assert (await write(gateway)).sayings
 
 
+class SlowImport:
+    """An adapter whose SDK takes nearly all of the time to import, and a model that then does not answer."""
+
+    SECONDS = 6.0
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def load(self) -> None:
+        self._clock.now += self.SECONDS
+
+    async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_model_that_is_asked_too_late_has_not_failed(
+    make: Make, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(Adapters, "of", lambda *_: SlowImport(clock))
+    gateway = make(clock=lambda: clock.now)
+    await gateway._parser.load()
+
+    for _ in range(FAILURES_TO_OPEN + 1):  # no breaker opens
+        with pytest.raises(ModelCutShort):
+            await write(gateway, services=ONE, timeout=SlowImport.SECONDS + 0.01)
+
+    assert {event.error_type for event in events.of(ModelCalled)} == {"ModelCutShort"}
+    assert await recorded(store) == []
+    assert await spent(store) > 0  # the vendor may bill it all the same
+
+
 class SlowAdapter:
     """A model that answers, or fails, a moment after the time that the tests give it."""
 
@@ -938,7 +975,7 @@ async def test_a_call_that_may_linger_ends_after_the_deadline(
     late = await gateway.write(GPT, ONE, kind=COMPARE, timeout=SlowAdapter.SECONDS, linger=20.0)
 
     assert late.generation.latency_ms > 1000 * SlowAdapter.SECONDS
-    assert [call.error_type for call in await recorded(store)] == ["ModelTimeout", ""]
+    assert sorted(call.error_type for call in await recorded(store)) == ["", "ModelTimeout"]
 
 
 async def test_nothing_is_retried_after_the_deadline(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

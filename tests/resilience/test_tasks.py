@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.limits import Timeouts
-from service.resilience.tasks import ShieldedTasks, running
+from service.resilience.tasks import ShieldedTasks, leave_nothing_running, running
 from telemetry.events import Unexpected
 from tests.support import RecordingListener
 
@@ -16,16 +16,43 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
-async def test_work_that_is_waited_for_in_vain_goes_on() -> None:
-    let_go, tasks = asyncio.Event(), ShieldedTasks()
-    work = tasks.start(let_go.wait())
+class TestLeaveNothingRunning:
+    async def test_what_ends_in_time_is_awaited(self) -> None:
+        ended: list[str] = []
 
-    await tasks.wait(0.0)
-    before = work.done()
-    let_go.set()
-    await tasks.wait(60.0)
+        async def work(name: str) -> None:
+            if name == "first":
+                ShieldedTasks().start(work("second"))
+            await asyncio.sleep(0)
+            ended.append(name)
 
-    assert (before, work.done()) == (False, True)
+        ShieldedTasks().start(work("first"))
+        await leave_nothing_running(60.0)
+
+        assert ended == ["first", "second"]
+
+    async def test_the_rest_is_cancelled_with_what_it_starts_then(self) -> None:
+        cancelled: list[str] = []
+        tasks = ShieldedTasks()
+
+        async def hang(name: str) -> None:
+            try:
+                await forever()
+            finally:
+                cancelled.append(name)
+                if name == "call":
+                    await tasks.finish(hang("its book"))
+
+        tasks.start(hang("call"))
+        await leave_nothing_running(0.0)
+        assert cancelled == []  # it had not begun
+
+        tasks.start(hang("call"))
+        await asyncio.sleep(0)
+        await leave_nothing_running(0.0)
+
+        assert cancelled == ["call", "its book"]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_job_that_dies_is_reported_and_started_again(events: RecordingListener) -> None:

@@ -213,16 +213,32 @@ async def test_a_hanging_model_is_left_at_its_deadline(events: RecordingListener
     assert (served.origin, served.degraded) == (CACHE, "live_timeout")
 
 
-@pytest.mark.parametrize("left", [3600.0, 3.0])
-async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingListener, left: float) -> None:
+# What a live saying needs of an invocation, and what follows if the model hangs.
+WHOLE = DEFAULT_TIMEOUTS.live_saying + DEFAULT_TIMEOUTS.saying_read
+
+
+async def test_the_gateway_is_to_give_up_before_the_flow_does(events: RecordingListener) -> None:
     stage = Stage(events)
 
-    with deadline(left):
+    with deadline(WHOLE + 60.0):
         await stage.live()
 
     [(_, seconds)] = stage.gateway.asked
-    assert 0 < seconds < min(DEFAULT_TIMEOUTS.live_saying, left) - 0.4
+    assert 0 < seconds < DEFAULT_TIMEOUTS.live_saying - 0.4
     assert DEFAULT_TIMEOUTS.saying_read < DEFAULT_TIMEOUTS.live_saying
+
+
+@pytest.mark.parametrize("left", [WHOLE - 0.1, 3.0, 0.0])
+async def test_a_live_saying_that_does_not_fit_the_invocation_is_not_begun(
+    events: RecordingListener, left: float
+) -> None:
+    stage = Stage(events, warm=True)
+
+    with deadline(left):
+        served = await stage.live()
+
+    assert (served.origin, served.degraded) == (CACHE, "live_timeout")
+    assert (stage.gateway.asked, events.of(DependencyFailed)) == ([], [])
 
 
 async def test_without_the_last_resort_there_is_an_error_with_retry_after(events: RecordingListener) -> None:

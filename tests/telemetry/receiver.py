@@ -2,9 +2,10 @@
 
 import asyncio
 import ssl
+import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from typing import Any
 
 import grpc
 from aiohttp import web
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -30,7 +33,7 @@ class Span:
 
     proto: trace_pb2.Span
     resource: Mapping[str, Any]
-    scope: str  # name and version of the library that made it
+    scope: str  # the name of the library that made it
 
     @property
     def name(self) -> str:
@@ -66,6 +69,10 @@ class Span:
         return [_attributes(event.attributes) for event in self.proto.events if event.name == "exception"]
 
     @property
+    def milliseconds(self) -> float:
+        return (self.proto.end_time_unix_nano - self.proto.start_time_unix_nano) / 1e6
+
+    @property
     def links(self) -> list[str]:
         return [link.trace_id.hex() + link.span_id.hex() for link in self.proto.links]
 
@@ -95,6 +102,22 @@ class Point:
         return f"{self.name} [{self.unit}] {told}".rstrip()
 
 
+@dataclass(frozen=True)
+class Record:
+    """A log record as it came over the wire."""
+
+    proto: logs_pb2.LogRecord
+
+    @property
+    def generation_id(self) -> str:
+        """The trace id and the span id."""
+        return self.proto.trace_id.hex() + self.proto.span_id.hex()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return _attributes(self.proto.attributes)
+
+
 class Receiver:
     """Collects spans and points of metrics. `url` is for OTEL_EXPORTER_OTLP_ENDPOINT.
 
@@ -107,7 +130,9 @@ class Receiver:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.all_points: list[Point] = []
+        self.records: list[Record] = []
         self.texts: list[str] = []  # everything, to search for what must not be there
+        self.scopes: set[tuple[str, str, str]] = set()  # names, versions and schemas
         self.resources: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []  # of every export, with the path of HTTP as `path`
         self.trouble: int | None = None
@@ -127,15 +152,31 @@ class Receiver:
         found = [span for span in self.spans if span.parent_id == parent.span_id and span.trace_id == parent.trace_id]
         return sorted(found, key=lambda span: span.proto.start_time_unix_nano)
 
+    def below(self, parent: Span, depth: int = 1) -> Iterator[tuple[int, Span]]:
+        """All that lies below a span, each after its parent and with its depth."""
+        for child in self.children(parent):
+            yield depth, child
+            yield from self.below(child, depth + 1)
+
     def tree(self, root: Span) -> list[str]:
-        """A trace as kinds and names: its root, then the calls made."""
-        return [str(root), *map(str, self.children(root))]
+        """A trace as kinds and names, each indented below its parent."""
+        return [str(root), *(f"{'  ' * depth}{span}" for depth, span in self.below(root))]
+
+    def draw(self, root: Span) -> None:
+        """Write the same for `pytest -rP`, with milliseconds: when a span began after its root, how long it took."""
+        for depth, span in ((0, root), *self.below(root)):
+            began = (span.proto.start_time_unix_nano - root.proto.start_time_unix_nano) / 1e6
+            sys.stdout.write(f"{began:8.1f} {span.milliseconds:8.1f}  {'  ' * depth}{span}\n")
 
     def root(self, name: str, number: int = 0) -> Span:
         return [span for span in self.roots() if span.name == name][number]
 
     def child(self, root: Span, beginning: str) -> Span:
-        return next(span for span in self.children(root) if span.name.startswith(beginning))
+        """The first span below this one whose name begins so."""
+        return self.all_below(root, beginning)[0]
+
+    def all_below(self, root: Span, beginning: str) -> list[Span]:
+        return [span for _, span in self.below(root) if span.name.startswith(beginning)]
 
     def points(self, name: str) -> list[Point]:
         return [point for point in self.all_points if point.name == name]
@@ -158,11 +199,9 @@ class Receiver:
         for resource_spans in request.resource_spans:
             resource = _attributes(resource_spans.resource.attributes)
             self.resources.append(resource)
-            self.spans += [
-                Span(span, resource, f"{scope.scope.name} {scope.scope.version}".rstrip())
-                for scope in resource_spans.scope_spans
-                for span in scope.spans
-            ]
+            for scope in resource_spans.scope_spans:
+                self.scopes.add((scope.scope.name, scope.scope.version, scope.schema_url))
+                self.spans += [Span(span, resource, scope.scope.name) for span in scope.spans]
         self._took(request)
 
     def take_metrics(self, request: metrics_service_pb2.ExportMetricsServiceRequest) -> None:
@@ -170,6 +209,11 @@ class Receiver:
             self.resources.append(_attributes(resource_metrics.resource.attributes))
             for scope in resource_metrics.scope_metrics:
                 self.all_points += [point for metric in scope.metrics for point in _points(metric)]
+        self._took(request)
+
+    def take_logs(self, request: logs_service_pb2.ExportLogsServiceRequest) -> None:
+        scopes = (scope for resource in request.resource_logs for scope in resource.scope_logs)
+        self.records += [Record(record) for scope in scopes for record in scope.log_records]
         self._took(request)
 
     def refuse(self, what: str) -> int | None:
@@ -217,6 +261,7 @@ async def grpc_receiver(port: int = 0, tls: grpc.ServerCredentials | None = None
     server = grpc.server(ThreadPoolExecutor(4))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(receiver), server)  # type: ignore[no-untyped-call]
     metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(receiver), server)  # type: ignore[no-untyped-call]
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(_Logs(receiver), server)  # type: ignore[no-untyped-call]
     address = f"127.0.0.1:{port}"
     bound = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
     receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{bound}"
@@ -225,6 +270,15 @@ async def grpc_receiver(port: int = 0, tls: grpc.ServerCredentials | None = None
         yield receiver
     finally:
         await asyncio.to_thread(server.stop(None).wait)
+
+
+class _Logs(logs_service_pb2_grpc.LogsServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: Any, context: Any) -> Any:
+        self._receiver.take_logs(request)
+        return logs_service_pb2.ExportLogsServiceResponse()
 
 
 class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
@@ -282,8 +336,13 @@ async def http_receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[Rece
         answer = metrics_service_pb2.ExportMetricsServiceResponse(partial_success=partial)
         return await _taken(receiver, "metrics", receiver.take_metrics, kind, answer, request)
 
+    async def logs(request: web.Request) -> web.Response:
+        kind, answer = logs_service_pb2.ExportLogsServiceRequest, logs_service_pb2.ExportLogsServiceResponse()
+        return await _taken(receiver, "logs", receiver.take_logs, kind, answer, request)
+
     app = web.Application()
-    app.add_routes([web.post("/{path:.*}v1/traces", traces), web.post("/{path:.*}v1/metrics", metrics)])
+    routes = {"traces": traces, "metrics": metrics, "logs": logs}
+    app.add_routes([web.post(f"/{{path:.*}}v1/{name}", take) for name, take in routes.items()])
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from telemetry.console import TraceConsole
@@ -25,8 +26,9 @@ from telemetry.events import (
 )
 from telemetry.notes import NoteTaker
 from telemetry.setup import open_telemetry
-from telemetry.traces import begin, work
+from telemetry.traces import begin, below, step, work
 from tests.telemetry.composition import SAMPLED, sampler
+from tests.telemetry.stories import GENERATION
 
 SERVED = RequestServed("getSaying", 200, 1210.5, "", "GET", "/sayings")
 CALLED = ModelCalled("gpt-4.1", "openai", "live", 1, 1204.25, input_tokens=200, output_tokens=50, cost_nanos=800_000)
@@ -58,6 +60,28 @@ def test_a_request_is_a_tree_with_its_calls_and_its_metrics() -> None:
         "├── TotalExecutionTime 1210.5 ms  getSaying",
         "├── TokensUsed 250  openai gpt-4.1",
         "└── Cost 0.0008 USD  openai gpt-4.1",
+    ]
+
+
+def test_what_belongs_to_a_step_is_below_it() -> None:
+    terminal = io.StringIO()
+    notes = NoteTaker(sampler(0), show=TraceConsole(Console(file=terminal, width=120)).show)
+    begin(SAMPLED)
+    with step("slot A", "gpt-4.1"):
+        with step("prepare", "gpt-4.1"):
+            notes.emit(SqliteCalled("reserve_spend", 0.5))
+        with below(GENERATION[32:], "chat", "gpt-4.1"):
+            notes.emit(SqliteCalled("of another library", 0.5))
+        notes.emit(replace(CALLED, generation_id=GENERATION))
+    notes.emit(SERVED)
+
+    lines = [re.sub(r"[0-9.]+ ms  ", "", line) for line in terminal.getvalue().splitlines()]
+    assert [re.sub(r" +", " ", line.replace("│", " ")).rstrip() for line in lines[1:6]] == [
+        "├── slot A gpt-4.1",
+        " ├── prepare gpt-4.1",
+        " └── sqlite reserve_spend",
+        " └── chat gpt-4.1 (openai) 200 + 50 tokens, $0.000800",
+        " └── sqlite of another library",
     ]
 
 

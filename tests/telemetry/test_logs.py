@@ -36,9 +36,11 @@ from telemetry.events import (
     SayingTakenDown,
     SpendMeasured,
     SqliteCalled,
+    StepTaken,
     Unexpected,
     UsageDoubted,
     VoteTaken,
+    WorkFinished,
 )
 from telemetry.logs import LogListener, configure_logging, logger
 from telemetry.traces import xray_form
@@ -249,10 +251,12 @@ UNLOGGED = [
     RoundStarted(("gpt-4.1",)),
     AwsCalled("DynamoDB", "GetItem", "eu-west-1", 4.2, 200),
     SqliteCalled("vote", 0.7),
+    WorkFinished("upkeep", 41.2),
     PoolMeasured("gpt-4.1", 12),
     RoundsMeasured(overdue=True),
     SpendMeasured(0.42),
     ModelLifeMeasured("gpt-4.1", 47),
+    StepTaken("prepare", "53995c3f42cd8ad8", 3.2, "gpt-4.1"),
 ]
 
 

@@ -73,9 +73,9 @@ async def test_what_a_library_records_in_a_request_leaves_with_it(
     root = receiver.root(GET_SAYING)
     theirs = receiver.child(root, "library work")
     (event,) = [event.name for event in root.proto.events]
-    assert receiver.tree(root) == ["SERVER GET /sayings", "INTERNAL library work", "CLIENT sqlite random_saying"]
+    assert receiver.tree(root) == ["SERVER GET /sayings", "  INTERNAL library work", "  CLIENT sqlite random_saying"]
     assert (theirs.trace_id, theirs.resource) == (TRACE_ID, root.resource)
-    assert (theirs.scope, root.scope) == ("library 1.0", "cloud-sayings")
+    assert (theirs.scope, root.scope) == ("library", "cloud-sayings")
     assert (root.attributes["library.attribute"], event) == ("theirs", "library.event")
     assert library.recording
     assert library.injected["traceparent"] == f"00-{TRACE_ID}-{theirs.span_id}-01"

@@ -13,7 +13,7 @@ from tests.logging_capture import captured_log
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `(OTEL_\w+)` \| (honoured|refused) \|", re.MULTILINE)
 FILE = str(Path(__file__))
-SIGNALS = ("traces", "metrics")
+SIGNALS = ("traces", "metrics", "logs")
 
 
 def table() -> list[tuple[str, str]]:
@@ -51,6 +51,11 @@ PLAIN = [
     ("OTEL_BSP_EXPORT_TIMEOUT", "250", "batching.export_timeout", 0.25),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "64", "batching.max_queue_size", 64),
     ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "64", "batching.max_export_batch_size", 64),
+    ("OTEL_LOGS_EXPORTER", "otlp", "logs_exporters", ("otlp",)),
+    ("OTEL_BLRP_SCHEDULE_DELAY", "250", "logs_batching.schedule_delay", 0.25),
+    ("OTEL_BLRP_EXPORT_TIMEOUT", "250", "logs_batching.export_timeout", 0.25),
+    ("OTEL_BLRP_MAX_QUEUE_SIZE", "64", "logs_batching.max_queue_size", 64),
+    ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "64", "logs_batching.max_export_batch_size", 64),
     ("OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "limits.span_attributes", 7),
     ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7", "limits.span_attribute_length", 7),
     ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0", "limits.span_attributes", 0),
@@ -68,12 +73,12 @@ OTLP = [
     ("CERTIFICATE", FILE, "certificate", FILE),
     ("CLIENT_CERTIFICATE", FILE, "client_certificate", FILE),
 ]
+WHOSE = ("", "TRACES_", "METRICS_", "LOGS_")
 # What is seen over the wire (test_otel_wire.py) or needs others beside it (below).
 ELSEWHERE = {
-    "OTEL_LOGS_EXPORTER",
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
-    *(f"OTEL_EXPORTER_OTLP_{who}{what}" for who in ("", "TRACES_", "METRICS_") for what in ("ENDPOINT", "INSECURE")),
-    *(f"OTEL_EXPORTER_OTLP_{who}CLIENT_KEY" for who in ("", "TRACES_", "METRICS_")),
+    *(f"OTEL_EXPORTER_OTLP_{who}{what}" for who in WHOSE for what in ("ENDPOINT", "INSECURE")),
+    *(f"OTEL_EXPORTER_OTLP_{who}CLIENT_KEY" for who in WHOSE),
 }
 
 
@@ -87,9 +92,7 @@ def test_the_document_lists_every_variable_and_what_becomes_of_it() -> None:
 
 
 def test_every_honoured_variable_has_its_test() -> None:
-    tested = {name for name, *_ in PLAIN} | {
-        f"OTEL_EXPORTER_OTLP_{who}{name}" for name, *_ in OTLP for who in ("", "TRACES_", "METRICS_")
-    }
+    tested = {name for name, *_ in PLAIN} | {f"OTEL_EXPORTER_OTLP_{who}{name}" for name, *_ in OTLP for who in WHOSE}
 
     assert tested | ELSEWHERE == honoured()
 
@@ -112,18 +115,19 @@ def test_a_variable_of_otlp_is_honoured_for_all_signals_or_one(
     for_all = read_otel_settings({f"OTEL_EXPORTER_OTLP_{name}": text})
     for_traces = read_otel_settings({f"OTEL_EXPORTER_OTLP_TRACES_{name}": text})
     for_metrics = read_otel_settings({f"OTEL_EXPORTER_OTLP_METRICS_{name}": text})
+    for_logs = read_otel_settings({f"OTEL_EXPORTER_OTLP_LOGS_{name}": text})
     nothing = read_otel_settings({})
 
     def read(settings: OtelSettings) -> list[object]:
         return [value(settings, f"{signal}.{field}") for signal in SIGNALS]
 
-    (default, _) = read(nothing)
+    (default, *_) = read(nothing)
     assert default != expected
-    assert [read(settings) for settings in (for_all, for_traces, for_metrics, nothing)] == [
-        [expected, expected],
-        [expected, default],
-        [default, expected],
-        [default, default],
+    assert [read(settings) for settings in (for_all, for_traces, for_metrics, for_logs)] == [
+        [expected, expected, expected],
+        [expected, default, default],
+        [default, expected, default],
+        [default, default, expected],
     ]
 
 
@@ -164,7 +168,7 @@ BAD = [
     *[("OTEL_TRACES_SAMPLER_ARG", bad) for bad in ("much", "nan", "inf", "-1", "5", "0,5")],
     *[("OTEL_TRACES_EXPORTER", bad) for bad in ("zipkin", "none,otlp", "otlp/stdout", "OTLP")],
     *[("OTEL_METRICS_EXPORTER", bad) for bad in ("prometheus", "logging")],
-    *[("OTEL_LOGS_EXPORTER", bad) for bad in ("otlp", "console")],
+    *[("OTEL_LOGS_EXPORTER", bad) for bad in ("console", "otlp,none")],
     *[("OTEL_EXPORTER_OTLP_ENDPOINT", bad) for bad in ("localhost:4317", "ftp://host", "http://", "http://host:port")],
     *[("OTEL_EXPORTER_OTLP_PROTOCOL", bad) for bad in ("http/json", "udp")],
     *[("OTEL_EXPORTER_OTLP_TRACES_HEADERS", bad) for bad in ("a secret", "a b=secret", "a=secret%0A")],

@@ -12,10 +12,11 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import Observation
 
 from telemetry import traces
-from telemetry.events import AwsCalled, ModelCalled, PoolMeasured, RequestServed, SqliteCalled
+from telemetry.events import AwsCalled, ModelCalled, PoolMeasured, RequestServed, SqliteCalled, VoteTaken
 from telemetry.setup import Telemetry, open_telemetry
 from tests.telemetry.composition import SAMPLED
 from tests.telemetry.receiver import RECEIVERS, Receiver, grpc_receiver, http_receiver
+from tests.telemetry.stories import GENERATION
 from tests.telemetry.tls import certificates
 
 SERVED = RequestServed("getSaying", 200, 1.5, method="GET", route="/sayings")
@@ -255,3 +256,16 @@ async def test_exemplars_of_a_librarys_metrics(receiver: Receiver, chosen: str, 
 
     (point,) = receiver.points("library.time")
     assert [exemplar.trace_id.hex() for exemplar in point.proto.exemplars] == [trace_id] * has_exemplars
+
+
+@pytest.mark.parametrize("protocol", RECEIVERS)
+async def test_votes_are_sent_over_either_protocol_and_without_the_other_signals(protocol: str) -> None:
+    vote = VoteTaken("POSITIVE", "recorded", "gpt-4.1", GENERATION)
+    async with RECEIVERS[protocol]() as receiver:
+        nothing_else = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
+
+        async with telemetry_to(receiver, protocol, OTEL_LOGS_EXPORTER="otlp", **nothing_else) as telemetry:
+            telemetry.listener.emit(vote)
+
+    assert [record.generation_id for record in receiver.records] == [GENERATION]
+    assert (receiver.spans, receiver.all_points) == ([], [])

@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from multidict import CIMultiDict
+from opentelemetry.sdk.trace import ReadableSpan
 
+from service.api.http import Caller, Request
 from service.aws_lambda.gateway_events import Payload, request_line
 from telemetry import traces
 from telemetry.events import (
@@ -15,10 +20,12 @@ from telemetry.events import (
     ModelReport,
     RequestServed,
     RoundFinished,
+    SqliteCalled,
     VoteTaken,
 )
 from telemetry.notes import Finished, NoteTaker
 from telemetry.spans import SpanMaker, resource_of
+from telemetry.story import MOST_LETTERS
 from telemetry.traces import MOST_NOTES
 from tests.logging_capture import captured_log
 from tests.telemetry.composition import SAMPLED, TRACE_ID, Composition, sampler
@@ -112,6 +119,7 @@ def test_api_gateways_lower_case_headers_are_found(payload: Payload) -> None:
     assert trace.trace_id == TRACE_ID
 
 
+CALL = "53995c3f42cd8ad8"
 SERVED = RequestServed("getSaying", 200, 1.5, method="GET", route="/sayings")
 LIVE = ModelCalled("gpt-4.1", "openai", "live", 1, 900.0)
 
@@ -146,6 +154,107 @@ def test_what_comes_after_the_end_is_no_part_of_the_trace() -> None:
 
     assert len(calls) == 1
     assert root.end_time == ended_at
+
+
+def spans_of(*finished: Finished) -> list[ReadableSpan]:
+    return [span for each in finished for span in SpanMaker(resource_of("test")).spans(each)]
+
+
+def test_what_happens_in_a_step_is_below_it() -> None:
+    handed_over: list[Finished] = []
+    notes = NoteTaker(sampler(1), keep=handed_over.append)
+    traces.begin({})
+
+    with traces.step("slot A", "gpt-4.1"):
+        with traces.below(CALL, "chat", "gpt-4.1"):
+            notes.emit(SqliteCalled("of another library", 0.1))
+        notes.emit(replace(LIVE, generation_id="0" * 32 + CALL))
+    notes.emit(SERVED)
+
+    root, other, chat, step = spans_of(*handed_over)
+    assert [span.name for span in (other, chat, step)] == [
+        "sqlite of another library", "chat gpt-4.1", "slot A gpt-4.1",
+    ]  # fmt: skip
+    parents = [span.parent and f"{span.parent.span_id:016x}" for span in (other, chat, step)]
+    assert parents == [CALL, id_of(step), id_of(root)]
+
+
+def test_a_step_under_way_at_the_end_is_unfinished_and_holds_its_calls() -> None:
+    handed_over: list[Finished] = []
+    notes = NoteTaker(sampler(1), keep=handed_over.append)
+    traces.begin({})
+
+    with ExitStack() as late:
+        late.enter_context(traces.step("slot A", "gpt-4.1"))
+        notes.emit(SqliteCalled("reserve_spend", 0.1))
+        late.enter_context(traces.below(CALL, "chat", "gpt-4.1"))
+        notes.emit(SERVED)
+
+    _, call, step, chat = spans_of(*handed_over)
+    assert [(span.name, span.attributes and span.attributes["error.type"]) for span in (step, chat)] == [
+        ("slot A gpt-4.1", "Unfinished"), ("chat gpt-4.1", "Unfinished"),
+    ]  # fmt: skip
+    assert {span.parent and f"{span.parent.span_id:016x}" for span in (call, chat)} == {id_of(step)}
+    assert id_of(chat) == CALL  # so that a later vote is linked to it
+
+
+def id_of(span: ReadableSpan) -> str:
+    return f"{span.get_span_context().span_id:016x}"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("client", "network"),
+    [("203.0.113.77", "203.0.113.0"), ("2001:db8:12:34::/64", "2001:db8:12::"), ("", None)],
+)
+def test_a_client_is_known_by_its_network_only(client: str, network: str | None) -> None:
+    root = root_of(Request("GET", "/sayings", {"Host": "[2001:DB8::1]:8443"}, caller=From(client)))
+
+    assert root.get("client.address") == network
+    assert (root["url.scheme"], root["server.address"], root["server.port"]) == ("https", "[2001:db8::1]", 8443)
+    assert client == "" or client not in str(root)
+
+
+@pytest.mark.parametrize("host", ["", "a b", "x" * 254, "example.com:port", "<script>", "ex\x00ample.com", "a/b"])
+def test_what_names_no_host_is_left_out(host: str) -> None:
+    root = root_of(Request("GET", "/", {"Host": host}))
+
+    assert not {"server.address", "server.port"} & root.keys()
+
+
+def test_hostile_text_of_a_client_is_bounded_and_printable() -> None:
+    hostile = "/\x1b[2J\u202e\r\n\ud800" + "x" * 10_000
+
+    root = root_of(Request("GET", hostile, {"User-Agent": hostile, "Host": "example.com"}))
+
+    for name in ("url.path", "user_agent.original"):
+        assert root[name].isprintable()
+        assert root[name].startswith("/\N{REPLACEMENT CHARACTER}[2J")
+        assert len(root[name]) == MOST_LETTERS
+    assert root["server.port"] == 80
+
+
+class From(Caller):
+    """A client with this address, over HTTPS."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    @property
+    def is_secure(self) -> bool:
+        return True
+
+
+def root_of(request: Request) -> Mapping[str, Any]:
+    """The attributes of a request's own span."""
+    handed_over: list[Finished] = []
+    traces.begin({}, request)
+    NoteTaker(sampler(1), keep=handed_over.append).emit(SERVED)
+    (root,) = spans_of(*handed_over)
+    return root.attributes or {}
 
 
 def test_a_trace_that_never_ends_is_cut_and_still_told() -> None:

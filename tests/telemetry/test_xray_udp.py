@@ -1,6 +1,5 @@
 """Traces of a Lambda function, as the X-Ray daemon's socket receives them."""
 
-import asyncio
 import base64
 import io
 import json
@@ -16,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from telemetry import names, traces
 from telemetry.events import Event, Listener, Unexpected
-from telemetry.lambda_setup import MOST_TRACES, LambdaTelemetry
+from telemetry.lambda_setup import LambdaTelemetry, function_resource, resource_by_arn
 from telemetry.traces import Trace
 from tests.logging_capture import captured_log
 from tests.telemetry.emf import points
@@ -110,7 +109,6 @@ class TestTraces:
     ) -> None:
         trace_of(telemetry.listener, ANSWERED, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         root, call = daemon.spans()
@@ -124,12 +122,11 @@ class TestTraces:
     async def test_a_span_names_what_xray_shall_index(self, telemetry: LambdaTelemetry, daemon: Daemon) -> None:
         trace_of(telemetry.listener, LIMITED, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         root, call = daemon.spans()
         assert annotations(call) == {"gen_ai.provider.name", "gen_ai.request.model", "error.type"}
-        assert annotations(root) == set()
+        assert annotations(root) == {"operation", "http.route"}
 
     @pytest.mark.parametrize(
         ("sampled", "events", "names_sent"),
@@ -146,7 +143,6 @@ class TestTraces:
     ) -> None:
         trace_of(telemetry.listener, *events, header=SAMPLED.replace("Sampled=1", f"Sampled={sampled}"))
 
-        await telemetry.load()
         telemetry.flush()
 
         assert [span.name for span in daemon.spans()] == names_sent
@@ -156,7 +152,6 @@ class TestTraces:
     ) -> None:
         trace_of(telemetry.listener, *[ANSWERED] * 199, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         datagrams = list(daemon.datagrams())
@@ -166,27 +161,11 @@ class TestTraces:
 
     async def test_each_trace_is_sent_once(self, telemetry: LambdaTelemetry, daemon: Daemon) -> None:
         trace_of(telemetry.listener, SERVED)
-        await telemetry.load()
 
         telemetry.flush()
         telemetry.flush()
 
         assert len(daemon.spans()) == 1
-
-    async def test_too_many_traces_before_a_load_drop_and_count_the_oldest(
-        self, telemetry: LambdaTelemetry, daemon: Daemon
-    ) -> None:
-        begun = [
-            trace_of(telemetry.listener, SERVED, header=SAMPLED.replace("5759e988", f"{n:08x}"))
-            for n in range(1, MOST_TRACES + 6)
-        ]
-        dropped = telemetry._metrics._sums[names.TELEMETRY_DROPPED, ((names.SIGNAL, "traces"),)]
-
-        await telemetry.load()
-        telemetry.flush()
-
-        assert [span.trace_id.hex() for span in daemon.spans()] == [trace.trace_id for trace in begun[5:]]
-        assert dropped == 5
 
     @pytest.mark.parametrize(
         ("address", "dropped"), [("127.0.0.1:1", False), ("255.255.255.255:2000", True)], ids=["deaf", "unreachable"]
@@ -197,7 +176,6 @@ class TestTraces:
         telemetry = LambdaTelemetry({"AWS_XRAY_DAEMON_ADDRESS": address}, stdout)
         with captured_log() as log:
             trace_of(telemetry.listener, SERVED)
-            await telemetry.load()
 
             for _ in range(3):
                 telemetry.flush()
@@ -210,11 +188,83 @@ class TestTraces:
         telemetry = LambdaTelemetry({}, stdout)
         trace = trace_of(telemetry.listener, ANSWERED, SERVED)
 
-        await telemetry.load()
         telemetry.flush()
 
         assert trace.notes == []
         assert "TotalExecutionTime" in stdout.getvalue()
+
+
+FUNCTION = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "sayings-api",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/sayings-api",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/29/[$LATEST]0123456789abcdef",
+}
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:sayings-api"
+
+
+class TestResource:
+    def test_a_trace_says_which_function_it_is_from_and_where_its_log_is(self) -> None:
+        assert function_resource(FUNCTION | {"OTEL_SERVICE_NAME": "sayings-x"}) == {
+            "service.name": "sayings-x",
+            "cloud.provider": "aws",
+            "cloud.platform": "aws_lambda",
+            "cloud.region": "eu-west-1",
+            "faas.name": "sayings-api",
+            "faas.version": "$LATEST",
+            "faas.instance": "2026/11/29/[$LATEST]0123456789abcdef",
+            "faas.max_memory": 1_073_741_824,
+            "aws.log.group.names": ("/aws/lambda/sayings-api",),
+            "aws.log.stream.names": ("2026/11/29/[$LATEST]0123456789abcdef",),
+        }
+
+    @pytest.mark.parametrize("lacking", sorted(FUNCTION))
+    def test_what_is_not_known_is_left_out(self, lacking: str) -> None:
+        resource = function_resource({name: value for name, value in FUNCTION.items() if name != lacking})
+
+        assert "" not in resource.values()
+        assert ("",) not in resource.values()
+
+    def test_elsewhere_than_on_lambda_it_is_only_the_service(self) -> None:
+        assert function_resource({"AWS_REGION": "eu-west-1"}) == {"service.name": "cloud-sayings"}
+
+    def test_the_operators_own_attributes_go_first(self) -> None:
+        given = {"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=a%20test, faas.name=x,service.name=sayings-y"}
+
+        resource = function_resource(FUNCTION | given)
+
+        assert resource["deployment.environment.name"] == "a test"
+        assert (resource["faas.name"], resource["service.name"]) == ("x", "sayings-y")
+
+    @pytest.mark.parametrize(
+        ("arn", "version", "resource_id"),
+        [
+            (ARN, "$LATEST", ARN),
+            (f"{ARN}:live", "7", f"{ARN}:7"),
+            (f"{ARN}:live", "$LATEST", ARN),
+            ("", "7", None),
+            ("sayings-api", "7", None),
+        ],
+    )
+    def test_an_alias_gives_way_to_its_version(self, arn: str, version: str, resource_id: str | None) -> None:
+        resource = resource_by_arn(arn, version)
+
+        assert resource.get("cloud.resource_id") == resource_id
+        assert resource.get("cloud.account.id") == (resource_id and "123456789012")
+
+    def test_an_invocation_is_in_its_trace(self, daemon: Daemon) -> None:
+        telemetry = LambdaTelemetry(FUNCTION | {"AWS_XRAY_DAEMON_ADDRESS": daemon.address}, io.StringIO())
+
+        for request_id in ("a", "b"):
+            telemetry.begin(request_id, ARN)
+            trace_of(telemetry.listener, SERVED)
+            telemetry.flush()
+
+        telemetry.close()
+        found = [attributes(span) for span in daemon.spans()]
+        assert [(each["faas.invocation_id"], each["faas.coldstart"]) for each in found] == [("a", True), ("b", False)]
 
 
 class TestMetrics:
@@ -255,7 +305,6 @@ class TestMetrics:
         telemetry = LambdaTelemetry(environ, stdout)
         with captured_log() as log:
             trace_of(telemetry.listener, Unexpected("a test", ValueError()), SERVED)
-            asyncio.run(telemetry.load())
             telemetry.flush()
 
         assert log.only["operation"] == "a test"
@@ -269,7 +318,7 @@ from telemetry import traces
 from telemetry.lambda_setup import open_lambda_telemetry
 from telemetry.events import RequestServed
 
-telemetry = open_lambda_telemetry({"AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1"})
+telemetry = open_lambda_telemetry({"AWS_XRAY_DAEMON_ADDRESS": "%s"})
 traces.begin({"X-Amzn-Trace-Id": "%s"})
 telemetry.listener.emit(RequestServed("getSaying", 200, 3.5, "", "GET", "/sayings"))
 telemetry.flush()
@@ -278,10 +327,11 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"opentelemetry"
 
 
 @pytest.mark.slow
-def test_the_first_answer_waits_for_no_import_of_opentelemetry() -> None:
-    program = FIRST_ANSWER % SAMPLED
+def test_the_first_answer_sends_its_trace_without_an_import_of_opentelemetry(daemon: Daemon) -> None:
+    program = FIRST_ANSWER % (daemon.address, SAMPLED)
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert ran.stderr == "[]\n"
     assert json.loads(ran.stdout)["TotalExecutionTime"] == [3.5]
+    assert [span.name for span in daemon.spans()] == ["GET /sayings"]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack
 from itertools import permutations
 from typing import Any
 
@@ -18,6 +19,7 @@ from service.errors import (
     InvalidRequest,
     KeyNotFound,
     ModelBreakerOpen,
+    ModelNotAsked,
     ModelRateLimited,
     ModelsBusy,
     ModelTimeout,
@@ -191,7 +193,7 @@ def called(error: ModelTimeout | ModelRateLimited) -> ModelTimeout | ModelRateLi
     [
         (called(ModelTimeout("It is late.")), "timeout", 80.0, []),
         (called(ModelRateLimited("Slower.")), "rate_limited", 80.0, []),
-        (ModelTimeout("There was no time left."), "timeout", None, ["ModelTimeout"]),
+        (ModelNotAsked("There was no time left."), "not_asked", None, ["ModelNotAsked"]),
         (ModelBreakerOpen("Not now."), "breaker_open", None, ["ModelBreakerOpen"]),
         (KeyNotFound("There is none."), "key_not_found", None, []),
         (EXHAUSTED, "budget", None, []),
@@ -558,13 +560,63 @@ async def test_what_reserving_takes_is_not_the_models_time(parts: Parts) -> None
     assert {timeout for _, timeout in parts.gateway.asked} == {DEFAULT_TIMEOUTS.comparison}
 
 
-async def test_in_an_invocation_what_keeping_takes_is_not_the_models_time(parts: Parts) -> None:
-    parts.timeouts = Timeouts(comparison_begin=0.0, comparison_keeping=2.0)
+# What a comparison needs of an invocation, and what showing an earlier one needs.
+WHOLE = DEFAULT_TIMEOUTS.comparison + DEFAULT_TIMEOUTS.comparison_keeping
+REPLAY = DEFAULT_TIMEOUTS.store_write
 
-    with deadline(3.0):
+
+async def test_a_comparison_that_fits_the_invocation_gives_models_all_their_time(parts: Parts) -> None:
+    parts.monotonic = Clock()
+
+    with deadline(WHOLE + 60.0):
         await parts.steps()
 
-    assert all(0 < timeout <= 1 for _, timeout in parts.gateway.asked)
+    assert {timeout for _, timeout in parts.gateway.asked} == {DEFAULT_TIMEOUTS.comparison}
+
+
+@pytest.mark.parametrize("left", [WHOLE - 0.1, REPLAY + 1.0])
+async def test_a_comparison_that_does_not_fit_is_replaced_by_an_earlier_one(parts: Parts, left: float) -> None:
+    await parts.steps("ann")
+
+    with deadline(left):
+        opened, *_ = await parts.steps("bob")
+
+    [comparison] = parts.store.comparisons
+    assert opened == Opened(comparison.comparison_id, "Amazon S3", ReplayReason.BUSY)
+    assert len(parts.gateway.reserved) == 1
+
+
+@pytest.mark.parametrize("left", [WHOLE - 0.1, REPLAY - 0.1, 0.0])
+async def test_without_an_earlier_one_a_comparison_that_does_not_fit_is_refused(parts: Parts, left: float) -> None:
+    with deadline(left), pytest.raises(ComparisonUnavailable) as refused:
+        await parts.steps()
+
+    assert refused.value.retry_after == BUSY_SECONDS
+    assert (parts.gateway.reserved, parts.events.of(DependencyFailed)) == ([], [])
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_a_replay_that_does_not_fit_does_not_blame_the_store(parts: Parts, stored: bool) -> None:
+    await parts.steps("ann")
+
+    with deadline(REPLAY - 0.1), pytest.raises(ComparisonUnavailable):
+        await parts.steps("bob", stored=stored)
+
+    assert parts.events.of(DependencyFailed) == []
+
+
+async def test_a_comparison_that_no_longer_fits_after_reserving_returns_the_money(parts: Parts) -> None:
+    reserve = parts.gateway.reserve
+
+    async def reserve_slowly(*models: Any, **client: Any) -> Advance:
+        stack.enter_context(deadline(WHOLE - 0.1))  # a fresh process imports the SDKs
+        return await reserve(*models, **client)
+
+    parts.gateway.reserve = reserve_slowly  # type: ignore[method-assign]
+    with ExitStack() as stack, deadline(WHOLE + 60.0), pytest.raises(ComparisonUnavailable):
+        await parts.steps()
+
+    assert (parts.gateway.asked, parts.gateway.released) == ([], [4])
 
 
 async def test_in_an_invocation_no_call_lingers(parts: Parts) -> None:

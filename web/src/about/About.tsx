@@ -74,8 +74,9 @@ export default function About() {
 
       <h2>Privacy</h2>
       <p>
-        Your first visit sets a cookie, which ends after a year. Reading stores nothing else about you, unless a model
-        writes while you wait. When it does, and when you vote, report or compare, this is stored:
+        Your first visit sets a cookie, which ends after a year. Reading stores nothing else about you, apart from some
+        technical records (below), unless a model writes while you wait. When it does, and when you vote, report or
+        compare, this is stored:
       </p>
       <dl class="stored">
         {STORED.map(({ what, why, until }) => (
@@ -96,7 +97,10 @@ export default function About() {
       <p>
         Everybody sees how many votes a saying and a model have. Only the operators of this site can see single votes;
         lists that they make for analysts have a hash in place of your id. There is no advertising, no analytics and
-        nothing from other sites on this page. The logs of this service hold neither your address nor your id.
+        nothing from other sites on this page. The logs of this service hold neither your address nor your id. The
+        technical records of some requests, by which the operators find out what was slow or broken, hold what your
+        browser calls itself and the first part of your network address, but never all of it, nor your id. Where this
+        service runs on AWS, they are removed after 30 days.
       </p>
 
       <h2>What the makers of the models get</h2>

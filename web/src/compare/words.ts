@@ -19,6 +19,8 @@ const FAILURES: Record<string, string> = {
   // The others come with the reveal.
   connection_failed: 'It could not be reached.',
   rate_limited: 'Its vendor asked us to slow down.',
+  not_asked: 'We were too slow to ask it.',
+  cut_short: 'We asked it too late.',
   overloaded: 'It is overloaded right now.',
   spend_limit: 'Our account with its vendor has reached its limit.',
   breaker_open: 'It has failed several times lately and is given a rest.',

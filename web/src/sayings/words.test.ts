@@ -65,6 +65,7 @@ it('tells the curious how the answer came about', () => {
 it.each([
   [null, ''],
   ['live_timeout', 'The model took too long.'],
+  ['live_not_asked', 'We were too slow to ask a model.'],
   ['database_error', 'The database had no saying to give.'],
   ['pool_empty', 'There were no fresh sayings.'],
   ['live_spend_limit', 'The budget for the models is used up for now.'],

@@ -54,6 +54,7 @@ const REASONS: [RegExp, string][] = [
   [/budget|spend/, 'The budget for the models is used up for now'],
   [/pool|cache/, 'There were no fresh sayings'],
   [/database|store/, 'The database had no saying to give'],
+  [/not_asked|cut_short/, 'We were too slow to ask a model'],
   [/timeout|deadline/, 'The model took too long'],
   [/rate_?limit|throttl|overload/, 'The models are busy right now'],
   [/live|model|vendor|key|breaker/, 'No model could answer'],
