@@ -43,7 +43,6 @@ IMPORTED_ALL_THE_SAME = {
     "httpx2": "openai",
     "multidict": "aiohttp",
     "opentelemetry-api": "opentelemetry-sdk",
-    "opentelemetry-exporter-otlp-proto-common": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-proto": "opentelemetry-exporter-otlp-proto-http",
     "protobuf": "opentelemetry-proto",
     "requests": "opentelemetry-exporter-otlp-proto-http",
