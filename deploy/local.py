@@ -18,7 +18,7 @@ import msgspec
 from deploy.daemon import Daemon, get
 from deploy.environments import ROOT, DeploymentFailed, environment, last_lines
 from deploy.package import package, this_machine
-from deploy.stack import TEMPLATE, Stack, given, refusals
+from deploy.stack import NESTED, TEMPLATE, Stack, given, refusals
 from service.config import Settings
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
@@ -132,7 +132,8 @@ class Local:
         # The template's path to the archive is relative to itself, so a copy here uses the archive for this machine.
         template = self._folder / "deploy" / TEMPLATE.name
         template.parent.mkdir(exist_ok=True)
-        shutil.copyfile(TEMPLATE, template)
+        for path in (TEMPLATE, NESTED):
+            shutil.copyfile(path, template.parent / path.name)
         stack.deploy(parameters, "--no-confirm-changeset", template=template, log=self._folder / "deploy.log")
 
     def _try(self, url: str) -> None:

@@ -17,6 +17,7 @@ from service.page.files import page_files
 from service.process import say
 
 TEMPLATE = ROOT / "deploy/template.yaml"
+NESTED = ROOT / "deploy/observability.yaml"
 NAME = "sayings"
 
 

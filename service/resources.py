@@ -121,7 +121,9 @@ async def open_resources(
             overdue_after=2 * settings.round_interval_seconds,
             timeouts=timeouts,
         )
-        gauge = PoolGauge(pool, filler, line_up, listener, simulated=participants.simulated, timeouts=timeouts)
+        gauge = PoolGauge(
+            pool, line_up, gateway.is_failing, listener, simulated=participants.simulated, timeouts=timeouts
+        )
         serves = ServeCounter(store, listener, timeouts=timeouts)
         stack.push_async_callback(serves.flush)
         flow = Flow(

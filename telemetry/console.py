@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from telemetry import traces
+from telemetry import names, traces
 from telemetry.events import (
     AwsCalled,
     BallotTaken,
@@ -78,16 +78,16 @@ def _add(tree: Tree, span_id: str, events: Mapping[str, list[Event]]) -> None:
 
 
 def _metric_lines(batch: Batch) -> Iterator[str]:
-    for (name, attributes), histogram in batch.histograms.items():
+    totals = {series: histogram.total for series, histogram in batch.histograms.items()}
+    for (name, attributes), value in (totals | dict(batch.sums)).items():
         if name in DIMENSIONS:
-            yield _metric_line(name, attributes, histogram.total)
-    for (name, attributes), value in batch.sums.items():
-        yield _metric_line(name, attributes, value)
+            yield _metric_line(name, attributes, value)
 
 
 def _metric_line(name: str, attributes: Attributes, value: float) -> str:
-    unit = UNITS.get(name, "")
-    return f"{name} {value:.6g}{unit and ' '}{unit}  {' '.join(text for _, text in attributes)}".rstrip()
+    unit = "" if UNITS[name].startswith("{") else f" {UNITS[name]}"
+    words = (text for key, text in attributes if key != names.SIMULATED)
+    return f"{name} {value:.6g}{unit}  {' '.join(words)}".rstrip()
 
 
 def _headline(last: Event) -> str:

@@ -14,7 +14,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class RequestServed(Event, frozen=True, gc=False):
-    """An HTTP request was answered."""
+    """An HTTP request was answered. `origin` is where its saying came from, empty for everything but GET /sayings."""
 
     operation: str
     status: int
@@ -22,6 +22,7 @@ class RequestServed(Event, frozen=True, gc=False):
     error_code: str = ""
     method: str = ""
     route: str = ""
+    origin: str = ""
 
 
 class SayingServed(Event, frozen=True, gc=False):
@@ -144,10 +145,11 @@ class PoolMeasured(Event, frozen=True, gc=False):
     size: int
 
 
-class RoundsMeasured(Event, frozen=True, gc=False):
-    """Whether this process has needed a round for so long that none seems to come."""
+class ModelMeasured(Event, frozen=True, gc=False):
+    """Whether a model is failing: it failed in the latest round, or its breaker is open in this process."""
 
-    overdue: bool
+    model: str
+    failing: bool
 
 
 class SpendMeasured(Event, frozen=True, gc=False):
@@ -246,6 +248,13 @@ class WorkFinished(Event, frozen=True, gc=False):
 
     operation: str
     total_ms: float
+
+
+class RoundFailed(Event, frozen=True, gc=False):
+    """A round could not begin or was cut off, so that no model brought anything."""
+
+    error_type: str
+    error_message: str
 
 
 class StepTaken(Event, frozen=True, gc=False):

@@ -5,7 +5,8 @@ an environment may answer a single request and never run again.
 """
 
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -29,14 +30,16 @@ class LambdaTelemetry:
     Call `begin` at the start of every invocation and `flush` at its end.
     """
 
-    def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], stdout: TextIO | None = None, clock: Callable[[], int] = time.time_ns
+    ) -> None:
         settings = read_otel_settings(environ)
         self._service = settings.service_name
         self._resource = function_resource(environ)
         self._invocation: dict[str, Any] = {}
         self._is_cold = True
         self._stdout = stdout
-        self._metrics = Metrics()
+        self._metrics = Metrics(clock)
         self._finished: list[Finished] = []
         self._daemon: XRayDaemon | None = None
         self._logs = LogListener()

@@ -19,10 +19,11 @@ from telemetry.events import (
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
+    ModelMeasured,
     PoolMeasured,
     RequestServed,
+    RoundFailed,
     RoundFinished,
-    RoundsMeasured,
     SayingServed,
     SayingsRejected,
     SayingTakenDown,
@@ -40,6 +41,8 @@ TIMES_AT_ONCE = 256
 
 # The error type of every unexpected exception: their classes are too many for a dimension.
 DEFECT = "Unexpected"
+# The error type of a round that could not begin or was cut off, whatever the cause.
+ROUND_FAILED = "RoundFailed"
 # The error type of whatever needs a person about the models.
 CONCERN = "ModelConcern"
 # The error type of a saying that the reports of visitors have set aside, so that an operator has to look at it.
@@ -101,18 +104,20 @@ class Batch:
     gauges: Mapping[Series, float]
 
 
+_MODEL_CALL = (names.PROVIDER, names.REQUEST_MODEL, names.SIMULATED)
 # The dimension sets that CloudWatch receives for a metric, beside the service's name. Each set makes a series, which is
-# billed. Other metrics go to OpenTelemetry backends only. A test checks the collector's file against this table.
+# billed, so that each has a reader: an alarm, the dashboard or the runbook. Other metrics go to OpenTelemetry backends
+# only. A test checks the collector's file against this table.
 DIMENSIONS: dict[str, tuple[tuple[str, ...], ...]] = {
-    names.TOTAL_EXECUTION_TIME: ((), (names.OPERATION,)),
-    names.API_LATENCY: ((names.PROVIDER, names.REQUEST_MODEL),),
-    names.TOKENS_USED: ((names.PROVIDER, names.REQUEST_MODEL),),
-    names.COST: ((names.PROVIDER, names.REQUEST_MODEL),),
+    names.TOTAL_EXECUTION_TIME: ((), (names.OPERATION,), (names.ORIGIN,)),
+    names.API_LATENCY: (_MODEL_CALL,),
+    names.TOKENS_USED: (_MODEL_CALL,),
+    names.COST: (_MODEL_CALL,),
     names.FEEDBACK: ((),),
     names.FALLBACKS: ((names.ORIGIN,),),
-    names.ERRORS: ((names.ERROR_TYPE,), (names.REQUEST_MODEL, names.ERROR_TYPE)),
+    names.ERRORS: ((names.ERROR_TYPE,), (names.REQUEST_MODEL, names.ERROR_TYPE, names.SIMULATED)),
     names.POOL_SIZE: ((),),
-    names.ROUNDS_OVERDUE: ((),),
+    names.MODELS_FAILING: ((), (names.REQUEST_MODEL,)),
     names.SAYINGS_REFUSED: ((),),
     names.ROUND_SAYINGS: ((),),
     names.SPEND_RESERVED: ((),),
@@ -120,14 +125,27 @@ DIMENSIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     names.TELEMETRY_DROPPED: ((),),
 }
 
+# By UCUM. What is counted stands in braces, because Prometheus makes `_ratio` of a gauge whose unit is 1.
 UNITS = {
     names.TOTAL_EXECUTION_TIME: "ms",
     names.API_LATENCY: "ms",
-    names.GEN_AI_OPERATION_DURATION: "s",
-    names.GEN_AI_TOKEN_USAGE: "{token}",
+    names.TOKENS_USED: "{token}",
     names.COST: "USD",
+    names.FEEDBACK: "{vote}",
+    names.FALLBACKS: "{saying}",
+    names.ERRORS: "{error}",
+    names.POOL_SIZE: "{saying}",
+    names.MODELS_FAILING: "{model}",
+    names.SAYINGS_REFUSED: "{saying}",
+    names.ROUND_SAYINGS: "{saying}",
     names.SPEND_RESERVED: "USD",
     names.MODEL_DAYS_LEFT: "d",
+    names.TELEMETRY_DROPPED: "{item}",
+    names.GEN_AI_DURATION: "s",
+    names.GEN_AI_INPUT_USAGE: "{token}",
+    names.GEN_AI_OUTPUT_USAGE: "{token}",
+    names.GEN_AI_INPUT_SIZE: "{token}",
+    names.GEN_AI_OUTPUT_SIZE: "{token}",
 }
 
 
@@ -140,7 +158,8 @@ class Metrics:
         self._histograms: dict[Series, Histogram] = {}
         self._sums: dict[Series, float] = {}
         self._gauges: dict[Series, float] = {}
-        self._requests: defaultdict[str, Histogram] = defaultdict(Histogram)
+        # By operation or, for those that have one, by origin: only getSaying has origins.
+        self._requests: dict[str, tuple[Attributes, Histogram]] = {}
         self._times: defaultdict[str, list[float]] = defaultdict(list)
 
     def emit(self, event: Event) -> None:
@@ -152,11 +171,10 @@ class Metrics:
     def take(self) -> Batch:
         """Return the counts since the last call."""
         started_at, self._started_at = self._started_at, self._clock()
-        for operation in tuple(self._times):
-            self._fold(operation)
+        for key in tuple(self._times):
+            self._fold(key)
         histograms = self._histograms | {
-            (names.TOTAL_EXECUTION_TIME, ((names.OPERATION, operation),)): histogram
-            for operation, histogram in self._requests.items()
+            (names.TOTAL_EXECUTION_TIME, attributes): histogram for attributes, histogram in self._requests.values()
         }
         batch = Batch(started_at, self._started_at, histograms, self._sums, self._gauges)
         self._histograms, self._sums, self._gauges = {}, {}, {}
@@ -172,36 +190,46 @@ class Metrics:
             self._add(names.FALLBACKS, ((names.ORIGIN, event.origin), (names.ERROR_TYPE, event.degraded)))
 
     def _request(self, event: RequestServed) -> None:
-        times = self._times[event.operation]
+        key = event.origin or event.operation
+        times = self._times[key]
         times.append(event.total_ms)
-        if len(times) == TIMES_AT_ONCE:
-            self._fold(event.operation)
+        if len(times) == 1 and key not in self._requests:
+            origin = ((names.ORIGIN, event.origin),) if event.origin else ()
+            self._requests[key] = (((names.OPERATION, event.operation), *origin), Histogram())
+        elif len(times) == TIMES_AT_ONCE:
+            self._fold(key)
         if event.error_code:
             self._add(names.ERRORS, ((names.OPERATION, event.operation), (names.ERROR_TYPE, event.error_code)))
 
-    def _fold(self, operation: str) -> None:
-        """Add the collected times of an operation to its histogram."""
-        record = self._requests[operation].record
-        for time_ms in self._times.pop(operation):
-            record(time_ms)
+    def _fold(self, key: str) -> None:
+        """Add the collected times of an operation or an origin to its histogram."""
+        _, histogram = self._requests[key]
+        for time_ms in self._times.pop(key):
+            histogram.record(time_ms)
 
     def _model_call(self, event: ModelCalled) -> None:
-        model = ((names.PROVIDER, event.vendor), (names.REQUEST_MODEL, event.model))
+        simulated = ((names.SIMULATED, "true" if event.simulated else "false"),)
+        model = ((names.PROVIDER, event.vendor), (names.REQUEST_MODEL, event.model), *simulated)
+        failed = ((names.ERROR_TYPE, event.error_type),) if event.error_type else ()
         chat = ((names.GEN_AI_OPERATION, names.CHAT), *model)
         self._record(names.API_LATENCY, model, event.api_time_ms)
+        self._record(names.GEN_AI_DURATION, (*chat, *failed), event.api_time_ms / 1000)
         # Vendors bill refusals too, so that they count here. TokensUsed and Cost cover useful calls only.
-        for kind, count in (("input", event.input_tokens), ("output", event.output_tokens)):
-            if count is not None:
-                self._record(names.GEN_AI_TOKEN_USAGE, (*chat, (names.TOKEN_TYPE, kind)), count)
-        if event.error_type:
-            failed = ((names.ERROR_TYPE, event.error_type),)
-            self._record(names.GEN_AI_OPERATION_DURATION, (*chat, *failed), event.api_time_ms / 1000)
+        self._tokens(names.GEN_AI_INPUT_USAGE, names.GEN_AI_INPUT_SIZE, chat, event.input_tokens)
+        self._tokens(names.GEN_AI_OUTPUT_USAGE, names.GEN_AI_OUTPUT_SIZE, chat, event.output_tokens)
+        if failed:
             self._add(names.ERRORS, (*model, *failed))
             return
-        self._record(names.GEN_AI_OPERATION_DURATION, chat, event.api_time_ms / 1000)
         self._add(names.TOKENS_USED, model, (event.input_tokens or 0) + (event.output_tokens or 0))
         if event.cost_nanos is not None:
             self._add(names.COST, model, event.cost_nanos / 1e9)
+
+    def _tokens(self, usage: str, size: str, chat: Attributes, count: int | None) -> None:
+        """Count tokens by the conventions: a call whose tokens nobody knows counts 0 of an unknown modality."""
+        modality = "unknown" if count is None else "text"
+        self._add(usage, (*chat, (names.TOKEN_MODALITY, modality)), count or 0)
+        if count is not None:
+            self._record(size, chat, count)
 
     def _vote(self, event: VoteTaken) -> None:
         self._add(names.FEEDBACK, ((names.OPERATION, event.feedback_type or "WITHDRAWN"),))
@@ -212,6 +240,9 @@ class Metrics:
     def _round(self, event: RoundFinished) -> None:
         for report in event.models:
             self._add(names.ROUND_SAYINGS, ((names.REQUEST_MODEL, report.model),), report.sayings)
+
+    def _round_failed(self, _: RoundFailed) -> None:
+        self._add(names.ERRORS, ((names.OPERATION, "round"), (names.ERROR_TYPE, ROUND_FAILED)))
 
     def _rejected(self, event: SayingsRejected) -> None:
         for problem in event.problems:
@@ -227,8 +258,8 @@ class Metrics:
     def _pool(self, event: PoolMeasured) -> None:
         self._gauges[names.POOL_SIZE, ((names.REQUEST_MODEL, event.model),)] = event.size
 
-    def _rounds(self, event: RoundsMeasured) -> None:
-        self._gauges[names.ROUNDS_OVERDUE, ()] = int(event.overdue)
+    def _model(self, event: ModelMeasured) -> None:
+        self._gauges[names.MODELS_FAILING, ((names.REQUEST_MODEL, event.model),)] = int(event.failing)
 
     def _spend(self, event: SpendMeasured) -> None:
         self._gauges[names.SPEND_RESERVED, ()] = event.today_usd
@@ -259,11 +290,12 @@ _COUNT: dict[type[Event], Callable[[Metrics, Any], None]] = {
     VoteTaken: Metrics._vote,
     BallotTaken: Metrics._ballot,
     RoundFinished: Metrics._round,
+    RoundFailed: Metrics._round_failed,
     SayingsRejected: Metrics._rejected,
     DependencyFailed: Metrics._failure,
     Unexpected: Metrics._defect,
     PoolMeasured: Metrics._pool,
-    RoundsMeasured: Metrics._rounds,
+    ModelMeasured: Metrics._model,
     SpendMeasured: Metrics._spend,
     ModelLifeMeasured: Metrics._life,
     ModelConcerning: Metrics._concern,

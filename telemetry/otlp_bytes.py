@@ -17,8 +17,8 @@ _KINDS = {Kind.INTERNAL: 1, Kind.SERVER: 2, Kind.CLIENT: 3}
 _ERROR = 2
 # Whether the parent, or the span of a link, is in another process.
 _LOCAL, _REMOTE = 0x100, 0x300
-# More than everything around the resource and the spans takes.
-_FRAME_BYTES = 64
+# More than the lengths of all the messages around the spans take.
+_LENGTHS_BYTES = 32
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -32,7 +32,7 @@ def export_requests(
     """
     origin = _message(1, _attributes(1, resource))
     batch: list[bytes] = []
-    size = free = most_bytes - len(origin) - _FRAME_BYTES
+    size = free = most_bytes - len(origin) - len(_SCOPE) - len(_SCHEMA) - _LENGTHS_BYTES
     for number, span in enumerate(spans):
         encoded = _message(2, _span(trace_id, span, is_root=number == 0))
         size -= len(encoded)
@@ -44,8 +44,7 @@ def export_requests(
 
 
 def _request(origin: bytes, spans: Iterable[bytes]) -> bytes:
-    scope = _message(1, _text(1, names.SCOPE) + _text(2, __version__))
-    return _message(1, origin + _message(2, scope + b"".join(spans) + _text(3, names.SCHEMA_URL)))
+    return _message(1, origin + _message(2, _SCOPE + b"".join(spans) + _SCHEMA))
 
 
 def _span(trace_id: str, span: Span, *, is_root: bool) -> bytes:
@@ -129,3 +128,7 @@ def _varint(number: int) -> bytes:
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
+
+
+_SCOPE = _message(1, _text(1, names.SCOPE) + _text(2, __version__))
+_SCHEMA = _text(3, names.SCHEMA_URL)

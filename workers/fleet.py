@@ -6,14 +6,14 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from service.errors import ModelGone, StoreError
+from service.errors import CloudSayingsError, ModelGone, StoreError
 from service.limits import DAY_SECONDS, DEFAULT_TIMEOUTS, HOUR_SECONDS, Timeouts
 from service.resilience.tasks import contained
 from service.resilience.timeouts import store_guard, within
 from service.resources import Resources
 from service.sayings.pool_filler import PoolFiller
 from service.store.base import DAILY_LEASE, HOURLY_LEASE, ROUND_LEASE, Lease, Store
-from telemetry.events import DependencyFailed, Listener, RoundFinished
+from telemetry.events import DependencyFailed, Listener, RoundFailed, RoundFinished
 from workers.round import Round
 
 # It is longer than a round with its second calls. A holder that dies blocks the other workers for this long at most.
@@ -78,20 +78,31 @@ class FleetRounds:
 
         Raises StoreError when the store cannot tell which worker holds it.
         """
-        async with store_guard("acquire lease", within(self._timeouts.round_write), self._listener):
-            lease = await self._acquire(ROUND_LEASE, LEASE_SECONDS)
-        if lease is None:
-            return None
         try:
-            finished = await self._round.run(lease)
-        except asyncio.CancelledError:
-            await self._keep(lease, 0.0)  # so that the next worker need not wait until the lease expires
+            lease = await self._round_lease()
+            if lease is None:
+                return None
+            finished = await self._run(lease)
+        except Exception as error:
+            message = str(error) if isinstance(error, CloudSayingsError) else "unexpected"
+            self._listener.emit(RoundFailed(type(error).__name__, message))
             raise
         self._rest = self._rest_after(finished)
         await self._keep(lease, self._rest)
         await self._do(self._once_an_hour, HOURLY_LEASE, HOUR_SECONDS, again_after=HOURLY_AGAIN_SECONDS)
         await self._do(self._once_a_day, DAILY_LEASE, DAY_SECONDS)
         return finished
+
+    async def _round_lease(self) -> Lease | None:
+        async with store_guard("acquire lease", within(self._timeouts.round_write), self._listener):
+            return await self._acquire(ROUND_LEASE, LEASE_SECONDS)
+
+    async def _run(self, lease: Lease) -> RoundFinished:
+        try:
+            return await self._round.run(lease)
+        except asyncio.CancelledError:
+            await self._keep(lease, 0.0)  # so that the next worker need not wait until the lease expires
+            raise
 
     async def keep_warm(self, filler: PoolFiller) -> None:
         """Keep the pool of the API's own process filled until cancelled: from the store, or else by a round."""

@@ -11,6 +11,7 @@ from service.aws_lambda.runtime import Context, LambdaProcess, in_lambda, start
 from service.errors import InvocationFailed
 from service.resilience.timeouts import deadline, within
 from telemetry import traces
+from telemetry.events import RoundFailed
 from workers.fleet import LEASE_SECONDS, fleet_rounds
 
 
@@ -35,7 +36,7 @@ class Worker:
         # A round must not outlast its lease, and needs time at the end to release it.
         seconds = within(LEASE_SECONDS) - self._timeouts.lease_update
         if seconds <= self._timeouts.round_write:  # checked before acquiring a lease that could not be released in time
-            raise InvocationFailed("There is no time left for a round.")
+            raise self._failed("There is no time left for a round.")
         try:
             # The models must end early enough for their sayings to be stored and reported.
             with deadline(seconds - self._timeouts.round_write):
@@ -43,8 +44,13 @@ class Worker:
                     await self._process.resources.gone_models.refresh()
                     finished = await self._rounds.run()
         except TimeoutError:
-            raise InvocationFailed("The round did not end in time.") from None
+            raise self._failed("The round did not end in time.") from None
         return {"round": None if finished is None else msgspec.to_builtins(finished)}
+
+    def _failed(self, message: str) -> InvocationFailed:
+        """Report that the round could not be made in the time there was. Lambda's own line of it is no JSON."""
+        self._process.resources.listener.emit(RoundFailed(InvocationFailed.__name__, message))
+        return InvocationFailed(message)
 
 
 @cache

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from service.catalogue.models import Model
 from service.catalogue.topics import Topics
 from service.domain import CallKind, Saying
-from service.errors import DependencyError, ModelBadResponse
+from service.errors import DependencyError, KeyStoreError, ModelBadResponse, ModelError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
 from service.resilience.timeouts import store_guard, within
 from service.sayings.pool import Pool
 from service.store.base import Lease, Store
 from telemetry import traces
-from telemetry.events import Listener, ModelReport, RoundFinished, RoundStarted, Unexpected
+from telemetry.events import Listener, ModelMeasured, ModelReport, RoundFinished, RoundStarted, Unexpected
 
 SERVICES_PER_MODEL = 3
 
@@ -62,7 +62,10 @@ class Round:
             with traces.step("write", model.id):
                 count = await self._bring(model, lease)
             report = ModelReport(model.id, count, _milliseconds_since(started))
+            self._listener.emit(ModelMeasured(model.id, failing=False))
         except DependencyError as error:
+            if isinstance(error, ModelError | KeyStoreError):  # the others are not the model's failure
+                self._listener.emit(ModelMeasured(model.id, failing=True))
             report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, str(error))
         except Exception as error:  # noqa: BLE001 - a defect in one model's part must not affect the others' results
             self._listener.emit(Unexpected("round", error))

@@ -154,7 +154,7 @@ class Dispatcher:
         if self._allowed_origins:
             self._allow_origin(request, response)
         if response.stream is None:
-            self._emit_served(request, operation, response.status, error_code)
+            self._emit_served(request, operation, response.status, error_code, response.origin)
         else:
             response.stream = self._observed(request, operation, response.stream)
         return response
@@ -177,10 +177,10 @@ class Dispatcher:
         finally:
             self._emit_served(request, operation, status, error_code)
 
-    def _emit_served(self, request: Request, operation: str, status: int, error_code: str) -> None:
+    def _emit_served(self, request: Request, operation: str, status: int, error_code: str, origin: str = "") -> None:
         path = self._paths.get(operation, "")  # never the raw path, which can hold any text
         method = request.method if request.method in _METHODS else OTHER_METHOD
-        self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path))
+        self._listener.emit(RequestServed(operation, status, elapsed_ms(request), error_code, method, path, origin))
 
     def _allow_origin(self, request: Request, response: Response) -> None:
         response.add_header("Vary", "Origin")

@@ -293,7 +293,9 @@ class Endpoints:
         wish = self._showing.wish(voter, service=asked.service, after=asked.after)
         served = await self._flow.next_saying(request.caller.address, wish)
         shown = self._showing.show(served, voter, by_lot=by_lot)
-        return json_response(saying_answer(shown, elapsed_ms(request), xray_form(request.trace_id)))
+        response = json_response(saying_answer(shown, elapsed_ms(request), xray_form(request.trace_id)))
+        response.origin = served.origin
+        return response
 
     async def get_best(self, request: Request) -> Response:
         asked = decode_query(request.query, BestQuery)

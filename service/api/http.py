@@ -101,6 +101,8 @@ class Request:
 class Response:
     """One response. `headers` has everything but the length. A `stream` of server-sent events replaces the body.
 
+    `origin` is where the saying in it came from, for the metrics.
+
     Responses of one kind share their headers, which must not be mutated. The code that writes a stream also closes it,
     even when it stops before the end.
     """
@@ -109,6 +111,7 @@ class Response:
     body: bytes
     headers: Mapping[str, str]
     stream: AsyncGenerator[bytes, None] | None = None
+    origin: str = ""
 
     def add_header(self, name: str, value: str) -> None:
         self.headers = {**self.headers, name: value}

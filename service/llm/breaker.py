@@ -34,6 +34,11 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the model is being left alone now. A breaker that waits for its probe is no longer open."""
+        return self._open_until is not None and self._open_until > self._clock()
+
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Guard one call: count the ModelErrors that it raises. Raises ModelBreakerOpen if it must not be made."""

@@ -194,6 +194,10 @@ class Gateway:
         with self._live_calls.holding(places, client if places else ""), self._breakers[model.id].guard():
             return await self._call(order)
 
+    def is_failing(self, model: Model) -> bool:
+        """Whether the last calls of this process to the model have failed, so that it is not called for a while."""
+        return model.id in self._breakers and self._breakers[model.id].is_open
+
     async def lifecycle(self, model: Model, *, timeout: float) -> Lifecycle:
         """What the vendor says of the model's life, within `timeout` seconds. It costs nothing.
 

@@ -13,7 +13,7 @@ from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.resilience.timeouts import store_guard
 from service.sayings.pool import SAYINGS_PER_MODEL, Pool
 from service.store.base import Store
-from telemetry.events import Listener, PoolMeasured, RoundsMeasured
+from telemetry.events import Listener, ModelMeasured, PoolMeasured
 
 
 class PoolFiller:
@@ -87,13 +87,13 @@ class PoolFiller:
 
 
 class PoolGauge:
-    """Emits the number of warm sayings of each model, and whether a round is overdue."""
+    """Emits the number of warm sayings of each model, and whether the model `is_failing`."""
 
     def __init__(
         self,
         pool: Pool,
-        filler: PoolFiller,
         models: Sequence[Model],
+        is_failing: Callable[[Model], bool],
         listener: Listener,
         *,
         simulated: bool,
@@ -101,8 +101,8 @@ class PoolGauge:
     ) -> None:
         self._timeouts = timeouts
         self._pool = pool
-        self._filler = filler
         self._models = models
+        self._is_failing = is_failing
         self._listener = listener
         self._simulated = simulated
 
@@ -110,7 +110,7 @@ class PoolGauge:
         for model in self._models:
             size = self._pool.size_of(model_contributor(model.id, simulated=self._simulated))
             self._listener.emit(PoolMeasured(model.id, size))
-        self._listener.emit(RoundsMeasured(self._filler.is_overdue))
+            self._listener.emit(ModelMeasured(model.id, self._is_failing(model)))
 
     async def run(self) -> None:
         """Measure at intervals until cancelled."""

@@ -18,7 +18,6 @@ from telemetry.events import (
     DependencyFailed,
     ModelCalled,
     RequestServed,
-    RoundsMeasured,
     SqliteCalled,
     Unexpected,
 )
@@ -170,7 +169,7 @@ async def test_an_hour_frozen_brings_no_failure_that_never_was(
     assert hanging.cancelled == len(hanging.calls)
     since = events.events[before:]
     assert not [event for event in since if isinstance(event, DependencyFailed | Unexpected | ModelCalled)]
-    assert not any(event.overdue for event in since if isinstance(event, RoundsMeasured))
+    assert not api._process.resources.filler.is_overdue
     timed = [event for event in since if isinstance(event, RequestServed | SqliteCalled | AwsCalled)]
     assert all(0 <= event.total_ms < HOUR * 100 for event in timed)
     assert all(breaker._open_until is None for breaker in api._process.resources.gateway._breakers.values())

@@ -175,7 +175,7 @@ class TestTimeLeft:
         answers = [(await asyncio.to_thread(ask, api, SAYINGS, seconds))[1] for _ in range(4)]
         status, refusal = await asyncio.to_thread(ask, api, COMPARE, seconds)
 
-        assert answers[3]["degraded"] == "live_timeout"
+        assert answers[3]["degraded"] == "live_not_asked"
         assert (status, refusal["error"]["code"]) == (503, "comparison_unavailable")
         assert not simulator.calls
         assert not events.of(ModelCalled)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from cfnlint.decode import decode  # type: ignore[import-untyped]
-
 from tests.deploy.dockerfile import ROOT
-from tests.deploy.stack import PSEUDO, Stack
+from tests.deploy.stack import Stack
 
 TEMPLATE = ROOT / "deploy/containers/ecs.yaml"
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/the-one"
@@ -24,19 +22,8 @@ PARAMETERS: dict[str, Any] = {
 class EcsStack(Stack):
     """Roles are read together with the managed policies of this template that they carry."""
 
-    def __init__(self) -> None:
-        template, problems = decode(str(TEMPLATE))
-        assert template, problems
-        self.template = template
-        declared = template["Parameters"].items()
-        defaults = {name: parameter["Default"] for name, parameter in declared if "Default" in parameter}
-        self._values = PSEUDO | defaults | PARAMETERS
-
-    def _call(self, function: str, argument: Any) -> Any:
-        if function == "Fn::FindInMap":
-            first, second, third = argument
-            return str(self.template["Mappings"][first][second][third])
-        return super()._call(function, argument)
+    def __init__(self, **parameters: str) -> None:
+        super().__init__(TEMPLATE, **(PARAMETERS | parameters))
 
     def properties(self, name: str) -> Any:
         properties = super().properties(name)

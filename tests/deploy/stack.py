@@ -1,4 +1,4 @@
-"""The SAM template as a stack: read once, its intrinsic functions resolved with fixed names."""
+"""The SAM template as a stack, and the one that it nests: read once, intrinsic functions resolved with fixed names."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 TEMPLATE = Path(__file__).parents[2] / "deploy/template.yaml"
+NESTED = TEMPLATE.with_name("observability.yaml")
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 PSEUDO = {
     "AWS::StackName": "sayings",
@@ -35,7 +36,8 @@ class Stack:
         template, problems = decode(str(path))
         assert template, problems
         self.template: Mapping[str, Any] = template
-        defaults = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
+        declared = self.template["Parameters"].items()
+        defaults = {name: parameter["Default"] for name, parameter in declared if "Default" in parameter}
         self._values = PSEUDO | defaults | parameters
 
     @property
@@ -78,7 +80,7 @@ class Stack:
             resolved = {str(key): self.resolve(value) for key, value in node.items()}
             return {key: value for key, value in resolved.items() if value is not None}
         if isinstance(node, list):
-            return [self.resolve(item) for item in node]
+            return [item for item in map(self.resolve, node) if item is not None]
         return str(node) if isinstance(node, str) else node  # cfn-lint's strings know where they stand in the file
 
     def _call(self, function: str, argument: Any) -> Any:
@@ -87,8 +89,16 @@ class Stack:
                 return self._reference(argument)
             case "Fn::GetAtt":
                 return self._attribute(*(argument.split(".", 1) if isinstance(argument, str) else argument))
+            case "Fn::FindInMap":
+                first, second, third = map(self.resolve, argument)
+                return self.resolve(self.template["Mappings"][first][str(second)][third])
             case "Fn::Sub":
-                return re.sub(r"\$\{([^}]+)\}", lambda found: str(self._variable(found[1])), argument)
+                text, own = (argument, {}) if isinstance(argument, str) else (argument[0], self.resolve(argument[1]))
+                return re.sub(
+                    r"\$\{([^}]+)\}",
+                    lambda found: str(own[found[1]] if found[1] in own else self._variable(found[1])),
+                    text,
+                )
             case "Fn::If":
                 condition, then, otherwise = argument
                 return self.resolve(then if self._holds({"Condition": condition}) else otherwise)
@@ -121,3 +131,9 @@ class Stack:
             case "Fn::And":
                 return all(map(self._holds, argument))
         raise NotImplementedError(function)
+
+
+def observability(parent: Stack) -> Stack:
+    """The stack of alarms and dashboard that a stack nests, with the parameters that it is given."""
+    given = parent.properties("Observability")["Parameters"]
+    return Stack(NESTED, **{name: str(value) for name, value in given.items()})

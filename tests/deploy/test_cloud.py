@@ -24,14 +24,14 @@ def test_an_architecture_that_lambda_does_not_have_is_refused() -> None:
 
 
 def test_parameters_are_names_and_values() -> None:
-    assert given(["AlarmEmail=a@b.c", "RoundRate=rate(5 minutes)", "WebAcl="]) == {
+    assert given(["AlarmEmail=a@b.c", "LineUp=gpt-4.1, gpt-4.1-mini", "WebAcl="]) == {
         "AlarmEmail": "a@b.c",
-        "RoundRate": "rate(5 minutes)",
+        "LineUp": "gpt-4.1, gpt-4.1-mini",
         "WebAcl": "",
     }
 
 
-@pytest.mark.parametrize("junk", ["AlarmEmail", "=5", 'RoundRate="rate(5 minutes)"'])
+@pytest.mark.parametrize("junk", ["AlarmEmail", "=5", 'LineUp="gpt-4.1"'])
 def test_anything_else_is_no_parameter(junk: str) -> None:
     with pytest.raises(DeploymentFailed, match="is not of the form Name=value"):
         given([junk])

@@ -36,7 +36,7 @@ CATALOGUE = load_catalogue(VENDORS)
 # Those of today: the functions have the real date.
 MODELS = {model.id for model in LineUp(CATALOGUE, [model.id for model in CATALOGUE])}
 LIVE_EVERY = 10
-PARAMETERS = (f"LiveEvery={LIVE_EVERY}", "RoundRate=rate(7 minutes)")
+PARAMETERS = (f"LiveEvery={LIVE_EVERY}", "RoundMinutes=10")
 # Longer than anything takes, so that a hang becomes a failure; setting up MiniStack and the SAM CLI comes first.
 PATIENCE_SECONDS = 60.0
 SETUP_SECONDS = 600.0
@@ -162,7 +162,7 @@ async def test_rounds_are_scheduled_as_the_parameter_says(deployment: Deployment
 
     schedule = await schedules.get_schedule(Name=listed["Name"])
 
-    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(7 minutes)", "ENABLED")
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(10 minutes)", "ENABLED")
     assert schedule["Target"]["Arn"].endswith(":function:sayings-worker")
 
 

@@ -10,7 +10,7 @@ from service.llm.vendors import VENDORS
 from telemetry.metrics import DIMENSIONS
 from telemetry.xray_udp import ANNOTATIONS
 from tests.deploy.runbook import TEXT, anchors, blocks, links, metrics, sections
-from tests.deploy.stack import Stack
+from tests.deploy.stack import Stack, observability
 
 STACK = Stack()
 QUESTIONS = [section for section in sections() if section.chapter == "Questions"]
@@ -22,7 +22,7 @@ KEYWORDS = {"OR", "AND", "service", "edge", "annotation", "fault", "error", "thr
 def test_every_alarm_has_a_section_and_no_other_is_described() -> None:
     described = [section.title for section in sections() if section.chapter == "Alarms"]
 
-    assert sorted(described) == sorted(STACK.of_type("AWS::CloudWatch::Alarm"))
+    assert sorted(described) == sorted(observability(STACK).of_type("AWS::CloudWatch::Alarm"))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_every_annotation_is_used_in_the_runbook() -> None:
 
 
 def test_the_parameters_it_says_to_change_are_the_templates() -> None:
-    named = set(re.findall(r"`?\b(\w+(?:Usd|Rate|Concurrency|Acl|Every|UsualMs|ParameterName))\b", TEXT))
+    named = set(re.findall(r"`?\b(\w+(?:Usd|Minutes|Concurrency|Acl|Every|ParameterName))\b", TEXT))
 
     assert named
     assert named <= STACK.template["Parameters"].keys()

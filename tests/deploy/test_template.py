@@ -1,9 +1,6 @@
-"""The SAM template against what the code defines, reads and emits: names, tables, settings, handlers, metrics."""
+"""The SAM template against what the code defines, reads and emits: names, tables, settings and handlers."""
 
 import ast
-import json
-import re
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,21 +18,13 @@ from service.resources import open_resources
 from service.store.dynamodb import TABLES
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE, STATE
 from telemetry.events import Silence
-from tests.deploy.stack import TEMPLATE, Stack
+from tests.deploy.stack import TEMPLATE, Stack, observability
+from workers.fleet import LONGEST_REST_SECONDS
 
 ROOT = TEMPLATE.parents[1]
 STACK = Stack()
 EMULATED = Stack(EmulatorPort="4566")
 FUNCTIONS = STACK.of_type("AWS::Serverless::Function")
-
-# Section 10 of the design.
-METRICS = {
-    "TotalExecutionTime", "APILatency", "TokensUsed", "Cost", "Feedback", "Fallbacks", "Errors", "PoolSize",
-    "RoundSayings", "RoundsOverdue", "SayingsRefused", "SpendReserved", "ModelDaysLeft",
-}  # fmt: skip
-DIMENSIONS = {
-    "service.name", "operation", "saying.origin", "gen_ai.provider.name", "gen_ai.request.model", "error.type",
-}  # fmt: skip
 
 # What MiniStack refuses to create.
 UNKNOWN_TO_THE_EMULATOR = {
@@ -129,61 +118,39 @@ def test_the_gateways_own_errors_have_the_form_of_the_apis(kind: str) -> None:
         assert answer.error.message == known[answer.error.code].message
 
 
-@pytest.mark.parametrize("alarm", STACK.of_type("AWS::CloudWatch::Alarm"))
-def test_an_alarm_watches_existing_metrics_and_notifies(alarm: str) -> None:
-    properties = STACK.properties(alarm)
+@pytest.mark.parametrize("minutes", STACK.template["Parameters"]["RoundMinutes"]["AllowedValues"])
+def test_rounds_come_as_often_as_their_alarms_expect(minutes: str) -> None:
+    stack = Stack(RoundMinutes=str(minutes))
 
-    metrics = list(_metrics(properties))
+    rate = stack.properties("WorkerSchedule")["ScheduleExpression"]
+    period = observability(stack).properties("NoFreshSayings")["Period"]
 
-    assert properties["AlarmActions"] == ["Alarms"]
-    assert metrics
-    for namespace, name, dimensions in metrics:
-        if namespace == "CloudSayings":
-            assert name in METRICS
-            assert dimensions <= DIMENSIONS
-        else:
-            assert namespace in {"AWS/ApiGateway", "AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"}
+    assert rate == f"rate({minutes} {'minute' if minutes == '1' else 'minutes'})"
+    assert period == max(60 * int(minutes), LONGEST_REST_SECONDS)
 
 
-@pytest.mark.parametrize(
-    "metric",
-    ["TotalExecutionTime", "Fallbacks", "Errors", "SpendReserved", "RoundSayings", "ModelDaysLeft", "5XXError"],
-)
-def test_there_is_an_alarm_on(metric: str) -> None:
-    alarms = STACK.of_type("AWS::CloudWatch::Alarm").values()
+def test_the_nested_stack_knows_the_functions_by_their_names() -> None:
+    given = STACK.properties("Observability")["Parameters"]
 
-    assert metric in {name for alarm in alarms for _, name, _ in _metrics(alarm)}
-
-
-def test_the_dashboard_shows_every_metric_and_invents_none() -> None:
-    body = STACK.properties("Dashboard")["DashboardBody"]
-    expressions = [_written_out(widget["properties"].get("metrics", [])) for widget in json.loads(body)["widgets"]]
-
-    listed = {row[1] for rows in expressions for row in rows if row[0] == "CloudSayings"}
-    searched = set(re.findall(r"\{CloudSayings,[^}]*\} MetricName=(\w+)", body))
-    dimensions = {name for names in re.findall(r"\{CloudSayings,([^}]*)\}", body) for name in names.split(",")}
-
-    assert listed | searched == METRICS
-    assert dimensions <= DIMENSIONS
-
-
-def test_the_query_of_the_design_is_saved_word_for_word() -> None:
-    query = STACK.properties("ErrorsByModelQuery")["QueryString"]
-
-    assert query == (
-        "fields @timestamp, error_type, error_message, model "
-        '| filter error_type != "" | stats count() by error_type, model'
-    )
+    services = {STACK.environment(name)["OTEL_SERVICE_NAME"] for name in FUNCTIONS}
+    assert {given["ApiService"], given["WorkerService"]} == services
+    assert {given["ApiLogGroup"], given["WorkerLogGroup"]} == {f"/aws/lambda/{service}" for service in services}
+    assert given["ApiGatewayName"] == STACK.properties("Api")["Name"]
+    assert given["TablePrefix"] == STACK.environment("ApiFunction")["SAYINGS_STORE"].removeprefix("dynamodb://")
 
 
 def test_an_emulator_gets_only_what_it_knows() -> None:
-    types = {resource["Type"] for resource in EMULATED.resources.values()}
-    alarms = EMULATED.of_type("AWS::CloudWatch::Alarm").values()
-    everywhere = {resource["Type"] for resource in Stack(MonthlyBudgetUsd="9", AlarmEmail="a@b.c").resources.values()}
+    emulated = EMULATED.resources | observability(EMULATED).resources
+    real = Stack(MonthlyBudgetUsd="9", AlarmEmail="a@b.c")
+    everywhere = real.resources | observability(real).resources
 
-    assert types.isdisjoint(UNKNOWN_TO_THE_EMULATOR)
-    assert not any("Metrics" in alarm for alarm in alarms)
-    assert everywhere >= UNKNOWN_TO_THE_EMULATOR
+    assert types_of(emulated).isdisjoint(UNKNOWN_TO_THE_EMULATOR)
+    assert not any("Metrics" in alarm for alarm in observability(EMULATED).of_type("AWS::CloudWatch::Alarm").values())
+    assert types_of(everywhere) >= UNKNOWN_TO_THE_EMULATOR
+
+
+def types_of(resources: dict[str, dict[str, Any]]) -> set[str]:
+    return {resource["Type"] for resource in resources.values()}
 
 
 @pytest.mark.parametrize("type_", ["AWS::Serverless::Function", "AWS::DynamoDB::Table", "AWS::IAM::Role"])
@@ -200,27 +167,3 @@ def _origin(path: str) -> str:
     config = STACK.properties("Distribution")["DistributionConfig"]
     matching = (each for each in config["CacheBehaviors"] if fnmatchcase(path, each["PathPattern"]))
     return str(next(matching, config["DefaultCacheBehavior"])["TargetOriginId"])
-
-
-def _metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
-    """Namespace, name and dimensions of every metric that an alarm looks at."""
-    if "MetricName" in alarm:
-        yield alarm["Namespace"], alarm["MetricName"], {each["Name"] for each in alarm["Dimensions"]}
-    for query in alarm.get("Metrics", []):
-        if "MetricStat" in query:
-            yield from _metrics(query["MetricStat"]["Metric"])
-        elif insights := re.match(r'SELECT \w+\((\w+)\) FROM SCHEMA\("([^"]+)", (.+?)\)', query["Expression"]):
-            yield insights[2], insights[1], set(re.findall(r'"([^"]+)"', insights[3]))
-
-
-def _written_out(rows: list[list[Any]]) -> list[list[Any]]:
-    """A dashboard's metrics without its shorthands: `.` is what stands above, `...` all of it."""
-    full: list[list[Any]] = []
-    for row in rows:
-        above = full[-1] if full else []
-        values = [value for value in row if isinstance(value, str)]
-        if values[:1] == ["..."]:
-            values = above[: len(above) - len(values) + 1] + values[1:]
-        values = [above[n] if value == "." else value for n, value in enumerate(values)]
-        full.append(values or [""])
-    return full

@@ -20,6 +20,8 @@ class Point(NamedTuple):
     unit: str
     dimensions: dict[str, str]
     values: list[float]
+    namespace: str
+    at: int  # milliseconds since the epoch
 
 
 def points(line: str) -> Iterator[Point]:
@@ -32,10 +34,10 @@ def points(line: str) -> Iterator[Point]:
     assert isinstance(timestamp, int)
     assert 1_600_000_000_000 < timestamp < 4_000_000_000_000, "not in milliseconds"
     for directive in metadata["CloudWatchMetrics"]:
-        yield from _directive(root, directive)
+        yield from _directive(root, directive, timestamp)
 
 
-def _directive(root: dict[str, Any], directive: dict[str, Any]) -> Iterator[Point]:
+def _directive(root: dict[str, Any], directive: dict[str, Any], at: int) -> Iterator[Point]:
     assert set(directive) == {"Namespace", "Dimensions", "Metrics"}
     assert 1 <= len(directive["Namespace"]) <= 255
     assert 1 <= len(directive["Metrics"]) <= 100
@@ -46,10 +48,15 @@ def _directive(root: dict[str, Any], directive: dict[str, Any]) -> Iterator[Poin
             assert len(set(names)) == len(names)
             dimensions = {name: root[name] for name in names}
             assert all(isinstance(value, str) and 1 <= len(value) <= 1024 for value in dimensions.values())
-            yield Point(metric["Name"], metric["Unit"], dimensions, _values(root[metric["Name"]]))
+            values = _values(root[metric["Name"]])
+            yield Point(metric["Name"], metric["Unit"], dimensions, values, directive["Namespace"], at)
 
 
 def _values(value: object) -> list[float]:
+    if isinstance(value, dict):  # as the collector sends a histogram
+        assert 1 <= len(value["Values"]) == len(value["Counts"]) <= 100
+        pairs = zip(value["Values"], value["Counts"], strict=True)
+        return [each for each, count in pairs for _ in range(int(count))]
     values: list[Any] = value if isinstance(value, list) else [value]
     assert 1 <= len(values) <= 100
     assert all(isinstance(each, int | float) and math.isfinite(each) for each in values)

@@ -208,7 +208,7 @@ class Receiver:
         for resource_metrics in request.resource_metrics:
             self.resources.append(_attributes(resource_metrics.resource.attributes))
             for scope in resource_metrics.scope_metrics:
-                self.all_points += [point for metric in scope.metrics for point in _points(metric)]
+                self.all_points += [point for metric in scope.metrics for point in points_of(metric)]
         self._took(request)
 
     def take_logs(self, request: logs_service_pb2.ExportLogsServiceRequest) -> None:
@@ -235,7 +235,7 @@ class Receiver:
         self._loop.call_soon_threadsafe(self._changed.set)
 
 
-def _points(metric: metrics_pb2.Metric) -> Iterable[Point]:
+def points_of(metric: metrics_pb2.Metric) -> Iterable[Point]:
     kind = metric.WhichOneof("data") or ""
     data = getattr(metric, kind)
     temporality = getattr(data, "aggregation_temporality", None)

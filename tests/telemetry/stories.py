@@ -6,11 +6,12 @@ from telemetry.events import (
     Event,
     ModelCalled,
     ModelLifeMeasured,
+    ModelMeasured,
     ModelReport,
     PoolMeasured,
     RequestServed,
+    RoundFailed,
     RoundFinished,
-    RoundsMeasured,
     SayingServed,
     SayingsRejected,
     SpendMeasured,
@@ -27,7 +28,7 @@ LIMITED = ModelCalled(
     model="claude-haiku-4-5", vendor="anthropic", kind="live", attempt=1, api_time_ms=80.0,
     error_type="ModelRateLimited", error_message="The model asks for fewer calls.", status=429,
 )  # fmt: skip
-SERVED = RequestServed("getSaying", 200, 3.5, "", "GET", "/sayings")
+SERVED = RequestServed("getSaying", 200, 3.5, "", "GET", "/sayings", "cache")
 DENIED = DependencyFailed("key store", "fetch", "KeyAccessDenied", "The process may not read the key.")
 
 EVERYTHING: tuple[Event, ...] = (
@@ -40,7 +41,8 @@ EVERYTHING: tuple[Event, ...] = (
     VoteTaken("POSITIVE", "recorded", "gpt-4.1", GENERATION),
     BallotTaken("winner", "recorded"),
     PoolMeasured("gpt-4.1", 12),
-    RoundsMeasured(overdue=False),
+    ModelMeasured("gpt-4.1", failing=False),
+    RoundFailed("StoreError", "The database did not answer in time."),
     SayingsRejected("gpt-4.1", ("link",)),
     SpendMeasured(0.25),
     ModelLifeMeasured("gpt-4.1", 47),

@@ -25,15 +25,16 @@ from service.simulator import Fault, FaultKind, Simulator
 from telemetry.lambda_setup import LambdaTelemetry
 from telemetry.logs import LogListener
 from tests.deploy.runbook import blocks
-from tests.deploy.stack import Stack
+from tests.deploy.stack import Stack, observability
 from tests.logging_capture import Log, captured_log
 from tests.support import model_saying
-from tests.telemetry.insights import ITS_OWN, counted, fields_of, messages_of
+from tests.telemetry.insights import ITS_OWN, OF_METRICS, counted, fields_of, messages_of
 from tests.telemetry.stories import LIMITED
 from workers.fleet import fleet_rounds
 
 QUERIES: dict[str, str] = {
-    name: properties["QueryString"] for name, properties in Stack().of_type("AWS::Logs::QueryDefinition").items()
+    name: properties["QueryString"]
+    for name, properties in observability(Stack()).of_type("AWS::Logs::QueryDefinition").items()
 }
 QUERIES |= {f"runbook: {query}": query for query in blocks("insights")}
 ERRORS_BY_MODEL = QUERIES["ErrorsByModelQuery"]
@@ -68,6 +69,19 @@ class Run:
         body = {"sayingId": KNOWN.saying_id, "source": KNOWN.source, "feedbackType": "POSITIVE"}
         async with self.client.post(f"{self.url}/feedback", json=body) as response:
             return response.status
+
+    async def compare(self) -> None:
+        """A comparison, and a vote on it."""
+        async with self.client.post(f"{self.url}/compare", json={}, headers={"Accept": "application/json"}) as response:
+            compared = await response.json()
+        address = f"{self.url}/compare/{compared['comparisonId']}/vote"
+        async with self.client.post(address, json={"winner": "none"}) as response:
+            assert response.status == 200, await response.text()
+
+    async def lose_lease(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.break_store("acquire_lease", monkeypatch)
+        with pytest.raises(StoreError):
+            await fleet_rounds(self.resources).run()
 
     async def moderate(self) -> None:
         """A report, a saying that visitors set aside, one that an operator takes down and one that is restored."""
@@ -176,6 +190,7 @@ class TestSavedQueries:
     async def test_every_field_and_every_message_is_in_real_lines(
         self, run: Run, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        await run.compare()
         await a_bad_night(run, simulator, monkeypatch)
         assert await run.vote() == 200
         await run.moderate()
@@ -185,8 +200,9 @@ class TestSavedQueries:
         assert await run.vote() == 500
         await run.deny_key()
         await run.lose_worker(monkeypatch)
+        await run.lose_lease(monkeypatch)
 
-        fields = {name for record in run.log.records for name in record} | ITS_OWN
+        fields = {name for record in run.log.records for name in record} | ITS_OWN | OF_METRICS
         messages = {record["message"] for record in run.log.records}
 
         assert {(name, unknown) for name, query in QUERIES.items() for unknown in fields_of(query) - fields} == set()

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from service.api.http import Request, Response
 from service.config import Settings
 from service.resources import Resources, open_resources
 from service.simulator import Fault, FaultKind, Simulator
+from telemetry.emf import emf_unit
 from telemetry.events import (
     BallotTaken,
     ComparisonFinished,
@@ -24,9 +26,10 @@ from telemetry.events import (
     ModelCalled,
     ModelConcerning,
     ModelLifeMeasured,
+    ModelMeasured,
     PoolMeasured,
     RequestServed,
-    RoundsMeasured,
+    RoundFailed,
     SayingServed,
     SayingsRejected,
     SayingTakenDown,
@@ -34,10 +37,12 @@ from telemetry.events import (
     Unexpected,
     VoteTaken,
 )
-from telemetry.metrics import DIMENSIONS, SCALE, Batch, Histogram, Metrics, Series
+from telemetry.metrics import DIMENSIONS, SCALE, UNITS, Batch, Histogram, Metrics, Series
 from telemetry.metrics_data import MetricsConverter
 from telemetry.spans import resource_of
 from tests.support import RecordingListener
+from tests.telemetry.emf import UNITS as CLOUDWATCH_UNITS
+from tests.telemetry.stories import EVERYTHING
 from workers.fleet import fleet_rounds
 
 CALLED = ModelCalled("gpt-4.1", "openai", "live", 1, 1200.0, input_tokens=200, output_tokens=50, cost_nanos=800_000)
@@ -45,6 +50,9 @@ FAILED = msgspec.structs.replace(
     CALLED, error_type="ModelTimeout", input_tokens=None, output_tokens=None, cost_nanos=None
 )
 REFUSED = msgspec.structs.replace(CALLED, error_type="ModelRefused")
+SIZES = {"gen_ai.client.inference.operation.input_tokens", "gen_ai.client.inference.operation.output_tokens"}
+USAGE = {"gen_ai.client.inference.usage.input_tokens", "gen_ai.client.inference.usage.output_tokens"}
+GEN_AI = {"gen_ai.client.inference.duration", *SIZES, *USAGE}
 FREE = msgspec.structs.replace(CALLED, cost_nanos=None)
 
 
@@ -69,10 +77,10 @@ def called(batch: Batch) -> set[str]:
     [
         (RequestServed("getSaying", 200, 0.4), {"TotalExecutionTime"}),
         (RequestServed("none", 404, 0.4, "route_not_found"), {"TotalExecutionTime", "Errors"}),
-        (CALLED, {"APILatency", "TokensUsed", "Cost", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
-        (FREE, {"APILatency", "TokensUsed", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
-        (FAILED, {"APILatency", "Errors", "gen_ai.client.operation.duration"}),
-        (REFUSED, {"APILatency", "Errors", "gen_ai.client.operation.duration", "gen_ai.client.token.usage"}),
+        (CALLED, {"APILatency", "TokensUsed", "Cost", *GEN_AI}),
+        (FREE, {"APILatency", "TokensUsed", *GEN_AI}),
+        (FAILED, {"APILatency", "Errors", *GEN_AI} - SIZES),
+        (REFUSED, {"APILatency", "Errors", *GEN_AI}),
         (SayingServed("database", 1, None), set()),
         (SayingServed("database", 5, "pool_empty"), {"Fallbacks"}),
         (VoteTaken("", "recorded", "gpt-4.1"), {"Feedback"}),
@@ -81,7 +89,8 @@ def called(batch: Batch) -> set[str]:
         (SayingsRejected("gpt-4.1", ("link", "refusal")), {"SayingsRefused"}),
         (Unexpected("gauges", ValueError()), {"Errors"}),
         (PoolMeasured("gpt-4.1", 12), {"PoolSize"}),
-        (RoundsMeasured(overdue=True), {"RoundsOverdue"}),
+        (ModelMeasured("gpt-4.1", failing=True), {"ModelsFailing"}),
+        (RoundFailed("StoreError", "The store failed."), {"Errors"}),
         (SpendMeasured(0.25), {"SpendReserved"}),
         (ModelLifeMeasured("gpt-4.1", 47), {"ModelDaysLeft"}),
         (ModelConcerning("openai mid", "The seat is empty."), {"Errors"}),
@@ -268,22 +277,25 @@ async def test_ten_thousand_mixed_requests_make_no_unexpected_series(
 def meant() -> Iterable[tuple[str, ...]]:
     """Every series, as its metric and the values of its attributes."""
     posts = ["postFeedback", "postCompare", "postCompareVote"]
-    others = ["none", "preflight", "getSaying", "deleteFeedback", "getStats"]
+    others = ["none", "preflight", "deleteFeedback", "getStats"]
     yield from product(["TotalExecutionTime"], [*posts, *others])
+    yield from product(["TotalExecutionTime"], ["getSaying"], ["cache", "database", "live"])
     yield from product(["Errors"], ["none"], ["route_not_found", "method_not_allowed"])
     yield from product(["Errors"], [*posts, "deleteFeedback"], ["invalid_request"])
     yield from product(["Feedback"], ["POSITIVE", "NEGATIVE", "WITHDRAWN", "COMPARISON"])
-    yield from product(["RoundSayings", "PoolSize"], MODELS)
+    yield from product(["RoundSayings", "PoolSize", "ModelsFailing"], MODELS)
     yield ("Errors", "postFeedback", "saying_not_found")
     yield ("Errors", "postCompareVote", "comparison_not_shown")
-    yield from [("SpendReserved",), ("RoundsOverdue",)]
+    yield ("SpendReserved",)
     yield from product(["ModelDaysLeft"], ["claude-sonnet-4-5", "gpt-4.1", "gpt-4.1-mini"])
     for model, vendor in MODELS.items():
-        yield from product(["APILatency", "TokensUsed", "Cost"], [vendor], [model])
-        yield from product(["gen_ai.client.token.usage"], ["chat"], [vendor], [model], ["input", "output"])
-        yield ("gen_ai.client.operation.duration", "chat", vendor, model)
-        yield from product(["gen_ai.client.operation.duration"], ["chat"], [vendor], [model], FAULTS.values())
-        yield from product(["Errors"], [vendor], [model], FAULTS.values())
+        called = (vendor, model, "true")
+        yield from ((name, *called) for name in ("APILatency", "TokensUsed", "Cost"))
+        yield from ((name, "chat", *called) for name in SIZES)
+        yield from ((name, "chat", *called, modality) for name in USAGE for modality in ("text", "unknown"))
+        yield ("gen_ai.client.inference.duration", "chat", *called)
+        yield from (("gen_ai.client.inference.duration", "chat", *called, fault) for fault in FAULTS.values())
+        yield from (("Errors", *called, fault) for fault in FAULTS.values())
 
 
 MEANT = set(meant())
@@ -292,6 +304,8 @@ MEANT = set(meant())
 def test_cloudwatch_dimensions_are_attributes_of_their_metrics() -> None:
     batch = counted(
         RequestServed("getSaying", 503, 1.0, "store_unavailable"),
+        RequestServed("getSaying", 200, 1.0, origin="cache"),
+        ModelMeasured("gpt-4.1", failing=False),
         SayingServed("database", 5, "pool_empty"),
         CALLED,
         FAILED,
@@ -301,3 +315,43 @@ def test_cloudwatch_dimensions_are_attributes_of_their_metrics() -> None:
     wanted = {(name, key) for name, sets in DIMENSIONS.items() for dimensions in sets for key in dimensions}
 
     assert wanted <= had
+
+
+# Prometheus' rule for the name of an OpenTelemetry metric, as far as our units go.
+PROMETHEUS_UNITS = {"ms": "milliseconds", "s": "seconds", "d": "days", "1": "ratio"}
+
+
+def prometheus_name(name: str, unit: str, *, is_sum: bool, is_gauge: bool) -> str:
+    """Letters and underscores, then the unit without what stands in braces, then `total` for a sum."""
+    word = re.sub(r"\{[^}]*\}", "", unit)
+    suffix = PROMETHEUS_UNITS.get(word, word) if word != "1" or is_gauge else ""
+    parts = [re.sub(r"\W+", "_", name), suffix, "total" if is_sum else ""]
+    return "_".join(part for part in parts if part)
+
+
+def test_names_are_sensible_in_prometheus() -> None:
+    metrics = Metrics()
+    for event in EVERYTHING:
+        metrics.emit(event)
+    metrics.count_dropped(1)
+    batch = metrics.take()
+    found = {
+        prometheus_name(
+            name, UNITS[name], is_sum=(name, attributes) in batch.sums, is_gauge=(name, attributes) in batch.gauges
+        )
+        for name, attributes in series(batch)
+    }
+
+    assert found == {
+        "TotalExecutionTime_milliseconds", "APILatency_milliseconds", "TokensUsed_total", "Cost_USD_total",
+        "Feedback_total", "Fallbacks_total", "Errors_total", "PoolSize", "ModelsFailing", "SayingsRefused_total",
+        "RoundSayings_total", "SpendReserved_USD", "ModelDaysLeft_days", "TelemetryDropped_total",
+        "gen_ai_client_inference_duration_seconds", "gen_ai_client_inference_usage_input_tokens_total",
+        "gen_ai_client_inference_usage_output_tokens_total", "gen_ai_client_inference_operation_input_tokens",
+        "gen_ai_client_inference_operation_output_tokens",
+    }  # fmt: skip
+
+
+def test_every_metric_has_a_unit_that_cloudwatch_knows() -> None:
+    assert UNITS.keys() >= DIMENSIONS.keys()
+    assert {emf_unit(name) for name in DIMENSIONS} <= CLOUDWATCH_UNITS

@@ -333,5 +333,5 @@ def test_the_first_answer_sends_its_trace_without_an_import_of_opentelemetry(dae
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert ran.stderr == "[]\n"
-    assert json.loads(ran.stdout)["TotalExecutionTime"] == [3.5]
+    assert json.loads(ran.stdout)["TotalExecutionTime"] == 3.5
     assert [span.name for span in daemon.spans()] == ["GET /sayings"]

@@ -1,0 +1,1 @@
+"""The alarms and the dashboard over metrics that the running service has recorded."""
