@@ -80,7 +80,6 @@ class ModelCalled(Event, frozen=True, gc=False):
     `display_name` is the model's name for people and `response_model` the one under which it answered. `output_type` is
     `json` where the vendor was asked for structured output, else "". `finish_reason` is OpenTelemetry's word for why
     the model stopped. The tokens are None without an answer, and those that were cached or thinking are among them.
-    `saying_ids` are those of the sayings that may be shown.
     """
 
     model: str
@@ -109,7 +108,13 @@ class ModelCalled(Event, frozen=True, gc=False):
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
     thinking_tokens: int | None = None
-    saying_ids: tuple[str, ...] = ()
+
+
+class SayingsWritten(Event, frozen=True, gc=False):
+    """The answer of a call has been read: these sayings of it may be shown."""
+
+    generation_id: str
+    saying_ids: tuple[str, ...]
 
 
 class AwsCalled(Event, frozen=True, gc=False):

@@ -9,7 +9,7 @@ part in which it failed.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from ipaddress import ip_network
@@ -26,6 +26,7 @@ from telemetry.events import (
     RequestServed,
     RoundFinished,
     SayingServed,
+    SayingsWritten,
     SqliteCalled,
     StepTaken,
     Unexpected,
@@ -86,7 +87,7 @@ class Span:
 def story_of(finished: Finished, service: str) -> list[Span]:
     """The spans of a trace of the service of this name: the root first, then the others in the order of their ends."""
     trace, last = finished
-    parts = [(note, _DESCRIBE[type(note.event)](note.event)) for note in trace.notes if type(note.event) in _DESCRIBE]
+    parts = list(_parts(trace.notes))
     parents = {part.span_id for _, part in parts if part.span_id}
     simulated = _simulated(note.event for note in trace.notes)
     moments: defaultdict[str, list[Moment]] = defaultdict(list)
@@ -105,6 +106,20 @@ def story_of(finished: Finished, service: str) -> list[Span]:
             for note, part in parts
         ),
     ]
+
+
+def _parts(notes: Sequence[Note]) -> "Iterator[tuple[Note, _Part]]":
+    """The calls and steps. What a call wrote becomes known after its end, so it comes as another event."""
+    written = {
+        note.event.generation_id: note.event.saying_ids for note in notes if isinstance(note.event, SayingsWritten)
+    }
+    for note in notes:
+        describe = _DESCRIBE.get(type(note.event))
+        if describe is not None:
+            part = describe(note.event)
+            if isinstance(note.event, ModelCalled):
+                part.attributes[names.SAYING_IDS] = written.get(note.event.generation_id, ())
+            yield note, part
 
 
 def _simulated(events: Iterable[Event]) -> dict[str, str]:
@@ -241,7 +256,6 @@ def _model_call(event: ModelCalled) -> _Part:
         names.CACHE_WRITE_TOKENS: event.cache_write_tokens or None,
         names.REASONING_TOKENS: event.thinking_tokens or None,
         names.COST_USD: None if event.cost_nanos is None else event.cost_nanos / 1e9,
-        names.SAYING_IDS: event.saying_ids,
         names.CALL_KIND: event.kind,
         names.ATTEMPT: event.attempt,
         names.ERROR_TYPE: event.error_type,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from service.catalogue.models import Model
 from service.catalogue.topics import Topics
 from service.domain import CallKind, Saying
-from service.errors import DependencyError, KeyStoreError, ModelBadResponse, ModelError
+from service.errors import DependencyError, KeyStoreError, ModelBadResponse, ModelError, ModelNotAsked
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
 from service.resilience.timeouts import store_guard, within
@@ -64,7 +64,7 @@ class Round:
             report = ModelReport(model.id, count, _milliseconds_since(started))
             self._listener.emit(ModelMeasured(model.id, failing=False))
         except DependencyError as error:
-            if isinstance(error, ModelError | KeyStoreError):  # the others are not the model's failure
+            if _is_the_models_failure(error):
                 self._listener.emit(ModelMeasured(model.id, failing=True))
             report = ModelReport(model.id, 0, _milliseconds_since(started), type(error).__name__, str(error))
         except Exception as error:  # noqa: BLE001 - a defect in one model's part must not affect the others' results
@@ -111,6 +111,11 @@ class Round:
                 raise
             return list(first.sayings)  # the gateway has reported the failure
         return [*first.sayings, *second.sayings]
+
+
+def _is_the_models_failure(error: DependencyError) -> bool:
+    """Whether the model or its key has failed, and not the store, the budget or our own time."""
+    return isinstance(error, ModelError | KeyStoreError) and not isinstance(error, ModelNotAsked)
 
 
 def _milliseconds_since(started: float) -> float:

@@ -39,7 +39,7 @@ from service.llm.vendors import Adapters
 from service.resilience.retry_budget import RetryBudget
 from service.resilience.tasks import ShieldedTasks
 from telemetry import traces
-from telemetry.events import Listener, SayingsRejected
+from telemetry.events import Listener, SayingsRejected, SayingsWritten
 from telemetry.names import CHAT
 
 MAX_ATTEMPTS = 2
@@ -266,9 +266,9 @@ class Gateway:
         usage, cost = self._costs.of(model, order.prompt, completion)
         generation = self._generation(attempt, api_time_ms, usage, cost, completion.snapshot)
         failure = _unusable(model, completion, api_time_ms)
+        self._report(attempt, generation, failure, completion)
         nothing = Written(generation, (), order.prompt.services)
         written = nothing if failure else self._read(completion.text, order, generation)
-        self._report(attempt, generation, failure, completion, written.sayings)
         # The call is paid for, so it is recorded even when the caller is cancelled.
         await self._books.finish(self._book(reservation, _as_call(order, written, failure)))
         if failure:
@@ -351,6 +351,8 @@ class Gateway:
         if parsed.rejected:
             self._listener.emit(SayingsRejected(order.model.id, parsed.rejected))
         source = model_source(order.model.display_name, simulated=self._simulated)
+        ids = tuple(draft.saying_id for draft in parsed.drafts)
+        self._listener.emit(SayingsWritten(generation.generation_id, ids))
         sayings = (Saying(draft.saying_id, draft.text, draft.services, source, generation) for draft in parsed.drafts)
         done = {draft.asked for draft in parsed.drafts}
         missing = tuple(service for service in order.prompt.services if service not in done)
@@ -362,11 +364,10 @@ class Gateway:
         generation: Generation,
         failure: ModelError | None,
         completion: Completion | None = None,
-        sayings: Iterable[Saying] = (),
     ) -> None:
         model = attempt.order.model
         url = self._adapters.base_url(model)
-        self._listener.emit(report_of(model, url, attempt.number, generation, failure, completion, sayings))
+        self._listener.emit(report_of(model, url, attempt.number, generation, failure, completion))
 
 
 async def _timed(completing: Awaitable[Completion], seconds: float, preparing: float) -> tuple[Completion, float]:

@@ -1,12 +1,11 @@
 """What telemetry is told of a call to a model."""
 
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import msgspec
 
 from service.catalogue.models import Model
-from service.domain import Generation, Saying
+from service.domain import Generation
 from service.errors import ModelError
 from service.llm.adapter import Completion, Finish
 from telemetry.events import ModelCalled
@@ -23,12 +22,8 @@ def report_of(
     generation: Generation,
     failure: ModelError | None,
     completion: Completion | None = None,
-    sayings: Iterable[Saying] = (),
 ) -> ModelCalled:
-    """The event of a call to a model at the endpoint with this URL; without a completion it was not answered.
-
-    `sayings` are those of the answer that may be shown.
-    """
+    """The event of a call to a model at the endpoint with this URL; without a completion it was not answered."""
     url, cause = urlsplit(base_url), failure.__cause__ if failure else None
     event = ModelCalled(
         model=model.id,
@@ -64,5 +59,4 @@ def report_of(
         response_id=completion.response_id,
         response_model=generation.snapshot,
         finish_reason=_FINISH_REASONS[completion.finish],
-        saying_ids=tuple(saying.saying_id for saying in sayings),
     )

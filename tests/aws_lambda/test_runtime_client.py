@@ -93,7 +93,7 @@ async def test_a_worker_without_a_store_fails_with_a_message_of_ours(environ: di
     told = "".join([*worker.log, *(each.whole for each in failures)])
     assert "127.0.0.1" not in told
     assert "botocore" not in told
-    assert {line["dependency"] for line in worker.records} == {"store"}
+    assert {line["message"] for line in worker.records} == {"store failed", "round failed"}
 
 
 async def test_a_packaged_function_sees_only_the_packages_modules(environ: dict[str, str]) -> None:

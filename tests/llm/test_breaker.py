@@ -156,3 +156,13 @@ def test_a_late_failure_does_not_shorten_the_wait(breaker: Breaker) -> None:
         raise ModelOverloaded("Late.", retry_after=1.0)
 
     assert wait_of(breaker) == LONG_COOL_DOWN_SECONDS
+
+
+def test_it_says_whether_it_is_open(breaker: Breaker, clock: Clock) -> None:
+    said = [breaker.is_open]
+    fail(breaker, times=FAILURES_TO_OPEN)
+    said.append(breaker.is_open)
+    clock.forward(COOL_DOWN_SECONDS)
+    said.append(breaker.is_open)
+
+    assert said == [False, True, False]

@@ -85,7 +85,6 @@ class Fleet:
     clock: Clock
     recording: Recording = field(default_factory=Recording)
     emf: list[str] = field(default_factory=list)
-    requests: int = 0
     rounds: bool = True
     visits: bool = True
     votes_a_minute: float = 0.1
@@ -132,7 +131,6 @@ class Fleet:
 
     async def ask(self, method: str, path: str, body: Any = None) -> Answered:
         answered = await self.platform.ask(method, path, b"" if body is None else json.dumps(body).encode())
-        self.requests += 1
         self.platform.count_request(self.recording, self.clock(), failed=answered.status >= 500)
         return answered
 

@@ -37,7 +37,7 @@ EVERYTHING: tuple[Event, ...] = (
     DENIED,
     SayingServed("builtin", 4, "live_rate_limited"),
     SERVED,
-    RequestServed("postFeedback", 503, 12.0, "vote_not_stored", "POST", "/feedback"),
+    RequestServed("postFeedback", 503, 12.0, "store_unavailable", "POST", "/feedback"),
     VoteTaken("POSITIVE", "recorded", "gpt-4.1", GENERATION),
     BallotTaken("winner", "recorded"),
     PoolMeasured("gpt-4.1", 12),

@@ -34,6 +34,7 @@ from telemetry.events import (
     SayingRestored,
     SayingServed,
     SayingsRejected,
+    SayingsWritten,
     SayingTakenDown,
     SpendMeasured,
     SqliteCalled,
@@ -261,6 +262,7 @@ UNLOGGED = [
     ModelMeasured("gpt-4.1", failing=True),
     SpendMeasured(0.42),
     ModelLifeMeasured("gpt-4.1", 47),
+    SayingsWritten("5" * 48, ("a" * 32,)),
     StepTaken("prepare", "53995c3f42cd8ad8", 3.2, "gpt-4.1"),
 ]
 

@@ -16,7 +16,7 @@ from service.llm.vendors import VENDORS, Adapters
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.base import Lease, Spend
 from service.store.sqlite import SqliteStore
-from telemetry.events import ModelReport, RoundFinished, RoundStarted, Unexpected
+from telemetry.events import ModelMeasured, ModelReport, RoundFinished, RoundStarted, Unexpected
 from tests.support import RecordingListener
 from tests.workers.conftest import NewInstance
 from tests.workers.instance import MODELS, Instance, brought, by_model, failures
@@ -221,6 +221,29 @@ class Defective(Adapters):
         if model.id == HAIKU:
             raise ZeroDivisionError("sk-secret")
         return super().of(model)
+
+
+class TestGaugeOfFailingModels:
+    async def test_a_model_is_failing_until_it_brings_something(
+        self, instance: Instance, simulator: Simulator, events: RecordingListener
+    ) -> None:
+        simulator.inject(GPT, Fault(FaultKind.BAD_REQUEST))
+
+        lease, measured = await instance.lease(), []
+        for _ in range(2):
+            await instance.round.run(lease)
+            measured.append({each.model: each.failing for each in events.of(ModelMeasured)})
+
+        assert measured == [dict.fromkeys(MODELS, False) | {GPT: True}, dict.fromkeys(MODELS, False)]
+
+    async def test_no_model_is_to_blame_for_the_budget(
+        self, new_instance: NewInstance, events: RecordingListener
+    ) -> None:
+        instance = new_instance(caps=Spend(day=1, hour=1))
+
+        await instance.round.run(await instance.lease())
+
+        assert events.of(ModelMeasured) == []
 
 
 class TestNothingComesOfIt:
