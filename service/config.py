@@ -16,6 +16,7 @@ from service.errors import ConfigError
 from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS, Limits, Quotas, Rate, RateClass, Timeouts
 from service.llm.vendors import VENDORS, Vendor, Vendors
 from service.urls import is_http_url
+from telemetry.otel_settings import OtelSettingError, read_otel_settings
 
 PREFIX = "SAYINGS_"
 
@@ -68,10 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trace: Switch = "off"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    # These have no prefix, because section 4 of the design, the AWS SDKs and OpenTelemetry name them so.
-    aws_region: str = ""
-    otel_exporter_otlp_endpoint: str = ""
-    otel_exporter_otlp_protocol: str = ""
+    aws_region: str = ""  # it has no prefix, because the AWS SDKs name it so
 
     # The name of the parameter that holds each vendor's key, by the vendor's name. The variables that set these names
     # are in the vendors' records.
@@ -122,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not values.get("aws_region"):
             values["aws_region"] = environ.get("AWS_DEFAULT_REGION", "")
         _refuse_unknown(environ)
+        _check_telemetry(environ)
         settings = cls(**values, key_parameters=_key_parameters(environ, vendors))
         _check(settings)
         return settings
@@ -129,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 # The operators' key itself, where keys come from the environment. No field holds it, as none holds a vendor's key.
 OPERATOR_KEY_VARIABLE = "SAYINGS_OPERATOR_KEY"
-_UNPREFIXED = frozenset({"aws_region", "otel_exporter_otlp_endpoint", "otel_exporter_otlp_protocol"})
+_UNPREFIXED = frozenset({"aws_region"})
 _WITHOUT_VARIABLE = frozenset({"key_parameters", "timeouts", "limits"})
 
 
@@ -161,6 +160,14 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
         raise ConfigError(unknown[0], "there is no such setting")
 
 
+def _check_telemetry(environ: Mapping[str, str]) -> None:
+    """Check OpenTelemetry's variables, so that every command reports a mistake in them as it does for a setting."""
+    try:
+        read_otel_settings(environ)
+    except OtelSettingError as error:
+        raise ConfigError(error.variable, error.problem) from None
+
+
 def _check(settings: Settings) -> None:
     _check_rates(settings)
     _check_operator_key(settings)
@@ -170,10 +177,6 @@ def _check(settings: Settings) -> None:
     if settings.rounds not in ("in-process", "off") and not _WORKER.fullmatch(settings.rounds):
         problem = f"{settings.rounds!r} is none of in-process, off or lambda:<function>"
         raise ConfigError("SAYINGS_ROUNDS", problem)
-    if settings.otel_exporter_otlp_endpoint and not is_http_url(settings.otel_exporter_otlp_endpoint):
-        raise ConfigError("OTEL_EXPORTER_OTLP_ENDPOINT", f"{settings.otel_exporter_otlp_endpoint!r} is not a URL")
-    if settings.otel_exporter_otlp_protocol not in ("", "grpc", "http/protobuf"):
-        raise ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL", "must be one of grpc, http/protobuf")
     if settings.uses_aws and not _REGION.fullmatch(settings.aws_region):
         raise ConfigError("AWS_REGION", "a region such as eu-west-1 is needed for DynamoDB and SSM")
 

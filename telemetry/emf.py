@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from telemetry import names
-from telemetry.metrics import DIMENSIONS, SCALE, UNITS, Attributes, Batch, Histogram, Series
+from telemetry.metrics import DIMENSIONS, UNITS, Attributes, Batch, Histogram, Series
 
 SERVICE = "service.name"
 _EMF_UNITS = {"ms": "Milliseconds"}
@@ -73,11 +73,5 @@ def _values(histogram: Histogram) -> list[float]:
     """The middle of each bucket, repeated by its count."""
     values = [0.0] * histogram.zeros
     for index, count in sorted(histogram.buckets.items()):
-        values += [_middle(index, histogram)] * count
+        values += [round(histogram.middle(index), 6)] * count
     return values
-
-
-def _middle(index: int, histogram: Histogram) -> float:
-    """The geometric middle of a bucket, limited to the range measured, so that a single value stays exact."""
-    middle: float = 2.0 ** ((index + 0.5) / 2**SCALE)
-    return round(min(max(middle, histogram.low), histogram.high), 6)

@@ -5,27 +5,45 @@ They are sent only if OTEL_LOGS_EXPORTER is `otlp`. Neither the voter nor the te
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from service import __version__
 from telemetry import names
 from telemetry.events import Event, VoteTaken
+from telemetry.otel_settings import OtelSettings
+from telemetry.otlp import log_exporter
+from telemetry.sending import Delivery, Sender
+from telemetry.spans import resource_of
 from telemetry.story import evaluation_of, generation_of
+
+LOGS = "logs"
 
 
 class Evaluations:
-    """A listener that queues the event of each new opinion on a generated saying. A thread of the SDK sends them."""
+    """A listener that queues the event of each new opinion on a generated saying. A thread of its own sends them."""
 
-    def __init__(self, exporter: LogRecordExporter, resource: Resource) -> None:
-        self._provider = LoggerProvider(resource, shutdown_on_exit=False)
-        self._provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
-        self._logger = self._provider.get_logger(names.SCOPE, __version__, names.SCHEMA_URL)
+    def __init__(self, settings: OtelSettings) -> None:
+        resource = resource_of(settings.service_name, settings.resource_attributes)
+        provider, batching = LoggerProvider(resource, shutdown_on_exit=False), settings.logs_batching
+        exporter, watch = log_exporter(settings.logs)
+        self._sender: Sender[ReadableLogRecord, Sequence[ReadableLogRecord]] = Sender(
+            LOGS,
+            lambda records: [(records, len(records))],
+            [Delivery(LOGS, "otlp", exporter, watch, seconds=batching.export_timeout)],
+            size=batching.max_queue_size,
+            at_once=batching.max_export_batch_size,
+            pause=batching.schedule_delay,
+            at_end=provider.shutdown,
+        )
+        provider.add_log_record_processor(_Queue(self._sender))
+        self._sender.start()
+        self._logger = provider.get_logger(names.SCOPE, __version__, names.SCHEMA_URL)
 
     def emit(self, event: Event) -> None:
         if not isinstance(event, VoteTaken) or event.status == "unchanged":
@@ -45,8 +63,26 @@ class Evaluations:
 
     async def close(self, seconds: float) -> None:
         """Send the rest, waiting at most that many seconds."""
-        closing = asyncio.create_task(asyncio.to_thread(self._provider.shutdown))
-        await asyncio.wait({closing}, timeout=seconds)
+        self._sender.close()
+        await asyncio.to_thread(self._sender.join, seconds)
+        self._sender.break_off()
+
+
+class _Queue(LogRecordProcessor):
+    """Queues log records to send."""
+
+    def __init__(self, sender: Sender[ReadableLogRecord, Sequence[ReadableLogRecord]]) -> None:
+        self._sender = sender
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        resource = log_record.resource or Resource.get_empty()
+        self._sender.put(ReadableLogRecord(log_record.log_record, resource, log_record.instrumentation_scope))
+
+    def shutdown(self) -> None:
+        """Do nothing: the sender is closed by itself."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
 
 
 def _context(trace_id: str, span_id: str) -> Context:

@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TextIO
-from urllib.parse import unquote
 
 from telemetry import names
 from telemetry.emf import emf_lines
 from telemetry.events import Listener, Listeners, Unexpected
-from telemetry.logs import LogListener
+from telemetry.logs import LogListener, logger
 from telemetry.metrics import Metrics
 from telemetry.notes import Finished, NoteTaker
-from telemetry.setup import sampling_ratio, service_name
+from telemetry.otel_settings import read_otel_settings, without_effect_on_lambda
+from telemetry.sampling import Sampler, Trust
 from telemetry.story import story_of
 from telemetry.xray_udp import XRayDaemon
 
@@ -33,7 +33,8 @@ class LambdaTelemetry:
     def __init__(
         self, environ: Mapping[str, str], stdout: TextIO | None = None, clock: Callable[[], int] = time.time_ns
     ) -> None:
-        self._service = service_name(environ)
+        settings = read_otel_settings(environ)
+        self._service = settings.service_name
         self._resource = function_resource(environ)
         self._invocation: dict[str, Any] = {}
         self._is_cold = True
@@ -43,11 +44,11 @@ class LambdaTelemetry:
         self._daemon: XRayDaemon | None = None
         self._logs = LogListener()
         self.listener: Listener = self._logs
-        if environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+        if not settings.disabled:
             notes: list[Listener] = []
             if address := environ.get("AWS_XRAY_DAEMON_ADDRESS"):
                 self._daemon = XRayDaemon(address)
-                notes.append(NoteTaker(self._finished.append, ratio=sampling_ratio(environ)))
+                notes.append(NoteTaker(Sampler(settings, Trust.PLATFORM), keep=self._finished.append))
             self.listener = Listeners(self._logs, self._metrics, *notes)
 
     def begin(self, request_id: str, function_arn: str) -> None:
@@ -88,6 +89,9 @@ class LambdaTelemetry:
 
 def open_lambda_telemetry(environ: Mapping[str, str]) -> LambdaTelemetry:
     """Set telemetry up by the OTEL_* variables and by those that Lambda sets."""
+    if unused := without_effect_on_lambda(environ):
+        said = {"error_message": f"A function does not use {', '.join(unused)}."}
+        logger.warning("variables have no effect on Lambda", extra={"fields": said})
     return LambdaTelemetry(environ)
 
 
@@ -111,7 +115,7 @@ def function_resource(environ: Mapping[str, str]) -> dict[str, Any]:
         names.LOG_STREAMS: (stream,) if stream else "",
     }
     known = {name: value for name, value in attributes.items() if value != ""} if function else {}
-    return known | _given(environ) | {names.SERVICE_NAME: service_name(environ)}
+    return known | dict(read_otel_settings(environ).resource_attributes)
 
 
 def resource_by_arn(arn: str, version: str) -> dict[str, Any]:
@@ -124,8 +128,3 @@ def resource_by_arn(arn: str, version: str) -> dict[str, Any]:
         return {}
     published = [version] if version.isdecimal() else []
     return {names.CLOUD_ACCOUNT: parts[4], names.CLOUD_RESOURCE_ID: ":".join([*parts[:7], *published])}
-
-
-def _given(environ: Mapping[str, str]) -> dict[str, str]:
-    pairs = (pair.split("=", 1) for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",") if "=" in pair)
-    return {name.strip(): unquote(value.strip()) for name, value in pairs}

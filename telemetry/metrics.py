@@ -77,6 +77,21 @@ class Histogram:
         index = math.ceil(_LOG2(value) * _PER_OCTAVE) - 1
         self.buckets[index] = self.buckets.get(index, 0) + 1
 
+    def add(self, other: "Histogram") -> None:
+        """Add what another histogram has counted."""
+        self.count += other.count
+        self.total += other.total
+        self.low = min(self.low, other.low)
+        self.high = max(self.high, other.high)
+        self.zeros += other.zeros
+        for index, count in other.buckets.items():
+            self.buckets[index] = self.buckets.get(index, 0) + count
+
+    def middle(self, index: int) -> float:
+        """The geometric middle of a bucket, limited to the range measured, so that a single value stays exact."""
+        middle: float = 2.0 ** ((index + 0.5) / _PER_OCTAVE)
+        return min(max(middle, self.low), self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -168,7 +183,7 @@ class Metrics:
 
     def count_dropped(self, count: int) -> None:
         """Count traces that did not fit the queue or were not accepted."""
-        self._add(names.TELEMETRY_DROPPED, (), count)
+        self._add(names.TELEMETRY_DROPPED, ((names.SIGNAL, "traces"),), count)
 
     def _saying(self, event: SayingServed) -> None:
         if event.degraded is not None:

@@ -36,6 +36,7 @@ GEN_AI_OPERATION = "gen_ai.operation.name"
 TOKEN_MODALITY = "gen_ai.token.modality"  # noqa: S105
 SIMULATED = "simulated"
 ERROR_TYPE = "error.type"
+SIGNAL = "telemetry.signal"
 SIMULATED = "simulated"  # "true" or "false"
 
 # Attributes of spans only

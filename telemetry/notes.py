@@ -1,23 +1,12 @@
-"""The choice of the traces to keep: a listener that notes events and hands over the finished traces worth keeping."""
+"""A listener that notes events in their trace, and hands over the finished traces that are kept."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from telemetry import traces
-from telemetry.events import (
-    DependencyFailed,
-    Event,
-    ModelCalled,
-    RequestServed,
-    RoundFinished,
-    Unexpected,
-    WorkFinished,
-)
+from telemetry.events import Event, RequestServed, RoundFinished, WorkFinished
+from telemetry.sampling import Sampler
 from telemetry.traces import Trace
-
-# A trace with one of these events is kept even if it is not sampled.
-_REMARKABLE = frozenset({ModelCalled, DependencyFailed, Unexpected})
-
 
 # The events that end a trace.
 Last = RequestServed | RoundFinished | WorkFinished
@@ -30,39 +19,40 @@ class Finished(NamedTuple):
     last: Last
 
 
-class NoteTaker:
-    """Hands finished traces over to the outlets.
+Outlet = Callable[[Finished], None]
 
-    It keeps all rounds, the requests and other work that are sampled (a share `ratio` of them, unless the caller has
-    decided), and those with a failure, a defect or a call of a model.
+
+class NoteTaker:
+    """Hands finished traces over: those that `sampler` keeps to `keep`, and all of them to `show`.
+
+    Rounds are kept unless sampling is off: there are few of them.
     """
 
-    def __init__(self, *outlets: Callable[[Finished], None], ratio: float) -> None:
-        self._outlets = outlets
-        self._ratio = ratio
+    def __init__(self, sampler: Sampler, *, keep: Outlet | None = None, show: Outlet | None = None) -> None:
+        self._sampler = sampler
+        self._keep = keep
+        self._show = show
 
     def emit(self, event: Event) -> None:
         trace = traces.current()
         if trace is None:
             return
         if type(event) is RequestServed or type(event) is WorkFinished:
-            if trace.is_sampled(self._ratio) or _is_remarkable(event, trace):
-                self._finish(trace, event)
+            is_kept = self._sampler.samples(trace) or self._sampler.keeps(event, trace)
+            self._finish(trace, event, is_kept=is_kept)
         elif type(event) is RoundFinished:
-            self._finish(trace, event)
+            is_kept = self._sampler.keeps_unsampled or self._sampler.samples(trace)
+            self._finish(trace, event, is_kept=is_kept)
         else:
             trace.note(event)
 
-    def _finish(self, trace: Trace, last: Last) -> None:
+    def _finish(self, trace: Trace, last: Last, *, is_kept: bool) -> None:
         trace.end()
+        if not is_kept and self._show is None:
+            return
         trace.recall()
         finished = Finished(trace, last)
-        for hand_over in self._outlets:
-            hand_over(finished)
-
-
-def _is_remarkable(event: RequestServed | WorkFinished, trace: Trace) -> bool:
-    for _, noted, _ in trace.notes:  # not any(…), which is slower: this runs for every request
-        if type(noted) in _REMARKABLE:
-            return True
-    return type(event) is RequestServed and event.status >= 500
+        if is_kept and self._keep is not None:
+            self._keep(finished)
+        if self._show is not None:
+            self._show(finished)

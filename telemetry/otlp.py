@@ -1,218 +1,199 @@
-"""Metrics and spans over OTLP, set up by the standard OTEL_* variables, sent in batches from a separate thread.
+"""OpenTelemetry's own OTLP exporters, set up by our settings, and watched: they keep to themselves what was answered.
 
-A collector that is down, slow or faulty does not slow a request: when the queue is full its oldest item is dropped, an
-item that the collector rejects is not kept, and both are counted. The thread is a daemon, and a stopping process waits
-for it for at most `ExportTimes.last_flush` seconds.
+An exporter only says whether it succeeded. A `Watch` also knows how much of a request was rejected, and whether it is
+worth sending again.
 """
 
-import asyncio
 import logging
-import queue
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from enum import Enum
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Buckets,
-    ExponentialHistogram,
-    ExponentialHistogramDataPoint,
-    Gauge,
-    Metric,
-    MetricExporter,
-    MetricsData,
-    NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
-    Sum,
-)
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from service import __version__
-from telemetry import names
-from telemetry.events import Unexpected
-from telemetry.export_times import DEFAULT_EXPORT_TIMES, ExportTimes
-from telemetry.logs import LogListener, logger
-from telemetry.metrics import SCALE, UNITS, Attributes, Batch, Histogram, Metrics, Series
-from telemetry.notes import Finished
-from telemetry.spans import SpanMaker
+from telemetry.otel_settings import Otlp
 
-QUEUE_SIZE = 2048
-# Requests wait while a batch is encoded, so that a large one would delay them; with a small one, posting would cost
-# more than encoding.
-ITEMS_AT_ONCE = 64
-
-P = TypeVar("P")
-
-_SCOPE = InstrumentationScope(names.SCOPE, __version__, names.SCHEMA_URL)
-_EXPORTERS_LOG = logging.getLogger("opentelemetry.exporter")
+# As OTLP's specification lists them.
+_RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+_RETRYABLE_CODES = frozenset(
+    {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
+)
 
 
-class OtlpExport:
-    """Queues traces and metrics, which a thread sends."""
+@dataclass(slots=True)
+class Watch:
+    """What the back end made of the last request. `reason` is why it was not taken; `rejected` counts spans or points.
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        resource: Resource,
-        span_exporter: SpanExporter,
-        metric_exporter: MetricExporter,
-        *,
-        times: ExportTimes = DEFAULT_EXPORT_TIMES,
-    ) -> None:
-        self._times = times
-        self._metrics = metrics
-        self._resource = resource
-        self._maker = SpanMaker(resource)
-        self._span_exporter = span_exporter
-        self._metric_exporter = metric_exporter
-        self._queue: queue.Queue[Finished | Batch] = queue.Queue(QUEUE_SIZE)
-        # Numbers of traces and batches. The event loop writes the first, the thread writes the others.
-        self._dropped = 0  # because the queue was full
-        self._refused = 0  # by the collector
-        self._reported = 0  # of the two, the part reported to the collector
-        self._works = True
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._send_until_closed, name="telemetry", daemon=True)
-        self._thread.start()
+    It is read by the thread that sends.
+    """
 
-    def hand_over(self, item: Finished | Batch) -> None:
-        """Queue an item to send, dropping the oldest if the queue is full. Never blocks."""
-        while True:
+    reason: str = ""
+    may_retry: bool = False
+    rejected: int = 0
+
+    def took(self, rejected: int) -> None:
+        self.reason, self.may_retry, self.rejected = "", False, rejected
+
+    def failed(self, reason: str, *, may_retry: bool) -> None:
+        self.reason, self.may_retry, self.rejected = reason, may_retry, 0
+
+
+def span_exporter(settings: Otlp) -> tuple[SpanExporter, Watch]:
+    """The exporter of traces and what watches it."""
+    _silence()
+    watch = Watch()
+    if settings.protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        return _watched_by(OTLPSpanExporter, watch, _rejected_spans)(**_grpc_arguments(settings)), watch
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+
+    return HttpSpanExporter(**_http_arguments(settings, watch, ExportTraceServiceResponse, _rejected_spans)), watch
+
+
+def metric_exporter(settings: Otlp) -> tuple[MetricExporter, Watch]:
+    """The exporter of metrics and what watches it."""
+    _silence()
+    watch = Watch()
+    if settings.protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+        return _watched_by(OTLPMetricExporter, watch, _rejected_points)(**_grpc_arguments(settings)), watch
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpMetricExporter
+
+    return HttpMetricExporter(**_http_arguments(settings, watch, ExportMetricsServiceResponse, _rejected_points)), watch
+
+
+def log_exporter(settings: Otlp) -> tuple[LogRecordExporter, Watch]:
+    """The exporter of log records and what watches it."""
+    _silence()
+    watch = Watch()
+    if settings.protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+
+        return _watched_by(OTLPLogExporter, watch, _rejected_records)(**_grpc_arguments(settings)), watch
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogExporter
+
+    return HttpLogExporter(**_http_arguments(settings, watch, ExportLogsServiceResponse, _rejected_records)), watch
+
+
+def _silence() -> None:
+    """Leave it to telemetry/sending.py to say, once, that nothing gets through: exporters say it at every attempt."""
+    logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)
+
+
+def _rejected_spans(response: Any) -> int:
+    return int(response.partial_success.rejected_spans)
+
+
+def _rejected_points(response: Any) -> int:
+    return int(response.partial_success.rejected_data_points)
+
+
+def _rejected_records(response: Any) -> int:
+    return int(response.partial_success.rejected_log_records)
+
+
+class _Response(Protocol):
+    """A message of protobuf."""
+
+    @classmethod
+    def FromString(cls, data: bytes) -> Any: ...  # noqa: N802 - the name is protobuf's
+
+
+def _http_arguments(
+    settings: Otlp, watch: Watch, response_type: type[_Response], rejected_of: Callable[[Any], int]
+) -> dict[str, Any]:
+    import requests
+    from opentelemetry.exporter.otlp.proto.http import Compression
+
+    class WatchedSession(requests.Session):
+        def request(self, *arguments: Any, **options: Any) -> requests.Response:
+            # REQUESTS_CA_BUNDLE would replace a session's certificate, but not a request's.
+            options.setdefault("verify", self.verify)
             try:
-                return self._queue.put_nowait(item)
-            except queue.Full:
-                self._drop_oldest()
+                response = super().request(*arguments, **options)
+            except requests.RequestException as error:
+                watch.failed(type(error).__name__, may_retry=True)
+                raise
+            code = response.status_code
+            if 200 <= code < 300:  # the exporter takes a redirect for a success, too
+                watch.took(_rejected(response.content, response_type, rejected_of))
+            else:
+                watch.failed(f"HTTP {code}", may_retry=code in _RETRYABLE_STATUSES)
+            return response
 
-    async def run(self) -> None:
-        """Queue the metrics every `times.metrics_every` seconds until cancelled."""
-        while True:
-            await asyncio.sleep(self._times.metrics_every)
-            self.hand_over(self._metrics.take())
-
-    async def close(self) -> None:
-        """Send the rest, waiting at most `times.last_flush` seconds."""
-        self.hand_over(self._metrics.take())
-        self._closing.set()
-        await asyncio.to_thread(self._thread.join, self._times.last_flush)
-
-    def _drop_oldest(self) -> None:
-        with suppress(queue.Empty):
-            self._queue.get_nowait()
-            self._dropped += 1
-
-    def _send_until_closed(self) -> None:
-        items: list[Finished | Batch] = []
-        while not (self._closing.is_set() and self._queue.empty()):
-            if len(items) < ITEMS_AT_ONCE:
-                self._closing.wait(self._times.pause)
-            items = self._queued()
-            self._send(items)
-        self._span_exporter.shutdown()
-        self._metric_exporter.shutdown()
-
-    def _queued(self) -> list[Finished | Batch]:
-        items: list[Finished | Batch] = []
-        with suppress(queue.Empty):
-            while len(items) < ITEMS_AT_ONCE:
-                items.append(self._queue.get_nowait())
-        return items
-
-    def _send(self, items: Sequence[Finished | Batch]) -> None:
-        for item in items:
-            if isinstance(item, Batch):
-                self._send_metrics(item)
-        if finished := [item for item in items if isinstance(item, Finished)]:
-            self._send_traces(finished)
-
-    def _send_metrics(self, batch: Batch) -> None:
-        lost = self._dropped + self._refused - self._reported
-        if lost:
-            batch = replace(batch, sums={**batch.sums, (names.TELEMETRY_DROPPED, ()): lost})
-        if self._is_accepted(lambda: self._metric_exporter.export(metrics_data(batch, self._resource))):
-            self._reported += lost
-        else:
-            self._refused += 1
-
-    def _send_traces(self, finished: Sequence[Finished]) -> None:
-        if not self._is_accepted(lambda: self._span_exporter.export(self._spans(finished))):
-            self._refused += len(finished)
-
-    def _spans(self, finished: Sequence[Finished]) -> list[ReadableSpan]:
-        return [span for trace in finished for span in self._maker.spans(trace)]
-
-    def _is_accepted(self, export: Callable[[], Enum]) -> bool:
-        """Whether the collector accepted it. Never raises, as that would end the thread and all telemetry with it."""
-        try:
-            taken = export().name == "SUCCESS"
-        except Exception as error:  # noqa: BLE001 - our own defect or an exporter's, as on some malformed responses
-            LogListener().emit(Unexpected("telemetry", error))
-            taken = False
-        if taken is not self._works:
-            self._works = taken
-            _log_delivery(works=taken)
-        return taken
+    return {
+        "endpoint": settings.endpoint,
+        "certificate_file": settings.certificate or None,
+        "client_certificate_file": settings.client_certificate or None,
+        "client_key_file": settings.client_key or None,
+        "headers": settings.headers,
+        "timeout": settings.timeout,
+        "compression": Compression(settings.compression),
+        "session": WatchedSession(),
+    }
 
 
-def _log_delivery(*, works: bool) -> None:
-    """Log once that delivery fails or works again. The exporters log the reason; only their first message passes."""
-    if works:
-        logger.warning("telemetry gets through again")
-    else:
-        fields = {"error_type": "TelemetryNotSent", "error_message": "The collector does not take what is sent."}
-        logger.warning("telemetry does not get through", extra={"fields": fields})
-    _EXPORTERS_LOG.setLevel(logging.NOTSET if works else logging.CRITICAL)
+def _rejected(content: bytes, response_type: type[_Response], rejected_of: Callable[[Any], int]) -> int:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return rejected_of(response_type.FromString(content))
+    except DecodeError:  # something else than a collector has answered, and has answered well
+        return 0
 
 
-def metrics_data(batch: Batch, resource: Resource) -> MetricsData:
-    """Convert a batch to OpenTelemetry's data model: delta temporality, exponential histograms, unchanged names."""
-    histograms = _by_name((key, _histogram_point(batch, key[1], counts)) for key, counts in batch.histograms.items())
-    sums = _by_name((key, _number_point(batch, key[1], value)) for key, value in batch.sums.items())
-    gauges = _by_name((key, _number_point(batch, key[1], value)) for key, value in batch.gauges.items())
-    delta = AggregationTemporality.DELTA
-    metrics = [
-        *(_metric(name, ExponentialHistogram(points, delta)) for name, points in histograms.items()),
-        *(_metric(name, Sum(points, delta, is_monotonic=True)) for name, points in sums.items()),
-        *(_metric(name, Gauge(points)) for name, points in gauges.items()),
-    ]
-    return MetricsData([ResourceMetrics(resource, [ScopeMetrics(_SCOPE, metrics, names.SCHEMA_URL)], "")])
+def _grpc_arguments(settings: Otlp) -> dict[str, Any]:
+    import grpc
+
+    credentials = None
+    if not settings.insecure:
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=_bytes_of(settings.certificate),
+            private_key=_bytes_of(settings.client_key),
+            certificate_chain=_bytes_of(settings.client_certificate),
+        )
+    return {
+        "endpoint": settings.endpoint,
+        "insecure": settings.insecure,
+        "credentials": credentials,
+        "headers": settings.headers,
+        "timeout": settings.timeout,
+        "compression": grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression,
+    }
 
 
-def _by_name(points: Iterable[tuple[Series, P]]) -> dict[str, list[P]]:
-    found: dict[str, list[P]] = {}
-    for (name, _), point in points:
-        found.setdefault(name, []).append(point)
-    return found
+def _bytes_of(path: str) -> bytes | None:
+    from pathlib import Path
+
+    return Path(path).read_bytes() if path else None
 
 
-def _metric(name: str, data: ExponentialHistogram | Sum | Gauge) -> Metric:
-    return Metric(name, None, UNITS.get(name, "1"), data)
+def _watched_by(exporter: type[Any], watch: Watch, rejected_of: Callable[[Any], int]) -> type[Any]:
+    """The same exporter over a channel that tells the watch what each call came to."""
+    import grpc
 
+    class Watching(grpc.UnaryUnaryClientInterceptor):
+        def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+            call = continuation(details, request)
+            code = call.code().name
+            if code == "OK":
+                watch.took(rejected_of(call.result()))
+            else:
+                watch.failed(f"gRPC {code}", may_retry=code in _RETRYABLE_CODES)
+            return call
 
-def _histogram_point(batch: Batch, attributes: Attributes, counts: Histogram) -> ExponentialHistogramDataPoint:
-    first = min(counts.buckets, default=0)
-    last = max(counts.buckets, default=-1)
-    return ExponentialHistogramDataPoint(
-        attributes=dict(attributes),
-        start_time_unix_nano=batch.started_at,
-        time_unix_nano=batch.ended_at,
-        count=counts.count,
-        sum=counts.total,
-        scale=SCALE,
-        zero_count=counts.zeros,
-        positive=Buckets(first, [counts.buckets.get(index, 0) for index in range(first, last + 1)]),
-        negative=Buckets(0, []),
-        flags=0,
-        min=counts.low,
-        max=counts.high,
-    )
+    class Watched(exporter):  # type: ignore[misc]
+        def _initialize_channel_and_stub(self) -> None:
+            """Make the channel, as the exporter does at its start and whenever the connection has broken."""
+            super()._initialize_channel_and_stub()
+            self._channel: Any = grpc.intercept_channel(self._channel, Watching())
+            self._client = self._stub(self._channel)
 
-
-def _number_point(batch: Batch, attributes: Attributes, value: float) -> NumberDataPoint:
-    return NumberDataPoint(dict(attributes), batch.started_at, batch.ended_at, value)
+    return cast("type[Any]", Watched)

@@ -1,30 +1,20 @@
-"""The listeners of a process: logs always, OTLP if the environment sets it up, the tree on the terminal on request.
+"""The listeners of a process: logs always, OpenTelemetry where its variables say so, the terminal's tree on request.
 
-OTEL_EXPORTER_OTLP_ENDPOINT switches OTLP on, OTEL_SDK_DISABLED=true switches it off. With it, OTEL_LOGS_EXPORTER=otlp
-sends votes as evaluation events. This module also reads
-OTEL_EXPORTER_OTLP_PROTOCOL (grpc or http/protobuf), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER
-and OTEL_TRACES_SAMPLER_ARG; the exporters read their own variables (headers, certificates, compression).
+docs/TELEMETRY.md lists the variables.
 """
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from telemetry.events import Listener, Listeners
 from telemetry.export_times import DEFAULT_EXPORT_TIMES, ExportTimes
 from telemetry.logs import LogListener
 from telemetry.metrics import Metrics
-from telemetry.notes import Finished, NoteTaker
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk._logs.export import LogRecordExporter
-    from opentelemetry.sdk.metrics.export import MetricExporter
-    from opentelemetry.sdk.trace.export import SpanExporter
-
-DEFAULT_SERVICE_NAME = "cloud-sayings"
-DEFAULT_RATIO = 0.05
+from telemetry.notes import NoteTaker, Outlet
+from telemetry.otel_settings import OtelSettings, read_otel_settings
+from telemetry.sampling import Sampler, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,88 +30,50 @@ async def open_telemetry(
     environ: Mapping[str, str],
     *,
     show_traces: bool = False,
+    behind_proxies: bool = False,
     logs: Listener | None = None,
     times: ExportTimes = DEFAULT_EXPORT_TIMES,
 ) -> AsyncIterator[Telemetry]:
     """Open telemetry for a server or a worker; as the block ends the rest is sent, within `times.last_flush` seconds.
 
-    `logs` replaces the JSON log, for commands that show a person something else.
+    `behind_proxies` means that only proxies of ours can reach this process. `logs` replaces the JSON log, for commands
+    that show a person something else. Raises OtelSettingError.
     """
+    settings = read_otel_settings(environ)
+    sampler = Sampler(settings, Trust.PROXIES if behind_proxies else Trust.NOBODY)
     listeners: list[Listener] = [logs or LogListener()]
-    jobs = {}
-    outlets: list[Callable[[Finished], None]] = []
+    jobs: dict[str, Callable[[], Awaitable[None]]] = {}
+    show = _console() if show_traces else None
+    keep: Outlet | None = None
     async with AsyncExitStack() as stack:
-        if show_traces:
-            outlets.append(_console())
-        if _wants_otlp(environ):
-            from telemetry.otlp import OtlpExport
-            from telemetry.spans import resource_of
+        if _wants_export(settings):
+            from telemetry.export import Export  # imported here, because it imports OpenTelemetry
 
             metrics = Metrics()
-            exporters = _exporters(environ, times.export)
-            export = OtlpExport(metrics, resource_of(service_name(environ)), *exporters, times=times)
+            export = Export(settings, sampler, metrics, times)
+            export.open()
             stack.push_async_callback(export.close)
             listeners.append(metrics)
             jobs["telemetry"] = export.run
-            outlets.append(export.hand_over)
-            if environ.get("OTEL_LOGS_EXPORTER") == "otlp":
-                from telemetry.evaluations import Evaluations
+            keep = export.keep
+        if settings.logs_exporters and not settings.disabled:
+            from telemetry.evaluations import Evaluations
 
-                evaluations = Evaluations(_log_exporter(environ, times.export), resource_of(service_name(environ)))
-                stack.push_async_callback(evaluations.close, times.last_flush)
-                listeners.append(evaluations)
-        if outlets:  # for traces on the terminal all are kept
-            listeners.append(NoteTaker(*outlets, ratio=1.0 if show_traces else sampling_ratio(environ)))
+            evaluations = Evaluations(settings)
+            stack.push_async_callback(evaluations.close, times.last_flush)
+            listeners.append(evaluations)
+        if keep or show:
+            listeners.append(NoteTaker(sampler, keep=keep, show=show))
         yield Telemetry(Listeners(*listeners) if len(listeners) > 1 else listeners[0], jobs)
 
 
-def _console() -> Callable[[Finished], None]:
+def _wants_export(settings: OtelSettings) -> bool:
+    return not settings.disabled and bool(settings.traces_exporters or settings.metrics_exporters)
+
+
+def _console() -> Outlet:
     from rich.console import Console
 
     from telemetry.console import TraceConsole
 
     return TraceConsole(Console(file=sys.stderr)).show
-
-
-def service_name(environ: Mapping[str, str]) -> str:
-    attributes = environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
-    named = dict(pair.strip().split("=", 1) for pair in attributes if "=" in pair)
-    return environ.get("OTEL_SERVICE_NAME") or named.get("service.name") or DEFAULT_SERVICE_NAME
-
-
-def sampling_ratio(environ: Mapping[str, str]) -> float:
-    """The share of traces to keep, by OTEL_TRACES_SAMPLER and its ARG; DEFAULT_RATIO when they are invalid."""
-    sampler = environ.get("OTEL_TRACES_SAMPLER", "").removeprefix("parentbased_")
-    if sampler in ("always_on", "always_off"):
-        return 1.0 if sampler == "always_on" else 0.0
-    try:
-        ratio = float(environ.get("OTEL_TRACES_SAMPLER_ARG", DEFAULT_RATIO))
-    except ValueError:
-        return DEFAULT_RATIO
-    return ratio if 0 <= ratio <= 1 else DEFAULT_RATIO
-
-
-def _wants_otlp(environ: Mapping[str, str]) -> bool:
-    return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")) and environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
-
-
-def _exporters(environ: Mapping[str, str], timeout: float) -> "tuple[SpanExporter, MetricExporter]":
-    """Create the official exporters, which read the standard variables themselves. `timeout` is in seconds."""
-    if environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc import metric_exporter, trace_exporter
-
-        return trace_exporter.OTLPSpanExporter(timeout=timeout), metric_exporter.OTLPMetricExporter(timeout=timeout)
-    from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metrics
-    from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
-
-    return http_traces.OTLPSpanExporter(timeout=timeout), http_metrics.OTLPMetricExporter(timeout=timeout)
-
-
-def _log_exporter(environ: Mapping[str, str], timeout: float) -> "LogRecordExporter":
-    if environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
-
-        return grpc_logs.OTLPLogExporter(timeout=timeout)
-    from opentelemetry.exporter.otlp.proto.http import _log_exporter as http_logs
-
-    return http_logs.OTLPLogExporter(timeout=timeout)

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 from weakref import ReferenceType, ref
 
 from telemetry.events import Event, StepTaken
@@ -64,20 +65,41 @@ class Note(NamedTuple):
     parent_id: str
 
 
+@dataclass(slots=True)
+class Added:
+    """What other libraries have added to one of our spans, in OpenTelemetry's terms."""
+
+    attributes: dict[str, Any] = field(default_factory=dict)
+    events: list[tuple[str, int, Mapping[str, Any]]] = field(default_factory=list)
+    links: list[Any] = field(default_factory=list)
+    name: str = ""
+    status: Any = None
+
+
 class Trace:
     """One request or round.
 
     `trace_id` has 32 hex digits; `parent_id` is the caller's span, 16 hex digits or empty; `asked` is the caller's
-    sampling decision, None if it made none. Events after the end of the trace (a key refreshed in the background) are
-    not noted. `request` is a weak reference, because a request holds its connection, whose task holds the trace.
+    sampling decision, None if it made none; `is_callers` says that the id is the caller's. `sampled` is our decision,
+    None until somebody needs it (telemetry/sampling.py). Events after the end of the trace (a key refreshed in the
+    background) are not noted. `request` is a weak reference, because a request holds its connection, whose task holds
+    the trace.
     """
 
-    __slots__ = ("_span_id", "_under_way", "asked", "ended_at", "facts", "notes", "parent_id", "request", "trace_id")
+    __slots__ = (
+        "_span_id", "_under_way", "added", "asked", "ended_at", "facts", "is_callers", "notes", "parent_id", "request",
+        "sampled", "trace_id",
+    )  # fmt: skip
 
-    def __init__(self, trace_id: str, parent_id: str = "", asked: bool | None = None) -> None:
+    def __init__(
+        self, trace_id: str, parent_id: str = "", asked: bool | None = None, *, is_callers: bool = False
+    ) -> None:
         self.trace_id = trace_id
         self.parent_id = parent_id
         self.asked = asked
+        self.is_callers = is_callers
+        self.sampled: bool | None = None
+        self.added: dict[str, Added] | None = None  # by the span's id; most traces have none
         self.ended_at = 0
         self.notes: list[Note] = []
         self.request: ReferenceType[Asked] | None = None
@@ -118,11 +140,22 @@ class Trace:
         if request is not None:
             self.facts = request.facts()
 
-    def is_sampled(self, ratio: float) -> bool:
-        """Follow the caller's decision, else decide by the trace id, so that all services of a trace decide alike."""
-        if self.asked is not None:
-            return self.asked
-        return int(self.trace_id[16:], 16) < ratio * 2**64
+
+class Bridge(Protocol):
+    """Shows the current trace to other libraries."""
+
+    def begin(self, trace: Trace, headers: Mapping[str, str]) -> None:
+        """Show the root of a request with these headers, until another begins."""
+
+    def enter(self, trace: Trace, span_id: str) -> Any:
+        """Show a span of the trace, or its root if the id is empty; returns what `leave` needs."""
+
+    def leave(self, token: Any) -> None:
+        """Show what was shown before."""
+
+
+# It is set while OpenTelemetry's providers are registered (telemetry/current_span.py).
+bridge: Bridge | None = None
 
 
 class _UnderWay(NamedTuple):
@@ -147,6 +180,8 @@ def begin(headers: Mapping[str, str], request: Asked | None = None) -> Trace:
     trace.request = None if request is None else ref(request)
     _current.set(trace)
     _step.set("")
+    if bridge is not None:
+        bridge.begin(trace, headers)
     return trace
 
 
@@ -156,7 +191,8 @@ def work() -> Iterator[Trace]:
     trace = _current.get() or new_trace()
     token = _current.set(trace)
     try:
-        yield trace
+        with _shown(trace, ""):
+            yield trace
     finally:
         _current.reset(token)
 
@@ -172,11 +208,25 @@ def below(span_id: str, name: str, model: str = "") -> Iterator[None]:
         trace.begin_step(span_id, name, model)
     token = _step.set(span_id)
     try:
-        yield
+        with _shown(trace, span_id):
+            yield
     finally:
         _step.reset(token)
         if trace is not None:
             trace.end_step(span_id)
+
+
+@contextmanager
+def _shown(trace: Trace | None, span_id: str) -> Iterator[None]:
+    shown_by = bridge
+    if shown_by is None or trace is None:
+        yield
+        return
+    token = shown_by.enter(trace, span_id)
+    try:
+        yield
+    finally:
+        shown_by.leave(token)
 
 
 @contextmanager
@@ -225,12 +275,13 @@ def outgoing_header() -> str:
     trace = _current.get()
     if trace is None:
         return ""
-    sampled = "" if trace.asked is None else f";Sampled={int(trace.asked)}"
+    decided = trace.asked if trace.sampled is None else trace.sampled
+    sampled = "" if decided is None else f";Sampled={int(decided)}"
     return f"Root={xray_form(trace.trace_id)};Parent={_step.get() or trace.span_id}{sampled}"
 
 
 def keep() -> None:
-    """Decide that the current trace is sampled, unless its caller has decided."""
+    """Ask that the current trace is kept, unless its caller has decided. A sampler that is off keeps it off."""
     trace = _current.get()
     if trace is not None and trace.asked is None:
         trace.asked = True
@@ -243,18 +294,19 @@ def _callers(headers: Mapping[str, str]) -> Trace | None:
     a parent gives way to a W3C `traceparent`.
     """
     xray, w3c = headers.get("X-Amzn-Trace-Id"), headers.get("traceparent")
-    by_xray = _xray_callers(xray) if xray else None
+    by_xray = of_xray_header(xray) if xray else None
     by_w3c = _w3c_callers(w3c) if w3c else None
     return by_xray if by_xray and (by_xray.parent_id or not by_w3c) else by_w3c
 
 
-def _xray_callers(header: str) -> Trace | None:
+def of_xray_header(header: str) -> Trace | None:
     root, parent, sampled = _XRAY_ROOT.search(header), _XRAY_PARENT.search(header), _XRAY_SAMPLED.search(header)
     if root is None:
         return None
-    return Trace(root[1] + root[2], parent[1] if parent else "", sampled[1] == "1" if sampled else None)
+    asked = sampled[1] == "1" if sampled else None
+    return Trace(root[1] + root[2], parent[1] if parent else "", asked, is_callers=True)
 
 
 def _w3c_callers(header: str) -> Trace | None:
     found = _TRACEPARENT.fullmatch(header)
-    return Trace(found[1], found[2], bool(int(found[3], 16) & 1)) if found else None
+    return Trace(found[1], found[2], bool(int(found[3], 16) & 1), is_callers=True) if found else None

@@ -63,8 +63,6 @@ def test_every_setting_has_its_default() -> None:
         "trace": "off",
         "log_level": "INFO",
         "aws_region": "",
-        "otel_exporter_otlp_endpoint": "",
-        "otel_exporter_otlp_protocol": "",
         "key_parameters": {"anthropic": "/api-key/anthropic", "openai": "/api-key/openai"},
         "timeouts": DEFAULT_TIMEOUTS,
         "limits": DEFAULT_LIMITS,
@@ -80,7 +78,6 @@ def test_settings_are_read_from_variables_with_their_names() -> None:
             "SAYINGS_ALLOWED_ORIGINS": "https://example.com, http://localhost:5173,,http://[::1]:8080",
             "CLAUDE_PARAMETER_NAME": "arn:aws:ssm:eu-west-1:123456789012:parameter/api-key/anthropic",
             "AWS_REGION": REGION,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
             "PATH": "of no interest",
         }
     )
@@ -89,7 +86,6 @@ def test_settings_are_read_from_variables_with_their_names() -> None:
     assert settings.origins == {"https://example.com", "http://localhost:5173", "http://[::1]:8080"}
     assert settings.key_parameters["anthropic"].endswith(":parameter/api-key/anthropic")
     assert settings.aws_region == REGION
-    assert settings.otel_exporter_otlp_endpoint == "http://localhost:4318"
 
 
 @pytest.mark.parametrize("environ", [{"AWS_REGION": REGION}, {"AWS_REGION": "", "AWS_DEFAULT_REGION": REGION}])
@@ -149,7 +145,7 @@ BAD = [
     ("SAYINGS_", "x"),
     *[("CLAUDE_PARAMETER_NAME", bad) for bad in ("", "/api key", "/api-key/anthropic\n")],
     ("OPENAI_PARAMETER_NAME", "/api-key/anthropic"),
-    *[("OTEL_EXPORTER_OTLP_PROTOCOL", bad) for bad in ("http/json", "GRPC", "udp")],
+    *[("OTEL_EXPORTER_OTLP_PROTOCOL", bad) for bad in ("http/json", "grpc/http", "udp")],
     *[("OTEL_EXPORTER_OTLP_ENDPOINT", bad) for bad in ("localhost:4317", "http://", "http://host:port", "http://a\nb")],
 ]
 

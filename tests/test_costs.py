@@ -26,6 +26,7 @@ from telemetry.logs import LogListener
 from telemetry.metrics import Metrics
 from telemetry.notes import Finished, NoteTaker
 from tests.support import NAMES, model_saying
+from tests.telemetry.composition import sampler
 
 # Python's and C's together, from the dispatcher down; when this was written there were 91 to 99 (ties are drawn).
 MOST_CALLS = 125
@@ -41,7 +42,7 @@ Ask = Callable[[], Coroutine[Any, Any, Response]]
 async def ask(tmp_path: Path) -> AsyncIterator[Ask]:
     """Asks for a saying of a service that is warm, with everything that counts and traces at work."""
     told: list[Finished] = []
-    listener = Listeners(LogListener(), Metrics(), NoteTaker(told.append, ratio=0.0))
+    listener = Listeners(LogListener(), Metrics(), NoteTaker(sampler(0), keep=told.append))
     settings = Settings(store=f"sqlite:///{tmp_path}/sayings.db", simulator="off")
     async with open_resources(settings, {}, listener) as resources:
         resources.pool.add(model_saying(f"{model} on S3", model=model, created_at=time.time()) for model in NAMES)

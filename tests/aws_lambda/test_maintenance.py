@@ -25,6 +25,7 @@ from tests.aws_lambda.conftest import Start
 from tests.aws_lambda.gateway import Asked, Remaining, answer
 from tests.store.builders import comparison
 from tests.support import NAMES, PATIENT, Clock, RecordingListener, clocked, model_saying
+from tests.telemetry.composition import sampler
 
 ACCEPTED = http_response(b"", status=202)
 WITH_WORKER = {"SAYINGS_ROUNDS": "lambda:the-worker", "AWS_REGION": REGION}
@@ -162,7 +163,7 @@ async def test_the_worker_continues_the_trace_of_the_upkeep(
     async with answering(ACCEPTED, heads) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         process = await started(start, WITH_WORKER)
-        notes = NoteTaker(found.append, ratio=0.0)
+        notes = NoteTaker(sampler(0), keep=found.append)
         monkeypatch.setattr(events, "emit", notes.emit)
 
         # When its upkeep, which a request has started, asks for a round

@@ -17,6 +17,7 @@ from tests.deploy.ecs import EcsStack
 from tests.deploy.stack import Stack, observability
 from tests.observability import awsemf
 from tests.observability.awsemf import COLLECTOR, EMF
+from tests.telemetry.composition import sampler
 from tests.telemetry.stories import EVERYTHING
 
 STACKS = {"Lambda": observability(Stack()), "ECS": observability(EcsStack())}
@@ -47,7 +48,7 @@ def emitted_attributes() -> set[str]:
     maker = SpanMaker(resource_of("sayings-api"))
     found: set[str] = set()
     notes = NoteTaker(
-        lambda finished: found.update(*(span.attributes or {} for span in maker.spans(finished))), ratio=1
+        sampler(1), keep=lambda finished: found.update(*(span.attributes or {} for span in maker.spans(finished)))
     )
     for event in EVERYTHING:
         with work():

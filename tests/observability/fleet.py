@@ -29,7 +29,7 @@ from telemetry.events import Listeners
 from telemetry.lambda_setup import LambdaTelemetry
 from telemetry.logs import LogListener
 from telemetry.metrics import Metrics
-from telemetry.otlp import metrics_data
+from telemetry.metrics_data import MetricsConverter
 from telemetry.spans import resource_of
 from tests.aws_lambda.gateway import Asked, Remaining
 from tests.aws_lambda.gateway import answer as gateway_answer
@@ -251,7 +251,7 @@ class _Sent:
         for service, metrics in self.metrics.items():
             resource = resource_of(service)
             exporter = OTLPMetricExporter(endpoint=f"{self.receiver.url}/v1/metrics")
-            await asyncio.to_thread(exporter.export, metrics_data(metrics.take(), resource))
+            await asyncio.to_thread(exporter.export, MetricsConverter(resource).metrics_data(metrics.take()))
             points, self.receiver.all_points = self.receiver.all_points, []
             found += awsemf.emf_lines(points, resource.attributes)
         return found

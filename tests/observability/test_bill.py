@@ -32,7 +32,7 @@ from telemetry.events import (
     VoteTaken,
 )
 from telemetry.metrics import Metrics
-from telemetry.otlp import metrics_data
+from telemetry.metrics_data import MetricsConverter
 from telemetry.spans import resource_of
 from tests.deploy.ecs import EcsStack
 from tests.deploy.stack import Stack, observability
@@ -97,7 +97,7 @@ def through_collector(events: list[Event]) -> list[str]:
     metrics, resource = Metrics(), resource_of("sayings-api")
     for event in events:
         metrics.emit(event)
-    request = encode_metrics(metrics_data(metrics.take(), resource))
+    request = encode_metrics(MetricsConverter(resource).metrics_data(metrics.take()))
     scopes = (scope for each in request.resource_metrics for scope in each.scope_metrics)
     points = [point for scope in scopes for metric in scope.metrics for point in points_of(metric)]
     return list(awsemf.emf_lines(points, resource.attributes))

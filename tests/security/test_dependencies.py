@@ -39,11 +39,13 @@ INDIRECT = {
 IMPORTED_ALL_THE_SAME = {
     "aiobotocore": "aioboto3",
     "botocore": "aiobotocore",
+    "grpcio": "opentelemetry-exporter-otlp-proto-grpc",
     "httpx2": "openai",
     "multidict": "aiohttp",
     "opentelemetry-api": "opentelemetry-sdk",
-    "opentelemetry-exporter-otlp-proto-common": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-proto": "opentelemetry-exporter-otlp-proto-http",
+    "protobuf": "opentelemetry-proto",
+    "requests": "opentelemetry-exporter-otlp-proto-http",
 }
 
 # What the extra `analyse` brings for one command. It is not shipped.

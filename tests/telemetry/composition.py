@@ -15,6 +15,8 @@ from service.resilience.tasks import running
 from service.resources import Resources, open_resources
 from service.server.app import listening
 from telemetry.export_times import DEFAULT_EXPORT_TIMES
+from telemetry.otel_settings import read_otel_settings
+from telemetry.sampling import Sampler
 from telemetry.setup import open_telemetry
 from tests.http.wire import Answer
 from workers.fleet import fleet_rounds
@@ -24,6 +26,11 @@ TRACE_ID = "6a2b3c4d0123456789abcdef01234567"
 # Of a caller that wants its trace to be kept, and of one that wants it not to be.
 SAMPLED = {"X-Amzn-Trace-Id": "Root=1-6a2b3c4d-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1"}
 UNSAMPLED = {"X-Amzn-Trace-Id": "Root=1-6a2b3c4d-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=0"}
+
+
+def sampler(share: float) -> Sampler:
+    """One that keeps this share of the traces, and of the others the remarkable ones."""
+    return Sampler(read_otel_settings({"OTEL_TRACES_SAMPLER_ARG": str(share)}))
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,16 @@ class Service:
 
 
 class Composition:
-    """What services are started with: their directory, their environment and settings, the times of the export."""
+    """What services are started with: their directory, their environment and settings, the times of the export.
+
+    They stand behind proxies, so that a caller's wish to be sampled is followed, within a rate.
+    """
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._directory = directory
         self._monkeypatch = monkeypatch
         self.times = DEFAULT_EXPORT_TIMES
+        self.behind_proxies = True
         self.settings: dict[str, Any] = {"port": 0, "store": f"sqlite:///{directory}/sayings.db"}
 
     def set(self, **environ: str) -> None:
@@ -79,7 +90,8 @@ class Composition:
         chosen = Settings(**(self.settings | settings))
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
-            telemetry = await stack.enter_async_context(open_telemetry(os.environ, times=self.times))
+            opening = open_telemetry(os.environ, times=self.times, behind_proxies=self.behind_proxies)
+            telemetry = await stack.enter_async_context(opening)
             resources = await stack.enter_async_context(open_resources(chosen, os.environ, telemetry.listener))
             url = await stack.enter_async_context(listening(resources))
             await stack.enter_async_context(running(telemetry.jobs, telemetry.listener))

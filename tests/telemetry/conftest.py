@@ -4,6 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry import context, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import _internal
+from opentelemetry.util._once import Once
 
 from telemetry import traces
 from tests.telemetry.composition import Composition
@@ -11,6 +15,18 @@ from tests.telemetry.receiver import Receiver, grpc_receiver
 from tests.test_processes import machine
 
 __all__ = ["machine"]
+
+
+@pytest.fixture(autouse=True)
+def no_provider_is_left_behind() -> Iterator[None]:
+    """Forget the providers after each test, because a process may register them only once."""
+    textmap = propagate.get_global_textmap()
+    yield
+    propagate.set_global_textmap(textmap)
+    trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE = None, Once()
+    _internal._METER_PROVIDER, _internal._METER_PROVIDER_SET_ONCE = None, Once()
+    _internal._PROXY_METER_PROVIDER = _internal._ProxyMeterProvider()
+    context.attach(Context())
 
 
 @pytest.fixture(autouse=True)

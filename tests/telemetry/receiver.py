@@ -1,11 +1,13 @@
 """A collector as the exporters know it: OTLP over gRPC or HTTP, remembering what came and failing as told."""
 
 import asyncio
+import ssl
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,7 @@ class Span:
 
     proto: trace_pb2.Span
     resource: Mapping[str, Any]
+    scope: str  # the name of the library that made it
 
     @property
     def name(self) -> str:
@@ -84,15 +87,15 @@ class Point:
     name: str
     unit: str
     attributes: Mapping[str, Any]
-    proto: metrics_pb2.ExponentialHistogramDataPoint | metrics_pb2.NumberDataPoint
+    proto: metrics_pb2.ExponentialHistogramDataPoint | metrics_pb2.HistogramDataPoint | metrics_pb2.NumberDataPoint
     temporality: str | None
 
     @property
     def value(self) -> float:
         """A number's value, a histogram's count."""
-        if isinstance(self.proto, metrics_pb2.ExponentialHistogramDataPoint):
-            return self.proto.count
-        return self.proto.as_int if self.proto.HasField("as_int") else self.proto.as_double
+        if isinstance(self.proto, metrics_pb2.NumberDataPoint):
+            return self.proto.as_int if self.proto.HasField("as_int") else self.proto.as_double
+        return self.proto.count
 
     def __str__(self) -> str:
         told = " ".join(f"{key}={value}" for key, value in sorted(self.attributes.items()))
@@ -118,7 +121,8 @@ class Record:
 class Receiver:
     """Collects spans and points of metrics. `url` is for OTEL_EXPORTER_OTLP_ENDPOINT.
 
-    `trouble` is what it answers with instead: an HTTP status or the gRPC code that stands for it.
+    `trouble` is what it answers with instead, to the next `troubles` exports or to all: an HTTP status or the gRPC code
+    that stands for it. The next `hanging` exports get no answer. Of every export `rejects` spans or points are refused.
     """
 
     url: str
@@ -130,7 +134,11 @@ class Receiver:
         self.texts: list[str] = []  # everything, to search for what must not be there
         self.scopes: set[tuple[str, str, str]] = set()  # names, versions and schemas
         self.resources: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []  # of every export, with the path of HTTP as `path`
         self.trouble: int | None = None
+        self.troubles: int | None = None
+        self.hanging = 0
+        self.rejects = 0
         self.refused: Counter[str] = Counter()  # exports of traces and of metrics
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -193,7 +201,7 @@ class Receiver:
             self.resources.append(resource)
             for scope in resource_spans.scope_spans:
                 self.scopes.add((scope.scope.name, scope.scope.version, scope.schema_url))
-                self.spans += [Span(span, resource) for span in scope.spans]
+                self.spans += [Span(span, resource, scope.scope.name) for span in scope.spans]
         self._took(request)
 
     def take_metrics(self, request: metrics_service_pb2.ExportMetricsServiceRequest) -> None:
@@ -208,9 +216,19 @@ class Receiver:
         self.records += [Record(record) for scope in scopes for record in scope.log_records]
         self._took(request)
 
-    def refuse(self, what: str) -> None:
+    def refuse(self, what: str) -> int | None:
+        """The trouble that this export gets."""
+        if self.trouble is None or self.troubles == 0:
+            return None
+        self.troubles = None if self.troubles is None else self.troubles - 1
         self.refused[what] += 1
         self._took("")
+        return self.trouble
+
+    def hangs(self) -> bool:
+        """Whether this export gets no answer."""
+        self.hanging -= 1
+        return self.hanging >= 0
 
     def _took(self, request: object) -> None:
         self.texts.append(str(request))
@@ -237,14 +255,16 @@ def _value(value: AnyValue) -> Any:
 
 
 @asynccontextmanager
-async def grpc_receiver(port: int = 0) -> AsyncIterator[Receiver]:
+async def grpc_receiver(port: int = 0, tls: grpc.ServerCredentials | None = None) -> AsyncIterator[Receiver]:
     """Receive OTLP over gRPC on threads of its own, as a collector beside the process would."""
     receiver = Receiver()
     server = grpc.server(ThreadPoolExecutor(4))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(receiver), server)  # type: ignore[no-untyped-call]
     metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(receiver), server)  # type: ignore[no-untyped-call]
     logs_service_pb2_grpc.add_LogsServiceServicer_to_server(_Logs(receiver), server)  # type: ignore[no-untyped-call]
-    receiver.url = f"http://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+    address = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{bound}"
     server.start()
     try:
         yield receiver
@@ -268,7 +288,8 @@ class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
     def Export(self, request: Any, context: Any) -> Any:
         _obey(self._receiver, "traces", context)
         self._receiver.take_traces(request)
-        return trace_service_pb2.ExportTraceServiceResponse()
+        partial = trace_service_pb2.ExportTracePartialSuccess(rejected_spans=self._receiver.rejects)
+        return trace_service_pb2.ExportTraceServiceResponse(partial_success=partial)
 
 
 class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
@@ -278,48 +299,76 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
     def Export(self, request: Any, context: Any) -> Any:
         _obey(self._receiver, "metrics", context)
         self._receiver.take_metrics(request)
-        return metrics_service_pb2.ExportMetricsServiceResponse()
+        partial = metrics_service_pb2.ExportMetricsPartialSuccess(rejected_data_points=self._receiver.rejects)
+        return metrics_service_pb2.ExportMetricsServiceResponse(partial_success=partial)
 
 
 def _obey(receiver: Receiver, what: str, context: Any) -> None:
-    codes = {429: grpc.StatusCode.RESOURCE_EXHAUSTED, 500: grpc.StatusCode.INTERNAL}
-    if receiver.trouble is not None:
-        receiver.refuse(what)
-        context.abort(codes[receiver.trouble], "as told")
+    codes = {
+        400: grpc.StatusCode.INVALID_ARGUMENT,
+        429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        500: grpc.StatusCode.INTERNAL,
+        503: grpc.StatusCode.UNAVAILABLE,
+    }
+    receiver.headers.append(dict(context.invocation_metadata()))
+    if receiver.hangs():
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        gone.wait(PATIENCE_SECONDS)
+        context.abort(grpc.StatusCode.CANCELLED, "nobody waits any more")
+    if trouble := receiver.refuse(what):
+        context.abort(codes[trouble], "as told")
 
 
 @asynccontextmanager
-async def http_receiver() -> AsyncIterator[Receiver]:
+async def http_receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     receiver = Receiver()
 
     async def traces(request: web.Request) -> web.Response:
-        return _taken(receiver, receiver.take_traces, trace_service_pb2.ExportTraceServiceRequest, await request.read())
+        kind = trace_service_pb2.ExportTraceServiceRequest
+        partial = trace_service_pb2.ExportTracePartialSuccess(rejected_spans=receiver.rejects)
+        answer = trace_service_pb2.ExportTraceServiceResponse(partial_success=partial)
+        return await _taken(receiver, "traces", receiver.take_traces, kind, answer, request)
 
     async def metrics(request: web.Request) -> web.Response:
         kind = metrics_service_pb2.ExportMetricsServiceRequest
-        return _taken(receiver, receiver.take_metrics, kind, await request.read())
+        partial = metrics_service_pb2.ExportMetricsPartialSuccess(rejected_data_points=receiver.rejects)
+        answer = metrics_service_pb2.ExportMetricsServiceResponse(partial_success=partial)
+        return await _taken(receiver, "metrics", receiver.take_metrics, kind, answer, request)
+
+    async def logs(request: web.Request) -> web.Response:
+        kind, answer = logs_service_pb2.ExportLogsServiceRequest, logs_service_pb2.ExportLogsServiceResponse()
+        return await _taken(receiver, "logs", receiver.take_logs, kind, answer, request)
 
     app = web.Application()
-    app.add_routes([web.post("/v1/traces", traces), web.post("/v1/metrics", metrics)])
-    runner = web.AppRunner(app)
+    routes = {"traces": traces, "metrics": metrics, "logs": logs}
+    app.add_routes([web.post(f"/{{path:.*}}v1/{name}", take) for name, take in routes.items()])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield receiver
     finally:
         await runner.cleanup()
 
 
-def _taken(receiver: Receiver, take: Callable[[Any], None], kind: type[Any], body: bytes) -> web.Response:
-    if receiver.trouble is not None:
-        receiver.refuse("traces" if take == receiver.take_traces else "metrics")
-        return web.Response(status=receiver.trouble)
-    request = kind()
-    request.ParseFromString(body)
-    take(request)
-    return web.Response(content_type="application/x-protobuf")
+async def _taken(
+    receiver: Receiver, what: str, take: Callable[[Any], None], kind: type[Any], answer: Any, request: web.Request
+) -> web.Response:
+    receiver.headers.append({name.lower(): value for name, value in request.headers.items()} | {"path": request.path})
+    if receiver.hangs():
+        await asyncio.sleep(PATIENCE_SECONDS)
+    if trouble := receiver.refuse(what):
+        return web.Response(status=trouble)
+    parsed = kind()
+    parsed.ParseFromString(await request.read())
+    take(parsed)
+    return web.Response(body=answer.SerializeToString(), content_type="application/x-protobuf")
 
 
-RECEIVERS = {"grpc": grpc_receiver, "http/protobuf": http_receiver}
+RECEIVERS: Mapping[str, Callable[[], AbstractAsyncContextManager[Receiver]]] = {
+    "grpc": grpc_receiver,
+    "http/protobuf": http_receiver,
+}

@@ -27,7 +27,7 @@ from telemetry.events import (
 from telemetry.notes import NoteTaker
 from telemetry.setup import open_telemetry
 from telemetry.traces import begin, below, step, work
-from tests.telemetry.composition import SAMPLED
+from tests.telemetry.composition import SAMPLED, sampler
 from tests.telemetry.stories import GENERATION
 
 SERVED = RequestServed("getSaying", 200, 1210.5, "", "GET", "/sayings")
@@ -37,7 +37,7 @@ CALLED = ModelCalled("gpt-4.1", "openai", "live", 1, 1204.25, input_tokens=200, 
 def shown(*events: Event) -> list[str]:
     """The lines on the terminal for a request with these events."""
     terminal = io.StringIO()
-    notes = NoteTaker(TraceConsole(Console(file=terminal, width=120)).show, ratio=1.0)
+    notes = NoteTaker(sampler(0), show=TraceConsole(Console(file=terminal, width=120)).show)
     begin(SAMPLED)
     for event in events:
         notes.emit(event)
@@ -65,7 +65,7 @@ def test_a_request_is_a_tree_with_its_calls_and_its_metrics() -> None:
 
 def test_what_belongs_to_a_step_is_below_it() -> None:
     terminal = io.StringIO()
-    notes = NoteTaker(TraceConsole(Console(file=terminal, width=120)).show, ratio=1.0)
+    notes = NoteTaker(sampler(0), show=TraceConsole(Console(file=terminal, width=120)).show)
     begin(SAMPLED)
     with step("slot A", "gpt-4.1"):
         with step("prepare", "gpt-4.1"):
@@ -155,8 +155,8 @@ def test_hostile_text_does_nothing_to_the_terminal(event: Event) -> None:
 
 
 @pytest.mark.slow
-async def test_it_is_on_stderr_whatever_the_callers_wish(capsys: pytest.CaptureFixture[str]) -> None:
-    async with open_telemetry({"OTEL_TRACES_SAMPLER_ARG": "0"}, show_traces=True) as telemetry:
+async def test_it_is_on_stderr_whatever_the_sampler_says(capsys: pytest.CaptureFixture[str]) -> None:
+    async with open_telemetry({"OTEL_TRACES_SAMPLER": "always_off"}, show_traces=True) as telemetry:
         begin({})
         telemetry.listener.emit(SERVED)
 

@@ -1,7 +1,6 @@
 """Metrics count the right events, give reliable percentiles, and make only the intended series."""
 
 import math
-import os
 import random
 import re
 from collections.abc import Callable, Iterable
@@ -39,8 +38,7 @@ from telemetry.events import (
     VoteTaken,
 )
 from telemetry.metrics import DIMENSIONS, SCALE, UNITS, Batch, Histogram, Metrics, Series
-from telemetry.otlp import metrics_data
-from telemetry.setup import DEFAULT_RATIO, sampling_ratio, service_name
+from telemetry.metrics_data import MetricsConverter
 from telemetry.spans import resource_of
 from tests.support import RecordingListener
 from tests.telemetry.emf import UNITS as CLOUDWATCH_UNITS
@@ -167,7 +165,7 @@ def test_a_percentile_read_from_the_buckets_is_within_five_percent(draw: Callabl
     values = [draw(rng) for _ in range(5_000)]
 
     batch = counted(*(RequestServed("getSaying", 200, value) for value in values))
-    (point,) = points(metrics_data(batch, resource_of("test")), "TotalExecutionTime")
+    (point,) = points(MetricsConverter(resource_of("test")).metrics_data(batch), "TotalExecutionTime")
 
     cuts = quantiles(values, n=1000)
     for share in (0.25, 0.90, 0.99):
@@ -179,48 +177,9 @@ def test_a_percentile_read_from_the_buckets_is_within_five_percent(draw: Callabl
 def test_a_metric_is_sent_once_with_all_its_series() -> None:
     batch = counted(RequestServed("getSaying", 200, 1.0), RequestServed("postFeedback", 200, 2.0))
 
-    found = points(metrics_data(batch, resource_of("test")), "TotalExecutionTime")
+    found = points(MetricsConverter(resource_of("test")).metrics_data(batch), "TotalExecutionTime")
 
     assert [point.attributes for point in found] == [{"operation": "getSaying"}, {"operation": "postFeedback"}]
-
-
-@pytest.mark.parametrize(
-    ("environ", "ratio"),
-    [
-        ({}, DEFAULT_RATIO),
-        ({"OTEL_TRACES_SAMPLER_ARG": "0.5"}, 0.5),
-        ({"OTEL_TRACES_SAMPLER_ARG": "0"}, 0.0),
-        ({"OTEL_TRACES_SAMPLER_ARG": "1"}, 1.0),
-        *(({"OTEL_TRACES_SAMPLER_ARG": junk}, DEFAULT_RATIO) for junk in ("", "much", "nan", "inf", "-1", "5", "0,5")),
-        ({"OTEL_TRACES_SAMPLER": "always_on"}, 1.0),
-        ({"OTEL_TRACES_SAMPLER": "parentbased_always_off", "OTEL_TRACES_SAMPLER_ARG": "1"}, 0.0),
-        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.2"}, 0.2),
-        ({"OTEL_TRACES_SAMPLER": "xray", "OTEL_TRACES_SAMPLER_ARG": "endpoint=http://x"}, DEFAULT_RATIO),
-    ],
-)
-def test_the_share_of_traces_is_the_environments(environ: dict[str, str], ratio: float) -> None:
-    assert sampling_ratio(environ) == ratio
-
-
-@pytest.mark.parametrize(
-    ("environ", "name"),
-    [
-        ({}, "cloud-sayings"),
-        ({"OTEL_SERVICE_NAME": "api"}, "api"),
-        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=api,junk"}, "api"),
-        ({"OTEL_SERVICE_NAME": "api", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "api"),
-    ],
-)
-def test_the_services_name_is_the_environments(
-    environ: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for variable, value in environ.items():
-        monkeypatch.setenv(variable, value)
-
-    attributes = resource_of(service_name(os.environ)).attributes
-
-    assert attributes["service.name"] == name
-    assert ("a" in attributes) is ("a=b" in str(environ))
 
 
 MODELS = {

@@ -15,6 +15,7 @@ from telemetry.notes import Finished, NoteTaker
 from telemetry.otlp_bytes import export_requests
 from telemetry.spans import SpanMaker
 from telemetry.story import Kind, Span, story_of
+from tests.telemetry.composition import sampler
 from tests.telemetry.stories import ANSWERED, DENIED, EVERYTHING, LIMITED, SERVED
 
 HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -32,7 +33,7 @@ def finished(*events: Event, header: str = HEADER) -> Finished:
     """The trace that these events leave behind."""
     found: list[Finished] = []
     traces.begin({"X-Amzn-Trace-Id": header})
-    taker = NoteTaker(found.append, ratio=1.0)
+    taker = NoteTaker(sampler(1), keep=found.append)
     for event in events:
         taker.emit(event)
     [one] = found

@@ -15,15 +15,12 @@ from service.aws_lambda.gateway_events import Payload, request_line
 from telemetry import traces
 from telemetry.events import (
     ComparisonFinished,
-    DependencyFailed,
     Event,
     ModelCalled,
     ModelReport,
     RequestServed,
     RoundFinished,
-    SayingServed,
     SqliteCalled,
-    Unexpected,
     VoteTaken,
 )
 from telemetry.notes import Finished, NoteTaker
@@ -31,7 +28,7 @@ from telemetry.spans import SpanMaker, resource_of
 from telemetry.story import MOST_LETTERS
 from telemetry.traces import MOST_NOTES
 from tests.logging_capture import captured_log
-from tests.telemetry.composition import SAMPLED, TRACE_ID, Composition
+from tests.telemetry.composition import SAMPLED, TRACE_ID, Composition, sampler
 
 EPOCH, REST, PARENT = "6a2b3c4d", "0123456789abcdef01234567", "53995c3f42cd8ad8"
 ROOT = f"Root=1-{EPOCH}-{REST}"
@@ -122,57 +119,26 @@ def test_api_gateways_lower_case_headers_are_found(payload: Payload) -> None:
     assert trace.trace_id == TRACE_ID
 
 
-def test_the_share_that_is_sampled_is_decided_by_the_id_alone() -> None:
-    sampled = [traces.new_trace().is_sampled(0.05) for _ in range(10_000)]
-    again = {traces.Trace(TRACE_ID).is_sampled(0.05) for _ in range(10)}
-
-    assert 350 < sum(sampled) < 650
-    assert len(again) == 1
-    assert traces.new_trace().is_sampled(1.0)
-    assert not traces.new_trace().is_sampled(0.0)
-
-
 CALL = "53995c3f42cd8ad8"
 SERVED = RequestServed("getSaying", 200, 1.5, method="GET", route="/sayings")
 LIVE = ModelCalled("gpt-4.1", "openai", "live", 1, 900.0)
 
 
-def kept(*events: Event, ratio: float = 0.0, headers: Mapping[str, str] | None = None) -> list[Finished]:
+def kept(*events: Event, share: float = 0.0) -> list[Finished]:
     """The traces handed over for a request with these events."""
     handed_over: list[Finished] = []
-    notes = NoteTaker(handed_over.append, ratio=ratio)
-    traces.begin(headers or {})
+    notes = NoteTaker(sampler(share), keep=handed_over.append)
+    traces.begin({})
     for event in events:
         notes.emit(event)
     return handed_over
-
-
-@pytest.mark.parametrize(
-    ("events", "is_kept"),
-    [
-        ([SERVED], False),
-        ([SayingServed("cache", 5, None), SERVED], False),
-        ([SayingServed("cache", 5, "pool_empty"), SERVED], False),
-        ([RequestServed("none", 404, 1.0, "route_not_found")], False),
-        ([LIVE, SERVED], True),
-        ([DependencyFailed("store", "random saying", "StoreError", "Broken."), SERVED], True),
-        ([Unexpected("getSaying", ValueError()), SERVED], True),
-        ([RequestServed("postFeedback", 503, 1.0, "store_unavailable")], True),
-        ([RoundFinished((), 1.0, 1)], True),
-    ],
-)
-def test_unsampled_traces_are_kept_when_they_are_remarkable(events: list[Event], is_kept: bool) -> None:
-    assert bool(kept(*events)) is is_kept
-    assert bool(kept(*events, headers=header(f"{ROOT};Sampled=0"))) is is_kept
-    assert kept(*events, headers=header(f"{ROOT};Sampled=1"))
-    assert kept(*events, ratio=1.0)
 
 
 async def test_what_happens_outside_of_any_trace_is_kept_nowhere() -> None:
     handed_over: list[Finished] = []
 
     async def beside_the_requests() -> None:
-        NoteTaker(handed_over.append, ratio=1.0).emit(LIVE)
+        NoteTaker(sampler(1), keep=handed_over.append).emit(LIVE)
 
     traces._current.set(None)
     await asyncio.create_task(beside_the_requests())
@@ -196,7 +162,7 @@ def spans_of(*finished: Finished) -> list[ReadableSpan]:
 
 def test_what_happens_in_a_step_is_below_it() -> None:
     handed_over: list[Finished] = []
-    notes = NoteTaker(handed_over.append, ratio=1.0)
+    notes = NoteTaker(sampler(1), keep=handed_over.append)
     traces.begin({})
 
     with traces.step("slot A", "gpt-4.1"):
@@ -215,7 +181,7 @@ def test_what_happens_in_a_step_is_below_it() -> None:
 
 def test_a_step_under_way_at_the_end_is_unfinished_and_holds_its_calls() -> None:
     handed_over: list[Finished] = []
-    notes = NoteTaker(handed_over.append, ratio=1.0)
+    notes = NoteTaker(sampler(1), keep=handed_over.append)
     traces.begin({})
 
     with ExitStack() as late:
@@ -286,7 +252,7 @@ def root_of(request: Request) -> Mapping[str, Any]:
     """The attributes of a request's own span."""
     handed_over: list[Finished] = []
     traces.begin({}, request)
-    NoteTaker(handed_over.append, ratio=1.0).emit(SERVED)
+    NoteTaker(sampler(1), keep=handed_over.append).emit(SERVED)
     (root,) = spans_of(*handed_over)
     return root.attributes or {}
 
@@ -315,7 +281,7 @@ def test_a_round_has_failed_when_no_model_brought_anything(reports: list[ModelRe
 
 @pytest.mark.parametrize(("reason", "degraded"), [("budget", "budget"), ("busy", "busy"), ("asked", None)])
 def test_a_comparison_shown_again_says_why(reason: str, degraded: str | None) -> None:
-    (finished,) = kept(ComparisonFinished(4, 0, 2.0, replayed=reason), SERVED, ratio=1.0)
+    (finished,) = kept(ComparisonFinished(4, 0, 2.0, replayed=reason), SERVED, share=1.0)
 
     (root,) = SpanMaker(resource_of("test")).spans(finished)
 
@@ -327,7 +293,7 @@ def test_a_comparison_shown_again_says_why(reason: str, degraded: str | None) ->
     "generation_id", ["", "a generation of some earlier version, of 48 letters", "0" * 47, "f" * 49]
 )
 def test_a_generation_from_before_has_no_link(generation_id: str) -> None:
-    (finished,) = kept(VoteTaken("POSITIVE", "recorded", "gpt-4.1", generation_id), SERVED, ratio=1.0)
+    (finished,) = kept(VoteTaken("POSITIVE", "recorded", "gpt-4.1", generation_id), SERVED, share=1.0)
 
     (root,) = SpanMaker(resource_of("test")).spans(finished)
 
