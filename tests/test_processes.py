@@ -197,8 +197,11 @@ def _patient_catalogue(directory: Path) -> str:
 
 @pytest.fixture
 async def machine(tmp_path: Path, simulator_url: str) -> AsyncIterator[Machine]:
+    # Under nohup the tests ignore a hangup, and the processes would inherit that.
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     async with AsyncExitStack() as stack:
         yield Machine(tmp_path, simulator_url, stack)
+    signal.signal(signal.SIGHUP, inherited)
 
 
 @asynccontextmanager
