@@ -31,7 +31,7 @@ HOUR = 3600.0
 # Whatever hangs here would hang for a minute. A response waits for it only for a moment.
 IMPATIENT = replace(
     PATIENT, leftovers=0.05, maintenance=0.05, maintenance_every=0.0, saying_read=5.0, live_saying=1.0,
-    live_model=0.5, comparison=1.0,
+    live_model=0.5, comparison=5.0,
 )  # fmt: skip
 SAYINGS, MODELS = Asked("GET", "/sayings"), Asked("GET", "/models")
 COMPARE = Asked("POST", "/compare", b"{}", {"Content_Type": "application/json"})
