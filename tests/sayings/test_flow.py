@@ -237,7 +237,7 @@ async def test_a_live_saying_that_does_not_fit_the_invocation_is_not_begun(
     with deadline(left):
         served = await stage.live()
 
-    assert (served.origin, served.degraded) == (CACHE, "live_timeout")
+    assert (served.origin, served.degraded) == (CACHE, "live_not_asked")
     assert (stage.gateway.asked, events.of(DependencyFailed)) == ([], [])
 
 
