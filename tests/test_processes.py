@@ -501,6 +501,22 @@ class TestSeed:
         assert [line.partition(":")[0] for line in child.said] == ["The collection could not be loaded into dynamodb"]
 
 
+class TestCheck:
+    async def test_it_passes_once_votes_can_be_stored(self, machine: Machine) -> None:
+        await machine.run("-m", "service", "seed")
+
+        code, child = await machine.run("-m", "service", "check")
+
+        assert (code, child.said) == (0, ["Votes can be stored."])
+
+    async def test_it_fails_and_logs_the_cause_when_the_store_is_down(self, machine: Machine) -> None:
+        code, child = await machine.run("-m", "service", "check", **DEAD_DYNAMODB)
+
+        assert code == 1
+        assert [line.partition(" (")[0] for line in child.said] == ["Votes cannot be stored"]
+        assert "store failed" in child.messages
+
+
 def _count(database: Path) -> int:
     connection = sqlite3.connect(database)
     try:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from service.cli import analysing, describing, exporting, maintaining, moderating
+from service.cli import analysing, checking, describing, exporting, maintaining, moderating
 from service.cli import models as models_command
 from service.cli.rows import Export, Format
 from service.config import Settings
@@ -26,6 +26,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     _add(commands, "serve", _serve, "serve the page and the API (what happens without a command)")
     seed = _add(commands, "seed", maintaining.seed, "load the collection into the store, as often as you like")
     seed.add_argument("--create-tables", action="store_true", help="create missing DynamoDB tables first")
+    _add(commands, "check", checking.check, "check that votes can be stored, as GET /health/ready does")
     export = _add(commands, "export", exporting.export, "write votes, sayings, comparisons or model calls as rows")
     export.add_argument("what", choices=list(Export), type=Export, metavar="|".join(Export))
     export.add_argument("--format", choices=list(Format), type=Format, default=Format.CSV, metavar="|".join(Format))
