@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+import yaml
 
 from telemetry import names
 from telemetry.emf import emf_unit
@@ -13,6 +14,7 @@ from telemetry.notes import NoteTaker
 from telemetry.spans import SpanMaker, resource_of
 from telemetry.traces import work
 from telemetry.xray_udp import ANNOTATIONS
+from tests.deploy.dockerfile import ROOT
 from tests.deploy.ecs import EcsStack
 from tests.deploy.stack import Stack, observability
 from tests.observability import awsemf
@@ -22,6 +24,17 @@ from tests.telemetry.stories import EVERYTHING
 
 STACKS = {"Lambda": observability(Stack()), "ECS": observability(EcsStack())}
 ALARMS = sorted(STACKS["Lambda"].of_type("AWS::CloudWatch::Alarm"))
+
+
+def laid_over(below: Any, above: Any) -> Any:
+    """As the collector joins its files: maps of both, and of everything else what the upper one has."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: laid_over(below.get(key), value) for key, value in above.items()}
+    return above
+
+
+SENDING_OTLP = laid_over(COLLECTOR, yaml.safe_load((ROOT / "deploy/collector/ecs-otlp.yaml").read_text()))
+FILES = {"emf": COLLECTOR, "otlp": SENDING_OTLP}
 
 
 def declared(metric: str) -> set[frozenset[str]]:
@@ -56,6 +69,41 @@ def emitted_attributes() -> set[str]:
                 notes.emit(before)
             notes.emit(event)
     return found
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_component_that_is_used_is_configured(file: str) -> None:
+    configuration = FILES[file]
+    used = [("extensions", name) for name in configuration["service"]["extensions"]]
+    for pipeline in configuration["service"]["pipelines"].values():
+        used += [(kind, name) for kind, parts in pipeline.items() for name in parts]
+    for exporter in configuration["exporters"].values():
+        used += [("extensions", exporter["auth"]["authenticator"])] if "auth" in exporter else []
+
+    assert [(kind, name) for kind, name in used if name not in configuration[kind]] == []
+
+
+class TestOtlp:
+    """AWS's own endpoints, when TelemetryPath is otlp."""
+
+    def test_alarms_and_dashboard_have_their_metrics_all_the_same(self) -> None:
+        assert SENDING_OTLP["service"]["pipelines"]["metrics"] == COLLECTOR["service"]["pipelines"]["metrics"]
+
+    def test_no_trace_is_sent_in_two_ways(self) -> None:
+        pipelines = SENDING_OTLP["service"]["pipelines"]
+
+        assert [pipeline["exporters"] for name, pipeline in pipelines.items() if name.startswith("traces")] == [
+            ["otlp_http/traces"]
+        ]
+
+    @pytest.mark.parametrize(("signal", "service"), [("traces", "xray"), ("metrics", "monitoring")])
+    def test_a_signal_goes_to_its_service_and_is_signed_for_it(self, signal: str, service: str) -> None:
+        exporter = SENDING_OTLP["exporters"][f"otlp_http/{signal}"]
+
+        assert exporter[f"{signal}_endpoint"] == f"https://{service}.${{env:AWS_REGION}}.amazonaws.com/v1/{signal}"
+        assert SENDING_OTLP["extensions"][exporter["auth"]["authenticator"]] == {
+            "service": service, "region": "${env:AWS_REGION}",
+        }  # fmt: skip
 
 
 class TestMetrics:
