@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 10.0
 
 async def check(_: argparse.Namespace, settings: Settings) -> int:
     """Check what GET /health/ready checks, without a server. 1 when votes cannot be stored; the log has the cause."""
-    timeouts = replace(settings.timeouts, readiness=PATIENCE_SECONDS)
+    timeouts = replace(settings.timeouts, readiness=max(settings.timeouts.readiness, PATIENCE_SECONDS))
     async with opened(existing_address(settings), settings) as store:
         ready, dependencies = await Readiness(
             store.ping, are_rounds_overdue=lambda: False, listener=LogListener(), timeouts=timeouts

@@ -34,7 +34,8 @@ def laid_over(below: Any, above: Any) -> Any:
 
 
 SENDING_OTLP = laid_over(COLLECTOR, yaml.safe_load((ROOT / "deploy/collector/ecs-otlp.yaml").read_text()))
-FILES = {"emf": COLLECTOR, "otlp": SENDING_OTLP}
+COMPOSED = yaml.safe_load((ROOT / "deploy/collector/compose.yaml").read_text())
+FILES = {"emf": COLLECTOR, "otlp": SENDING_OTLP, "compose": COMPOSED}
 
 
 def declared(metric: str) -> set[frozenset[str]]:
