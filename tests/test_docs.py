@@ -12,7 +12,8 @@ from service.config import OPERATOR_KEY_VARIABLE, Settings, _fields
 from service.limits import DEFAULT_RETENTION
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [path for folder in (ROOT, ROOT / "docs", ROOT / "deploy") for path in sorted(folder.glob("*.md"))]
+FOLDERS = (ROOT, ROOT / "docs", ROOT / "deploy", ROOT / "deploy/containers")
+DOCUMENTS = [path for folder in FOLDERS for path in sorted(folder.glob("*.md"))]
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 # A file or folder of ours in backticks.
 FILE = re.compile(r"`((?:service|workers|telemetry|deploy|tests|web|docs|requirements)/[\w./-]+)`")
