@@ -75,7 +75,7 @@ def emitted_attributes() -> set[str]:
 @pytest.mark.parametrize("file", FILES)
 def test_every_component_that_is_used_is_configured(file: str) -> None:
     configuration = FILES[file]
-    used = [("extensions", name) for name in configuration["service"]["extensions"]]
+    used = [("extensions", name) for name in configuration["service"].get("extensions", [])]
     for pipeline in configuration["service"]["pipelines"].values():
         used += [(kind, name) for kind, parts in pipeline.items() for name in parts]
     for exporter in configuration["exporters"].values():

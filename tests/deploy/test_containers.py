@@ -104,6 +104,7 @@ def read_only(machine: Machine, tmp_path: Path) -> Machine:
 @pytest.mark.slow
 async def test_its_commands_write_no_file(read_only: Machine) -> None:
     seeded, seeding = await read_only.run("-m", "service", "seed")
+    checked, gate = await read_only.run("-m", "service", "check")
     worked, worker = await read_only.run("-m", "workers", "--once")
     server = await read_only.serve("service")
     async with new_visitor() as visitor:
@@ -113,7 +114,7 @@ async def test_its_commands_write_no_file(read_only: Machine) -> None:
     stopped = await server.stop()
     afterwards, _ = await read_only.run(*health_check()[1:], **check)
 
-    assert (seeded, worked, stopped) == (0, 0, 0)
+    assert (seeded, checked, worked, stopped) == (0, 0, 0, 0)
     assert "round finished" in worker.messages
     assert (while_it_serves, afterwards) == (0, 1)
-    assert not [line for line in seeding.said + worker.said + server.said if "WROTE" in line]
+    assert not [line for line in seeding.said + gate.said + worker.said + server.said if "WROTE" in line]
