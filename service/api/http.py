@@ -51,6 +51,11 @@ class Caller:
         return ""
 
     @property
+    def is_forwarded(self) -> bool:
+        """Whether the request came through trusted proxies, whose X-Forwarded-… headers are believed."""
+        return False
+
+    @property
     def is_too_many(self) -> bool:
         """Whether the server is overloaded and serves only its health endpoints to this client."""
         return False
