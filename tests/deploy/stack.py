@@ -19,6 +19,9 @@ PSEUDO = {
     "AWS::NoValue": None,
 }
 
+# What a resource of our own answers.
+_ANSWERED = {"OriginSecret.Digests": "0" * 64}
+
 # The property that names a resource, and its ARN after region and account.
 _NAMED: dict[str, tuple[str, str]] = {
     "AWS::DynamoDB::Table": ("TableName", "dynamodb:{place}:table/{name}"),
@@ -116,7 +119,8 @@ class Stack:
         return self.resolve(resource.get("Properties", {}).get(named_by, name))
 
     def _attribute(self, resource: str, attribute: str) -> str:
-        return self.arn(resource) if attribute == "Arn" else f"{resource}.{attribute}"
+        name = f"{resource}.{attribute}"
+        return self.arn(resource) if attribute == "Arn" else _ANSWERED.get(name, name)
 
     def _holds(self, condition: Any) -> bool:
         ((function, argument),) = condition.items()
