@@ -9,6 +9,7 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 TEMPLATE = Path(__file__).parents[2] / "deploy/template.yaml"
 NESTED = TEMPLATE.with_name("observability.yaml")
+EDGE = TEMPLATE.with_name("edge.yaml")
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 PSEUDO = {
     "AWS::StackName": "sayings",
@@ -141,3 +142,8 @@ def observability(parent: Stack) -> Stack:
     """The stack of alarms and dashboard that a stack nests, with the parameters that it is given."""
     given = parent.properties("Observability")["Parameters"]
     return Stack(NESTED, **{name: str(value) for name, value in given.items()})
+
+
+def edge() -> Stack:
+    """The stack of what CloudFront has in us-east-1 only."""
+    return Stack(EDGE, Name="sayings", DistributionId="E1")
