@@ -177,7 +177,10 @@ async def lambda_gives_a_round_up(stage: Stage) -> None:
 
 
 async def votes_cannot_be_stored(stage: Stage) -> None:
-    stage.break_(stage.fleet.api.store, "ping", StoreError("It is broken."))
+    def broken(_: object) -> None:
+        raise StoreError("It is broken.")
+
+    stage.patch.setattr(stage.fleet.api.store, "_check", broken)
 
 
 async def nobody_probes(stage: Stage) -> None:
