@@ -38,6 +38,4 @@ def test_it_has_the_parameters_that_it_is_given() -> None:
     own, whole = stacks.edge().template["Parameters"], stacks.Stack().template["Parameters"]
 
     assert own.keys() == {"Name", "DistributionId", *edge.SHARED}
-    assert {name: own[name]["Default"] for name in edge.SHARED} == {
-        name: whole[name]["Default"] for name in edge.SHARED
-    }
+    assert [own[name]["Default"] for name in edge.SHARED] == [whole[name]["Default"] for name in edge.SHARED]
