@@ -4,9 +4,11 @@ import hashlib
 
 import pytest
 
+from service.api.http import Request
 from service.aws_lambda.handler import Api
 from tests.aws_lambda.conftest import Start
 from tests.aws_lambda.gateway import Asked, Remaining, answer
+from tests.logging_capture import captured_log
 
 SECRET = "the secret of CloudFront"
 CLOUDFRONT, CLIENT = "198.51.100.9", "203.0.113.7"
@@ -53,6 +55,25 @@ def test_no_other_spelling_gets_around_the_throttle_of_comparisons(api: Api, tar
     found = answer(api.handle(Asked("POST", target, b"{}", {"Content_Type": "application/json"}).v1(), Remaining()))
 
     assert found.error == (404, "route_not_found")
+
+
+@pytest.mark.parametrize("payload", ["v1", "v2"])
+def test_the_secret_goes_nowhere(api: Api, payload: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Request] = []
+
+    def fail(request: Request, *_: object) -> None:
+        seen.append(request)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(api._dispatcher, "_admit", fail)
+    asked = Asked("GET", "/sayings", headers={"X_Origin_Secret": SECRET})
+    with captured_log("DEBUG") as log:
+        found = answer(api.handle(asked.v1() if payload == "v1" else asked.v2(), Remaining()))
+
+    shown = [repr(seen), repr(seen[0].caller), found.body.decode(), repr(found.headers), *log.lines]
+    assert found.status == 500
+    assert seen[0].headers["X-Origin-Secret"] == SECRET
+    assert not [text for text in shown if SECRET in text]
 
 
 def vote(api: Api, payload: str, peer: str, **headers: str) -> int:
