@@ -77,7 +77,8 @@ UNKNOWN_CALLER = Caller()
 class Request:
     """One request. `new_cookie` is set with the response, even if that is an error.
 
-    `headers` is case-insensitive, and may hold secrets, so that no `repr` shows it. `query` is what follows the question mark, still encoded.
+    `headers` is case-insensitive, and may hold secrets, so that no `repr` shows it. `query` is what follows the
+    question mark, still encoded.
     """
 
     method: str
