@@ -145,22 +145,23 @@ def test_what_is_throttled_apart_is_a_resource_of_its_own_with_every_method() ->
     assert throttled["/~1compare"]["ThrottlingRateLimit"] == 5
 
 
-def test_with_a_domain_for_the_origin_the_apis_own_address_is_switched_off() -> None:
-    plain, named = STACK, Stack(OriginDomainName="origin.example", OriginCertificateArn="arn")
-
-    off = [stack.properties("Api")["DisableExecuteApiEndpoint"] for stack in (plain, named)]
-    ways = [
-        [(each["DomainName"], each.get("OriginPath")) for each in origins(stack) if each["Id"] == "api"]
-        for stack in (plain, named)
-    ]
-
-    assert off == [False, True]
-    assert ways == [[("Api.execute-api.eu-west-1.amazonaws.com", "/live")], [("origin.example", None)]]
-    assert named.properties("OriginDomain")["DomainName"] == "origin.example"
+OWN_ADDRESS, ITS_DOMAIN = ("Api.execute-api.eu-west-1.amazonaws.com", "/live"), ("origin.example", None)
 
 
-def origins(stack: Stack) -> list[dict[str, Any]]:
-    return list(stack.properties("Distribution")["DistributionConfig"]["Origins"])
+@pytest.mark.parametrize(
+    ("address", "way", "is_off"),
+    [("own", OWN_ADDRESS, False), ("both", ITS_DOMAIN, False), ("domain", ITS_DOMAIN, True)],
+)
+def test_cloudfront_moves_to_a_domain_before_the_apis_own_address_is_switched_off(
+    address: str, way: tuple[str, str | None], is_off: bool
+) -> None:
+    stack = Stack(OriginDomainName="origin.example", OriginCertificateArn="arn", ApiAddress=address)
+
+    origins = stack.properties("Distribution")["DistributionConfig"]["Origins"]
+
+    assert [(each["DomainName"], each.get("OriginPath")) for each in origins if each["Id"] == "api"] == [way]
+    assert stack.properties("Api")["DisableExecuteApiEndpoint"] is is_off
+    assert stack.properties("OriginDomain")["DomainName"] == "origin.example"
 
 
 def test_the_firewall_bounds_votes_and_comparisons_of_an_address() -> None:
