@@ -251,7 +251,7 @@ class OnEcs:
         """Nothing but the worker itself counts its rounds there."""
 
     def count_probe(self, recording: Recording, at: float, *, failed: bool) -> None:
-        """The load balancer asks there, and replaces what does not answer."""
+        """There is no probe, because the load balancer asks."""
 
 
 @dataclass

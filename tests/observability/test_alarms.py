@@ -137,8 +137,8 @@ async def test_an_alarm_rings_in_its_situation(situation: Situation, theatre: Th
     at = firing(ALARMS[theatre.platform][situation.alarm], played)
     say(f"{theatre.platform:7}{situation.alarm:18} {situation.what:42} rings after {at[0] if at else None} minutes")
     assert at
-    ends = is_on_without_data(ALARMS[theatre.platform][situation.alarm], played.recording, played.seconds)
-    assert ends is (WITHOUT_DATA.get(situation.alarm, WithoutData.ENDS) is not WithoutData.ENDS)
+    goes_on = is_on_without_data(ALARMS[theatre.platform][situation.alarm], played.recording, played.seconds)
+    assert goes_on is (WITHOUT_DATA.get(situation.alarm, WithoutData.ENDS) is not WithoutData.ENDS)
     if situation.lines:
         queries = runbook_queries(situation.alarm)
         assert [line for query in queries for line in matching(query, played.log)]
