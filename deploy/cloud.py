@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import boto3
 
+from deploy.edge import deploy_edge
 from deploy.environments import Command, DeploymentFailed, environment, run
 from deploy.package import ON_AWS, WHEELS, Target, package
 from deploy.stack import NAME, TEMPLATE, Stack, given, refusals
@@ -28,6 +29,7 @@ def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
     if not plan:
         stack.load_collection()
         stack.upload_page()
+        deploy_edge(stack, parameters)
         say(f"\nThe page is at {stack.outputs['PageUrl']}, the API at {stack.outputs['ApiUrl']}.")
         _say_what_keys_are_missing(stack)
 

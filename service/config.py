@@ -34,6 +34,7 @@ _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.\-/:]{1,2048}")  # a parameter's name or its ARN
 LAMBDA_ROUNDS = "lambda:"
 _WORKER = re.compile(r"lambda:[A-Za-z0-9_:-]{1,170}")  # a function's name or its ARN
+_DIGESTS = re.compile(r"[0-9a-f]{64}(,[0-9a-f]{64})*")  # of SHA-256
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
@@ -66,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: str = ""
     public_url: str = ""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    origin_secret_sha256: str = ""
     trace: Switch = "off"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -95,6 +97,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The rate of each class of requests that is limited; it applies to one client address at a time."""
         chosen = {limit: Rate.parse(getattr(self, f"{limit}_rate")) for limit in RateClass}
         return {limit: rate for limit, rate in chosen.items() if rate is not None}
+
+    @property
+    def origin_secret_digests(self) -> tuple[bytes, ...]:
+        return tuple(map(bytes.fromhex, filter(None, self.origin_secret_sha256.split(","))))
 
     @property
     def quotas(self) -> Quotas:
@@ -172,6 +178,7 @@ def _check(settings: Settings) -> None:
     _check_rates(settings)
     _check_operator_key(settings)
     _check_origins(settings)
+    _check_origin_secret(settings)
     if settings.simulator not in ("auto", "off") and not is_http_url(settings.simulator):
         raise ConfigError("SAYINGS_SIMULATOR", f"{settings.simulator!r} is none of auto, off or a URL")
     if settings.rounds not in ("in-process", "off") and not _WORKER.fullmatch(settings.rounds):
@@ -187,6 +194,13 @@ def _check_origins(settings: Settings) -> None:
     for variable, origin in found:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError(variable, f"{origin!r} is not an origin such as https://example.com")
+
+
+def _check_origin_secret(settings: Settings) -> None:
+    """Refuse what is not digests, without repeating it, because it may be the secret itself."""
+    if settings.origin_secret_sha256 and not _DIGESTS.fullmatch(settings.origin_secret_sha256):
+        problem = "is not one or more SHA-256 digests of 64 hexadecimal digits in lower case, separated by commas"
+        raise ConfigError(_variable("origin_secret_sha256"), problem)
 
 
 def _check_operator_key(settings: Settings) -> None:

@@ -258,7 +258,7 @@ def _pages(settings: Settings, browsing: Browsing) -> Pages | None:
     document = read_document()
     if document is None:
         return None
-    address = PublicAddress(settings.public_url, trusted_proxies=settings.trusted_proxies)
+    address = PublicAddress(settings.public_url)
     return Pages(document, browsing.saying, Cards(limits=settings.limits), address)
 
 

@@ -60,6 +60,7 @@ def test_every_setting_has_its_default() -> None:
         "allowed_origins": "",
         "public_url": "",
         "trusted_proxies": 0,
+        "origin_secret_sha256": "",
         "trace": "off",
         "log_level": "INFO",
         "aws_region": "",
@@ -140,6 +141,10 @@ BAD = [
     *[("SAYINGS_MAX_CONNECTIONS", bad) for bad in ("0", "-1", "many")],
     *[("SAYINGS_CONNECTIONS_PER_ADDRESS", bad) for bad in ("0", "-1", "off")],
     *[("SAYINGS_TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
+    *[
+        ("SAYINGS_ORIGIN_SECRET_SHA256", bad)
+        for bad in ("x", "a" * 63, "A" * 64, f"{'a' * 64},", f"{'a' * 64} {'b' * 64}")
+    ],
     ("SAYINGS_LOG_LEVEL", "LOUD"),
     ("SAYINGS_STROE", "sqlite:///sayings.db"),
     ("SAYINGS_", "x"),
@@ -156,6 +161,13 @@ def test_a_bad_setting_is_refused_in_one_line_that_begins_with_it(variable: str,
         Settings.from_env({variable: value})
 
     assert_one_line_naming(variable, raised.value)
+
+
+def test_a_secret_in_place_of_its_digest_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_env({"SAYINGS_ORIGIN_SECRET_SHA256": "the-secret-itself"})
+
+    assert "the-secret-itself" not in str(raised.value)
 
 
 @pytest.mark.parametrize("needing", [{"SAYINGS_KEYS": "ssm"}, {"SAYINGS_STORE": "dynamodb://"}])

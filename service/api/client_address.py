@@ -1,7 +1,9 @@
 """The client address that rate limits and votes are counted by, which the client must not be able to forge."""
 
+import hashlib
+import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
@@ -11,6 +13,28 @@ _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5
 _NETWORK_BITS = 64
 # No address with a port and brackets is longer.
 _MAX_LENGTH = 64
+# The header in which the outermost of our proxies, usually a CDN, brings the secret that only it knows.
+ORIGIN_HEADER = "X-Origin-Secret"
+
+
+class TrustedProxies:
+    """The proxies in front of the service, whose X-Forwarded-… headers are believed.
+
+    Where the origin can also be reached directly, anybody could send such headers. `secret_digests` are then the
+    SHA-256 digests of the secrets of which the proxies' requests bring one. There are several while the secret is
+    being changed. The secrets themselves are not needed here, so they cannot leak from here.
+    """
+
+    def __init__(self, count: int, secret_digests: Sequence[bytes] = ()) -> None:
+        self.count = count
+        self._secret_digests = tuple(secret_digests)
+
+    def of(self, headers: Mapping[str, str]) -> int:
+        """How many proxies this request came through: all of them, or none if it does not bring a secret."""
+        if not self.count or not self._secret_digests:
+            return self.count
+        brought = hashlib.sha256(headers.get(ORIGIN_HEADER, "").encode(errors="replace")).digest()
+        return self.count if any(hmac.compare_digest(brought, digest) for digest in self._secret_digests) else 0
 
 
 def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies: int = 0) -> str:

@@ -51,6 +51,11 @@ class Caller:
         return ""
 
     @property
+    def is_forwarded(self) -> bool:
+        """Whether the request came through trusted proxies, whose X-Forwarded-… headers are believed."""
+        return False
+
+    @property
     def is_too_many(self) -> bool:
         """Whether the server is overloaded and serves only its health endpoints to this client."""
         return False
@@ -70,14 +75,15 @@ UNKNOWN_CALLER = Caller()
 
 @dataclass(slots=True, weakref_slot=True)
 class Request:
-    """One request. `headers` is case-insensitive; `new_cookie` is set with the response, even if that is an error.
+    """One request. `new_cookie` is set with the response, even if that is an error.
 
-    `query` is what follows the question mark, still encoded.
+    `headers` is case-insensitive, and may hold secrets, so that no `repr` shows it. `query` is what follows the
+    question mark, still encoded.
     """
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = b""
     query: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)

@@ -12,11 +12,17 @@ from urllib.parse import unquote, urlencode
 
 from multidict import CIMultiDict
 
-from service.api.client_address import client_address
+from service.api.client_address import TrustedProxies, client_address
 from service.api.http import Caller, Request, Response
 from service.errors import BodyTooLarge, InvalidRequest
 
 Event = Mapping[str, Any]
+
+NO_PROXIES = TrustedProxies(0)
+# The resource of deploy/template.yaml that takes every path, and the paths that are resources of their own there,
+# because API Gateway throttles them apart.
+CATCH_ALL = "/{proxy+}"
+THROTTLED_APART = frozenset({"/compare"})
 
 
 class Payload(Enum):
@@ -48,6 +54,10 @@ class GatewayClient(Caller):
         return client_address(peer, forwarded, trusted_proxies=self._trusted_proxies)
 
     @property
+    def is_forwarded(self) -> bool:
+        return self._trusted_proxies > 0
+
+    @property
     def is_secure(self) -> bool:
         """Always true, because API Gateway accepts only HTTPS."""
         return True
@@ -72,7 +82,9 @@ def payload_of(event: object) -> Payload:
     return Payload.UNKNOWN
 
 
-def request_line(event: Event, payload: Payload, segment: str | None = None, *, trusted_proxies: int = 0) -> Request:
+def request_line(
+    event: Event, payload: Payload, segment: str | None = None, *, proxies: TrustedProxies = NO_PROXIES
+) -> Request:
     """The request without its body.
 
     `segment` is the trace header of Lambda's own segment, which lies between the caller's span and ours.
@@ -82,7 +94,7 @@ def request_line(event: Event, payload: Payload, segment: str | None = None, *, 
     if segment is not None:
         headers["X-Amzn-Trace-Id"] = segment
     method, path = (_http(event)["method"], event["rawPath"]) if is_v2 else (event["httpMethod"], event["path"])
-    caller = GatewayClient(event, payload, headers, trusted_proxies)
+    caller = GatewayClient(event, payload, headers, proxies.of(headers))
     return Request(method, _path(event, path), headers, query=_query(event, payload), caller=caller)
 
 
@@ -140,11 +152,16 @@ def _http(event: Event) -> Mapping[Any, Any]:
 
 
 def _path(event: Event, path: str) -> str:
-    """The decoded path as the routes define it, without the stage that some paths begin with."""
+    """The decoded path as the routes define it, without the stage that some paths begin with.
+
+    A path of THROTTLED_APART that arrives by the catch-all was spelt in another way, such as `/%63ompare`, which gets
+    around the throttle. So it is nobody's path.
+    """
     stage = _part(event, "requestContext").get("stage")
     if isinstance(stage, str) and path.startswith(f"/{stage}/"):
         path = path[len(stage) + 1 :]
-    return unquote(path)
+    decoded = unquote(path)
+    return "" if decoded in THROTTLED_APART and event.get("resource") == CATCH_ALL else decoded
 
 
 def _query(event: Event, payload: Payload) -> str:

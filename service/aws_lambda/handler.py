@@ -9,6 +9,7 @@ import os
 from functools import cache, partial
 from typing import Any
 
+from service.api.client_address import TrustedProxies
 from service.api.http import Request, Response
 from service.aws_lambda.gateway_events import Payload, answer_of, body_of, payload_of, request_line, target_bytes
 from service.aws_lambda.maintenance import Maintenance
@@ -16,14 +17,19 @@ from service.aws_lambda.runtime import Context, LambdaProcess, in_lambda, start
 from service.errors import InvalidRequest
 from telemetry.events import DependencyFailed
 
+# Probes come every minute, also where there are no clients. They begin no job, because one asks for rounds, which cost
+# money.
+_PROBES = "/health/"
+
 
 class Api:
     """Handles events, and meanwhile keeps the pool filled and the serves written."""
 
     def __init__(self, process: LambdaProcess) -> None:
-        resources = process.resources
+        resources, settings = process.resources, process.resources.settings
         self._process = process
-        self._timeouts = resources.settings.timeouts
+        self._timeouts = settings.timeouts
+        self._proxies = TrustedProxies(settings.trusted_proxies, settings.origin_secret_digests)
         self._listener = resources.listener
         self._maintenance = Maintenance(resources)
         self._dispatcher = resources.dispatcher
@@ -32,27 +38,23 @@ class Api:
         """The response to an event in API Gateway's format; `{"warm": true}` for a schedule or a warm-up."""
         return self._process.run(self._handle(event), context)
 
-    async def _handle(self, event: object) -> dict[str, Any]:
+    async def _handle(self, event: Any) -> dict[str, Any]:
         payload = payload_of(event)
         if payload is Payload.INTERNAL:
             self._maintenance.begin()
             await self._maintenance.finish(self._timeouts.warm_up)
             return {"warm": True}
+        if payload is Payload.UNKNOWN:
+            return answer_of(self._refuse_unknown(), payload)
+        request = request_line(event, payload, os.environ.get("_X_AMZN_TRACE_ID"), proxies=self._proxies)
         await self._maintenance.catch_up()
-        self._maintenance.begin_if_due()
-        response = await self._respond(event, payload)
+        if not request.path.startswith(_PROBES):
+            self._maintenance.begin_if_due()
+        response = await self._respond(event, payload, request)
         await self._maintenance.finish(self._timeouts.maintenance)
         return answer_of(response, payload)
 
-    async def _respond(self, event: Any, payload: Payload) -> Response:
-        if payload is Payload.UNKNOWN:
-            return self._refuse_unknown()
-        request = request_line(
-            event,
-            payload,
-            os.environ.get("_X_AMZN_TRACE_ID"),
-            trusted_proxies=self._process.resources.settings.trusted_proxies,
-        )
+    async def _respond(self, event: Any, payload: Payload, request: Request) -> Response:
         self._dispatcher.begin(request)
         response = await self._dispatcher.dispatch(request, target_bytes(event, payload), partial(body_of, event))
         if request.method == "HEAD":

@@ -15,15 +15,15 @@ class PublicAddress:
     what the proxies forward, if they are trusted, and else the Host header.
     """
 
-    def __init__(self, fixed: str = "", *, trusted_proxies: int = 0) -> None:
+    def __init__(self, fixed: str = "") -> None:
         self._fixed = fixed
-        self._header = "X-Forwarded-Host" if trusted_proxies else "Host"
 
     def of(self, request: Request) -> str:
         """The address without a path, or "" when the request does not name a valid host."""
         if self._fixed:
             return self._fixed
-        host = request.headers.get(self._header) or request.headers.get("Host", "")
+        forwarded = request.headers.get("X-Forwarded-Host") if request.caller.is_forwarded else None
+        host = forwarded or request.headers.get("Host", "")
         if not _HOST.fullmatch(host):
             return ""
         return f"{'https' if request.caller.is_secure else 'http'}://{host.lower()}"

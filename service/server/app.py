@@ -15,7 +15,7 @@ from typing import cast
 
 from aiohttp import HttpVersion11, web
 
-from service.api.client_address import client_address
+from service.api.client_address import TrustedProxies, client_address
 from service.api.dispatcher import Dispatcher
 from service.api.http import Caller, Request, Response
 from service.config import Settings
@@ -46,21 +46,21 @@ class Application:
         load: LoopLoad,
         under_way: "Places[_Client]",
         *,
-        trusted_proxies: int = 0,
+        proxies: TrustedProxies,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._body_seconds = timeouts.request_body
         self._dispatcher = dispatcher
         self._page = page
         self._load = load
-        self._trusted_proxies = trusted_proxies
+        self._proxies = proxies
         self._under_way = under_way
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", incoming.protocol)
         self._load.began(connection.end_wait())
-        caller = _Client(incoming, connection, self._load, self._trusted_proxies)
-        if not self._trusted_proxies:
+        caller = _Client(incoming, connection, self._load, self._proxies.of(incoming.headers))
+        if not self._proxies.count:
             return await self._respond(incoming, connection, caller)
         caller.take_place(self._under_way)
         try:
@@ -141,6 +141,10 @@ class _Client(Caller):
     def address(self) -> str:
         forwarded = self._incoming.headers.getall("X-Forwarded-For", ())
         return client_address(self._incoming.remote or "", forwarded, trusted_proxies=self._trusted_proxies)
+
+    @property
+    def is_forwarded(self) -> bool:
+        return self._trusted_proxies > 0
 
     @property
     def is_too_many(self) -> bool:
@@ -244,7 +248,7 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
         Page(),
         load,
         Places(most, per_address),
-        trusted_proxies=settings.trusted_proxies,
+        proxies=TrustedProxies(settings.trusted_proxies, settings.origin_secret_digests),
         timeouts=timeouts,
     )
     server = Server(

@@ -1,8 +1,11 @@
 """The address of a request comes from the trusted proxies, whatever the client claims."""
 
-import pytest
+import hashlib
 
-from service.api.client_address import client_address
+import pytest
+from multidict import CIMultiDict
+
+from service.api.client_address import TrustedProxies, client_address
 from service.aws_lambda.gateway_events import Payload, request_line
 
 PEER = "192.0.2.1"
@@ -93,7 +96,7 @@ def test_api_gateway_counts_once(payload: Payload, proxies: int, forwarded: str 
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     event = {"httpMethod": "GET", "path": "/", "rawPath": "/", "headers": headers, "requestContext": context}
 
-    request = request_line(event, payload, trusted_proxies=proxies)
+    request = request_line(event, payload, proxies=TrustedProxies(proxies))
 
     assert request.caller.address == expected
 
@@ -103,3 +106,30 @@ def test_an_event_without_an_address_gives_an_empty_one(context: object) -> None
     event = {"httpMethod": "GET", "path": "/", "requestContext": context}
 
     assert request_line(event, Payload.V1).caller.address == ""
+
+
+CURRENT, PREVIOUS = "the secret of today", "the secret before"
+DIGESTS = [hashlib.sha256(secret.encode()).digest() for secret in (CURRENT, PREVIOUS)]
+
+
+@pytest.mark.parametrize("secret", [CURRENT, PREVIOUS])
+def test_proxies_that_bring_a_secret_are_believed(secret: str) -> None:
+    headers = CIMultiDict({"x-origin-secret": secret})
+
+    assert TrustedProxies(2, DIGESTS).of(headers) == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {}, {"X-Origin-Secret": ""}, {"X-Origin-Secret": CURRENT.upper()}, {"X-Origin-Secret": f"{CURRENT}, {CURRENT}"},
+        {"X-Origin-Secret": DIGESTS[0].hex()}, {"X-Origin-Secret": "\udcff"}, {"X-Origin": CURRENT},
+    ],
+)  # fmt: skip
+def test_without_the_secret_nobody_is_believed(headers: dict[str, str]) -> None:
+    assert TrustedProxies(2, DIGESTS).of(CIMultiDict(headers)) == 0
+
+
+def test_where_no_secret_is_set_none_is_asked_for() -> None:
+    assert TrustedProxies(2).of({}) == 2
+    assert TrustedProxies(0, DIGESTS).of({"X-Origin-Secret": CURRENT}) == 0

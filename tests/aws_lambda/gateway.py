@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from multidict import CIMultiDict
 
+from service.aws_lambda.gateway_events import CATCH_ALL, THROTTLED_APART
 from tests.http.wire import Answer
 from tests.http.wire import request as wire_form
 
@@ -47,7 +48,7 @@ class Asked:
         path, _, query = self.target.partition("?")
         parameters = {unquote(name): values for name, values in parse_qs(query, keep_blank_values=True).items()}
         return {
-            "resource": "/{proxy+}",
+            "resource": path if path in THROTTLED_APART else CATCH_ALL,
             "path": path,
             "httpMethod": self.method,
             "headers": self.named_headers or None,

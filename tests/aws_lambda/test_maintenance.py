@@ -89,6 +89,16 @@ async def test_the_first_answer_waits_for_nothing_and_the_second_warms_up(start:
     assert (after_one, after_two) == ((0, 0), (12, 1))
 
 
+async def test_a_probe_begins_no_job(start: Start) -> None:
+    process = await started(start)
+    await put_fresh_sayings(process)
+    api = Api(process)
+
+    await ask(api, times=3, path="/health/ready")
+
+    assert (len(process.resources.pool), await serves(process)) == (0, 0)
+
+
 async def test_a_token_comes_with_the_first_answer_too(start: Start) -> None:
     process = await started(start)
     headers = {"Cookie": f"sayings_voter={'v' * 32}"}

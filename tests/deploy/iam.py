@@ -66,7 +66,9 @@ def statements(stack: Stack, role: str) -> list[Statement]:
     """All that a role may do. Anything that could not be judged here fails."""
     properties = stack.properties(role)
     assert "ManagedPolicyArns" not in properties
-    return [_statement(each) for policy in properties["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    return [
+        _statement(each) for policy in properties.get("Policies", []) for each in policy["PolicyDocument"]["Statement"]
+    ]
 
 
 def allowed(access: Access, granted: Sequence[Statement]) -> bool:

@@ -64,7 +64,7 @@ def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
         role: accesses(calls[function], stack.arn("ParameterKey")) + _on_behalf(stack, function)
         for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))
     }
-    return by_role | {"ScheduleRole": _by_schedule(stack)}
+    return by_role | {"ScheduleRole": _by_schedule(stack), "OriginSecretRole": []}
 
 
 async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:

@@ -9,6 +9,7 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 TEMPLATE = Path(__file__).parents[2] / "deploy/template.yaml"
 NESTED = TEMPLATE.with_name("observability.yaml")
+EDGE = TEMPLATE.with_name("edge.yaml")
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 PSEUDO = {
     "AWS::StackName": "sayings",
@@ -18,6 +19,9 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
     "AWS::NoValue": None,
 }
+
+# What a resource of our own answers.
+_ANSWERED = {"OriginSecret.Digests": "0" * 64}
 
 # The property that names a resource, and its ARN after region and account.
 _NAMED: dict[str, tuple[str, str]] = {
@@ -116,7 +120,8 @@ class Stack:
         return self.resolve(resource.get("Properties", {}).get(named_by, name))
 
     def _attribute(self, resource: str, attribute: str) -> str:
-        return self.arn(resource) if attribute == "Arn" else f"{resource}.{attribute}"
+        name = f"{resource}.{attribute}"
+        return self.arn(resource) if attribute == "Arn" else _ANSWERED.get(name, name)
 
     def _holds(self, condition: Any) -> bool:
         ((function, argument),) = condition.items()
@@ -137,3 +142,8 @@ def observability(parent: Stack) -> Stack:
     """The stack of alarms and dashboard that a stack nests, with the parameters that it is given."""
     given = parent.properties("Observability")["Parameters"]
     return Stack(NESTED, **{name: str(value) for name, value in given.items()})
+
+
+def edge() -> Stack:
+    """The stack of what CloudFront has in us-east-1 only."""
+    return Stack(EDGE, Name="sayings", DistributionId="E1")

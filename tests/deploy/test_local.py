@@ -5,6 +5,7 @@ so that they see the calls and take back keys.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -339,6 +340,50 @@ async def denied(deployment: Deployment, action: str) -> AsyncIterator[None]:
     )
     yield
     await roles.delete_role_policy(**policy)
+
+
+@pytest.mark.parametrize(
+    ("through_cloudfront", "forwarded"),
+    [
+        (True, "6.6.6.{}"),
+        (False, None),
+        # MiniStack takes the first entry for the address that connects, which AWS does not. So the real one stands
+        # there, and the forged one where a handler looks that trusts a proxy.
+        (False, "127.0.0.1, 6.6.6.{}"),
+    ],
+    ids=["by CloudFront, with a forged address", "directly", "directly, with a forged address"],
+)
+async def test_no_way_gets_around_the_rate_of_votes(
+    deployment: Deployment, through_cloudfront: bool, forwarded: str | None
+) -> None:
+    url = deployment.addresses.aws if through_cloudfront else deployment.addresses.api
+    host = {"Host": deployment.addresses.page.removeprefix("http://")} if through_cloudfront else {}
+
+    statuses = []
+    for n in range(90):
+        headers = host | ({"X-Forwarded-For": forwarded.format(n)} if forwarded else {})
+        async with deployment.http.post(url + "/feedback", json={}, headers=headers) as response:
+            statuses.append(response.status)
+
+    assert set(statuses) <= {400, 429}
+    assert statuses[-1] == 429
+
+
+async def test_cloudfront_brings_a_secret_that_the_function_does_not_have(deployment: Deployment) -> None:
+    functions, distributions = await deployment.aws("lambda"), await deployment.aws("cloudfront")
+    (listed,) = (await distributions.list_distributions())["DistributionList"]["Items"]
+    function = await functions.get_function_configuration(FunctionName="sayings-api")
+
+    config = (await distributions.get_distribution_config(Id=listed["Id"]))["DistributionConfig"]
+    (brought,) = [
+        header["HeaderValue"]
+        for origin in config["Origins"]["Items"]
+        for header in origin.get("CustomHeaders", {}).get("Items", [])
+    ]
+
+    known = function["Environment"]["Variables"]["SAYINGS_ORIGIN_SECRET_SHA256"]
+    assert known == hashlib.sha256(brought.encode()).hexdigest()
+    assert brought not in json.dumps(function["Environment"])
 
 
 async def test_logs_arrive_as_the_saved_queries_expect_them(deployment: Deployment, first_round: Any) -> None:

@@ -1,7 +1,10 @@
 """The nested template of alarms and dashboard, for Lambda and for ECS; tests/observability evaluates it."""
 
 import json
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+from urllib.request import Request
 
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
@@ -9,23 +12,25 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from service.limits import DEFAULT_TIMEOUTS
 from telemetry.metrics import DIMENSIONS
 from tests.deploy.ecs import EcsStack
-from tests.deploy.stack import NESTED, Stack, observability
+from tests.deploy.iam import statements
+from tests.deploy.stack import EDGE, NESTED, Stack, edge, observability
 from tests.observability.dashboard import rows
 from tests.observability.recording import Series
 
 STACKS = {"Lambda": observability(Stack()), "ECS": observability(EcsStack())}
 # What there is of Lambda and API Gateway only, and what of a worker.
-LAMBDAS = {"RoundsLost"}
+LAMBDAS = {"RoundsLost", "TurnedAway", "Unreachable"}
 
 each_stack = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
 
 
 @pytest.mark.slow
-def test_the_linter_has_nothing_to_say() -> None:
-    assert lint_file(NESTED) == []
+@pytest.mark.parametrize("template", [NESTED, EDGE], ids=lambda path: path.name)
+def test_the_linter_has_nothing_to_say(template: Path) -> None:
+    assert lint_file(template) == []
 
 
-def test_ecs_has_the_alarms_of_lambda_but_for_lambdas_queue() -> None:
+def test_ecs_has_the_alarms_of_lambda_but_for_what_only_lambda_has() -> None:
     alarms = {platform: set(alarms_of(stack)) for platform, stack in STACKS.items()}
 
     assert alarms["Lambda"] - alarms["ECS"] == LAMBDAS
@@ -92,6 +97,46 @@ def test_the_query_of_the_design_is_saved_word_for_word() -> None:
         "fields @timestamp, error_type, error_message, model "
         '| filter error_type != "" | stats count() by error_type, model'
     )
+
+
+def test_the_probe_asks_through_the_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack, asked = STACKS["Lambda"], list[tuple[str, int]]()
+    monkeypatch.setenv("PUBLIC_URL", stack.properties("Probe")["Environment"]["Variables"]["PUBLIC_URL"])
+    module: dict[str, Any] = {}
+    exec(stack.properties("Probe")["Code"]["ZipFile"], module)
+
+    def urlopen(request: Request, timeout: int) -> BytesIO:
+        asked.append((request.full_url, timeout))
+        return BytesIO()
+
+    module["urlopen"] = urlopen
+
+    module["handler"](None, None)
+
+    assert asked == [(f"https://Distribution.DomainName{path}", 10) for path in ("/", "/health/ready")]
+    assert 10 * len(asked) < stack.properties("Probe")["Timeout"]
+
+
+def test_the_probe_may_write_its_log_and_its_schedule_may_start_it() -> None:
+    stack = STACKS["Lambda"]
+
+    granted = {
+        role: [(each.actions, each.resources) for each in statements(stack, role)]
+        for role in stack.of_type("AWS::IAM::Role")
+    }
+
+    assert granted == {
+        "ProbeRole": [(["logs:CreateLogStream", "logs:PutLogEvents"], [stack.arn("ProbeLogs")])],
+        "ProbeScheduleRole": [(["lambda:InvokeFunction"], [stack.arn("Probe")])],
+    }
+
+
+def test_the_access_log_of_the_edge_names_nobody() -> None:
+    fields = set(edge().properties("AccessLogDelivery")["RecordFields"])
+
+    assert fields >= {"cs-uri-stem", "sc-status", "time-taken"}
+    assert not [field for field in fields if field.startswith(("c-", "cs("))]
+    assert not fields & {"x-forwarded-for", "cs-uri-query"}
 
 
 def alarms_of(stack: Stack) -> dict[str, Any]:

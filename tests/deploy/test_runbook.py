@@ -10,7 +10,7 @@ from service.llm.vendors import VENDORS
 from telemetry.metrics import DIMENSIONS
 from telemetry.xray_udp import ANNOTATIONS
 from tests.deploy.runbook import TEXT, anchors, blocks, links, metrics, sections
-from tests.deploy.stack import Stack, observability
+from tests.deploy.stack import Stack, edge, observability
 
 STACK = Stack()
 QUESTIONS = [section for section in sections() if section.chapter == "Questions"]
@@ -22,7 +22,8 @@ KEYWORDS = {"OR", "AND", "service", "edge", "annotation", "fault", "error", "thr
 def test_every_alarm_has_a_section_and_no_other_is_described() -> None:
     described = [section.title for section in sections() if section.chapter == "Alarms"]
 
-    assert sorted(described) == sorted(observability(STACK).of_type("AWS::CloudWatch::Alarm"))
+    alarms = [name for stack in (observability(STACK), edge()) for name in stack.of_type("AWS::CloudWatch::Alarm")]
+    assert sorted(described) == sorted(alarms)
 
 
 @pytest.mark.parametrize(

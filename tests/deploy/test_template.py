@@ -1,6 +1,7 @@
 """The SAM template against what the code defines, reads and emits: names, tables, settings and handlers."""
 
 import ast
+import json
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from service import errors
 from service.api.schemas import ErrorAnswer
+from service.aws_lambda.gateway_events import CATCH_ALL, THROTTLED_APART
 from service.config import Settings
+from service.limits import Rate
 from service.page.document import CONTENT_SECURITY_POLICY
 from service.page.files import page_files
 from service.resources import open_resources
@@ -127,6 +130,59 @@ def test_rounds_come_as_often_as_their_alarms_expect(minutes: str) -> None:
 
     assert rate == f"rate({minutes} {'minute' if minutes == '1' else 'minutes'})"
     assert period == max(60 * int(minutes), LONGEST_REST_SECONDS)
+
+
+def test_what_is_throttled_apart_is_a_resource_of_its_own_with_every_method() -> None:
+    routes: dict[str, set[str]] = {}
+    for event in FUNCTIONS["ApiFunction"]["Events"].values():
+        routes.setdefault(event["Properties"]["Path"], set()).add(event["Properties"]["Method"])
+    throttled = {each["ResourcePath"]: each for each in STACK.properties("Api")["MethodSettings"]}
+
+    apart = {path.replace("/", "/~1", 1) for path in THROTTLED_APART}
+    assert routes.keys() == {CATCH_ALL, *THROTTLED_APART}
+    assert len({frozenset(methods) for methods in routes.values()}) == 1
+    assert throttled.keys() == {"/*", *apart}
+    assert throttled["/~1compare"]["ThrottlingRateLimit"] == 5
+
+
+OWN_ADDRESS, ITS_DOMAIN = ("Api.execute-api.eu-west-1.amazonaws.com", "/live"), ("origin.example", None)
+
+
+@pytest.mark.parametrize(
+    ("address", "way", "is_off"),
+    [("own", OWN_ADDRESS, False), ("both", ITS_DOMAIN, False), ("domain", ITS_DOMAIN, True)],
+)
+def test_cloudfront_moves_to_a_domain_before_the_apis_own_address_is_switched_off(
+    address: str, way: tuple[str, str | None], is_off: bool
+) -> None:
+    stack = Stack(OriginDomainName="origin.example", OriginCertificateArn="arn", ApiAddress=address)
+
+    origins = stack.properties("Distribution")["DistributionConfig"]["Origins"]
+
+    assert [(each["DomainName"], each.get("OriginPath")) for each in origins if each["Id"] == "api"] == [way]
+    assert stack.properties("Api")["DisableExecuteApiEndpoint"] is is_off
+    assert stack.properties("OriginDomain")["DomainName"] == "origin.example"
+
+
+def test_the_firewall_bounds_votes_and_comparisons_of_an_address() -> None:
+    rules = {rule["Name"]: rule["Statement"] for rule in STACK.properties("Firewall")["Rules"]}
+
+    bound = rules["TooManyVotesOrComparisons"]["RateBasedStatement"]
+    matches = [each["ByteMatchStatement"] for each in bound["ScopeDownStatement"]["OrStatement"]["Statements"]]
+
+    votes = Rate.parse(Settings().vote_rate)
+    assert votes is not None
+    assert bound["Limit"] >= votes.count * 300 / votes.seconds
+    assert [(each["SearchString"], each["PositionalConstraint"]) for each in matches] == [
+        ("/compare", "STARTS_WITH"), ("/feedback", "STARTS_WITH"),
+    ]  # fmt: skip
+
+
+def test_access_logs_name_nobody() -> None:
+    line = json.loads(Stack(ApiAccessLog="on").properties("Api")["AccessLogSetting"]["Format"])
+
+    assert "AccessLogSetting" not in STACK.properties("Api")
+    assert not [value for value in line.values() if "identity" in value or "header" in value.lower()]
 
 
 def test_the_nested_stack_knows_the_functions_by_their_names() -> None:

@@ -1,6 +1,7 @@
 """With too many requests, model calls or connections, a client is told at once to wait, and health is answered."""
 
 import asyncio
+import hashlib
 import json
 import socket
 import time
@@ -86,6 +87,39 @@ class TestWithOneRequestAnHour:
         answers = [await server.ask("GET", path) for path in paths]
 
         assert {answer.status for answer in answers} == {200}
+
+
+class TestWithAnOriginSecret:
+    """Behind proxies that can be gone around: only requests that bring the secret came through them."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        digests = ",".join(hashlib.sha256(secret).hexdigest() for secret in (b"current", b"previous"))
+        return {"vote_rate": "2/hour", "trusted_proxies": 2, "origin_secret_sha256": digests}
+
+    @pytest.mark.parametrize("secret", ["current", "previous"])
+    async def test_clients_behind_the_proxies_are_told_apart(self, server: Server, secret: str) -> None:
+        origin = {"X-Origin-Secret": secret}
+
+        one = [await vote(server, "6.6.6.6, 192.0.2.1, 10.0.0.1", **origin) for _ in range(3)]
+        other = await vote(server, "6.6.6.6, 192.0.2.2, 10.0.0.1", **origin)
+
+        assert (one, other) == ([400, 400, 429], 400)
+
+    @pytest.mark.parametrize("origin", [{}, {"X-Origin-Secret": "a guess"}])
+    async def test_a_client_that_goes_around_them_cannot_choose_its_address(
+        self, server: Server, origin: dict[str, str]
+    ) -> None:
+        forged = [await vote(server, f"192.0.2.{n}, 10.0.0.1", **origin) for n in range(3)]
+        through_the_proxies = await vote(server, "192.0.2.1, 10.0.0.1", **{"X-Origin-Secret": "current"})
+
+        assert (forged, through_the_proxies) == ([400, 400, 429], 400)
+
+
+async def vote(server: Server, forwarded: str, **headers: str) -> int:
+    """The status of an empty vote, which is refused once it is counted."""
+    answer = await server.ask("POST", "/feedback", json={}, headers={"X-Forwarded-For": forwarded} | headers)
+    return answer.status
 
 
 async def test_by_default_reading_is_not_limited_and_comparing_is(server: Server) -> None:

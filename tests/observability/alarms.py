@@ -35,7 +35,7 @@ class Alarm:
         self._queries = properties.get("Metrics") or [{"Id": "it", "MetricStat": _stat_of(properties)}]
         self._period = float(max(each["MetricStat"]["Period"] for each in self._queries if "MetricStat" in each))
         self._periods: int = properties["EvaluationPeriods"]
-        self._window = self._period * self._periods
+        self.window_seconds = self._period * self._periods
 
     def firing(self, recording: Recording, start: float, end: float) -> list[float]:
         """The times, minute by minute, at which the alarm is on.
@@ -43,7 +43,7 @@ class Alarm:
         One to which missing data is bad is judged once its window is full of what was recorded.
         """
         found, on = [], False
-        begin = self._window if self._properties["TreatMissingData"] == "breaching" else MINUTE
+        begin = self.window_seconds if self._properties["TreatMissingData"] == "breaching" else MINUTE
         for at in _minutes(start + begin, end):
             on = self._is_on(recording, at, on=on)
             found += [at] if on else []

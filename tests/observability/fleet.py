@@ -76,6 +76,8 @@ class Platform(Protocol):
 
     def count_round(self, recording: Recording, at: float, *, failed: bool) -> None: ...
 
+    def count_probe(self, recording: Recording, at: float, *, failed: bool) -> None: ...
+
 
 @dataclass
 class Fleet:
@@ -87,6 +89,7 @@ class Fleet:
     emf: list[str] = field(default_factory=list)
     rounds: bool = True
     visits: bool = True
+    probes: bool = True
     votes_a_minute: float = 0.1
     comparisons_a_minute: float = 1 / 30
     telemetry_arrives: bool = True
@@ -108,6 +111,8 @@ class Fleet:
                 await self._round()
             if self.visits:
                 await self._visits()
+            if self.probes:
+                await self._probe()
             lines = await self.platform.flush()
             if self.telemetry_arrives:
                 self.emf += lines
@@ -133,6 +138,10 @@ class Fleet:
         answered = await self.platform.ask(method, path, b"" if body is None else json.dumps(body).encode())
         self.platform.count_request(self.recording, self.clock(), failed=answered.status >= 500)
         return answered
+
+    async def _probe(self) -> None:
+        answered = await self.ask("GET", "/health/ready")
+        self.platform.count_probe(self.recording, self.clock(), failed=answered.status != 200)
 
     async def _round(self) -> None:
         try:
@@ -184,9 +193,13 @@ class OnLambda:
         dimensions = [("ApiName", "sayings"), ("Stage", "live")]
         recording.add(series("AWS/ApiGateway", "Count", dimensions), at, [1])
         recording.add(series("AWS/ApiGateway", "5XXError", dimensions), at, [failed])
+        recording.add(series("AWS/Lambda", "Invocations", [("FunctionName", API)]), at, [1])
 
     def count_round(self, recording: Recording, at: float, *, failed: bool) -> None:
         recording.add(series("AWS/Lambda", "Errors", [("FunctionName", WORKER)]), at, [failed])
+
+    def count_probe(self, recording: Recording, at: float, *, failed: bool) -> None:
+        recording.add(series("AWS/Lambda", "Errors", [("FunctionName", "Probe")]), at, [failed])
 
     def close(self) -> None:
         self._api.close()
@@ -236,6 +249,9 @@ class OnEcs:
 
     def count_round(self, recording: Recording, at: float, *, failed: bool) -> None:
         """Nothing but the worker itself counts its rounds there."""
+
+    def count_probe(self, recording: Recording, at: float, *, failed: bool) -> None:
+        """There is no probe, because the load balancer asks."""
 
 
 @dataclass

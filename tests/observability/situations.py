@@ -4,6 +4,7 @@ import asyncio
 import datetime
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 import pytest
@@ -171,9 +172,40 @@ async def the_lease_cannot_be_read(stage: Stage) -> None:
 async def lambda_gives_a_round_up(stage: Stage) -> None:
     """Fed by hand: the queue is Lambda's."""
     fleet = stage.fleet
-    queue = series("AWS/SQS", "ApproximateNumberOfMessagesVisible", [("QueueName", "FailedRounds.QueueName")])
+    queue = series("AWS/SQS", "NumberOfMessagesSent", [("QueueName", "FailedRounds.QueueName")])
+    fleet.recording.add(queue, fleet.clock(), [1])
+
+
+async def votes_cannot_be_stored(stage: Stage) -> None:
+    def broken(_: object) -> None:
+        raise StoreError("It is broken.")
+
+    stage.patch.setattr(stage.fleet.api.store, "_check", broken)
+
+
+async def nobody_probes(stage: Stage) -> None:
+    stage.fleet.probes = False
+
+
+async def api_gateway_throttles(stage: Stage) -> None:
+    """Fed by hand: the requests that it turns away reach no function."""
+    fleet = stage.fleet
+    requests = series("AWS/ApiGateway", "Count", [("ApiName", "sayings"), ("Stage", "live")])
+    for _ in range(20):
+        fleet.recording.add(requests, fleet.clock(), [1] * 30)
+        await fleet.minutes(1)
+
+
+async def one_address_floods(stage: Stage) -> None:
+    stage.fleet.votes_a_minute = 30
+
+
+async def cloudfront_fails(stage: Stage) -> None:
+    """Fed by hand: the metric is CloudFront's, and the function knows nothing of it."""
+    fleet = stage.fleet
+    rate = series("AWS/CloudFront", "5xxErrorRate", [("DistributionId", "E1"), ("Region", "Global")])
     for minute in range(20):
-        fleet.recording.add(queue, fleet.clock() + 60 * minute, [1])
+        fleet.recording.add(rate, fleet.clock() + 60 * minute, [40])
 
 
 async def the_table_throttles(stage: Stage) -> None:
@@ -216,10 +248,39 @@ def a_model_fails_in_rounds(round_minutes: int) -> Situation:
     return Situation("ModelFailing", "a model answers 500", play, minutes, round_minutes=round_minutes)
 
 
+class WithoutData(Enum):
+    """What an alarm does when no data arrive any more."""
+
+    ENDS = auto()  # nothing was counted of what it is about
+    RINGS = auto()  # that nothing arrives is what it is about
+    STAYS = auto()  # as it was, because its data come seldom
+
+
+WITHOUT_DATA = {
+    "NoFreshSayings": WithoutData.RINGS,
+    "Unreachable": WithoutData.RINGS,
+    "ModelLeaving": WithoutData.STAYS,  # measured once a day
+    "SpendNearCap": WithoutData.STAYS,  # at the cap nothing is reserved
+}
+
+
 # Longer than the window of any alarm on rounds.
 NORMAL = Situation("", "normal traffic", days_pass, minutes=120)
 SITUATIONS = [
     Situation("ServerErrors", "votes cannot be stored", votes_fail),
+    Situation("Unreachable", "votes cannot be stored", votes_cannot_be_stored, platforms=("Lambda",)),
+    Situation("Unreachable", "nobody probes", nobody_probes, platforms=("Lambda",), lines=False),
+    Situation(
+        "TurnedAway", "API Gateway throttles (by hand)", api_gateway_throttles, minutes=1, platforms=("Lambda",),
+        lines=False,
+    ),
+    Situation(
+        "ClientsLimited", "one address floods", one_address_floods, settings={"SAYINGS_VOTE_RATE": "1/hour"},
+        lines=False,
+    ),
+    Situation(
+        "EdgeErrors", "CloudFront fails (by hand)", cloudfront_fails, platforms=("Lambda",), lines=False
+    ),
     Situation("SlowReads", "the table answers after 0.9 s", the_table_is_slow),
     Situation(
         "SlowComparisons", "a model hangs", a_model_hangs_in_comparisons,

@@ -17,18 +17,29 @@ from service.keys.key_store import KeyStore
 from service.llm.gateway import Gateway
 from service.simulator import Simulator
 from tests.deploy.runbook import blocks, sections
+from tests.deploy.stack import edge
 from tests.logging_capture import captured_log
-from tests.observability.alarms import Alarm
+from tests.observability.alarms import MINUTE, Alarm
 from tests.observability.dashboard import rows, shown
 from tests.observability.fleet import FLEETS, STARTED_AT, settings_for, stack_of
 from tests.observability.recording import Recording
-from tests.observability.situations import EVERYTHING, NORMAL, SITUATIONS, Situation, Stage, a_model_fails_in_rounds
+from tests.observability.situations import (
+    EVERYTHING,
+    NORMAL,
+    SITUATIONS,
+    WITHOUT_DATA,
+    Situation,
+    Stage,
+    WithoutData,
+    a_model_fails_in_rounds,
+)
 from tests.support import Clock, timeless_entries
 from tests.telemetry.insights import matching
 
 pytestmark = pytest.mark.slow
 
 ALARMS = {platform: stack_of(platform).of_type("AWS::CloudWatch::Alarm") for platform in FLEETS}
+ALARMS["Lambda"] |= edge().of_type("AWS::CloudWatch::Alarm")
 ON_ROUNDS = ("ModelFailing", "NoFreshSayings", "WorkerErrors")
 
 
@@ -126,9 +137,30 @@ async def test_an_alarm_rings_in_its_situation(situation: Situation, theatre: Th
     at = firing(ALARMS[theatre.platform][situation.alarm], played)
     say(f"{theatre.platform:7}{situation.alarm:18} {situation.what:42} rings after {at[0] if at else None} minutes")
     assert at
+    goes_on = is_on_without_data(ALARMS[theatre.platform][situation.alarm], played.recording, played.seconds)
+    assert goes_on is (WITHOUT_DATA.get(situation.alarm, WithoutData.ENDS) is not WithoutData.ENDS)
     if situation.lines:
         queries = runbook_queries(situation.alarm)
         assert [line for query in queries for line in matching(query, played.log)]
+
+
+@pytest.mark.parametrize("platform", FLEETS)
+def test_where_nothing_is_recorded_only_the_alarms_ring_that_miss_it(platform: str) -> None:
+    ringing = {name for name, alarm in ALARMS[platform].items() if is_on_without_data(alarm, Recording(), 0.0)}
+
+    missing = {name for name, then in WITHOUT_DATA.items() if then is WithoutData.RINGS}
+    assert ringing == missing & ALARMS[platform].keys()
+
+
+def is_on_without_data(properties: Any, recording: Recording, seconds: float) -> bool:
+    """Whether an alarm is on when nothing more has been recorded for twice its window."""
+    alarm = Alarm(properties)
+    end = STARTED_AT + seconds + 2 * alarm.window_seconds
+    return alarm.firing(recording, STARTED_AT, end)[-1:] == [last_minute(end)]
+
+
+def last_minute(end: float) -> float:
+    return STARTED_AT + (end - STARTED_AT) // MINUTE * MINUTE
 
 
 def test_every_alarm_has_a_situation() -> None:

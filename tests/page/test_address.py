@@ -1,5 +1,7 @@
 """The public address: only what is a host is repeated to others, and only trusted proxies may forward one."""
 
+from dataclasses import replace
+
 import pytest
 from multidict import CIMultiDict
 
@@ -11,8 +13,16 @@ class Secure(Caller):
     is_secure = True
 
 
+class Forwarded(Caller):
+    is_forwarded = True
+
+
 def asked(**headers: str) -> Request:
     return Request("GET", "/", CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}))
+
+
+def forwarded(**headers: str) -> Request:
+    return replace(asked(**headers), caller=Forwarded())
 
 
 @pytest.mark.parametrize("host", ["example.com", "localhost:8080", "192.0.2.1", "[2001:db8::1]:443", "a"])
@@ -36,14 +46,14 @@ def test_what_is_no_host_is_not_repeated(host: str) -> None:
 
 
 def test_trusted_proxies_forward_the_host() -> None:
-    request = asked(Host="origin.example", X_Forwarded_Host="public.example")
+    hosts = {"Host": "origin.example", "X_Forwarded_Host": "public.example"}
 
-    assert PublicAddress(trusted_proxies=1).of(request) == "http://public.example"
-    assert PublicAddress().of(request) == "http://origin.example"
-    assert PublicAddress(trusted_proxies=1).of(asked(Host="origin.example")) == "http://origin.example"
+    assert PublicAddress().of(forwarded(**hosts)) == "http://public.example"
+    assert PublicAddress().of(asked(**hosts)) == "http://origin.example"
+    assert PublicAddress().of(forwarded(Host="origin.example")) == "http://origin.example"
 
 
 def test_the_operators_address_takes_precedence() -> None:
-    address = PublicAddress("https://sayings.example", trusted_proxies=1)
+    request = forwarded(Host="a.example", X_Forwarded_Host="b.example")
 
-    assert address.of(asked(Host="a.example", X_Forwarded_Host="b.example")) == "https://sayings.example"
+    assert PublicAddress("https://sayings.example").of(request) == "https://sayings.example"

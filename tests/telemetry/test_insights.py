@@ -1,6 +1,7 @@
 """The saved queries over the log of a run with faults: what they count is what was injected."""
 
 import io
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -25,7 +26,7 @@ from service.simulator import Fault, FaultKind, Simulator
 from telemetry.lambda_setup import LambdaTelemetry
 from telemetry.logs import LogListener
 from tests.deploy.runbook import blocks
-from tests.deploy.stack import Stack, observability
+from tests.deploy.stack import Stack, edge, observability
 from tests.logging_capture import Log, captured_log
 from tests.support import model_saying
 from tests.telemetry.insights import ITS_OWN, OF_METRICS, counted, fields_of, messages_of
@@ -37,6 +38,11 @@ QUERIES: dict[str, str] = {
     for name, properties in observability(Stack()).of_type("AWS::Logs::QueryDefinition").items()
 }
 QUERIES |= {f"runbook: {query}": query for query in blocks("insights")}
+# The fields of the access logs, as the templates ask AWS for them.
+OF_ACCESS_LOGS = {
+    *json.loads(Stack(ApiAccessLog="on").properties("Api")["AccessLogSetting"]["Format"]),
+    *edge().properties("AccessLogDelivery")["RecordFields"],
+}
 ERRORS_BY_MODEL = QUERIES["ErrorsByModelQuery"]
 # What our gateway makes of what the simulator does.
 ERROR_OF = {
@@ -202,7 +208,7 @@ class TestSavedQueries:
         await run.lose_worker(monkeypatch)
         await run.lose_lease(monkeypatch)
 
-        fields = {name for record in run.log.records for name in record} | ITS_OWN | OF_METRICS
+        fields = {name for record in run.log.records for name in record} | ITS_OWN | OF_METRICS | OF_ACCESS_LOGS
         messages = {record["message"] for record in run.log.records}
 
         assert {(name, unknown) for name, query in QUERIES.items() for unknown in fields_of(query) - fields} == set()
