@@ -9,7 +9,7 @@ from deploy.stack import Stack, refusals
 
 # The stack of the bucket that `sam deploy --resolve-s3` makes.
 _SAM = "aws-sam-cli-managed-default"
-_FOLDER = ROOT / "build/before"
+FOLDER = ROOT / "build/before"
 
 
 class Deployed(NamedTuple):
@@ -34,8 +34,8 @@ class History:
             body = json.dumps(self._noted._asdict()).encode()
             self._stack.session.client("s3").put_object(Bucket=self._bucket(), Key=self._key, Body=body)
 
-    def before(self) -> tuple[Path, dict[str, str]]:
-        """A file with the template that was kept, and its parameters. Raises DeploymentFailed."""
+    def before(self, folder: Path = FOLDER) -> tuple[Path, dict[str, str]]:
+        """A file in the folder with the template that was kept, and its parameters. Raises DeploymentFailed."""
         storage = self._stack.session.client("s3")
         with refusals("The deployment before the last one cannot be read"):
             try:
@@ -43,7 +43,7 @@ class History:
             except storage.exceptions.NoSuchKey:
                 raise DeploymentFailed(f"Nothing is known of {self._stack.name} before its last deployment.") from None
         kept = Deployed(**json.loads(body))
-        path = _FOLDER / f"{self._stack.name}.yaml"
+        path = folder / f"{self._stack.name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(kept.template)
         return path, kept.parameters
@@ -53,7 +53,7 @@ class History:
         return f"{self._stack.name}/before.json"
 
     def _bucket(self) -> str:
-        bucket = Stack(_SAM).outputs.get("SourceBucket")
+        bucket = Stack(_SAM, self._stack.session).outputs.get("SourceBucket")
         if bucket is None:
             raise DeploymentFailed(f"The SAM CLI has no bucket in {self._stack.region}.")
         return bucket

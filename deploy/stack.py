@@ -37,12 +37,12 @@ _HIDDEN = "****"
 
 
 class Stack:
-    """A stack by its name. Every method raises DeploymentFailed."""
+    """A stack by its name, in the account and region of a session. Every method raises DeploymentFailed."""
 
-    def __init__(self, name: str = NAME) -> None:
+    def __init__(self, name: str = NAME, session: boto3.Session | None = None) -> None:
         self.name = name
         # All tools of AWS read AWS_REGION except boto3, which only reads AWS_DEFAULT_REGION.
-        self.session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+        self.session = session or boto3.Session(region_name=os.environ.get("AWS_REGION"))
         if self.session.region_name is None:
             raise DeploymentFailed("AWS_REGION is not set, nor is there a region in your AWS configuration.")
         self.region: str = self.session.region_name
