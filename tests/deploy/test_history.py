@@ -30,25 +30,25 @@ def change(stack: Stack, template: str, **parameters: str) -> None:
     clouds.template, clouds.parameters = template, {**clouds.parameters, **parameters}
 
 
-def test_a_deployment_leaves_what_was_there_before(stack: Stack) -> None:
+def test_a_deployment_leaves_what_was_there_before(stack: Stack, tmp_path: Path) -> None:
     history = History(stack)
 
     change(stack, "another template", DailyCapUsd="9")
     history.keep()
 
-    template, parameters = History(stack).before()
+    template, parameters = History(stack).before(tmp_path)
     assert template.read_text() == "the template"
     assert parameters == {"DailyCapUsd": "5", "Rollout": "canary"}  # a hidden value stays the stack's
 
 
-def test_a_deployment_that_changes_nothing_leaves_what_is_kept(stack: Stack) -> None:
+def test_a_deployment_that_changes_nothing_leaves_what_is_kept(stack: Stack, tmp_path: Path) -> None:
     first = History(stack)
     change(stack, "another template")
     first.keep()
 
     History(stack).keep()
 
-    assert History(stack).before()[0].read_text() == "the template"
+    assert History(stack).before(tmp_path)[0].read_text() == "the template"
 
 
 def test_after_a_first_deployment_there_is_nothing_to_go_back_to(stack: Stack) -> None:
