@@ -64,7 +64,11 @@ def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
         role: accesses(calls[function], stack.arn("ParameterKey")) + _on_behalf(stack, function)
         for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))
     }
-    return by_role | {"ScheduleRole": _by_schedule(stack), "OriginSecretRole": []}
+    return by_role | {
+        "ScheduleRole": _by_schedule(stack),
+        "RolloutRole": _by_rollout(stack),
+        "OriginSecretRole": [],
+    }
 
 
 async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
@@ -306,4 +310,18 @@ def _by_schedule(stack: Stack) -> list[Access]:
     return [
         Access("lambda:InvokeFunction", target["Arn"]),
         Access("sqs:SendMessage", target["DeadLetterConfig"]["Arn"]),
+    ]
+
+
+def _by_rollout(stack: Stack) -> list[Access]:
+    """What CodeDeploy does with its role, by the policy that AWS has for it, AWSCodeDeployRoleForLambdaLimited.
+
+    Those on an alias are judged by the ARN of the function, but of provisioned concurrency by that of the alias.
+    """
+    function = stack.arn("ApiFunction")
+    return [
+        Access("cloudwatch:DescribeAlarms", "*"),
+        Access("lambda:GetAlias", function),
+        Access("lambda:UpdateAlias", function),
+        Access("lambda:GetProvisionedConcurrencyConfig", f"{function}:live"),
     ]

@@ -36,7 +36,7 @@ def test_no_statement_action_or_resource_is_granted_in_vain(role: str, needed: N
     assert in_vain(ROLES[role], needed[role]) == []
 
 
-def test_only_traces_are_granted_without_a_resource() -> None:
+def test_only_traces_and_alarms_are_granted_without_a_resource() -> None:
     wildcards = {
         (statement.sid, text)
         for granted in ROLES.values()
@@ -45,7 +45,7 @@ def test_only_traces_are_granted_without_a_resource() -> None:
         if "*" in text and not NARROW.fullmatch(text)
     }
 
-    assert wildcards == {("SendTraces", "*")}
+    assert wildcards == {("SendTraces", "*"), ("WatchAlarms", "*")}
 
 
 @pytest.mark.parametrize("role", ["ApiRole", "WorkerRole"])
