@@ -140,11 +140,11 @@ def restore(stack: Stack, at: datetime) -> None:
     say("Counting votes, ballots and calls again …")
     corrections = restoration.agree()
     say(
-        f"The tables agree. Corrected were {corrections.sayings} sayings, {corrections.voters} voters, "
-        f"{corrections.comparisons} comparisons and {corrections.lines} lines of counts."
+        f"The tables agree. Corrected: sayings {corrections.sayings}, voters {corrections.voters}, "
+        f"comparisons {corrections.comparisons}, lines of counts {corrections.lines}."
     )
     if corrections.lost:
-        say(f"{corrections.lost} votes are on sayings that are not stored. They are kept, and count nowhere.")
+        say(f"Votes on sayings that are not stored, which count nowhere: {corrections.lost}.")
     say("\nNothing uses these tables yet. This deployment switches the stack over to them:")
     say(f"  make deploy STACK={stack.name} PARAMETERS='TableInfix={restoration.infix}'")
     say(f"Containers are switched over by their parameter TablePrefix={restoration.prefix}")
