@@ -22,7 +22,7 @@ endif
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast page seed worker lint check format lock package deploy deploy-local deploy-local-down \
+.PHONY: help run test test-fast page seed worker lint check format lock package deploy rollback deploy-local deploy-local-down \
         bench bench-quick image sbom clean
 
 help: ## List the commands
@@ -83,6 +83,9 @@ package: $(VENV)/development $(PAGE) ## Package the Lambda functions into build/
 
 deploy: $(VENV)/development $(PAGE) ## Deploy to your AWS account (DRY_RUN=1 only shows what would change; STACK=, PARAMETERS='Name=value …')
 	@$(BIN)/python -m deploy.cloud --stack $(STACK) $(if $(DRY_RUN),--plan) $(PARAMETERS)
+
+rollback: $(VENV)/development ## Deploy what was there before the last deployment (STACK=)
+	@$(BIN)/python -m deploy.cloud --stack $(STACK) --roll-back
 
 deploy-local: $(VENV)/development $(PAGE) ## Bring the whole AWS deployment up on this machine (GATEWAY_PORT=, PARAMETERS=)
 	@$(if $(GATEWAY_PORT),GATEWAY_PORT=$(GATEWAY_PORT)) $(BIN)/python -m deploy.local up $(PARAMETERS)

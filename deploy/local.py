@@ -19,7 +19,6 @@ from deploy.daemon import Daemon, get
 from deploy.environments import ROOT, DeploymentFailed, environment, last_lines
 from deploy.package import package, this_machine
 from deploy.stack import NESTED, TEMPLATE, Stack, given, refusals
-from service.config import Settings
 from service.llm.vendors import VENDORS
 from service.participants import SIMULATED_KEY
 from service.process import say
@@ -68,6 +67,7 @@ class Local:
             "PythonRuntime": f"python{target.python}",
             "Architecture": target.architecture,
             "Simulator": simulator,
+            "Rollout": "at-once",
         }
         self._deploy(stack, own | dict(parameters))
         _put_simulated_keys(stack)
@@ -134,6 +134,7 @@ class Local:
         template.parent.mkdir(exist_ok=True)
         for path in (TEMPLATE, NESTED):
             shutil.copyfile(path, template.parent / path.name)
+        parameters = {**parameters, **stack.release(parameters, self._folder / "build/lambda.zip", template=template)}
         stack.deploy(parameters, "--no-confirm-changeset", template=template, log=self._folder / "deploy.log")
 
     def _try(self, url: str) -> None:
@@ -160,7 +161,7 @@ def _put_simulated_keys(stack: Stack) -> None:
     say("Putting keys into Parameter Store …")
     store, key = stack.session.client("ssm"), stack.outputs["ParameterKeyArn"]
     with refusals("The keys could not be put into Parameter Store"):
-        for vendor, name in Settings().key_parameters.items():
+        for vendor, name in stack.settings.key_parameters.items():
             value = f"{SIMULATED_KEY}-{vendor}"
             store.put_parameter(Name=name, Value=value, Type="SecureString", KeyId=key, Overwrite=True)
 

@@ -1,5 +1,6 @@
 """The stack of deploy/template.yaml with its data and page, in an account or an emulator, as the AWS settings say."""
 
+import hashlib
 import os
 import re
 import sys
@@ -8,26 +9,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
+from service.config import Settings
 from service.page.files import page_files
 from service.process import say
 
 TEMPLATE = ROOT / "deploy/template.yaml"
 NESTED = ROOT / "deploy/observability.yaml"
 NAME = "sayings"
+# X-Ray's group and sampling rule are called like the stack, and their names have so many characters at most.
+LONGEST_NAME = 32
+
+
+# A stack in these states has been created in part, and its next update goes on with that.
+HALF_MADE = ("CREATE_FAILED", "UPDATE_FAILED")
+# The parameters that say how to deploy, not what.
+ABOUT_THE_DEPLOYMENT = ("Release", "Rollout")
+# Each version of a function counts towards what an account may store.
+KEPT_VERSIONS = 5
+# What CloudFormation shows in place of a secret parameter.
+_HIDDEN = "****"
 
 
 class Stack:
-    """A stack by its name. Every method raises DeploymentFailed."""
+    """A stack by its name, in the account and region of a session. Every method raises DeploymentFailed."""
 
-    def __init__(self, name: str = NAME) -> None:
+    def __init__(self, name: str = NAME, session: boto3.Session | None = None) -> None:
         self.name = name
         # All tools of AWS read AWS_REGION except boto3, which only reads AWS_DEFAULT_REGION.
-        self.session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+        self.session = session or boto3.Session(region_name=os.environ.get("AWS_REGION"))
         if self.session.region_name is None:
             raise DeploymentFailed("AWS_REGION is not set, nor is there a region in your AWS configuration.")
         self.region: str = self.session.region_name
@@ -46,11 +61,72 @@ class Stack:
         ]  # fmt: skip
         run(command, f"The stack {self.name} could not be deployed", {"SAM_CLI_TELEMETRY": "0"}, log)
 
+    @property
+    def key_alias(self) -> str:
+        """The name of the KMS key that the API keys are encrypted with."""
+        return f"alias/{self.name}-api-keys"
+
+    def status(self) -> str | None:
+        """The state that CloudFormation calls the stack to be in; None where there is no such stack."""
+        status = self._described().get("StackStatus")
+        return None if status == "REVIEW_IN_PROGRESS" else status  # all that there is is a plan
+
+    def parameters(self) -> dict[str, str]:
+        """The values that the stack was deployed with last, without secret ones."""
+        found = {each["ParameterKey"]: each["ParameterValue"] for each in self._described().get("Parameters", [])}
+        return {name: value for name, value in found.items() if value != _HIDDEN}
+
+    def release(self, parameters: Mapping[str, str], archive: Path, *, template: Path = TEMPLATE) -> dict[str, str]:
+        """The parameter by which the functions publish a new version: what they are made of, hashed.
+
+        SAM publishes one for new code, but a changed parameter must get to the alias, too.
+        """
+        chosen = {**self.parameters(), **parameters}
+        digest = hashlib.sha256(archive.read_bytes() + template.read_bytes())
+        digest.update(repr(sorted(each for each in chosen.items() if each[0] not in ABOUT_THE_DEPLOYMENT)).encode())
+        if self.status() in HALF_MADE:  # a deployment without a change would not go on with what has failed
+            digest.update(str(time.time()).encode())
+        return {"Release": digest.hexdigest()[:32]}
+
+    def _described(self) -> Mapping[str, Any]:
+        with refusals(f"The stack {self.name} cannot be read"):
+            try:
+                described = self.session.client("cloudformation").describe_stacks(StackName=self.name)
+            except ClientError as error:
+                if "does not exist" not in str(error):
+                    raise
+                return {}
+        stack: Mapping[str, Any] = described["Stacks"][0]
+        return stack
+
     @cached_property
     def outputs(self) -> Mapping[str, str]:
-        with refusals(f"The stack {self.name} cannot be read"):
-            stack = self.session.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in self._described().get("Outputs", [])}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the API's function, as it has them."""
+        with refusals("The function cannot be read"):
+            functions = self.session.client("lambda")
+            function = functions.get_function_configuration(FunctionName=self.outputs["ApiFunctionName"])
+        return Settings.from_env(function["Environment"]["Variables"])
+
+    def protect(self) -> None:
+        """Let nobody delete the stack by mistake."""
+        with refusals(f"The stack {self.name} could not be protected"):
+            client = self.session.client("cloudformation")
+            client.update_termination_protection(StackName=self.name, EnableTerminationProtection=True)
+
+    def forget_old_versions(self) -> None:
+        """Delete all but the newest versions of the functions. CloudFormation leaves them, and they take up space."""
+        client = self.session.client("lambda")
+        for function in (self.outputs["ApiFunctionName"], self.outputs["WorkerFunctionName"]):
+            with refusals(f"The old versions of {function} could not be deleted"):
+                pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+                versions = [each["Version"] for page in pages for each in page["Versions"]]
+                numbers = sorted(int(version) for version in versions if version != "$LATEST")
+                for number in numbers[:-KEPT_VERSIONS]:
+                    client.delete_function(FunctionName=function, Qualifier=str(number))
 
     def load_collection(self) -> None:
         settings = {"SAYINGS_STORE": self.outputs["Store"], "AWS_REGION": self.region}

@@ -15,6 +15,8 @@ PARAMETERS: dict[str, Any] = {
     "CertificateArn": "arn:aws:acm:eu-west-1:111122223333:certificate/1",
     "ImageTag": "1.0",
     "TablePrefix": PREFIX,
+    "ClaudeParameterName": "/sayings/api-key/anthropic",
+    "OpenAiParameterName": "/sayings/api-key/openai",
     "KeyArn": KEY_ARN,
 }
 

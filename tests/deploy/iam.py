@@ -1,7 +1,7 @@
 """A small judge of IAM: whether the statements of a role allow an access. Knows what our policies use, and no more."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,34 +10,56 @@ from tests.deploy.stack import Stack
 
 @dataclass(frozen=True)
 class Access:
-    """One action on one resource; `context` is what conditions look at."""
+    """One action on one resource; `context` is what conditions look at. A key of several values has a tuple."""
 
     action: str
     resource: str
-    context: Mapping[str, str] = field(default_factory=dict, hash=False)
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What an access must have for a key: nothing but what matches one of the patterns.
+
+    A key that the access does not have is enough for `ForAllValues:` and `IfExists`, as in IAM.
+    """
+
+    key: str
+    patterns: Sequence[str]
+    may_be_absent: bool
+
+    def holds(self, context: Mapping[str, str | tuple[str, ...]]) -> bool:
+        if self.key not in context:
+            return self.may_be_absent
+        found = context[self.key]
+        values = (found,) if isinstance(found, str) else found
+        return all(any(_matches(pattern, value) for pattern in self.patterns) for value in values)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement that allows: any of its actions on any of its resources, if every condition holds.
-
-    A condition holds if what the access has for its key matches one of the condition's patterns.
-    """
+    """One statement that allows: any of its actions on any of its resources, if every condition holds."""
 
     sid: str
     actions: Sequence[str]
     resources: Sequence[str]
-    conditions: Mapping[str, Sequence[str]]
+    conditions: Sequence[Condition]
 
     def allows(self, access: Access) -> bool:
         return (
             any(_matches(action.lower(), access.action.lower()) for action in self.actions)
             and any(_matches(resource, access.resource) for resource in self.resources)
-            and all(self._holds(key, access.context.get(key, "")) for key in self.conditions)
+            and all(condition.holds(access.context) for condition in self.conditions)
         )
 
-    def _holds(self, key: str, value: str) -> bool:
-        return any(_matches(pattern, value) for pattern in self.conditions[key])
+    def parts(self) -> "Iterator[Statement]":
+        """The statement with one of its actions only, with one of its resources, with one of the patterns of a key."""
+        yield from (replace(self, actions=[action]) for action in self.actions)
+        yield from (replace(self, resources=[resource]) for resource in self.resources)
+        for number, condition in enumerate(self.conditions):
+            others = [*self.conditions[:number], *self.conditions[number + 1 :]]
+            for pattern in condition.patterns if condition.key == "dynamodb:LeadingKeys" else ():
+                yield replace(self, conditions=[*others, replace(condition, patterns=[pattern])])
 
 
 def statements(stack: Stack, role: str) -> list[Statement]:
@@ -52,30 +74,41 @@ def allowed(access: Access, granted: Sequence[Statement]) -> bool:
 
 
 def in_vain(granted: Sequence[Statement], needed: Sequence[Access]) -> list[Statement]:
-    """Return what a role does not need: statements that others cover, and single actions or resources."""
+    """Return what a role does not need: statements that others cover, and single actions, resources or items."""
     spare = [
         statement
         for statement in granted
         if all(allowed(access, [other for other in granted if other != statement]) for access in needed)
     ]
-    parts = [replace(statement, actions=[action]) for statement in granted for action in statement.actions]
-    parts += [replace(statement, resources=[resource]) for statement in granted for resource in statement.resources]
+    parts = [part for statement in granted for part in statement.parts()]
     return spare + [part for part in parts if not any(part.allows(access) for access in needed)]
+
+
+# The operators of conditions that our policies have: whether they take patterns, and whether the key may be absent.
+_OPERATORS = {
+    "StringEquals": (False, False),
+    "StringLike": (True, False),
+    "StringEqualsIfExists": (False, True),
+    "ForAllValues:StringEquals": (False, True),
+    "ForAllValues:StringLike": (True, True),
+}
 
 
 def _statement(raw: dict[str, Any]) -> Statement:
     assert raw["Effect"] == "Allow"
     assert set(raw) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
-    conditions = raw.get("Condition", {})
-    assert set(conditions) <= {"StringEquals", "StringLike"}
-    equal, like = conditions.get("StringEquals", {}), conditions.get("StringLike", {})
-    assert not [value for value in equal.values() if set("*?") & set(value)]  # or it would be taken for a pattern
-    return Statement(
-        raw["Sid"],
-        _listed(raw["Action"]),
-        _listed(raw["Resource"]),
-        {key: _listed(values) for key, values in (equal | like).items()},
-    )
+    conditions = [
+        _condition(operator, key, _listed(values))
+        for operator, keys in raw.get("Condition", {}).items()
+        for key, values in keys.items()
+    ]
+    return Statement(raw["Sid"], _listed(raw["Action"]), _listed(raw["Resource"]), conditions)
+
+
+def _condition(operator: str, key: str, values: list[str]) -> Condition:
+    takes_patterns, may_be_absent = _OPERATORS[operator]
+    assert takes_patterns or not [value for value in values if set("*?") & set(value)]
+    return Condition(key, values, may_be_absent)
 
 
 def _listed(one_or_more: str | list[str]) -> list[str]:

@@ -28,6 +28,7 @@ from service.resources import Resources, open_resources
 from service.simulator import Simulator
 from service.store.base import Store
 from service.store.dynamodb import DynamoStore, create_tables
+from service.store.dynamodb.tables import STATE
 from telemetry.events import Silence
 from tests.deploy.iam import Access
 from tests.deploy.stack import ACCOUNT, REGION, Stack
@@ -35,7 +36,7 @@ from tests.faults.proxy import EVERYTHING, AwsProxy, Forward, good
 from tests.support import PATIENT
 from workers.fleet import fleet_rounds
 
-OPERATOR_KEY_PARAMETER = "/api-key/operator"
+OPERATOR_KEY_PARAMETER = "/sayings/operator-key"
 _INVOCATION = "/2015-03-31/functions/"
 
 
@@ -63,7 +64,7 @@ def needs(stack: Stack, calls: Mapping[str, list[Call]]) -> Needs:
         role: accesses(calls[function], stack.arn("ParameterKey")) + _on_behalf(stack, function)
         for role, function in (("ApiRole", "ApiFunction"), ("WorkerRole", "WorkerFunction"))
     }
-    return by_role | {"ScheduleRole": _by_schedule(stack)}
+    return by_role | {"ScheduleRole": _by_schedule(stack), "RolloutRole": _by_rollout(stack)}
 
 
 async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
@@ -79,8 +80,6 @@ async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
                         "SAYINGS_SIMULATOR": simulator_url,
                         "SAYINGS_LIVE_EVERY": "1",
                     }
-                    if function == "ApiFunction":
-                        environ["SAYINGS_OPERATOR_KEY_PARAMETER"] = OPERATOR_KEY_PARAMETER
                     settings = msgspec.structs.replace(Settings.from_env(environ), timeouts=PATIENT)
                     async with open_resources(settings, environ, Silence()) as resources:
                         await use(resources)
@@ -90,6 +89,7 @@ async def record(stack: Stack, moto_url: str) -> dict[str, list[Call]]:
 
 async def _use_api(resources: Resources) -> None:
     """Every route: sayings, votes of every kind, comparisons also over the cap; then what is done beside requests."""
+    await resources.store.time()  # the first call of all, which asks the database for its clock
     router, visited = Router(resources.endpoints.routes), set()
 
     async def ask(method: str, path: str, body: object = None, voter: str = "a" * 32) -> Any:
@@ -132,6 +132,10 @@ async def _use_api(resources: Resources) -> None:
     await _take_down_and_restore(ask, vote["sayingId"], "0" * 32)  # one that is stored, and one that is not
     assert visited == {route.operation for route in resources.endpoints.routes}
 
+    blindly = Vote(vote["sayingId"], "c" * 32, FeedbackType.POSITIVE, time.time(), Attribution.BLIND, (), 4)
+    await resources.store.vote(blindly)  # a lot decides who may
+    await resources.gone_models.refresh()
+    await resources.store.mark_gone("a model that no vendor has", since=time.time())
     await resources.filler.fill()
     await resources.takedowns.drop_deleted()
     await resources.serves.flush()
@@ -155,6 +159,7 @@ async def _nothing_left_to_spend(resources: Resources) -> AsyncIterator[None]:
 
 async def _use_worker(resources: Resources) -> None:
     """A round, after which the pass finds something of everything: old votes and ballots, and a voter who asked."""
+    await resources.gone_models.refresh()
     finished = await fleet_rounds(resources).run()
     assert finished is not None
     assert all(report.sayings for report in finished.models), finished
@@ -169,6 +174,8 @@ async def _prepare(stack: Stack, moto_url: str) -> None:
             dynamodb, prefix = await aws.dynamodb(), settings.store.removeprefix("dynamodb://")
             await create_tables(dynamodb, prefix)
             await _prepare_old_data(DynamoStore(dynamodb, prefix))
+            burst = {"name": {"S": "burst#2024-02-29T10/0123456789abcdef"}, "part": {"S": "burst"}}
+            await dynamodb.put_item(TableName=prefix + STATE, Item=burst)  # of an earlier version
             ssm = await aws.ssm()
             for name in (*settings.key_parameters.values(), OPERATOR_KEY_PARAMETER):
                 await ssm.put_parameter(Name=name, Value=SIMULATED_KEY, Type="SecureString", Overwrite=True)
@@ -188,6 +195,7 @@ async def _prepare_old_data(store: Store) -> None:
         await store.show_comparison(Ballot(compared.comparison_id, "a voter who never votes", at))
         await store.cast_ballot(compared, voter, "A", at=at, networks=networks)
     await store.forget("voter 2", asked_at=now - 3_600)
+    await store.day_secret("2024-02-29")
 
 
 def _credentials(url: str) -> dict[str, str]:
@@ -226,16 +234,13 @@ def _accesses(call: Call, key: str) -> list[Access]:
     match call:
         case Call("dynamodb", "TransactWriteItems"):
             writes = [write for item in call.parameters["TransactItems"] for write in item.items()]
-            return [
-                Access(f"dynamodb:{kind}{'' if kind.endswith('Item') else 'Item'}", _table(write["TableName"]))
-                for kind, write in writes
-            ]
+            return [_access_to_table(f"{kind}Item", write) for kind, write in writes]
         case Call("dynamodb", "BatchGetItem"):
             return [Access("dynamodb:BatchGetItem", _table(table)) for table in call.parameters["RequestItems"]]
         case Call("dynamodb", operation, {"TableName": table, "IndexName": index}):
             return [Access(f"dynamodb:{operation}", f"{_table(table)}/index/{index}")]
-        case Call("dynamodb", operation, {"TableName": table}):
-            return [Access(f"dynamodb:{operation}", _table(table))]
+        case Call("dynamodb", operation, {"TableName": _}):
+            return [_access_to_table(operation, call.parameters)]
         case Call("ssm", operation, {"Name": name, "WithDecryption": True}):
             parameter = f"arn:aws:ssm:{place}:parameter/{name.removeprefix('/')}"
             by_parameter_store = {
@@ -251,6 +256,23 @@ def _accesses(call: Call, key: str) -> list[Access]:
                 Access("lambda:InvokeFunction", f"arn:aws:lambda:{place}:function:{call.parameters['FunctionName']}")
             ]
     raise NotImplementedError(call)
+
+
+def _access_to_table(operation: str, parameters: dict[str, Any]) -> Access:
+    """An access to a table itself, with what IAM knows of it: the partition key, attributes and what is returned."""
+    context: dict[str, str | tuple[str, ...]] = {"dynamodb:ReturnValues": parameters.get("ReturnValues", "NONE")}
+    if operation == "Scan":
+        names = parameters.get("ExpressionAttributeNames", {})
+        context["dynamodb:Select"] = parameters.get("Select", "ALL_ATTRIBUTES")
+        if attributes := parameters.get("ProjectionExpression"):
+            context["dynamodb:Attributes"] = tuple(names.get(name, name) for name in attributes.split(", "))
+    elif operation == "Query":
+        context["dynamodb:LeadingKeys"] = (parameters["ExpressionAttributeValues"][":name"]["S"],)
+    else:
+        key = parameters.get("Key") or parameters["Item"]
+        partition = next(name for name in ("name", "saying_id", "comparison_id", "generation_id") if name in key)
+        context["dynamodb:LeadingKeys"] = (key[partition]["S"],)
+    return Access(f"dynamodb:{operation}", _table(parameters["TableName"]), context)
 
 
 def _table(name: str) -> str:
@@ -284,4 +306,18 @@ def _by_schedule(stack: Stack) -> list[Access]:
     return [
         Access("lambda:InvokeFunction", target["Arn"]),
         Access("sqs:SendMessage", target["DeadLetterConfig"]["Arn"]),
+    ]
+
+
+def _by_rollout(stack: Stack) -> list[Access]:
+    """What CodeDeploy does with its role, by the policy that AWS has for it, AWSCodeDeployRoleForLambdaLimited.
+
+    Those on an alias are judged by the ARN of the function, but of provisioned concurrency by that of the alias.
+    """
+    function = stack.arn("ApiFunction")
+    return [
+        Access("cloudwatch:DescribeAlarms", "*"),
+        Access("lambda:GetAlias", function),
+        Access("lambda:UpdateAlias", function),
+        Access("lambda:GetProvisionedConcurrencyConfig", f"{function}:live"),
     ]

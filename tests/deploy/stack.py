@@ -32,7 +32,7 @@ _NAMED: dict[str, tuple[str, str]] = {
 class Stack:
     """The template with its default parameters, or others. A resource without a name goes by its logical id."""
 
-    def __init__(self, path: Path = TEMPLATE, **parameters: str) -> None:
+    def __init__(self, path: Path = TEMPLATE, /, **parameters: str) -> None:
         template, problems = decode(str(path))
         assert template, problems
         self.template: Mapping[str, Any] = template
@@ -59,6 +59,15 @@ class Stack:
 
     def properties(self, name: str) -> Any:
         return self.resolve(self.template["Resources"][name]["Properties"])
+
+    def broken_rules(self) -> list[str]:
+        """The names of the rules that the parameters break."""
+        return [
+            name
+            for name, rule in self.template["Rules"].items()
+            if self._holds(rule["RuleCondition"])
+            and not all(self._holds(assertion["Assert"]) for assertion in rule["Assertions"])
+        ]
 
     def arn(self, name: str) -> str:
         """A resource's ARN; one that is of no interest here is made up."""
@@ -111,9 +120,15 @@ class Stack:
     def _reference(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
+        if name.endswith(".Alias"):  # SAM's word for the alias that it publishes versions under
+            return f"{self.arn(name.removesuffix('.Alias'))}:{self._alias}"
         resource = self.template["Resources"][name]
         named_by, _ = _NAMED.get(resource["Type"], ("", ""))
         return self.resolve(resource.get("Properties", {}).get(named_by, name))
+
+    @property
+    def _alias(self) -> str:
+        return str(self.template["Globals"]["Function"]["AutoPublishAlias"])
 
     def _attribute(self, resource: str, attribute: str) -> str:
         return self.arn(resource) if attribute == "Arn" else f"{resource}.{attribute}"

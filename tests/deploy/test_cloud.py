@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
+from deploy import cloud
 from deploy.cloud import target
 from deploy.environments import DeploymentFailed
 from deploy.package import ON_AWS, Target
 from deploy.stack import TEMPLATE, given
+from tests.deploy.account import stack_in
 from tests.deploy.stack import Stack
 
 
@@ -35,6 +37,27 @@ def test_parameters_are_names_and_values() -> None:
 def test_anything_else_is_no_parameter(junk: str) -> None:
     with pytest.raises(DeploymentFailed, match="is not of the form Name=value"):
         given([junk])
+
+
+@pytest.mark.parametrize(
+    ("status", "options"),
+    [(None, {"--disable-rollback"}), ("CREATE_FAILED", {"--disable-rollback"}), ("UPDATE_COMPLETE", set())],
+)
+def test_only_a_first_deployment_is_never_rolled_back(
+    monkeypatch: pytest.MonkeyPatch, status: str | None, options: set[str]
+) -> None:
+    stack, given_options = stack_in("http://nowhere", status), set()
+
+    def deploy(_: object, *options: str) -> None:
+        given_options.update(options)
+        raise DeploymentFailed("It could not be deployed.")
+
+    monkeypatch.setattr(stack, "deploy", deploy)
+    with pytest.raises(DeploymentFailed) as failure:
+        cloud._deploy(stack, {})
+
+    assert given_options - {"--no-confirm-changeset"} == options
+    assert ("it goes on from there" in str(failure.value)) is bool(options)
 
 
 def plan(*parameters: str) -> subprocess.CompletedProcess[str]:

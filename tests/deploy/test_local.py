@@ -304,7 +304,7 @@ async def test_keys_are_read_from_parameter_store_and_changed_there(
     deployment: Deployment, first_sayings: list[Any]
 ) -> None:
     parameters, vendor, calls = await deployment.aws("ssm"), first_sayings[2]["vendor"], deployment.simulator.calls
-    name, before = f"/api-key/{vendor}", len(calls)
+    name, before = f"/sayings/api-key/{vendor}", len(calls)
     old = await parameters.get_parameter(Name=name, WithDecryption=True)
     new = {"Value": "sk-simulated-new", "Type": "SecureString", "KeyId": "alias/sayings-api-keys"}
 

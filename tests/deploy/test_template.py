@@ -1,6 +1,7 @@
 """The SAM template against what the code defines, reads and emits: names, tables, settings and handlers."""
 
 import ast
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def test_a_function_starts_with_the_settings_it_is_given(function: str) -> None:
 
     assert settings.keys == "ssm"
     assert settings.simulator == "off"
-    assert settings.rounds == ("lambda:sayings-worker" if function == "ApiFunction" else "off")
+    assert settings.rounds == ("lambda:sayings-worker:live" if function == "ApiFunction" else "off")
     assert environ["OTEL_SERVICE_NAME"] == FUNCTIONS[function]["FunctionName"]
 
 
@@ -73,6 +74,49 @@ def test_a_function_has_the_handler_it_names(function: str) -> None:
     source = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text())
 
     assert name in {node.name for node in source.body if isinstance(node, ast.FunctionDef)}
+
+
+PATTERNED = {
+    name: parameter
+    for name, parameter in STACK.template["Parameters"].items()
+    if parameter["Type"] == "String" and "AllowedValues" not in parameter
+}
+
+
+@pytest.mark.parametrize("name", PATTERNED)
+def test_a_text_that_makes_no_sense_is_refused_with_a_sentence(name: str) -> None:
+    pattern = re.compile(PATTERNED[name]["AllowedPattern"])
+
+    assert pattern.fullmatch(PATTERNED[name]["Default"])
+    assert not [junk for junk in ("two words", "a;b", " ", "é") if pattern.fullmatch(junk)]
+    assert PATTERNED[name]["ConstraintDescription"].startswith("must be ")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "refused"),
+    [
+        ({}, False),
+        ({"EmulatorPort": "4566"}, True),
+        ({"EmulatorPort": "4566", "AWS::AccountId": "000000000000"}, False),
+        ({"WebAcl": "on"}, True),
+        ({"WebAcl": "on", "AWS::Region": "us-east-1"}, False),
+        ({"DomainName": "sayings.example.org"}, True),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(parameters: dict[str, str], refused: bool) -> None:
+    assert bool(Stack(**parameters).broken_rules()) is refused
+
+
+def test_a_failed_creation_leaves_nothing_that_cannot_be_deployed_again() -> None:
+    kept = {
+        name: resource["DeletionPolicy"]
+        for name, resource in STACK.resources.items()
+        if resource["Type"] in ("AWS::DynamoDB::Table", "AWS::KMS::Key")
+    }
+
+    assert len(kept) == len(TABLES) + 1
+    assert set(kept.values()) == {"RetainExceptOnCreate"}
+    assert not any("ReservedConcurrentExecutions" in function for function in FUNCTIONS.values())
 
 
 async def test_every_route_is_reached_through_gateway_and_distribution(tmp_path: Path) -> None:

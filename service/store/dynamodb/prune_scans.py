@@ -76,7 +76,8 @@ def _scan(
 def state_scan(table: str, cutoffs: Cutoffs, *, is_anybody_asked_for: bool) -> "ScanInputTypeDef":
     """A scan for bursts of earlier versions, and for secrets and network-days that have reached their end.
 
-    If voters are to be forgotten, it returns all network-days.
+    If voters are to be forgotten, it returns all network-days. It names its attributes, because the worker's role must
+    not read the secrets.
     """
     due = [
         "#part = :burst",
@@ -87,6 +88,8 @@ def state_scan(table: str, cutoffs: Cutoffs, *, is_anybody_asked_for: bool) -> "
     return {
         "TableName": table,
         "Limit": PAGE_ITEMS,
+        "Select": "SPECIFIC_ATTRIBUTES",
+        "ProjectionExpression": "#name, #part, receipts",
         "FilterExpression": " OR ".join([*due, *(["#part = :network"] if everyone else [])]),
         "ExpressionAttributeNames": {"#name": "name", "#part": "part"},
         "ExpressionAttributeValues": {
