@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -134,7 +135,7 @@ def test_the_new_tables_have_the_settings_of_the_present_ones(stack: Stack, rest
         tags = client.list_tags_of_resource(ResourceArn=described["TableArn"])["Tags"]
         assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
         assert described["DeletionProtectionEnabled"]
-        assert tags == [{"Key": "team", "Value": "fun"}]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "fun"}
     expiry = client.describe_time_to_live(TableName=restoration.prefix + STATE)["TimeToLiveDescription"]
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": EXPIRY_ATTRIBUTE}
 
@@ -143,6 +144,27 @@ def test_the_template_says_nothing_of_tables_that_a_restored_one_has_not() -> No
     said = {name for table in Template().of_type("AWS::DynamoDB::Table").values() for name in table}
 
     assert said == {"TableName", *RESTORED, *COPIED}
+
+
+def test_a_deployment_switches_the_stack_over_to_the_new_tables(stack: Stack) -> None:
+    infix, pattern = Restoration(stack, AT).infix, Template().template["Parameters"]["TableInfix"]["AllowedPattern"]
+    present, switched = Template(), Template(TableInfix=infix)
+
+    tables = {
+        resource
+        for role in switched.of_type("AWS::IAM::Role").values()
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
+        if ":table/" in resource
+    }
+
+    assert re.fullmatch(pattern, infix)
+    assert {name.partition("/")[2].split("/")[0] for name in tables} == {f"sayings{infix}{name}" for name in TABLES}
+    assert switched.properties("Observability")["Parameters"]["TablePrefix"] == f"sayings{infix}"
+    for function in ("ApiFunction", "WorkerFunction"):
+        assert switched.environment(function)["SAYINGS_STORE"] == f"dynamodb://sayings{infix}"
+    # The stack's own tables stay as they are, for a way back.
+    assert switched.of_type("AWS::DynamoDB::Table") == present.of_type("AWS::DynamoDB::Table")
 
 
 @pytest.mark.parametrize("at", [AT - timedelta(days=31), AT + timedelta(hours=1)])
