@@ -146,7 +146,7 @@ def restore(stack: Stack, at: datetime) -> None:
     if corrections.lost:
         say(f"Votes on sayings that are not stored, which count nowhere: {corrections.lost}.")
     say("\nNothing uses these tables yet. This deployment switches the stack over to them:")
-    say(f"  make deploy STACK={stack.name} PARAMETERS='TableInfix={restoration.infix}'")
+    say(f"  make deploy STACK={stack.name} PARAMETERS='TableInfix={restoration.infix} Rollout=at-once'")
     say(f"Containers are switched over by their parameter TablePrefix={restoration.prefix}")
 
 

@@ -119,7 +119,7 @@ def test_the_drill(stack: Stack, restoration: Restoration, capsys: pytest.Captur
     assert len(kept.model.votes) > 2
     kept.assert_counted_right(hours=True)
     assert restoration.agree() == NOTHING
-    assert "PARAMETERS='TableInfix=-20261128T115900Z-'" in log
+    assert "PARAMETERS='TableInfix=-20261128T115900Z- Rollout=at-once'" in log
     assert "voters 0" not in log
 
 
