@@ -20,9 +20,8 @@ from deploy.recovery import make_way
 from deploy.stack import HALF_MADE, NAME, TEMPLATE, Stack, given, refusals
 from service.process import say
 
-# A tenth of the requests first, unless the operator says otherwise: CloudFormation would keep to the last choice.
-GRADUALLY = {"Rollout": "canary"}
-AT_ONCE = {"Rollout": "at-once"}
+# These are always given, because CloudFormation would keep to the last choice.
+GRADUALLY, AT_ONCE = {"Rollout": "canary"}, {"Rollout": "at-once"}
 
 
 def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
@@ -38,12 +37,14 @@ def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
     stack = Stack(name)
     check(stack, parameters)
     archive = package(target({**stack.parameters(), **parameters}))
+    if not plan:
+        make_way(stack)
+    chosen = {**(AT_ONCE if _is_first(stack) else GRADUALLY), **parameters, **stack.release(parameters, archive)}
     if plan:
-        stack.deploy({**GRADUALLY, **parameters, **stack.release(parameters, archive)}, "--no-execute-changeset")
+        stack.deploy(chosen, "--no-execute-changeset")
         return
-    make_way(stack)
     history = History(stack)
-    _deploy(stack, {**GRADUALLY, **parameters, **stack.release(parameters, archive)})
+    _deploy(stack, chosen)
     history.keep()
     stack.protect()
     stack.forget_old_versions()
@@ -55,7 +56,7 @@ def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
 
 def _deploy(stack: Stack, parameters: Mapping[str, str]) -> None:
     """Deploy for good. A first deployment that fails is not rolled back, so that the next one can go on with it."""
-    is_first = stack.status() in (None, *HALF_MADE)
+    is_first = _is_first(stack)
     try:
         stack.deploy(parameters, "--no-confirm-changeset", *(["--disable-rollback"] if is_first else []))
     except DeploymentFailed as failure:
@@ -65,6 +66,11 @@ def _deploy(stack: Stack, parameters: Mapping[str, str]) -> None:
         raise DeploymentFailed(f"{failure} {hint}") from None
     if stack.status() in HALF_MADE:
         raise DeploymentFailed(f"The stack {stack.name} is still {stack.status()}.")
+
+
+def _is_first(stack: Stack) -> bool:
+    """Whether the stack has never been complete."""
+    return stack.status() in (None, *HALF_MADE)
 
 
 def roll_back(name: str) -> None:

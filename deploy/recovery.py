@@ -5,12 +5,10 @@ from typing import Any
 from botocore.exceptions import WaiterError
 
 from deploy.environments import DeploymentFailed
-from deploy.stack import HALF_MADE, Stack, refusals
+from deploy.stack import HALF_MADE, NEVER_MADE, Stack, refusals
 from service.process import say
 from service.store.dynamodb.tables import COMPARISONS, FEEDBACK
 
-# CloudFormation wants such a stack removed before there can be another of its name.
-NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 # The tables with what people have given. Nothing else is lost that a deployment would not make again.
 _GIVEN = (FEEDBACK, COMPARISONS)
 

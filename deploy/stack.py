@@ -28,6 +28,8 @@ LONGEST_NAME = 32
 
 # A stack in these states has been created in part, and its next update goes on with that.
 HALF_MADE = ("CREATE_FAILED", "UPDATE_FAILED")
+# CloudFormation wants a stack in these removed before there can be another of its name.
+NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 # The parameters that say how to deploy, not what.
 ABOUT_THE_DEPLOYMENT = ("Release", "Rollout")
 # Each version of a function counts towards what an account may store.
@@ -73,6 +75,8 @@ class Stack:
 
     def parameters(self) -> dict[str, str]:
         """The values that the stack was deployed with last, without secret ones."""
+        if self.status() in NEVER_MADE:
+            return {}
         found = {each["ParameterKey"]: each["ParameterValue"] for each in self._described().get("Parameters", [])}
         return {name: value for name, value in found.items() if value != _HIDDEN}
 

@@ -46,7 +46,8 @@ def test_anything_else_is_no_parameter(junk: str) -> None:
 def test_only_a_first_deployment_is_never_rolled_back(
     monkeypatch: pytest.MonkeyPatch, status: str | None, options: set[str]
 ) -> None:
-    stack, given_options = stack_in("http://nowhere", status), set()
+    stack = stack_in("http://nowhere", status)
+    given_options: set[str] = set()
 
     def deploy(_: object, *options: str) -> None:
         given_options.update(options)

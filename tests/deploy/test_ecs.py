@@ -11,7 +11,7 @@ from tests.deploy.dockerfile import ROOT, USER, health_check
 from tests.deploy.ecs import KEY_ARN, PREFIX, TEMPLATE, EcsStack
 from tests.deploy.iam import Access, allowed, in_vain, statements
 from tests.deploy.recording import OPERATOR_KEY_PARAMETER, Call, Needs, accesses
-from tests.deploy.stack import ACCOUNT, REGION
+from tests.deploy.stack import ACCOUNT, REGION, observability
 
 STACK = EcsStack()
 OURS = [("ApiTask", "api"), ("WorkerTask", "worker")]
@@ -171,6 +171,16 @@ class TestServices:
 
         assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
         assert deployment["MinimumHealthyPercent"] == 100
+
+    def test_a_new_version_under_which_requests_fail_is_rolled_back(self) -> None:
+        deployment = STACK.properties("ApiService")["DeploymentConfiguration"]
+
+        assert deployment["Alarms"] == {
+            "Enable": True,
+            "Rollback": True,
+            "AlarmNames": ["Observability.Outputs.ServerErrors"],
+        }
+        assert "ServerErrors" in observability(STACK).template["Outputs"]
 
     def test_the_api_scales_by_requests_and_no_update_undoes_it(self) -> None:
         policy = STACK.properties("ApiScalingByRequests")["TargetTrackingScalingPolicyConfiguration"]

@@ -57,6 +57,15 @@ def test_a_stack_that_was_never_made_goes_with_its_protected_tables(moto_url: st
     assert clouds(stack).asked == ["delete_stack", "stack_delete_complete"]
 
 
+def test_what_was_never_made_leaves_no_parameters_to_the_next_one(moto_url: str) -> None:
+    never_made, half_made = (
+        stack_in(moto_url, status, {"Architecture": "x86_64"}) for status in ("ROLLBACK_COMPLETE", "CREATE_FAILED")
+    )
+
+    assert never_made.parameters() == {}
+    assert half_made.parameters() == {"Architecture": "x86_64"}
+
+
 def test_tables_that_the_rollback_deleted_are_not_missed(moto_url: str) -> None:
     stack = stack_in(moto_url, "ROLLBACK_COMPLETE", resources=LEFT)
 
