@@ -92,10 +92,9 @@ async def everything_happens(dynamo: Dynamo, day: int) -> None:
 
 @pytest.mark.parametrize(
     "order",
-    [(SAYINGS, FEEDBACK, COMPARISONS, CALLS, STATE), (STATE, CALLS, COMPARISONS, FEEDBACK, SAYINGS),
-     (FEEDBACK, STATE, SAYINGS, CALLS, COMPARISONS)],
-    ids=["rows before their counts", "counts before their rows", "some before, some after"],
-)  # fmt: skip
+    [(SAYINGS, FEEDBACK, COMPARISONS, CALLS, STATE), (STATE, CALLS, COMPARISONS, FEEDBACK, SAYINGS)],
+    ids=["rows before their counts", "counts before their rows"],
+)
 async def test_tables_that_disagree_are_made_to_agree(order: tuple[str, ...], dynamo: Dynamo, restored: Dynamo) -> None:
     await everything_happens(dynamo, 0)
     for day, table in enumerate(order, start=1):
