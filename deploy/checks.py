@@ -67,7 +67,7 @@ def _unless_denied(what: str, look: Callable[[], None]) -> None:
 def _check_identity(stack: Stack) -> None:
     with refusals(f"AWS does not accept your credentials in {stack.region}"):
         identity = stack.session.client("sts").get_caller_identity()
-    say(f"Deploying {stack.name} to account {identity['Account']} in {stack.region}, as {identity['Arn']} …")
+    say(f"The stack {stack.name} is in account {identity['Account']} and {stack.region}; you are {identity['Arn']}.")
 
 
 def _check_concurrency(stack: Stack, chosen: Mapping[str, str]) -> None:

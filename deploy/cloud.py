@@ -17,7 +17,7 @@ from deploy.environments import Command, DeploymentFailed, environment, run
 from deploy.history import History
 from deploy.package import ON_AWS, WHEELS, Target, package
 from deploy.recovery import make_way
-from deploy.stack import HALF_MADE, NAME, TEMPLATE, Stack, given, refusals
+from deploy.stack import HALF_MADE, NAME, TEMPLATE, Stack, declared_in, given, refusals
 from service.process import say
 
 # These are always given, because CloudFormation would keep to the last choice.
@@ -27,7 +27,7 @@ GRADUALLY, AT_ONCE = {"Rollout": "canary"}, {"Rollout": "at-once"}
 def deploy(name: str, parameters: Mapping[str, str], *, plan: bool) -> None:
     """Deploy the stack, load the collection and upload the page, or show the plan. Raises DeploymentFailed."""
     check_name(name)
-    template = _template()
+    template = declared_in(TEMPLATE)
     if unknown := parameters.keys() - template["Parameters"].keys():
         raise DeploymentFailed(f"The template knows no parameter {', '.join(sorted(unknown))}.")
     if plan and not _has_credentials():
@@ -76,8 +76,9 @@ def _is_first(stack: Stack) -> bool:
 def roll_back(name: str) -> None:
     """Deploy the template and parameters from before the last deployment. Raises DeploymentFailed."""
     stack = Stack(name)
+    template, parameters = History(stack).before()
+    make_way(stack)
     history = History(stack)
-    template, parameters = history.before()
     say(f"Rolling {name} back to what was there before its last deployment …")
     # At once, because a canary would be ended by the very alarms for which somebody rolls back.
     known = AT_ONCE if "Rollout" in parameters else {}
@@ -94,13 +95,6 @@ def target(parameters: Mapping[str, str]) -> Target:
     if architecture not in WHEELS:
         raise DeploymentFailed(f"Architecture must be one of {', '.join(WHEELS)}.")
     return Target(runtime.removeprefix("python"), architecture)
-
-
-def _template() -> Mapping[str, Any]:
-    from cfnlint.decode import decode  # type: ignore[import-untyped]  # the import takes two seconds, so only here
-
-    template: Mapping[str, Any] = decode(str(TEMPLATE))[0]
-    return template
 
 
 def _has_credentials() -> bool:

@@ -28,7 +28,7 @@ class History:
 
     def keep(self) -> None:
         """Keep what had been noted, unless nothing has changed since. Raises DeploymentFailed."""
-        if self._noted is None or self._noted == self._deployed():
+        if self._noted is None or _content(self._noted) == _content(self._deployed()):
             return
         with refusals("The deployment before this one could not be kept"):
             body = json.dumps(self._noted._asdict()).encode()
@@ -66,3 +66,8 @@ class History:
             found = self._stack.session.client("cloudformation").get_template(StackName=self._stack.name)
         body = found["TemplateBody"]
         return Deployed(body if isinstance(body, str) else json.dumps(body), self._stack.parameters())
+
+
+def _content(deployed: Deployed | None) -> object:
+    """What was deployed, however gradually."""
+    return deployed and (deployed.template, {**deployed.parameters, "Rollout": ""})

@@ -26,7 +26,7 @@ def make_way(stack: Stack) -> None:
             _wait(stack, "stack_rollback_complete")
         case status if status in NEVER_MADE:
             say(f"The first deployment of {stack.name} had failed; removing what it left …")
-            _remove_unprotected(stack)
+            _remove_never_made(stack)
         case status if status in HALF_MADE:
             say(f"An earlier deployment of {stack.name} had stopped half-way; going on with it …")
         case "DELETE_FAILED":
@@ -36,7 +36,7 @@ def make_way(stack: Stack) -> None:
             raise DeploymentFailed(f"The stack {stack.name} is being changed at this moment ({status}); wait for that.")
 
 
-def _remove_unprotected(stack: Stack) -> None:
+def _remove_never_made(stack: Stack) -> None:
     """Delete a stack that was never made, with its tables, which are protected. Refuses if they hold votes."""
     with refusals(f"What is left of {stack.name} could not be removed"):
         tables = _tables(stack)

@@ -85,9 +85,11 @@ class Stack:
 
         SAM publishes one for new code, but a changed parameter must get to the alias, too.
         """
-        chosen = {**self.parameters(), **parameters}
-        digest = hashlib.sha256(archive.read_bytes() + template.read_bytes())
-        digest.update(repr(sorted(each for each in chosen.items() if each[0] not in ABOUT_THE_DEPLOYMENT)).encode())
+        declared = declared_in(template)["Parameters"]
+        defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
+        chosen = {**defaults, **self.parameters(), **parameters}
+        values = [chosen[name] for name in sorted(declared.keys() & chosen) if name not in ABOUT_THE_DEPLOYMENT]
+        digest = hashlib.sha256(archive.read_bytes() + template.read_bytes() + repr(values).encode())
         if self.status() in HALF_MADE:  # a deployment without a change would not go on with what has failed
             digest.update(str(time.time()).encode())
         return {"Release": digest.hexdigest()[:32]}
@@ -153,6 +155,14 @@ class Stack:
                 DistributionId=self.outputs["DistributionId"],
                 InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time())},
             )
+
+
+def declared_in(template: Path = TEMPLATE) -> Mapping[str, Any]:
+    """The template as it is written."""
+    from cfnlint.decode import decode  # type: ignore[import-untyped]  # the import takes two seconds, so only here
+
+    declared: Mapping[str, Any] = decode(str(template))[0]
+    return declared
 
 
 def given(parameters: Sequence[str]) -> dict[str, str]:

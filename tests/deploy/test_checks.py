@@ -50,7 +50,7 @@ def test_a_new_account_with_the_defaults_passes(stack: Stack, capsys: pytest.Cap
     check(stack_with(Functions(10), stack), {})
 
     said = capsys.readouterr().err
-    assert "to account 123456789012 in eu-west-1" in said
+    assert "in account 123456789012 and eu-west-1" in said
     assert "no CloudFront distribution yet" in said
 
 

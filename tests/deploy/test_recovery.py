@@ -1,5 +1,6 @@
 """A second deployment after a first one that failed, whatever state that has left the stack in."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_stack_that_can_be_updated_is_left_as_it_is(moto_url: str, status: str
     assert clouds(stack).asked == []
 
 
-def test_what_failed_half_way_has_something_new_to_publish(moto_url: str, tmp_path: Any) -> None:
+def test_what_failed_half_way_has_something_new_to_publish(moto_url: str, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     archive.write_bytes(b"code")
 
@@ -42,7 +43,22 @@ def test_what_failed_half_way_has_something_new_to_publish(moto_url: str, tmp_pa
 
     assert failed.release({}, archive) != failed.release({}, archive)
     assert complete.release({}, archive) == complete.release({}, archive)
-    assert complete.release({}, archive) != complete.release({"DailyCapUsd": "3"}, archive)
+
+
+def test_a_release_is_what_the_functions_are_made_of(moto_url: str, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(b"code")
+    first, second = (
+        stack_in(moto_url, None),
+        stack_in(moto_url, "CREATE_COMPLETE", {"DailyCapUsd": "5", "Rollout": "x"}),
+    )
+
+    release = first.release({}, archive)
+
+    assert second.release({}, archive) == release  # the default, given by name
+    assert second.release({"DailyCapUsd": "3"}, archive) != release
+    archive.write_bytes(b"other code")
+    assert second.release({}, archive) != release
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED"])
