@@ -29,6 +29,8 @@ pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
 AT = datetime(2026, 11, 28, 11, 59, tzinfo=UTC)
+# Other tests leave tables of a stack called sayings on the same moto.
+NAME = "drill"
 SAYING, COMPARED = generated("a saying"), comparison()
 NOTHING = Corrections(sayings=0, voters=0, comparisons=0, lines=0, lost=0)
 
@@ -64,24 +66,24 @@ async def some_votes(store: Store, name: str) -> None:
 
 async def _make_tables(_: Store) -> None:
     async with AsyncExitStack() as stack:
-        await create_tables(await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb(), "sayings-")
+        await create_tables(await AwsClients(REGION, stack, timeouts=PATIENT).dynamodb(), f"{NAME}-")
 
 
 @pytest.fixture
 def stack() -> Stack:
     """A stack with tables as the template has them, and votes in them."""
-    stack = Stack("sayings")
-    stack.__dict__["outputs"] = {"Store": "dynamodb://sayings-"}
-    on_tables("sayings-", _make_tables)
+    stack = Stack(NAME)
+    stack.__dict__["outputs"] = {"Store": f"dynamodb://{NAME}-"}
+    on_tables(f"{NAME}-", _make_tables)
     client = stack.session.client("dynamodb")
     for name in TABLES:
         client.update_continuous_backups(
-            TableName=f"sayings-{name}", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            TableName=f"{NAME}-{name}", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
-        described = client.update_table(TableName=f"sayings-{name}", DeletionProtectionEnabled=True)
+        described = client.update_table(TableName=f"{NAME}-{name}", DeletionProtectionEnabled=True)
         arn = described["TableDescription"]["TableArn"]
         client.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "fun"}])
-    on_tables("sayings-", lambda store: some_votes(store, "before"))
+    on_tables(f"{NAME}-", lambda store: some_votes(store, "before"))
     return stack
 
 
@@ -92,7 +94,7 @@ def restoration(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Restoration:
     votes = count()
 
     def vote_meanwhile(**_: object) -> None:
-        on_tables("sayings-", lambda store: some_votes(store, f"meanwhile {next(votes)}"))
+        on_tables(f"{NAME}-", lambda store: some_votes(store, f"meanwhile {next(votes)}"))
 
     def a_month(parsed: dict[str, Any], **_: object) -> None:
         window = parsed["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
@@ -108,7 +110,7 @@ def restoration(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Restoration:
 
 def restored_tables(stack: Stack) -> list[str]:
     names: list[str] = stack.session.client("dynamodb").list_tables()["TableNames"]
-    return [name for name in names if name.startswith("sayings-2026")]
+    return [name for name in names if name.startswith(f"{NAME}-2026")]
 
 
 def test_the_drill(stack: Stack, restoration: Restoration, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +130,7 @@ def test_the_new_tables_have_the_settings_of_the_present_ones(stack: Stack, rest
         restore(stack, AT)
 
     client = restoration.client
-    assert sorted(restored_tables(stack)) == sorted(f"sayings-20261128T115900Z-{name}" for name in TABLES)
+    assert sorted(restored_tables(stack)) == sorted(f"{NAME}-20261128T115900Z-{name}" for name in TABLES)
     for table in restored_tables(stack):
         backups = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
         described = client.describe_table(TableName=table)["Table"]
@@ -182,10 +184,10 @@ def test_a_moment_that_is_not_kept_is_refused_before_anything_is_made(
 
 def test_tables_without_recovery_are_refused(stack: Stack, restoration: Restoration) -> None:
     restoration.client.update_continuous_backups(
-        TableName=f"sayings-{STATE}", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+        TableName=f"{NAME}-{STATE}", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
     )
 
-    with pytest.raises(DeploymentFailed, match=f"recovery is off for sayings-{STATE}"):
+    with pytest.raises(DeploymentFailed, match=f"recovery is off for {NAME}-{STATE}"):
         restore(stack, AT)
 
 
