@@ -93,10 +93,10 @@ deploy-local: $(VENV)/development $(PAGE) ## Bring the whole AWS deployment up o
 deploy-local-down: $(VENV)/development ## Stop and remove the local deployment
 	@$(BIN)/python -m deploy.local down
 
-bench: $(VENV)/development ## Measure everything side by side (Linux, ten minutes): one table, build/bench.json, the plots
+bench: $(VENV)/development $(PAGE) ## Measure everything side by side (Linux, ten minutes): one table, build/bench.json, the plots
 	@$(BIN)/python -m tests.bench
 
-bench-quick: $(VENV)/development ## A short version of the benchmark, in a minute: its results are noisy
+bench-quick: $(VENV)/development $(PAGE) ## A short version of the benchmark, in a minute: its results are noisy
 	@$(BIN)/python -m tests.bench --quick
 
 image: ## Build the container image (needs Docker)

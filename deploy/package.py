@@ -3,34 +3,46 @@
 Packages are installed from the runtime's lock, as wheels for the Python and the architecture of the functions, even if
 this machine has others. Packages that no function imports are left out. Equal inputs give equal bytes, and an archive
 that is up to date is left as it is.
+
+The archive contains bytecode, because a function cannot store any: without it, each cold start compiles every module
+that it imports, which doubles its time. Only a Python of the functions' own version can write it. If there is none on
+this machine, uv downloads one.
 """
 
 import argparse
 import hashlib
 import os
 import platform
+import shutil
+import subprocess
 import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from deploy.environments import ROOT, DeploymentFailed, run_uv
+from deploy.environments import ROOT, DeploymentFailed, run, run_uv
 from service.page.cards import FONT
 from service.page.document import PAGE_FOLDER
 from service.process import say
 
 ARCHIVE = ROOT / "build/lambda.zip"
 LOCK = ROOT / "requirements/runtime.txt"
+# Pythons that only write bytecode.
+PYTHONS = ROOT / "build/python"
+# Where Lambda unpacks the archive. Tracebacks name the files by it.
+TASK_ROOT = "/var/task"
 
 # The Linux on which Lambda runs Python is newer than manylinux_2_28, except for the oldest Python that it runs.
 WHEELS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 ON_OLDER_LINUX = "3.11"
 
-# Lambda's limit on the unpacked size.
+# Lambda's limits on the unpacked size, and on an archive that is uploaded without a bucket of S3.
 MAX_BYTES = 250 * 2**20
+MAX_ARCHIVE_BYTES = 50 * 2**20
 
 OURS = ("service", "workers", "telemetry")
 OUR_SUFFIXES = {".py", ".json"}
@@ -90,22 +102,66 @@ def package(target: Target, archive: Path = ARCHIVE) -> Path:
         raise DeploymentFailed(f"Lambda runs Python {ON_OLDER_LINUX} on a Linux too old for Pillow; choose a newer.")
     if not (PAGE_FOLDER / "index.html").is_file():
         raise DeploymentFailed("The page is not built: `make page` builds it.")
-    inputs = _digest(target)
+    compiler = _compiler(target.python)
+    inputs = _digest(target, compiler)
     if _made_from(archive) != inputs:
         say(f"Packaging the functions for Python {target.python} on {target.architecture} …")
-        _make(target, archive, inputs)
+        _make(target, compiler, archive, inputs)
     _report(archive)
+    if compiler is None:
+        say(f"It has no bytecode: there is no Python {target.python} on this machine, and none could be downloaded.")
+        say("The functions work, but each cold start takes twice as long. Install that Python and package again.")
     return archive
 
 
-def _make(target: Target, archive: Path, inputs: str) -> None:
+def _make(target: Target, compiler: Path | None, archive: Path, inputs: str) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=archive.parent, prefix="packages-") as folder:
-        packages = Path(folder, "packages")
+        packages, task, draft = Path(folder, "packages"), Path(folder, "task"), Path(folder, "draft.zip")
         _install(target, packages)
-        draft = Path(folder, "draft.zip")
-        _zip(draft, sorted([*_their_files(packages), *_our_files()]), inputs)
+        for name, file in [*_their_files(packages), *_our_files()]:
+            (task / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, task / name)
+        if compiler is not None:
+            _compile(compiler, task)
+        _zip(draft, task, inputs)
         draft.replace(archive)
+
+
+@cache
+def _compiler(python: str) -> Path | None:
+    """A Python of this version, which is downloaded if need be. None when that is not possible."""
+    if python == "{}.{}".format(*sys.version_info):
+        return Path(sys.executable)
+    found = shutil.which(f"python{python}")
+    if found is not None and _version(Path(found)):
+        return Path(found)
+    try:
+        run_uv("python", "install", "--no-bin", "--install-dir", PYTHONS, python)
+    except DeploymentFailed:
+        return None
+    return next(PYTHONS.glob(f"cpython-{python}.*/bin/python{python}"), None)
+
+
+def _version(python: Path | None) -> str:
+    """The version of a Python; "" for none, and for one that does not run, such as a version manager's placeholder."""
+    if python is None:
+        return ""
+    return subprocess.run([python, "-V"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+
+
+def _compile(compiler: Path, folder: Path) -> None:
+    """Write the bytecode of all modules. It is used without a look at the source, whose time and contents never change.
+
+    One process with a fixed hash seed compiles them in order, because equal modules would not give equal bytes
+    otherwise.
+    """
+    run(
+        [compiler, "-S", "-m", "compileall", "-q", "-o", "0", "--invalidation-mode", "unchecked-hash",
+         "-s", folder, "-p", TASK_ROOT, folder],
+        "The bytecode could not be written",
+        {"PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": ""},
+    )  # fmt: skip
 
 
 def _install(target: Target, into: Path) -> None:
@@ -150,20 +206,20 @@ def _is_needed(name: PurePosixPath) -> bool:
     return True
 
 
-def _zip(archive: Path, files: list[tuple[PurePosixPath, Path]], inputs: str) -> None:
+def _zip(archive: Path, folder: Path, inputs: str) -> None:
     """Write the archive. Every file has the same time and permissions, so that equal contents give equal bytes."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
         zipped.comment = inputs.encode()
-        for name, file in files:
-            entry = zipfile.ZipInfo(str(name))
+        for file in sorted(filter(Path.is_file, folder.rglob("*"))):
+            entry = zipfile.ZipInfo(str(PurePosixPath(file.relative_to(folder))))
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # readable by every user
             entry.compress_type = zipfile.ZIP_DEFLATED
             zipped.writestr(entry, file.read_bytes())
 
 
-def _digest(target: Target) -> str:
-    """The digest of everything that the archive depends on: the target, the lock, the code and this module's rules."""
-    digest = hashlib.sha256(repr(target).encode())
+def _digest(target: Target, compiler: Path | None) -> str:
+    """The digest of all that the archive depends on: target, compiler, lock, code and the rules of this module."""
+    digest = hashlib.sha256(f"{target} {_version(compiler)}".encode())
     rules = [(PurePosixPath(file.name), file) for file in (LOCK, Path(__file__))]
     for name, file in sorted([*rules, *_our_files()]):
         digest.update(f"\0{name}\0".encode() + file.read_bytes())
@@ -191,6 +247,8 @@ def _report(archive: Path) -> None:
         say(f"  {_mb(size):>8}  {name}")
     if unpacked > MAX_BYTES:
         raise DeploymentFailed(f"Unpacked the functions are larger than Lambda's {_mb(MAX_BYTES)}.")
+    if archive.stat().st_size > MAX_ARCHIVE_BYTES:
+        raise DeploymentFailed(f"The archive is larger than the {_mb(MAX_ARCHIVE_BYTES)} that Lambda takes at once.")
 
 
 def _mb(size: int) -> str:

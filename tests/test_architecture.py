@@ -285,6 +285,7 @@ PATCHED = {
     ("tests/faults/conftest.py", "PAUSE_SECONDS"): "a policy that no caller chooses, for hundreds of retries",
     ("tests/deploy/test_daemon.py", "STOP_SECONDS"): "how long a command waits, which only this test would choose",
     ("tests/deploy/test_package.py", "MAX_BYTES"): "Lambda's limit, which only a huge package exceeds",
+    ("tests/deploy/test_package.py", "MAX_ARCHIVE_BYTES"): "Lambda's limit, which only a huge package exceeds",
 }
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _PATCHES = re.compile(r".*\bsetattr|(mock\.)?patch(\.object)?")

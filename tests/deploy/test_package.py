@@ -1,5 +1,7 @@
 """The functions' package: what is in it, for whom, and that it is all they need when Lambda's own client runs it."""
 
+import importlib.util
+import marshal
 import re
 import shutil
 import struct
@@ -114,8 +116,8 @@ async def test_the_worker_needs_nothing_beyond_its_package(
 @pytest.mark.parametrize(
     "useless",
     [
-        r"(^|/)tests?/", r"\.pyc$", r"__pycache__", r"\.pyi$", r"^(pip|setuptools|moto|uv|rich)/",
-        r"^service/simulator/", r"^bin/", r"(^|/)RECORD$", r"libavif|libwebp",
+        r"(^|/)tests?/", r"\.pyi$", r"^(pip|setuptools|moto|uv|rich)/", r"^bin/",
+        r"(^|/)RECORD$", r"libavif|libwebp",
     ],
 )  # fmt: skip
 def test_the_package_holds_nothing_useless(target: Target, useless: str, archives: dict[Target, Path]) -> None:
@@ -139,6 +141,63 @@ async def test_a_card_is_drawn_with_what_is_in_the_package(unpacked: Path, envir
     assert (page.status, card.status) == (200, 200)
     assert saying.services[0].encode() in page.body
     assert card.body.startswith(b"\x89PNG")
+
+
+def test_every_module_has_bytecode_that_is_never_checked(archives: dict[Target, Path]) -> None:
+    with zipfile.ZipFile(archives[HERE]) as zipped:
+        files = set(zipped.namelist())
+        modules = {name for name in files if name.endswith(".py")}
+        compiled = {name: zipped.read(name) for name in files if name.endswith(".pyc")}
+
+    assert {importlib.util.cache_from_source(name) for name in modules} == compiled.keys()
+    # A flag of one says that the source's hash follows and is not compared.
+    assert {code[:8] for code in compiled.values()} == {importlib.util.MAGIC_NUMBER + struct.pack("<I", 1)}
+    (handler,) = [code for name, code in compiled.items() if name.startswith("workers/__pycache__/lambda_handler.")]
+    assert marshal.loads(handler[16:]).co_filename == "/var/task/workers/lambda_handler.py"
+
+
+@pytest.fixture
+def without_packages(monkeypatch: pytest.MonkeyPatch, built_page: Path) -> None:
+    monkeypatch.setattr(packaging, "_install", lambda _, folder: folder.mkdir())
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_where_no_python_can_write_bytecode_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(packaging, "_compiler", lambda _: None)
+
+    archive = package(Target("3.14", "arm64"), tmp_path / "lambda.zip")
+
+    assert "workers/lambda_handler.py" in names(archive)
+    assert [name for name in names(archive) if name.endswith(".pyc")] == []
+    assert "It has no bytecode" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_bytecode_is_added_once_a_python_can_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "lambda.zip"
+    with monkeypatch.context() as patch:
+        patch.setattr(packaging, "_compiler", lambda _: None)
+        package(HERE, archive)
+
+    package(HERE, archive)
+
+    assert importlib.util.cache_from_source("workers/lambda_handler.py") in names(archive)
+
+
+def test_a_python_that_does_not_run_writes_no_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    placeholder = tmp_path / "python3.99"
+    placeholder.write_text("#!/bin/sh\nexit 127\n")
+    placeholder.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(packaging, "run_uv", downloads_nothing)
+
+    assert packaging._compiler("3.99") is None
+
+
+def downloads_nothing(*_: object) -> None:
+    raise DeploymentFailed("Packages could not be installed.")
 
 
 def test_a_linux_that_is_too_old_is_refused(tmp_path: Path) -> None:
@@ -175,9 +234,13 @@ def test_all_libraries_in_it_are_for_its_python_and_machine(target: Target, arch
 
 
 def test_what_is_tried_here_is_what_runs_on_aws(archives: dict[Target, Path]) -> None:
-    # The libraries beside a module have their digest and version in their names.
+    # The libraries beside a module have their digest and version in their names. Bytecode there is where a Python of
+    # that version is.
     tag, version = re.compile(r"\.cpython-.*\.so$"), re.compile(r"-[0-9a-f]{8}\.so[.\d]*$")
-    modules = [{version.sub(".so", tag.sub(".so", name)) for name in names(each)} for each in archives.values()]
+    modules = [
+        {version.sub(".so", tag.sub(".so", name)) for name in names(each) if not name.endswith(".pyc")}
+        for each in archives.values()
+    ]
 
     assert modules[0] == modules[1]
 
@@ -214,6 +277,15 @@ def test_more_than_lambda_takes_is_refused(archives: dict[Target, Path], monkeyp
     monkeypatch.setattr(packaging, "MAX_BYTES", 2**20)
 
     with pytest.raises(DeploymentFailed, match=r"larger than Lambda's 1\.0 MB"):
+        package(HERE, archives[HERE])
+
+
+def test_more_than_lambda_takes_at_once_is_refused(
+    archives: dict[Target, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaging, "MAX_ARCHIVE_BYTES", 2**20)
+
+    with pytest.raises(DeploymentFailed, match=r"1\.0 MB that Lambda takes at once"):
         package(HERE, archives[HERE])
 
 

@@ -1,8 +1,9 @@
 """What metrics cost on AWS: the number of series and the bytes of their lines are bounded.
 
-`pytest -rP` prints the bill of a month. Prices are AWS's list prices for us-east-1, from memory as in deploy/SCALE.md.
+`pytest -rP` prints the bill of a month. The prices are those of deploy/SCALE.md.
 """
 
+import re
 import sys
 from itertools import product
 from pathlib import Path
@@ -34,6 +35,7 @@ from telemetry.events import (
 from telemetry.metrics import Metrics
 from telemetry.metrics_data import MetricsConverter
 from telemetry.spans import resource_of
+from tests.deploy.dockerfile import ROOT
 from tests.deploy.ecs import EcsStack
 from tests.deploy.stack import Stack, observability
 from tests.deploy.test_error_types import subclasses
@@ -43,7 +45,7 @@ from tests.support import NAMES
 from tests.telemetry.receiver import points_of
 
 STACKS = {"Lambda": observability(Stack()), "ECS": observability(EcsStack())}
-DOLLARS_A_SERIES, DOLLARS_AN_ALARMS_METRIC, DOLLARS_A_GIGABYTE, DOLLARS_A_DASHBOARD = 0.30, 0.10, 0.50, 3.0
+SCALE = (ROOT / "deploy/SCALE.md").read_text()
 REQUESTS_A_MONTH = 30 * 1_000_000
 # Of SCALE.md: environments of the API at that traffic, each with an upkeep in ten seconds. Containers: two of the API.
 ENVIRONMENTS, UPKEEPS_A_MONTH = 3, 30 * 86_400 // 10
@@ -83,6 +85,12 @@ EVERYTHING_FAILS: list[Event] = [
     *(SayingServed(origin, 4, "live_timeout") for origin in Origin),
     *(SayingsRejected(model, tuple(Rejection)) for model in NAMES),
 ]  # fmt: skip
+
+
+def dollars(what: str) -> float:
+    """The price of something of CloudWatch's."""
+    (price,) = re.findall(rf"^\| CloudWatch, {re.escape(what)} \| ([\d.]+) \|", SCALE, re.MULTILINE)
+    return float(price)
 
 
 def lines(service: str, *events: Event) -> list[str]:
@@ -153,12 +161,12 @@ def test_a_months_bill_is_bounded(platform: str, every_operation: list[Event]) -
         log = CONTAINERS * EXPORTS_A_MONTH * sum(map(len, through_collector(WARM + GAUGES + every_operation)))
 
     bill = {
-        "series": len(series(NORMAL + every_operation)) * DOLLARS_A_SERIES,
-        "alarms": watched * DOLLARS_AN_ALARMS_METRIC,
-        "dashboard": DOLLARS_A_DASHBOARD,
-        "lines": log / 1e9 * DOLLARS_A_GIGABYTE,
+        "series": len(series(NORMAL + every_operation)) * dollars("a series of metrics, a month"),
+        "alarms": watched * dollars("a metric that an alarm watches, a month"),
+        "dashboard": dollars("a dashboard, a month"),
+        "lines": log / 1e9 * dollars("a gigabyte of logs"),
     }
 
-    parts = ", ".join(f"{name} ${dollars:.2f}" for name, dollars in bill.items())
+    parts = ", ".join(f"{name} ${amount:.2f}" for name, amount in bill.items())
     sys.stdout.write(f"{platform} at a million requests a day: ${sum(bill.values()):.2f} a month ({parts})\n")
     assert sum(bill.values()) <= 60

@@ -31,7 +31,7 @@ async def test_a_request_waits_for_a_pass_and_ends_with_it(dynamo: Dynamo) -> No
     assert not is_gone
     assert float(request[EXPIRY_ATTRIBUTE]["N"]) > SOON + DEFAULT_RETENTION.request_days * DAY_SECONDS
     assert await items(dynamo, FEEDBACK) == []
-    assert await parts_of_state(dynamo) == {"tally"}
+    assert await parts_of_state(dynamo) == {"tally", "forgotten"}
 
 
 async def test_a_request_made_during_a_pass_is_left_to_the_next(dynamo: Dynamo) -> None:
@@ -54,7 +54,7 @@ async def test_a_request_made_during_a_pass_is_left_to_the_next(dynamo: Dynamo) 
     assert waiting == ["ann"]
     assert after_the_first == {MODEL: Total(blind=Counts(1, 1), voters=1, sayings=1)}
     assert await totals(store) == {}
-    assert await parts_of_state(dynamo) == {"tally", "tallies"}
+    assert await parts_of_state(dynamo) == {"tally", "tallies", "forgotten"}
 
 
 async def test_a_pass_goes_on_where_another_process_left_it(dynamo: Dynamo) -> None:

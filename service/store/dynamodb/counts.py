@@ -43,7 +43,7 @@ class DynamoCounts(Tallies):
         made = call.generation
         strand = Strand(call.contributor, day_of(made.created_at), made.prompt_version, made.snapshot)
         part = calls_line(strand, made.kind, call.shape)
-        line = add_to_day(self._state, any_shard(), part, _call_counts(call))
+        line = add_to_day(self._state, any_shard(), part, call_counts(call))
         with suppress(ConditionFailed):  # the call is stored, and so counted, already
             await self._transact([put_new_call(self._calls, call), line])
 
@@ -76,7 +76,8 @@ class DynamoCounts(Tallies):
         return (await self._send(lambda: self._client.describe_table(TableName=table), repeatable=True))["Table"]
 
 
-def _call_counts(call: Call) -> dict[str, float]:
+def call_counts(call: Call) -> dict[str, float]:
+    """What a call adds to its line."""
     made = call.generation
     counts: dict[str, float] = {
         "calls": 1,

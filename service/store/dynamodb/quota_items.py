@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from service.store.dynamodb.writes import Write
 
 NETWORK_PART = "network"
-_VOTER_PART = "voter"
+VOTER_PART = "voter"
 
 _KINDS = {Attribution.BLIND: "b#", Attribution.NAMED: "k#", Attribution.OPEN: "o#"}
 _GIVEN, _GIVEN_UPVOTES = "g#", "u#"
@@ -54,7 +54,7 @@ def is_network_day(item: "Item") -> bool:
 
 
 def voter_key(voter: str) -> "Item":
-    return {"name": text(f"voter#{voter}"), "part": text(_VOTER_PART)}
+    return {"name": text(f"voter#{voter}"), "part": text(VOTER_PART)}
 
 
 def to_network_tally(item: "Item", share: int) -> NetworkTally:

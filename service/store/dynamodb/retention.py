@@ -61,7 +61,6 @@ T = TypeVar("T")
 _AT_ONCE = 5
 # How many requests to be forgotten a pass takes on, in a few megabytes. The others wait for the next pass.
 _MOST_REQUESTS = 100_000
-_PLACE_KEY: "Item" = {"name": text("prune"), "part": text("prune")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class _Pass:
     """What a pass looks for: voters who asked, with the times at which they asked, and what has reached its end."""
 
     asked: Mapping[str, float]
-    today: str
+    started_at: float
     cutoffs: Cutoffs
     names: Pseudonyms
 
@@ -94,7 +93,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         place = await self._place() or _Place(now)
         # A newer request is left to the next pass, because clocks differ and a vote of its voter may be under way.
         asked = await self._requests(until=place.started_at - CLOCK_LEEWAY_SECONDS)
-        wanted = _Pass(asked, day_of(place.started_at), Cutoffs.at(place.started_at, keep), Pseudonyms())
+        wanted = _Pass(asked, place.started_at, Cutoffs.at(place.started_at, keep), Pseudonyms())
         steps = (
             self._prune_votes,
             self._prune_ballots,
@@ -108,7 +107,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
             place = _Place(place.started_at, place.step if key else place.step + 1, key)
             await self._put_place(place)
             yield pruned
-        await self._delete({"TableName": self._state, "Key": _PLACE_KEY})
+        await self._delete({"TableName": self._state, "Key": writes.PLACE_KEY})
 
     async def _prune_votes(self, wanted: _Pass, after: "Item | None") -> "tuple[Pruned, Item | None]":
         items, last = await self._page(votes_scan(self._feedback, wanted.asked, wanted.cutoffs), after)
@@ -125,7 +124,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         return await _sum(partial(self._prune_item, item, wanted) for item in items), last
 
     async def _fold_lines(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
-        await self._fold(today=wanted.today, tallies=wanted.cutoffs.tallies)
+        await self._fold(today=day_of(wanted.started_at), tallies=wanted.cutoffs.tallies)
         return Pruned(), None
 
     async def _forget_reporters(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
@@ -140,7 +139,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         return Pruned(), None
 
     async def _end_requests(self, wanted: _Pass, _: "Item | None") -> "tuple[Pruned, Item | None]":
-        return await _sum(partial(self._end_request, voter, at) for voter, at in wanted.asked.items()), None
+        return await _sum(partial(self._end_request, voter, at, wanted) for voter, at in wanted.asked.items()), None
 
     async def _prune_vote(self, item: "Item", wanted: _Pass) -> Pruned:
         saying_id, voter = item["saying_id"]["S"], item["voter"]["S"]
@@ -200,7 +199,8 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         update = forget_network(table, key)
         return Pruned() if await self._update(update, repeatable=True) is None else Pruned(addresses=1)
 
-    async def _end_request(self, voter: str, asked_at: float) -> Pruned:
+    async def _end_request(self, voter: str, asked_at: float, wanted: _Pass) -> Pruned:
+        await self._update(writes.note_forgotten(self._state, voter, at=wanted.started_at), repeatable=True)
         of_voter = await self._get(self._state, voter_key(voter))
         if of_voter:
             with suppress(ConditionFailed):  # the voter has votes again
@@ -216,7 +216,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         return response["Items"], response.get("LastEvaluatedKey")
 
     async def _place(self) -> _Place | None:
-        item = await self._get(self._state, _PLACE_KEY)
+        item = await self._get(self._state, writes.PLACE_KEY)
         if not item:
             return None
         key = json.loads(item["key"]["S"])
@@ -226,7 +226,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
         await self._update(
             {
                 "TableName": self._state,
-                "Key": _PLACE_KEY,
+                "Key": writes.PLACE_KEY,
                 "UpdateExpression": "SET started_at = :started, #step = :step, #key = :key",
                 "ExpressionAttributeNames": {"#step": "step", "#key": "key"},
                 "ExpressionAttributeValues": {
@@ -253,7 +253,7 @@ def _without_network(item: "Item", loses_network: bool) -> "Item":
     return {name: value for name, value in item.items() if name not in names}
 
 
-async def _each(works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+async def carry_out(works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     """The results of the works, of which a few run at the same time."""
     results: list[T] = []
     works = list(works)
@@ -263,4 +263,4 @@ async def _each(works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
 
 
 async def _sum(works: Iterable[Callable[[], Awaitable[Pruned]]]) -> Pruned:
-    return sum(await _each(works), Pruned())
+    return sum(await carry_out(works), Pruned())

@@ -23,6 +23,7 @@
 |                    | name = reports         | part = an id   | the reports of a saying by visitors             |
 |                    | name = lists#<realm> | part = a list  | the first sayings of a list, in order (lists.py) |
 |                    | name = forget      | part = <voter> | a voter's request to be forgotten (retention.py) |
+|                    | name = forgotten   | part = a hash  | the mark of a voter who was forgotten           |
 |                    | name = prune       | part = prune   | where the pass is that removes old data         |
 |                    | name = tally#<shard>   | part = a line  | counts (lines.py)                               |
 |                    | name = tallies         | part = a line  | the counts of days that are over (tallies.py)   |

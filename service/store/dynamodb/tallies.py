@@ -64,7 +64,7 @@ class Tallies(Database):
                 if "" < _day_of(part := item["part"]["S"]) < before:
                     sources[part].append(item)
         for part, items in sorted(sources.items()):
-            target = part if _day_of(part) >= tallies else _of_all_days(part)
+            target = joined(part, tallies)
             with suppress(ConditionFailed):  # something was added meanwhile, so the next pass does it
                 folded[target] = await self._fold_line(items, target, folded.get(target))
 
@@ -116,6 +116,11 @@ def _replace(table: str, before: "Item | None", after: "Item") -> "Write":
             },
         }
     }
+
+
+def joined(part: str, tallies: str) -> str:
+    """The line that a line becomes a part of, which is that of all days if its own day is before `tallies`."""
+    return _of_all_days(part) if "" < _day_of(part) < tallies else part
 
 
 def _day_of(part: str) -> str:

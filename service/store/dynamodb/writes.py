@@ -1,5 +1,6 @@
 """Builds the request of every write, without sending it. The guarantees of the store rest on the conditions here."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,13 +35,19 @@ IS_MARKED_WITHDRAWN = "attribute_exists(withdrawn)"
 LEASE_IS_OURS = "#token = :token"
 FITS = "(attribute_not_exists(#n{n}) OR #n{n} <= :r{n})"
 
+# The names of items in the state, or what they begin with.
+LEASES, SPEND, SECRETS, MODELS, PRUNE = "lease", "spend", "secret", "models", "prune"
 # What concerns all models are attributes of one item, because models are few and are read together.
-GONE_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "gone"}}
-LIFECYCLES_KEY: "Item" = {"name": {"S": "models"}, "part": {"S": "lifecycles"}}
+GONE_KEY: "Item" = {"name": {"S": MODELS}, "part": {"S": "gone"}}
+LIFECYCLES_KEY: "Item" = {"name": {"S": MODELS}, "part": {"S": "lifecycles"}}
 MODEL_PREFIX = "model#"
 ANALYSIS_KEY: "Item" = {"name": {"S": "analysis"}, "part": {"S": "analysis"}}
 # The requests to be forgotten are read together, so they are one partition.
 REQUESTS = "forget"
+# Of voters who have been forgotten, a mark is kept that leads to nobody: without it, tables that are restored as they
+# were before would bring their votes back.
+MARKS = "forgotten"
+PLACE_KEY: "Item" = {"name": {"S": PRUNE}, "part": {"S": PRUNE}}
 
 _TAKE_LEASE = "SET holder = :holder, expires_at = :until, taken_at = :now, #token = if_not_exists(#token, :none) + :one"
 # The withdrawals are the parts of one name, and so are the reports, because there are few and they are read together.
@@ -55,6 +62,8 @@ _SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.spend_days)
 _CLIENT_SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.client_spend_days)
 # A request to be forgotten is carried out within days. If no pass runs for so long, it ends by itself.
 _REQUEST_KEPT = timedelta(days=90)
+# DynamoDB can restore a table as it was 35 days ago.
+_FORGOTTEN_KEPT = timedelta(days=36)
 
 
 def put_new_saying(table: str, saying: Saying) -> "Write":
@@ -91,6 +100,21 @@ def delete_request(table: str, voter: str, *, asked_at: float) -> "DeleteItemInp
         "Key": request_key(voter),
         "ConditionExpression": "asked_at = :asked",
         "ExpressionAttributeValues": {":asked": number(asked_at)},
+    }
+
+
+def mark_of(voter: str) -> str:
+    return hashlib.sha256(voter.encode()).hexdigest()
+
+
+def note_forgotten(table: str, voter: str, *, at: float) -> "UpdateItemInputTypeDef":
+    expires = datetime.fromtimestamp(at, UTC) + _FORGOTTEN_KEPT
+    return {
+        "TableName": table,
+        "Key": {"name": text(MARKS), "part": text(mark_of(voter))},
+        "UpdateExpression": "SET forgotten_at = :at, #expiry = :expiry",
+        "ExpressionAttributeNames": {"#expiry": EXPIRY_ATTRIBUTE},
+        "ExpressionAttributeValues": {":at": number(at), ":expiry": number(int(expires.timestamp()))},
     }
 
 
@@ -200,7 +224,7 @@ def add_spend_within(
 
 
 def secret_name(day: str) -> str:
-    return f"secret#{day}"
+    return f"{SECRETS}#{day}"
 
 
 def keep_secret(table: str, day: str, secret: str) -> "UpdateItemInputTypeDef":
@@ -388,13 +412,13 @@ def _change_reporters(table: str, saying_id: str, expression: str, reporter: str
 
 
 def lease_key(name: str) -> "Item":
-    return {"name": text(f"lease#{name}"), "part": text("lease")}
+    return {"name": text(f"{LEASES}#{name}"), "part": text("lease")}
 
 
 def spend_key(window: SpendWindow, share: str = "") -> "Item":
     """The key of the item that holds a share's spend. There are few purposes, so they are in the item of the day."""
     own = f"#{share}" if is_apart(share) else ""
-    return {"name": text(f"spend#{window.day}{own}"), "part": text("spend")}
+    return {"name": text(f"{SPEND}#{window.day}{own}"), "part": text("spend")}
 
 
 def request_key(voter: str) -> "Item":
