@@ -268,6 +268,15 @@ async def test_json_in_utf8_is_taken_however_it_is_announced(server: Server, con
     assert answer.status == 200
 
 
+@pytest.mark.parametrize("coding", ["identity", "Identity"])
+async def test_identity_is_no_coding(server: Server, coding: str) -> None:
+    headers = {"Content_Type": JSON, "Content_Encoding": coding}
+
+    [answer] = await server.converse(request("POST", "/feedback", with_more(b""), **headers))
+
+    assert answer.status == 200
+
+
 async def test_a_gzip_bomb_is_not_unpacked(server: Server) -> None:
     bomb = gzip.compress(b" " * 15_000_000)
 
