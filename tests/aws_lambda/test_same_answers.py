@@ -58,6 +58,9 @@ async def fronts(tmp_path: Path, origins: str) -> AsyncIterator[dict[str, Ask]]:
                 "SAYINGS_ALLOWED_ORIGINS": origins,
                 "SAYINGS_PORT": "0",
                 "SAYINGS_TRUSTED_PROXIES": "1",
+                # There are more cases than one address may send in a minute.
+                "SAYINGS_VOTE_RATE": "off",
+                "SAYINGS_COMPARE_RATE": "off",
             }
             open_front = _server if name == "server" else _function
             fronts[name] = await open_front(name, Settings.from_env(environ), environ, stack)
@@ -107,7 +110,7 @@ async def same_answer(fronts: dict[str, Ask], asked: Asked) -> Answer:
         random.seed(7)  # the same draws for all
         answers[name] = await ask(asked)
     plain = {name: _plain(found) for name, found in answers.items()}
-    assert all(plain[name] == plain["server"] for name in ("v1", "v2", "alb")), plain
+    assert {name: found for name, found in plain.items() if found != plain["server"]} == {}
     return answers["server"]
 
 
