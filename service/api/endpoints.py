@@ -72,7 +72,7 @@ from service.api.voter_cookie import VoterCookie
 from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import model_source
+from service.domain import BallotStatus, model_source
 from service.errors import (
     BodyTooLarge,
     ComparisonExpired,
@@ -364,9 +364,12 @@ class Endpoints:
     async def post_compare_vote(self, request: Request) -> Response:
         identity = _path_id(request, "comparisonId")
         winner = decode_body(request, CompareVoteRequest).winner
-        voter = self._cookie.read(request) or _new_voter()
+        voter = self._cookie.read(request)
+        if voter is None:
+            comparison = await self._comparison_votes.take_unverified(identity, winner)
+            return json_response(compare_vote_answer(comparison, winner, BallotStatus.UNVERIFIED))
         comparison, result = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
-        return json_response(compare_vote_answer(comparison, result))
+        return json_response(compare_vote_answer(comparison, result.ballot.winner, result.status))
 
     async def delete_me(self, request: Request) -> Response:
         voter = self._cookie.read(request)
