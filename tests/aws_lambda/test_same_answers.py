@@ -58,7 +58,7 @@ async def fronts(tmp_path: Path, origins: str) -> AsyncIterator[dict[str, Ask]]:
                 "SAYINGS_ALLOWED_ORIGINS": origins,
                 "SAYINGS_PORT": "0",
                 "SAYINGS_TRUSTED_PROXIES": "1",
-                # There are more cases than one address may send in a minute.
+                # Each front has a clock of its own, and a rate could end at one and not yet at another.
                 "SAYINGS_VOTE_RATE": "off",
                 "SAYINGS_COMPARE_RATE": "off",
             }
