@@ -35,12 +35,15 @@ class VoterCookie:
         self._set(request, "", 0)
 
     def _set(self, request: Request, value: str, seconds: int) -> None:
-        site = "SameSite=Lax; Secure" if request.caller.is_secure else "SameSite=Lax"
-        if request.caller.is_secure and self._is_for_another_site(request):
-            site = "SameSite=None; Secure; Partitioned"
-        request.new_cookie = f"{NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; {site}"
+        request.new_cookie = f"{NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; {self._sites(request)}"
+
+    def _sites(self, request: Request) -> str:
+        """The attributes that say for which sites the browser keeps the cookie."""
+        if not request.caller.is_secure:
+            return "SameSite=Lax"
+        return "SameSite=None; Secure; Partitioned" if self._is_for_another_site(request) else "SameSite=Lax; Secure"
 
     def _is_for_another_site(self, request: Request) -> bool:
-        """Whether a page on another site asks, which the browser says (Fetch Metadata) and no page can."""
+        """Whether a page of an allowed origin on another site asks. Only browsers can set this header (Fetch Metadata)."""
         headers = request.headers
         return headers.get("Sec-Fetch-Site") == "cross-site" and headers.get("Origin") in self._allowed_origins

@@ -348,9 +348,10 @@ class TestWithAllowedOrigins:
         nowhere = await same_answer(fronts, Asked("OPTIONS", "/nowhere", headers=asked_for))
         read = await same_answer(fronts, Asked("GET", "/models", headers={"Origin": origin}))
         lost = await same_answer(fronts, Asked("GET", "/nowhere", headers={"Origin": origin}))
-        voted = await same_answer(fronts, vote(Origin=origin))
+        voted = await same_answer(fronts, vote(Origin=origin, Sec_Fetch_Site="cross-site"))
 
         assert [preflight.status, nowhere.status] == [204 if origin == ORIGIN else 405, 404]
         assert [read.status, lost.status, voted.status] == [200, 404, 200]
         allowed = {each.headers.get("Access-Control-Allow-Origin") for each in (preflight, read, lost, voted)}
         assert allowed == {origin if origin == ORIGIN else None}
+        assert voted.headers["Set-Cookie"].endswith("; Partitioned") is (origin == ORIGIN)
