@@ -44,6 +44,6 @@ class VoterCookie:
         return "SameSite=None; Secure; Partitioned" if self._is_for_another_site(request) else "SameSite=Lax; Secure"
 
     def _is_for_another_site(self, request: Request) -> bool:
-        """Whether a page of an allowed origin on another site asks. Only browsers can set this header (Fetch Metadata)."""
+        """Whether a page of an allowed origin on another site asks. No page can set this header (Fetch Metadata)."""
         headers = request.headers
         return headers.get("Sec-Fetch-Site") == "cross-site" and headers.get("Origin") in self._allowed_origins
