@@ -194,6 +194,24 @@ def _check_origins(settings: Settings) -> None:
     for variable, origin in found:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError(variable, f"{origin!r} is not an origin such as https://example.com")
+    for origin in sorted(settings.origins):
+        if settings.public_url.startswith("http://") and _are_surely_two_sites(origin, settings.public_url):
+            problem = f"{origin} is another site than SAYINGS_PUBLIC_URL, and browsers keep its cookies only over HTTPS"
+            raise ConfigError("SAYINGS_ALLOWED_ORIGINS", problem)
+
+
+def _are_surely_two_sites(one: str, other: str) -> bool:
+    """Whether two origins certainly belong to two sites, for which a browser keeps cookies apart.
+
+    A site is a scheme and a domain that somebody has registered, which has two labels or more. How many it has only a
+    list of all suffixes tells, such as that of browsers, so that `a.co.uk` and `b.co.uk` may be one site here.
+    """
+
+    def site(origin: str) -> tuple[str, list[str]]:
+        scheme, _, rest = origin.partition("://")
+        return scheme, re.sub(r":[0-9]+$", "", rest).split(".")[-2:]
+
+    return site(one) != site(other)
 
 
 def _check_origin_secret(settings: Settings) -> None:

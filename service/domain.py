@@ -66,11 +66,15 @@ class VoteStatus(StrEnum):
 
 
 class BallotStatus(StrEnum):
-    """What became of a ballot: the voter's first choice, the same choice again, or one that came after the reveal."""
+    """What became of a ballot: the voter's first choice, the same choice again, or one that came after the reveal.
+
+    UNVERIFIED is one without a voter's cookie. Nobody can tell whose it is, so it is not stored.
+    """
 
     RECORDED = "recorded"
     UNCHANGED = "unchanged"
     AFTER_REVEAL = "after_reveal"
+    UNVERIFIED = "unverified"
 
 
 class Attribution(StrEnum):

@@ -8,6 +8,7 @@ from service.api.dispatcher import Dispatcher
 from service.api.endpoints import Endpoints
 from service.api.operators import OperatorKey
 from service.api.readiness import Readiness
+from service.api.voter_cookie import VoterCookie
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.catalogue.line_up import LineUp
@@ -221,6 +222,7 @@ async def open_resources(
             line_up=line_up,
             simulated=participants.simulated,
             readiness=Readiness(store.ping, lambda: filler.is_overdue, listener, timeouts=timeouts),
+            cookie=VoterCookie(settings.origins),
             timeouts=timeouts,
         )
         pages = _pages(settings, browsing)

@@ -217,6 +217,7 @@ class ComparisonFinished(Event, frozen=True, gc=False):
 class BallotTaken(Event, frozen=True, gc=False):
     """A vote on a comparison was stored, kept apart because it came after the reveal, or found unchanged.
 
+    It was not stored if it is `unverified`, which means that it came without a voter's cookie.
     `outcome` is what was voted for: `winner`, `tie` or `none`.
     """
 

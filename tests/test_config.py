@@ -89,6 +89,39 @@ def test_settings_are_read_from_variables_with_their_names() -> None:
     assert settings.aws_region == REGION
 
 
+@pytest.mark.parametrize(
+    ("public_url", "origin"),
+    [
+        ("http://sayings.example.com", "http://page.example.org"),
+        ("http://sayings.example.com", "https://sayings.example.com"),
+        ("http://localhost:8080", "https://page.example"),
+        ("http://192.0.2.7:8080", "http://192.0.2.8:8080"),
+    ],
+)
+def test_an_origin_that_could_not_keep_the_voters_cookie_is_refused(public_url: str, origin: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Settings.from_env({"SAYINGS_PUBLIC_URL": public_url, "SAYINGS_ALLOWED_ORIGINS": origin})
+
+    assert_one_line_naming("SAYINGS_ALLOWED_ORIGINS", refused.value)
+    assert origin in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "origin"),
+    [
+        ("", "https://page.example.org"),
+        ("https://sayings.example.com", "https://page.example.org"),
+        ("http://sayings.example.com", "http://page.example.com:3000"),
+        ("http://localhost:8080", "http://localhost:5173"),
+        ("http://[::1]:8080", "http://[::1]:5173"),
+    ],
+)
+def test_an_origin_that_may_keep_the_voters_cookie_is_taken(public_url: str, origin: str) -> None:
+    settings = Settings.from_env({"SAYINGS_PUBLIC_URL": public_url, "SAYINGS_ALLOWED_ORIGINS": origin})
+
+    assert settings.origins == {origin}
+
+
 @pytest.mark.parametrize("environ", [{"AWS_REGION": REGION}, {"AWS_REGION": "", "AWS_DEFAULT_REGION": REGION}])
 def test_the_region_may_come_from_either_variable(environ: dict[str, str]) -> None:
     assert Settings.from_env({"SAYINGS_KEYS": "ssm", **environ}).aws_region == REGION

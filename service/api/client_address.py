@@ -1,4 +1,7 @@
-"""The client address that rate limits and votes are counted by, which the client must not be able to forge."""
+"""What trusted proxies say of a client, above all its address, by which rate limits and votes are counted.
+
+The client must not be able to forge any of it.
+"""
 
 import hashlib
 import hmac
@@ -45,12 +48,26 @@ def client_address(peer: str, forwarded: Iterable[str] = (), *, trusted_proxies:
     further to the left can be forged. When there are fewer entries than proxies, the leftmost entry is used. When an
     entry is not an address, the next valid one to its right is used.
     """
-    entries = [entry for header in forwarded for entry in header.split(",")] if trusted_proxies else []
+    entries = _entries(forwarded) if trusted_proxies else []
     for entry in [*entries, peer][-(trusted_proxies + 1) :]:
         text = entry.strip()
         if len(text) <= _MAX_LENGTH and (address := _normal(text)):
             return address
     return ""
+
+
+def forwarded_value(headers: Iterable[str], *, trusted_proxies: int) -> str:
+    """What the outermost trusted proxy says in X-Forwarded-… headers of one name, "" without such a proxy or header.
+
+    Some proxies append to the header, as to X-Forwarded-For, and others replace it. When there are fewer entries than
+    proxies, the leftmost entry is the outermost proxy's.
+    """
+    entries = _entries(headers)[-trusted_proxies:] if trusted_proxies else []
+    return entries[0].strip() if entries else ""
+
+
+def _entries(headers: Iterable[str]) -> list[str]:
+    return [entry for header in headers for entry in header.split(",")]
 
 
 # Parsing an address takes as long as choosing a saying does, and clients come again.

@@ -68,10 +68,11 @@ from service.api.schemas import (
     TakedownAnswer,
     WithdrawRequest,
 )
+from service.api.voter_cookie import VoterCookie
 from service.catalogue.line_up import LineUp, Seat
 from service.catalogue.models import Catalogue, Model
 from service.catalogue.topics import Topics
-from service.domain import model_source
+from service.domain import BallotStatus, model_source
 from service.errors import (
     BodyTooLarge,
     ComparisonExpired,
@@ -98,7 +99,7 @@ from service.errors import (
     UnsupportedMediaType,
     VoteNotStored,
 )
-from service.limits import DAY_SECONDS, DEFAULT_RETENTION, DEFAULT_TIMEOUTS, RateClass, Timeouts
+from service.limits import DEFAULT_TIMEOUTS, RateClass, Timeouts
 from service.resilience.networks import networks
 from service.sayings.browsing import Browsing
 from service.sayings.flow import Flow
@@ -112,11 +113,6 @@ from service.voting.saying_votes import Opinion, SayingVotes
 from service.voting.showing import Showing
 from telemetry.traces import xray_form
 
-VOTER_COOKIE = "sayings_voter"
-# A voter's id ends in the browser when it has ended in the store.
-VOTER_COOKIE_SECONDS = int(DEFAULT_RETENTION.voter_days * DAY_SECONDS)
-
-_VOTER = re.compile(rf"(?:^|;)\s*{VOTER_COOKIE}=([A-Za-z0-9_-]{{22,64}})\s*(?:;|$)")
 _ID = re.compile(SAYING_ID_PATTERN)
 _NOTHING_ASKED = SayingQuery()
 
@@ -145,6 +141,7 @@ class Endpoints:
         line_up: LineUp,
         simulated: bool,
         readiness: Readiness,
+        cookie: VoterCookie,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._flow = flow
@@ -161,6 +158,7 @@ class Endpoints:
         self._line_up = line_up
         self._simulated = simulated
         self._readiness = readiness
+        self._cookie = cookie
         self.draining = False
         self.routes = self._routes()
         if operator_key is not None:
@@ -289,7 +287,7 @@ class Endpoints:
     async def get_saying(self, request: Request) -> Response:
         asked = _saying_query(request.query) if request.query else _NOTHING_ASKED
         by_lot = asked.attribution is not None
-        voter = _voter(request) if by_lot else _known_voter(request)
+        voter = self._voter(request) if by_lot else self._cookie.read(request)
         wish = self._showing.wish(voter, service=asked.service, after=asked.after)
         served = await self._flow.next_saying(request.caller.address, wish)
         shown = self._showing.show(served, voter, by_lot=by_lot)
@@ -310,7 +308,7 @@ class Endpoints:
 
     async def post_feedback(self, request: Request) -> Response:
         vote = decode_body(request, FeedbackRequest)
-        voter = _voter(request)
+        voter = self._voter(request)
         opinion = Opinion(
             text=vote.saying,
             identity=vote.saying_id,
@@ -325,7 +323,7 @@ class Endpoints:
 
     async def delete_feedback(self, request: Request) -> Response:
         identity = _path_id(request, "sayingId")
-        voter = _known_voter(request) or _new_voter()
+        voter = self._cookie.read(request) or _new_voter()
         result = await self._saying_votes.withdraw(voter, identity)
         return json_response(withdrawn_feedback_answer(voter, identity, result))
 
@@ -334,7 +332,7 @@ class Endpoints:
         reason = decode_body(request, ReportRequest).reason
         bounded = networks(request.caller.address)
         network, _ = bounded[-1] if bounded else ("", 0)
-        status = await self._moderation.report(_voter(request), identity, reason, network)
+        status = await self._moderation.report(self._voter(request), identity, reason, network)
         return json_response(ReportAnswer(identity, status))
 
     async def post_withdraw(self, request: Request) -> Response:
@@ -351,7 +349,9 @@ class Endpoints:
     async def post_compare(self, request: Request) -> Response:
         wanted = decode_body(request, CompareRequest)
         stored = wanted.from_ is not None
-        steps = self._comparisons.run(_voter(request), wanted.service, stored=stored, client=request.caller.address)
+        steps = self._comparisons.run(
+            self._voter(request), wanted.service, stored=stored, client=request.caller.address
+        )
         first = await anext(steps)  # an error raised here can still become an error response
         if wants_stream(request):
             return Response(200, b"", STREAM_HEADERS, _events(request, first, steps))
@@ -359,20 +359,23 @@ class Endpoints:
 
     async def get_compare(self, request: Request) -> Response:
         identity = _path_id(request, "comparisonId")
-        return json_response(comparison_view(await self._comparison_votes.show(_voter(request), identity)))
+        return json_response(comparison_view(await self._comparison_votes.show(self._voter(request), identity)))
 
     async def post_compare_vote(self, request: Request) -> Response:
         identity = _path_id(request, "comparisonId")
         winner = decode_body(request, CompareVoteRequest).winner
-        voter = _known_voter(request) or _new_voter()
+        voter = self._cookie.read(request)
+        if voter is None:
+            comparison = await self._comparison_votes.take_unverified(identity, winner)
+            return json_response(compare_vote_answer(comparison, winner, BallotStatus.UNVERIFIED))
         comparison, result = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
-        return json_response(compare_vote_answer(comparison, result))
+        return json_response(compare_vote_answer(comparison, result.ballot.winner, result.status))
 
     async def delete_me(self, request: Request) -> Response:
-        voter = _known_voter(request)
+        voter = self._cookie.read(request)
         promise = await self._forgetting.forget(voter)
         if voter is not None:
-            request.new_cookie = _voter_cookie("", secure=request.caller.is_secure, seconds=0)
+            self._cookie.remove(request)
         return json_response(forgotten_answer(promise))
 
     async def get_stats(self, _: Request) -> Response:
@@ -397,6 +400,17 @@ class Endpoints:
 
     async def get_openapi(self, _: Request) -> Response:
         return Response(200, self._openapi, JSON_HEADERS)
+
+    def _voter(self, request: Request) -> str:
+        """The voter's id. A new voter gets one with the response, even if that is an error.
+
+        A client that repeats a vote which may already have been stored must be recognised as the same voter.
+        """
+        voter = self._cookie.read(request)
+        if voter is None:
+            voter = _new_voter()
+            self._cookie.set(request, voter)
+        return voter
 
     def _model_entry(self, model: Model) -> ModelEntry:
         price, left_on = model.price_on(self._line_up.day), self._line_up.left_on(model)
@@ -453,28 +467,5 @@ async def _collected(request: Request, first: Step, steps: AsyncGenerator[Step, 
     return compare_answer(cast("Opened", opened), cast("Slots", shown), cast("Closed", closed))
 
 
-def _voter(request: Request) -> str:
-    """The voter's id. A new voter gets one with the response, even if that is an error.
-
-    A client that repeats a vote which may already have been stored must be recognised as the same voter.
-    """
-    voter = _known_voter(request)
-    if voter is None:
-        voter = _new_voter()
-        request.new_cookie = _voter_cookie(voter, secure=request.caller.is_secure)
-    return voter
-
-
-def _known_voter(request: Request) -> str | None:
-    """The voter's random id from the cookie, or None for a new voter."""
-    match = _VOTER.search(request.headers.get("Cookie", ""))
-    return match[1] if match else None
-
-
 def _new_voter() -> str:
     return secrets.token_urlsafe(24)
-
-
-def _voter_cookie(voter: str, *, secure: bool, seconds: int = VOTER_COOKIE_SECONDS) -> str:
-    attributes = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
-    return f"{VOTER_COOKIE}={voter}; {attributes}{'; Secure' if secure else ''}"

@@ -50,10 +50,9 @@ class Caller:
         """The address that identifies one client (see client_address), or "" when it is unknown."""
         return ""
 
-    @property
-    def is_forwarded(self) -> bool:
-        """Whether the request came through trusted proxies, whose X-Forwarded-… headers are believed."""
-        return False
+    def forwarded(self, header: str) -> str:
+        """What the outermost trusted proxy says in an X-Forwarded-… header, or "" when none has said anything."""
+        return ""
 
     @property
     def is_too_many(self) -> bool:
@@ -201,7 +200,7 @@ def wants_stream(request: Request) -> bool:
 
 def decode_body(request: Request, type_: type[T]) -> T:
     """Decode the JSON body as that type. Raises UnsupportedMediaType or InvalidRequest."""
-    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")) or "Content-Encoding" in request.headers:
+    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")) or _is_encoded(request):
         raise UnsupportedMediaType
     try:
         message = msgspec.json.decode(request.body, type=type_)
@@ -212,6 +211,11 @@ def decode_body(request: Request, type_: type[T]) -> T:
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.") from error
     return message
+
+
+def _is_encoded(request: Request) -> bool:
+    """Whether the body has a coding such as gzip; `identity` is the name for none."""
+    return request.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
 
 
 def decode_query(query: str, type_: type[T]) -> T:

@@ -160,8 +160,8 @@ class BestAnswer(Message, frozen=True):
 class FeedbackRequest(Message, frozen=True):
     """A vote. Either `saying` or `sayingId` is required, and either `voteToken` or `source`.
 
-    A vote with the token that came with the saying is verified, so that it can count in the comparison of the models.
-    Any other vote needs the source, and counts for the saying only.
+    A vote with the token that came with the saying, from the voter to whom it was served, can count in the comparison
+    of the models. Any other vote is unverified and counts for the saying only.
     """
 
     feedback_type: FeedbackType
@@ -177,8 +177,9 @@ class FeedbackRequest(Message, frozen=True):
 class FeedbackAnswer(Message, frozen=True):
     """What became of the vote, the saying's counters, and who wrote it.
 
-    `standing` says whether the voter's first vote on the saying counts in the comparison of the models. After a vote
-    was taken back, `feedbackType` and the author are null, and so is `standing` if there was no vote.
+    `standing` says whether the voter's first vote on the saying counts in the comparison of the models. It is
+    `unverified` for a vote without a token, or with one that is older than a day or came without the voter's cookie.
+    After a vote was taken back, `feedbackType` and the author are null, and so is `standing` if there was no vote.
     """
 
     feedback_id: str
@@ -319,7 +320,8 @@ class RevealedSlot(Message, frozen=True):
 class CompareVoteAnswer(Message, frozen=True):
     """The voter's first choice, which is the one that can count, and what was hidden until then.
 
-    The status is `after_reveal` when the vote differs from the first choice. It is kept and moves nothing.
+    The status is `after_reveal` when the vote differs from the first choice. It is kept and moves nothing. It is
+    `unverified` when no voter's cookie came with the vote, which then counts for nothing; `winner` is that vote.
     """
 
     comparison_id: str

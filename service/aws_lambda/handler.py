@@ -1,4 +1,4 @@
-"""The Lambda handler behind API Gateway: a plain function around the same dispatcher that the server uses.
+"""The Lambda handler behind API Gateway or a load balancer, a plain function around the server's dispatcher.
 
 Lambda freezes the environment once a response is returned, so nothing can run in the background. The jobs that a server
 runs beside its requests run here during a request when they are due, for a limited time. What is still under way after
@@ -35,7 +35,7 @@ class Api:
         self._dispatcher = resources.dispatcher
 
     def handle(self, event: object, context: Context) -> dict[str, Any]:
-        """The response to an event in API Gateway's format; `{"warm": true}` for a schedule or a warm-up."""
+        """The response to an event in the format that belongs to it; `{"warm": true}` for a schedule or a warm-up."""
         return self._process.run(self._handle(event), context)
 
     async def _handle(self, event: Any) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Api:
         """Refuse an unknown event. Its sender may not wait for a response, so the refusal is logged as well."""
         request = Request("", "", {})
         self._dispatcher.begin(request)
-        error = InvalidRequest("The event is none of API Gateway's.")
+        error = InvalidRequest("The event is neither API Gateway's nor a load balancer's.")
         self._listener.emit(DependencyFailed("gateway", "event", type(error).__name__, str(error)))
         return self._dispatcher.refuse(request, error)
 

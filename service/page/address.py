@@ -22,8 +22,7 @@ class PublicAddress:
         """The address without a path, or "" when the request does not name a valid host."""
         if self._fixed:
             return self._fixed
-        forwarded = request.headers.get("X-Forwarded-Host") if request.caller.is_forwarded else None
-        host = forwarded or request.headers.get("Host", "")
+        host = request.caller.forwarded("X-Forwarded-Host") or request.headers.get("Host", "")
         if not _HOST.fullmatch(host):
             return ""
         return f"{'https' if request.caller.is_secure else 'http'}://{host.lower()}"

@@ -8,14 +8,15 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import cast
 
 from aiohttp import HttpVersion11, web
+from multidict import CIMultiDict
 
-from service.api.client_address import TrustedProxies, client_address
+from service.api.client_address import TrustedProxies, client_address, forwarded_value
 from service.api.dispatcher import Dispatcher
 from service.api.http import Caller, Request, Response
 from service.config import Settings
@@ -72,7 +73,7 @@ class Application:
         self, incoming: web.BaseRequest, connection: Connection, caller: "_Client"
     ) -> web.StreamResponse:
         query = incoming.rel_url.raw_query_string
-        request = Request(incoming.method, incoming.path, incoming.headers, query=query, caller=caller)
+        request = Request(incoming.method, incoming.path, _headers(incoming), query=query, caller=caller)
         self._dispatcher.begin(request)
         response = self._file(request)
         if response is None:
@@ -116,6 +117,17 @@ class Application:
         return request
 
 
+def _headers(incoming: web.BaseRequest) -> Mapping[str, str]:
+    """The headers of a request, with one for all cookies: proxies from HTTP/2 may leave a header for each of them."""
+    headers = incoming.headers
+    cookies = headers.getall("Cookie", ())
+    if len(cookies) < 2:
+        return headers
+    joined = CIMultiDict(headers)
+    joined["Cookie"] = "; ".join(cookies)
+    return joined
+
+
 class _Client(Caller):
     """The client of a connection, as seen through the trusted proxies in front of the server."""
 
@@ -142,9 +154,8 @@ class _Client(Caller):
         forwarded = self._incoming.headers.getall("X-Forwarded-For", ())
         return client_address(self._incoming.remote or "", forwarded, trusted_proxies=self._trusted_proxies)
 
-    @property
-    def is_forwarded(self) -> bool:
-        return self._trusted_proxies > 0
+    def forwarded(self, header: str) -> str:
+        return forwarded_value(self._incoming.headers.getall(header, ()), trusted_proxies=self._trusted_proxies)
 
     @property
     def is_too_many(self) -> bool:
@@ -152,8 +163,7 @@ class _Client(Caller):
 
     @property
     def is_secure(self) -> bool:
-        forwarded = self._incoming.headers.get("X-Forwarded-Proto") if self._trusted_proxies else None
-        return (forwarded or self._incoming.scheme) == "https"
+        return (self.forwarded("X-Forwarded-Proto") or self._incoming.scheme).lower() == "https"
 
     def staying(self) -> AbstractContextManager[None]:
         return self._connection.staying()

@@ -36,6 +36,9 @@ from service.voting.guard import WriteGuard
 from service.voting.networks import VoterNetworks
 from telemetry.events import BallotTaken, Listener
 
+# Shorter than any voter's id, so that it has no ballot.
+_NOBODY = "nobody"
+
 
 @dataclass(frozen=True, slots=True)
 class VoterView:
@@ -95,6 +98,15 @@ class ComparisonVotes:
         """
         return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
 
+    async def take_unverified(self, comparison_id: str, winner: str) -> Comparison:
+        """Take the vote of a client that cannot be recognised; returns the comparison.
+
+        Nobody can tell to whom the comparison was shown, or how often the client votes on it. So the vote counts for
+        nothing and is not stored.
+        Raises ComparisonNotFound, SlotNotEligible or VoteNotStored.
+        """
+        return await self._guard.accept(self._take_unverified(comparison_id, winner), "vote on comparison")
+
     async def close(self) -> None:
         """Wait for the votes, and for the sayings of comparisons, that are being stored."""
         await self._guard.close()
@@ -122,10 +134,19 @@ class ComparisonVotes:
         result = await self._store.cast_ballot(comparison, voter, winner, at=now, networks=networks)
         if result is None:
             raise ComparisonNotShown
-        self._listener.emit(BallotTaken(winner if winner in (TIE, NONE) else "winner", result.status))
+        self._emit(winner, result.status)
         if result.status is BallotStatus.RECORDED and result.ballots == 1:
             self._tasks.start(contained("keep sayings", partial(self._keep, comparison), self._listener))
         return comparison.without(self._withdrawn), result
+
+    async def _take_unverified(self, comparison_id: str, winner: str) -> Comparison:
+        comparison, _ = await self._found(_NOBODY, comparison_id)
+        _check_eligible(comparison, winner)
+        self._emit(winner, BallotStatus.UNVERIFIED)
+        return comparison.without(self._withdrawn)
+
+    def _emit(self, winner: str, status: BallotStatus) -> None:
+        self._listener.emit(BallotTaken(winner if winner in (TIE, NONE) else "winner", status))
 
     async def _found(self, voter: str, comparison_id: str) -> tuple[Comparison, Ballot | None]:
         found = await self._store.get_comparison(comparison_id, voter)

@@ -21,7 +21,8 @@ class Opinion:
     """A vote as the client sends it.
 
     The text or the id names the saying. The token proves that it was served to the voter; without one the source must
-    be named. `execution_ms` and `cached` are stored but not trusted.
+    be named. A token that proves nothing is as good as a source. `execution_ms` and `cached` are stored but not
+    trusted.
     """
 
     text: str | None
@@ -99,15 +100,15 @@ class SayingVotes:
         return saying, result
 
     async def _attribution(self, voter: str, identity: str, opinion: Opinion) -> Attribution | None:
-        """What the token proves. Raises InvalidRequest when there is neither a valid token nor a source."""
-        attribution = None if opinion.token is None else await self._tokens.read(opinion.token, identity, voter)
-        if attribution is None and opinion.source is None:
-            problem = "missing" if opinion.token is None else "not valid, or older than a day"
+        """What the token proves. Raises InvalidRequest when there is neither a token nor a source."""
+        if opinion.token is not None:
+            return await self._tokens.read(opinion.token, identity, voter)
+        if opinion.source is None:
             raise InvalidRequest(
-                "The body must contain the source of the saying or a valid token of its serve.",
-                details=["source: missing", f"voteToken: {problem}"],
+                "The body must contain the source of the saying or the token of its serve.",
+                details=["source: missing", "voteToken: missing"],
             )
-        return attribution
+        return None
 
     async def _as_vote(
         self, identity: str, voter: str, opinion: Opinion, attribution: Attribution | None, address: str

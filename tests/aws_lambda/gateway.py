@@ -1,4 +1,4 @@
-"""API Gateway as the tests play it: requests as its events, its context, and what it makes of an answer."""
+"""API Gateway and a load balancer as the tests play them: their events, the context, and what becomes of a result."""
 
 import base64
 from dataclasses import dataclass, field
@@ -76,6 +76,32 @@ class Asked:
         }
         return event | self._event_body() | ({} if cookie is None else {"cookies": cookie.split("; ")})
 
+    def alb(self) -> dict[str, Any]:
+        """As a load balancer sends it: names of headers in lower case, and a query whose values are still encoded."""
+        path, _, query = self.target.partition("?")
+        headers = {name.lower(): value for name, value in self.named_headers.items()}
+        forwarded = [headers[name] for name in ("x-forwarded-for",) if name in headers]
+        added = {"x-forwarded-for": ", ".join([*forwarded, "203.0.113.7"]), "x-forwarded-proto": "https"}
+        group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sayings/6d0ecf831eec9f09"
+        return {
+            "requestContext": {"elb": {"targetGroupArn": group}},
+            "httpMethod": self.method,
+            "path": path,
+            "queryStringParameters": dict(pair.partition("=")[::2] for pair in query.split("&") if pair),
+            "headers": headers | added,
+        } | self._event_body()
+
+    def alb_lists(self) -> dict[str, Any]:
+        """As a load balancer with multi-value headers sends it. There is a header for each cookie, as from HTTP/2."""
+        event = self.alb()
+        headers, query = event.pop("headers"), event.pop("queryStringParameters")
+        return event | {
+            "multiValueHeaders": {
+                name: value.split("; ") if name == "cookie" else [value] for name, value in headers.items()
+            },
+            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()},
+        }
+
     def _event_body(self) -> dict[str, Any]:
         """Text as text, anything else as base64; without a body null."""
         if not self.body:
@@ -91,10 +117,23 @@ class Asked:
 
 def answer(result: dict[str, Any]) -> Answer:
     """What API Gateway sends for a function's result, cookies being headers again."""
+    assert set(result) <= {"statusCode", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"}
     headers = CIMultiDict(result["headers"])
     for cookie in result.get("cookies", []) + result.get("multiValueHeaders", {}).get("Set-Cookie", []):
         headers.add("Set-Cookie", cookie)
-    assert set(result) <= {"statusCode", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"}
+    return _answer(result, headers)
+
+
+def alb_answer(result: dict[str, Any], *, lists: bool = False) -> Answer:
+    """What a load balancer sends for a function's result, of which it reads one of two fields for the headers."""
+    name = "multiValueHeaders" if lists else "headers"
+    assert set(result) == {"statusCode", "statusDescription", name, "body", "isBase64Encoded"}
+    assert result["statusDescription"].startswith(f"{result['statusCode']} ")
+    headers = result[name] if lists else {each: [value] for each, value in result[name].items()}
+    return _answer(result, CIMultiDict((each, value) for each, values in headers.items() for value in values))
+
+
+def _answer(result: dict[str, Any], headers: CIMultiDict[str]) -> Answer:
     assert all(isinstance(value, str) for value in headers.values())
     body = result["body"].encode()
     return Answer(result["statusCode"], headers, base64.b64decode(body) if result["isBase64Encoded"] else body)

@@ -1,4 +1,4 @@
-"""Whatever event arrives gets an answer that API Gateway can use, and never an exception."""
+"""Whatever event arrives gets an answer that its sender can use, and never an exception."""
 
 import base64
 import copy
@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from service.api.http import BODY_BYTES
+from service.aws_lambda.gateway_events import CATCH_ALL
 from service.aws_lambda.handler import Api
 from service.limits import DEFAULT_LIMITS
 from telemetry.events import DependencyFailed, RequestServed, Unexpected
 from tests.aws_lambda.conftest import Start
-from tests.aws_lambda.gateway import Asked, Remaining, answer
+from tests.aws_lambda.gateway import Asked, Remaining, alb_answer, answer
 from tests.http.conftest import SIMULATED
 from tests.http.wire import Answer
 from tests.support import RecordingListener
@@ -94,10 +95,6 @@ ODD_BUT_WHOLE = {
     | {"multiValueQueryStringParameters": {"a": ["1", "2"]}},
     "v1 of an HTTP API": GET.v1()
     | {"version": "1.0", "path": "/prod/health/live", "requestContext": {"stage": "prod"}},
-    "v1 by a load balancer": {
-        "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/b"}},
-        "httpMethod": "GET", "path": "/health/live", "headers": {"host": "x"}, "body": "", "isBase64Encoded": False,
-    },
     "v2 without headers": GET.v2() | {"headers": None},
     "v2 without a query": without(GET.v2(), "rawQueryString"),
     "v2 with a number for a query": GET.v2() | {"rawQueryString": 7},
@@ -115,19 +112,60 @@ def test_what_is_not_needed_may_be_missing_null_or_odd(ask: Ask, event: object) 
     assert ask(event).status == 200
 
 
+IN_PROXY = {"resource": CATCH_ALL, "pathParameters": {"proxy": "health/live"}}
+BY_PROXY = {"routeKey": f"GET {CATCH_ALL}", "pathParameters": {"proxy": "health/live"}}
+# The ways on which a path arrives: how it is changed, and what the event says beside it.
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {
+    "REST, a base path": ("/fun/health/live", IN_PROXY),
+    "REST, a base path like a route": ("/sayings/health/live", IN_PROXY),
+    "REST, a base path of two parts, and the stage": ("/fun/games/prod/health/live", IN_PROXY),
+    "REST, the stage": ("/prod/health/live", IN_PROXY),
+    "REST, a base path before a resource": ("/fun/health/live", {"resource": "/health/live", "pathParameters": None}),
+    "REST, a base path before a part of its own": (
+        "/fun/health/live", {"resource": "/health/{what}", "pathParameters": {"what": "live"}},
+    ),
+    "REST, an encoded path": ("/fun/health/%6Cive", IN_PROXY),
+    "v1 of an HTTP API, the stage": ("/prod/health/live", {"resource": "$default", "pathParameters": None}),
+    "v1 without parameters": ("/prod/health/live", {"resource": CATCH_ALL, "pathParameters": None}),
+    "v2, the stage": ("/prod/health/live", {"routeKey": "$default"}),
+    "v2, a base path": ("/fun/health/live", BY_PROXY),
+    "v2, the stage, with a greedy route": ("/prod/health/live", BY_PROXY),
+    "v2, a route of its own": ("/prod/health/live", {"routeKey": "GET /health/live"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_base_paths_and_stages_are_taken_off(ask: Ask, way: str) -> None:
+    path, said = WAYS[way]
+    event = GET.v2() | {"rawPath": path} if "routeKey" in said else GET.v1() | {"path": path}
+    event["requestContext"]["stage"] = "prod"
+
+    assert ask(event | said).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("/sayings", None), ("/sayings/best", None), (f"/sayings/{'0' * 32}", (404, "saying_not_found"))],
+)
 @pytest.mark.parametrize("stage", ["sayings", "$default", "prod", ""])
-def test_a_stage_is_taken_off_the_path_only_where_it_is_one(ask: Ask, stage: str) -> None:
-    event = Asked("GET", "/sayings").v2()
-    event["requestContext"]["stage"] = stage
+def test_a_stage_may_have_the_name_of_a_route(ask: Ask, stage: str, path: str, error: tuple[int, str] | None) -> None:
+    rest, http = Asked("GET", path).v1(), Asked("GET", path).v2()
+    for event in (rest, http):
+        event["requestContext"]["stage"] = stage
+    if stage not in ("", "$default"):
+        http["rawPath"] = f"/{stage}{path}"
 
-    assert ask(event).status == 200
+    found = [ask(event) for event in (rest, http)]
+
+    assert [each.status for each in found] == [200 if error is None else error[0]] * 2
+    assert error is None or [each.error for each in found] == [error] * 2
 
 
-def test_without_a_stage_nothing_is_taken_off(ask: Ask) -> None:
-    event = Asked("GET", "/None/health/live").v2()
-    del event["requestContext"]["stage"]
+@pytest.mark.parametrize("event", [Asked("GET", "/None/health/live").v2(), Asked("GET", "/fun/health/live").v1()])
+def test_what_is_neither_a_stage_nor_a_base_path_stays(ask: Ask, event: dict[str, Any]) -> None:
+    event["requestContext"].pop("stage")
 
-    assert ask(event).status == 404
+    assert ask(event).error == (404, "route_not_found")
 
 
 VOTER = VOTE.headers["Cookie"]
@@ -147,8 +185,16 @@ VOTES = {
     | {"multiValueHeaders": {"Content-Encoding": [], "Content-Type": ["application/json"]}},
     "v1 with two cookie headers": VOTE.v1()
     | {"multiValueHeaders": {"Cookie": ["a=b", VOTER], "Content-Type": ["application/json"]}},
+    "v1 with cookies under two spellings": VOTE.v1()
+    | {"multiValueHeaders": {"cookie": ["a=b"], "Cookie": [VOTER], "Content-Type": ["application/json"]}},
     "v2 with the cookie as a header": without(VOTE.v2(), "cookies")
     | {"headers": {"content-type": "application/json", "cookie": VOTER}},
+    "v2 with the cookie as a header beside an empty list": VOTE.v2()
+    | {"headers": {"content-type": "application/json", "cookie": VOTER}, "cookies": []},
+    "v2 with two cookies": VOTE.v2() | {"cookies": ["a=b", VOTER]},
+    "identity as the coding": Asked(
+        VOTE.method, VOTE.target, VOTE.body, VOTE.headers | {"Content_Encoding": "Identity"}
+    ).v1(),
 }
 
 
@@ -238,21 +284,91 @@ def test_the_rate_of_an_address_holds_here_too(start: Start, payload: str) -> No
     assert int(second.headers["Retry-After"]) > 3500
 
 
+class TestLoadBalancer:
+    """An Application Load Balancer in front of the function, with multi-value headers switched off or on."""
+
+    @pytest.fixture(params=[False, True], ids=["headers", "lists"])
+    def lists(self, request: pytest.FixtureRequest) -> bool:
+        return bool(request.param)
+
+    @pytest.fixture
+    def send(self, api: Api, lists: bool) -> Callable[[Asked], Answer]:
+        return lambda asked: self.sent(api, asked, lists=lists)
+
+    @staticmethod
+    def sent(api: Api, asked: Asked, *, lists: bool) -> Answer:
+        event = asked.alb_lists() if lists else asked.alb()
+        return alb_answer(api.handle(event, Remaining()), lists=lists)
+
+    def test_a_voter_is_recognised(self, send: Callable[[Asked], Answer]) -> None:
+        with_cookies = Asked(VOTE.method, VOTE.target, VOTE.body, VOTE.headers | {"Cookie": f"a=b; {VOTER}"})
+
+        found = send(with_cookies)
+
+        assert found.error == UNKNOWN_SAYING
+        assert "Set-Cookie" not in found.headers
+
+    def test_a_new_voter_gets_a_cookie(self, send: Callable[[Asked], Answer]) -> None:
+        found = send(Asked("GET", "/sayings?attribution=random&service=Amazon%20S3"))
+
+        assert found.status == 200
+        assert found.headers["Set-Cookie"].endswith("; HttpOnly; SameSite=Lax; Secure")
+
+    def test_a_query_is_decoded_once(self, send: Callable[[Asked], Answer]) -> None:
+        found = send(Asked("GET", "/sayings/best?service=Amazon%20S3&order=new"))
+
+        assert (found.json["service"], found.json["order"]) == ("Amazon S3", "new")
+
+    def test_an_error_has_its_status(self, send: Callable[[Asked], Answer]) -> None:
+        assert send(Asked("DELETE", "/sayings")).error == (405, "method_not_allowed")
+
+    def test_the_address_is_the_one_that_the_load_balancer_adds(self, start: Start, lists: bool) -> None:
+        api = Api(start(SAYINGS_VOTE_RATE="1/hour"))
+        forged = [
+            Asked(VOTE.method, VOTE.target, VOTE.body, VOTE.headers | {"X_Forwarded_For": f"192.0.2.{n}"})
+            for n in range(2)
+        ]
+
+        first, second = (self.sent(api, each, lists=lists) for each in forged)
+
+        assert first.error == UNKNOWN_SAYING
+        assert second.error == (429, "rate_limited")
+
+    def test_behind_a_trusted_proxy_the_address_is_the_one_before_it(self, start: Start, lists: bool) -> None:
+        api = Api(start(SAYINGS_VOTE_RATE="1/hour", SAYINGS_TRUSTED_PROXIES="1"))
+        clients = [
+            Asked(VOTE.method, VOTE.target, VOTE.body, VOTE.headers | {"X_Forwarded_For": f"192.0.2.{n}"})
+            for n in (1, 2, 1)
+        ]
+
+        statuses = [self.sent(api, each, lists=lists).status for each in clients]
+
+        assert statuses == [404, 404, 429]
+
+    def test_a_cookie_over_plain_http_is_not_secure(self, api: Api) -> None:
+        event = Asked("GET", "/sayings?attribution=random").alb()
+        event["headers"]["x-forwarded-proto"] = "http"
+
+        found = alb_answer(api.handle(event, Remaining()))
+
+        assert found.headers["Set-Cookie"].endswith("; HttpOnly; SameSite=Lax")
+
+
 JUNK: list[object] = [
     None, True, 0, -1.5, "", "x", "\ud800", "\x00%ff%zz", [], [None], ["x", 7], {}, {"x": None}, {"": ["\ud800"]},
     {"content-type": [["deep"]]},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("whole", [VOTE.v1(), VOTE.v2()], ids=["v1", "v2"])
+@pytest.mark.parametrize("whole", [VOTE.v1(), VOTE.v2(), VOTE.alb()], ids=["v1", "v2", "alb"])
 def test_no_junk_in_any_place_of_an_event_is_an_exception(
-    ask: Ask, events: RecordingListener, whole: dict[str, Any]
+    api: Api, events: RecordingListener, whole: dict[str, Any]
 ) -> None:
     for path in _places(whole):
         for junk in JUNK:
             event = _with(whole, path, junk)
 
-            status = ask(event).status
+            status = api.handle(event, Remaining())["statusCode"]
 
             assert status in (400, 404, 405, 415), (path, junk, status)
     assert not events.of(Unexpected)

@@ -1,5 +1,6 @@
 """The contract, field by field: what each endpoint answers when all is well, to whom, and with which headers."""
 
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -219,16 +220,18 @@ async def test_only_a_client_that_asks_for_a_lot_gets_a_cookie(server: Server) -
     assert known.json["voteToken"]
 
 
-async def test_a_token_of_another_voter_needs_the_source(server: Server, simulator: Simulator) -> None:
+@pytest.mark.parametrize("cookie", ["", f"sayings_voter={VOTER}"], ids=["nobody", "another voter"])
+async def test_a_vote_without_the_cookie_of_its_serve_is_unverified(
+    server: Server, simulator: Simulator, cookie: str
+) -> None:
     await warm(server, simulator)
-    shown = (await by_lot(server, blind=False)).json
+    shown = (await by_lot(server, blind=True)).json
     vote = {"sayingId": shown["sayingId"], "voteToken": shown["voteToken"], "feedbackType": "POSITIVE"}
 
-    refused = await server.post_vote(vote)
-    taken = await server.post_vote(vote | {"source": shown["source"]})
+    taken = (await server.post_vote(vote, Cookie=cookie)).json
 
-    assert refused.error == (400, "invalid_request")
-    assert (taken.status, taken.json["standing"]) == (200, "unverified")
+    assert (taken["status"], taken["standing"], taken["upvotes"]) == ("recorded", "unverified", 1)
+    assert taken["source"] == WARM.source
 
 
 async def test_a_saying_that_comes_again_comes_with_the_vote_on_it(server: Server, simulator: Simulator) -> None:
@@ -363,6 +366,17 @@ async def test_an_invalid_cookie_is_replaced(server: Server, cookie: str) -> Non
     assert len(voter_cookie(answer)[0]) == len(f"sayings_voter={VOTER}")
 
 
+async def test_cookies_in_headers_of_their_own_are_one(server: Server) -> None:
+    vote = json.dumps(await server.known()).encode()
+    whole = request("POST", "/feedback", vote, Content_Type="application/json", Cookie="a=b")
+    split = whole.replace(b"Cookie: a=b\r\n", b"Cookie: a=b\r\nCookie: sayings_voter=%b\r\n" % VOTER.encode())
+
+    answers = [(await server.converse(split))[0] for _ in range(2)]
+
+    assert [answer.json["status"] for answer in answers] == ["recorded", "unchanged"]
+    assert not any("Set-Cookie" in answer.headers for answer in answers)
+
+
 @pytest.mark.parametrize("forwarded", ["https", "http", "bogus"])
 async def test_only_a_trusted_proxy_can_claim_https(server: Server, forwarded: str) -> None:
     answer = await server.post_vote(await server.known(), X_Forwarded_Proto=forwarded)
@@ -375,10 +389,28 @@ class TestBehindAProxy:
     def settings(self) -> dict[str, Any]:
         return {"trusted_proxies": 1}
 
-    @pytest.mark.parametrize(("forwarded", "secure"), [("https", True), ("http", False)])
+    @pytest.mark.parametrize(
+        ("forwarded", "secure"),
+        [("https", True), ("HTTPS", True), ("http, https", True), ("http", False), ("https,http", False), ("", False)],
+    )
     async def test_the_cookie_is_secure_when_the_client_came_by_https(
         self, server: Server, forwarded: str, secure: bool
     ) -> None:
+        answer = await server.post_vote(await server.known(), X_Forwarded_Proto=forwarded)
+
+        assert ("Secure" in voter_cookie(answer)) is secure
+
+
+class TestBehindTwoProxies:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"trusted_proxies": 2}
+
+    @pytest.mark.parametrize(
+        ("forwarded", "secure"),
+        [("https,http", True), ("http,HTTPS, http", True), ("https", True), ("https, http, http", False)],
+    )
+    async def test_what_the_outer_one_says_counts(self, server: Server, forwarded: str, secure: bool) -> None:
         answer = await server.post_vote(await server.known(), X_Forwarded_Proto=forwarded)
 
         assert ("Secure" in voter_cookie(answer)) is secure

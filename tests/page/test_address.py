@@ -1,5 +1,6 @@
 """The public address: only what is a host is repeated to others, and only trusted proxies may forward one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,13 @@ class Secure(Caller):
 
 
 class Forwarded(Caller):
-    is_forwarded = True
+    """Through a trusted proxy, which sets these headers."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def forwarded(self, header: str) -> str:
+        return self._headers.get(header, "")
 
 
 def asked(**headers: str) -> Request:
@@ -22,7 +29,8 @@ def asked(**headers: str) -> Request:
 
 
 def forwarded(**headers: str) -> Request:
-    return replace(asked(**headers), caller=Forwarded())
+    request = asked(**headers)
+    return replace(request, caller=Forwarded(request.headers))
 
 
 @pytest.mark.parametrize("host", ["example.com", "localhost:8080", "192.0.2.1", "[2001:db8::1]:443", "a"])

@@ -268,6 +268,7 @@ async def test_ten_thousand_mixed_requests_make_no_unexpected_series(
         path = f"/compare/{msgspec.json.decode(compared.body)['comparisonId']}/vote"
         for winner in ("A", "tie", "none"):
             await crowd.ask("POST", path, {"winner": winner}, Cookie=cookie)
+        await crowd.ask("POST", path, {"winner": "A"}, Cookie="sayings_voter=" + "b" * 32)
         await crowd.ask("POST", path, {"winner": "A"})
         await crowd.ask("GET", "/stats")
 

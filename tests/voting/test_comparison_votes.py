@@ -244,6 +244,30 @@ async def test_a_store_that_cannot_be_read_gives_a_503(events: RecordingListener
     assert [event.operation for event in events.of(DependencyFailed)] == ["show comparison"]
 
 
+async def test_an_unverified_vote_is_not_stored_and_ends_no_secret(
+    ballots: ComparisonVotes, store: SqliteStore, pool: Pool, events: RecordingListener
+) -> None:
+    found = [await ballots.take_unverified(IDENTITY, winner) for winner in ("A", "none")]
+    await ballots.close()
+
+    assert found == [COMPARED] * 2
+    assert [(event.outcome, event.status) for event in events.of(BallotTaken)] == [
+        ("winner", "unverified"), ("none", "unverified"),
+    ]  # fmt: skip
+    assert await cast(store) == []
+    assert (await store.stored_ids(IDS), pool.ids) == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("identity", "winner", "error"), [("0" * 32, "A", ComparisonNotFound), (IDENTITY, "D", SlotNotEligible)]
+)
+async def test_an_unverified_vote_is_checked_as_any_other(
+    ballots: ComparisonVotes, identity: str, winner: str, error: type[HttpError]
+) -> None:
+    with pytest.raises(error):
+        await ballots.take_unverified(identity, winner)
+
+
 # --- votes that are refused -------------------------------------------------------------------------------------------
 
 

@@ -146,12 +146,11 @@ async def test_text_or_id_or_both_name_the_saying(
         (opinion(source="From the collection"), SourceMismatch),
         (opinion(source=f"{SOURCE} (simulated)"), SourceMismatch),
         (opinion(source=None), InvalidRequest),
-        (opinion(source=None, token="A" * 28), InvalidRequest),
-        (opinion(source=None, token="A" * 28, text="never written"), InvalidRequest),
+        (opinion(source=None, token="A" * 28, text="never written"), SayingNotFound),
     ],
     ids=[
         "neither", "id of another", "unknown text", "unknown id", "unknown source", "not an attribution",
-        "another model", "the collection", "the simulated one", "neither source nor token", "no token",
+        "another model", "the collection", "the simulated one", "neither source nor token",
         "no token for an unknown text",
     ],
 )  # fmt: skip
@@ -211,14 +210,16 @@ async def test_a_token_takes_the_place_of_the_source_and_makes_the_vote_count(
     assert [(vote.attribution, vote.standing) for vote in await votes(store)] == [(attribution, Standing.COUNTED)]
 
 
-@pytest.mark.parametrize("token", [None, "A" * 28, "of bob"])
+@pytest.mark.parametrize(
+    ("token", "source"), [(None, SOURCE), ("A" * 28, SOURCE), ("A" * 28, None), ("of bob", SOURCE), ("of bob", None)]
+)
 async def test_a_vote_without_a_token_of_its_own_is_unverified(
-    feedback: SayingVotes, store: SqliteStore, token: str | None
+    feedback: SayingVotes, store: SqliteStore, token: str | None, source: str | None
 ) -> None:
     if token == "of bob":
         token = await token_of(store, "bob")
 
-    _, result = await feedback.vote("ann", opinion(token=token))
+    _, result = await feedback.vote("ann", opinion(source=source, token=token))
 
     assert (result.standing, result.upvotes) == (Standing.UNVERIFIED, 1)
 

@@ -1,7 +1,6 @@
 /** Browsers that keep no data of sites, or lack what is newer than the oldest ones that we support. */
 
 import { describe, expect } from 'vitest';
-import { BLIND, LISTED, SOME, VOTED } from './answers';
 import { DESKTOP, isAt, PHONE, test, type Visit } from './visit';
 
 const saying = (visit: Visit) => visit.page.locator('figure .saying', { hasText: /\w{3}/ });
@@ -87,28 +86,4 @@ test('without locks and without signals that are newer, a vote arrives', async (
   await visitor.reads('Your thumbs up is counted.');
 
   expect((await stats).status()).toBe(200);
-});
-
-test('a vote whose token is not taken is sent again with the author', async ({ visit }) => {
-  const visitor = await visit();
-  const error = { code: 'invalid_request', message: 'The vote token is not valid.', details: [] };
-  const sent: unknown[] = [];
-  await visitor.serverAnswers('/sayings', 200, BLIND);
-  await visitor.serverAnswers(`/sayings/${SOME.sayingId}`, 200, LISTED);
-  await visitor.serverAnswers('/feedback', 400, { error, requestId: 'abc' });
-  await visitor.page.route(isAt('/feedback'), (route) => {
-    const { source, voteToken } = route.request().postDataJSON();
-    sent.push([source, voteToken]);
-    return source === null ? route.fallback() : route.fulfill({ json: { ...VOTED, standing: 'unverified' } });
-  });
-  await visitor.open();
-  await visitor.reads('Who wrote it? Vote to see.');
-
-  await thumb(visitor, 'up').click();
-  await visitor.reads(/^Your thumbs up counts for this saying, but not in the comparison of the models/);
-
-  expect(sent).toEqual([
-    [null, 'token'],
-    [SOME.source, null],
-  ]);
 });

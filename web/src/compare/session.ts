@@ -32,9 +32,13 @@ export interface Session {
   retryAt: number | null;
 }
 
-/** Who wrote what. `winner` is the visitor's first pick; `late` when they have picked another one after the reveal. */
+/**
+ * Who wrote what. `winner` is the visitor's first pick; `late` when they have picked another one after the reveal, and
+ * `unverified` when the server could not tell whose pick it is, so that it does not count.
+ */
 export interface Reveal extends Pick<CompareVoteAnswer, 'winner' | 'slots'> {
   late: boolean;
+  unverified: boolean;
 }
 
 export const ALL_SLOTS: readonly Slot[] = ['A', 'B', 'C', 'D'];
@@ -236,14 +240,14 @@ function withAnswers(slots: readonly SlotAnswer[]): Pick<Session, 'slots' | 'lan
 function afterRecall(session: Session, { service, votable, slots, vote, revealed }: ComparisonView): Session {
   const filled = { ...session, ...withAnswers(slots), service };
   if (vote === null || revealed === null) return { ...filled, phase: votable ? 'open' : 'closed' };
-  const reveal = { winner: vote, slots: revealed, late: false };
+  const reveal = { winner: vote, slots: revealed, late: false, unverified: false };
   return { ...filled, phase: 'open', pick: vote, kept: false, reveal };
 }
 
 function afterDelivery(session: Session, delivery: Delivery): Session {
   if (delivery.outcome === 'answered') {
     const { winner, slots, status } = delivery.answer as CompareVoteAnswer;
-    const reveal = { winner, slots, late: status === 'after_reveal' };
+    const reveal = { winner, slots, late: status === 'after_reveal', unverified: status === 'unverified' };
     return { ...session, pick: winner, kept: false, trouble: null, reveal };
   }
   if (delivery.outcome === 'kept') return { ...session, kept: true, trouble: delivery.trouble };

@@ -57,12 +57,13 @@ it.each([
 });
 
 it.each([
-  ['A', false, 'You picked A: GPT-4.1.'],
-  ['tie', false, 'You called it a tie.'],
-  ['none', false, 'You liked none of them.'],
-  ['A', true, 'You picked A: GPT-4.1. You picked that before, and the first pick counts.'],
-] as const)('tells what the pick %s was (late: %s)', (winner, late, words) => {
-  expect(verdict({ winner, slots: [slot('A')], late })).toBe(words);
+  ['A', {}, 'You picked A: GPT-4.1.'],
+  ['tie', {}, 'You called it a tie.'],
+  ['none', {}, 'You liked none of them.'],
+  ['A', { late: true }, 'You picked A: GPT-4.1. You picked that before, and the first pick counts.'],
+  ['A', { unverified: true }, 'You picked A: GPT-4.1. Your pick does not count, because it came without our cookie.'],
+] as const)('tells what the pick %s was (%j)', (winner, how, words) => {
+  expect(verdict({ winner, slots: [slot('A')], late: false, unverified: false, ...how })).toBe(words);
 });
 
 describe('the facts about a slot', () => {
@@ -103,7 +104,7 @@ it.each([
   [{ phase: 'fetching', pick: 'A' }, 'waiting'],
   [{ phase: 'open' }, 'open'],
   [{ phase: 'open', pick: 'tie' }, 'picked'],
-  [{ phase: 'open', pick: 'tie', reveal: { winner: 'tie', slots: [], late: false } }, 'revealed'],
+  [{ phase: 'open', pick: 'tie', reveal: { winner: 'tie', slots: [], late: false, unverified: false } }, 'revealed'],
   [{ phase: 'closed' }, 'closed'],
 ] as const)('knows the stage of %j', (change, expected) => {
   expect(stage({ pick: null, reveal: null, ...change } as Session)).toBe(expected);

@@ -74,13 +74,17 @@ export function replay({ replayed, reason }: Pick<Session, 'replayed' | 'reason'
   return (reason ? REASONS[reason] : '') + earlier;
 }
 
-/** Says which model the visitor has picked. */
-export function verdict({ winner, slots, late }: Reveal): string {
-  const first = late ? ' You picked that before, and the first pick counts.' : '';
-  if (winner === 'tie') return `You called it a tie.${first}`;
-  if (winner === 'none') return `You liked none of them.${first}`;
+/** Says which model the visitor has picked, and whether that counts where it may not be as they think. */
+export function verdict({ winner, slots, late, unverified }: Reveal): string {
+  const note = late
+    ? ' You picked that before, and the first pick counts.'
+    : unverified
+      ? ' Your pick does not count, because it came without our cookie.'
+      : '';
+  if (winner === 'tie') return `You called it a tie.${note}`;
+  if (winner === 'none') return `You liked none of them.${note}`;
   const chosen = slots.find(({ slot }) => slot === winner);
-  return `You picked ${winner}: ${chosen ? modelName(chosen.source) : 'unknown'}.${first}`;
+  return `You picked ${winner}: ${chosen ? modelName(chosen.source) : 'unknown'}.${note}`;
 }
 
 /** How often people pick this model, "picked 31 % of the time, in 174 comparisons"; empty when too few have. */

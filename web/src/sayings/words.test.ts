@@ -129,11 +129,6 @@ describe('the news about a vote', () => {
     [vote({ state: 'kept', wanted: null }), true, 'Your withdrawal is kept here until it is stored.'],
     [vote({ state: 'refused', trouble: refusal(409) }), true, 'Your vote was not stored.'],
     [
-      vote({ state: 'refused', trouble: refusal(400) }),
-      true,
-      'Your vote is not stored: this saying was shown more than a day ago, or your browser has not kept our cookie.',
-    ],
-    [
       vote({ state: 'refused', trouble: refusal(410, 'saying_withdrawn') }),
       true,
       'This saying was taken down in the meantime, so it takes no more votes.',

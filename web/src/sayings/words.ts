@@ -109,10 +109,8 @@ function firstCounts({ standing }: SayingVote): string {
 }
 
 /** Explains a refusal that is nobody's fault, so that there is nothing to quote in a question; empty for others. */
-export function explained({ code, status }: Trouble): string {
+export function explained({ code }: Trouble): string {
   if (code === 'saying_withdrawn') return 'This saying was taken down in the meantime, so it takes no more votes.';
-  if (status === 400)
-    return 'Your vote is not stored: this saying was shown more than a day ago, or your browser has not kept our cookie.';
   return '';
 }
 
