@@ -90,9 +90,9 @@ TELLING = {"getOpenApi"}
 
 
 def without_saying(body: bytes) -> object:
-    """The body without what a builtin saying tells, which may be about Amazon DynamoDB."""
+    """The body without a builtin saying and its services, which may be Amazon DynamoDB."""
     told = msgspec.json.decode(body)
-    return {name: value for name, value in told.items() if name not in ("saying", "awsService")}
+    return {name: value for name, value in told.items() if name not in ("saying", "services")}
 
 
 def defect() -> Exception:
