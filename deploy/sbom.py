@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.environments import ROOT, DeploymentFailed, environment, run
-from service import __version__
 from service.process import say
+from telemetry import __version__
 
 FOLDER = ROOT / "build/sbom"
 # Run by the Python that has CycloneDX's library, whose schemas include the lists of licences.

@@ -1,3 +1,1 @@
 """Cloud Sayings: the service that serves sayings, takes votes and compares the models that wrote them."""
-
-__version__ = "0.1.0"

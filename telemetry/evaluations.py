@@ -13,8 +13,7 @@ from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, Readable
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from service import __version__
-from telemetry import names
+from telemetry import __version__, names
 from telemetry.events import Event, VoteTaken
 from telemetry.otel_settings import OtelSettings
 from telemetry.otlp import log_exporter

@@ -40,8 +40,7 @@ from opentelemetry.sdk.metrics.view import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from service import __version__
-from telemetry import names, otel_settings
+from telemetry import __version__, names, otel_settings
 from telemetry.metrics import SCALE, UNITS, Attributes, Batch, Histogram, Series
 
 P = TypeVar("P")

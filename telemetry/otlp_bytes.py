@@ -9,8 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from service import __version__
-from telemetry import names
+from telemetry import __version__, names
 from telemetry.story import Kind, Moment, Span
 
 _KINDS = {Kind.INTERNAL: 1, Kind.SERVER: 2, Kind.CLIENT: 3}

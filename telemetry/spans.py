@@ -18,8 +18,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from service import __version__
-from telemetry import names
+from telemetry import __version__, names
 from telemetry.notes import Finished
 from telemetry.otel_settings import Limits
 from telemetry.story import Kind, Span, story_of

@@ -17,7 +17,6 @@ SHIPPED = ("service", "workers", "telemetry")
 PACKAGES = (*SHIPPED, "deploy")
 # The layers from low to high. A package imports from the layers below its own, never from one above or beside it.
 LAYERS = (
-    ("service",),  # its version
     ("telemetry",),
     ("service.domain", "service.errors", "service.limits", "service.urls"),
     ("service.resilience", "service.catalogue", "service.keys", "service.aws"),
@@ -91,7 +90,7 @@ def package_of(name: str) -> str:
     """The package of a dotted name, as the layers call it: `service.store` for `service.store.base.Store`."""
     top, _, rest = name.partition(".")
     inner = rest.partition(".")[0]
-    return top if top in TOPS or inner == "__version__" else f"{top}.{inner}"
+    return top if top in TOPS else f"{top}.{inner}"
 
 
 def may_import(importer: str, imported: str) -> bool:

@@ -286,18 +286,22 @@ class TestOneMachine:
 
 IMPORTED_WHEN_LISTENING = """
 import asyncio, json, sys
-import sys
 from service.process import run
+from service.resources import Resources
 from service.server import serve
 from workers.__main__ import main
 
-class Tell(asyncio.Event):
+def tell(resources):
+  sdks = {"anthropic", "openai", "httpx2", "aioboto3", "aiobotocore", "boto3", "botocore"}
+  print(json.dumps({"message": "imported", "modules": sorted(sdks & set(sys.modules))}))
+
+class Stopped(asyncio.Event):
   async def wait(self):
-    sdks = {"anthropic", "openai", "httpx2", "aioboto3", "aiobotocore", "boto3", "botocore"}
-    print(json.dumps({"message": "imported", "modules": sorted(sdks & set(sys.modules))}))
+    pass
 
 sys.argv.append("--serve")
-serve.stop_signal = Tell
+Resources.preload = tell  # which is called when the server listens
+serve.stop_signal = Stopped
 run(main)
 """
 

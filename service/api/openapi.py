@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from service import __version__
 from service.api.http import EVENT_STREAM, Route
 from service.api.schemas import SAYING_ID_PATTERN, ErrorAnswer
 from service.catalogue.topics import Topics
 from service.errors import HttpError, InternalError, InvalidRequest, MethodNotAllowed, RequestTimeout, RouteNotFound
+from telemetry import __version__
 
 _OPERATORS = "operators"
 _REFERENCE = "#/components/schemas/{name}"

@@ -60,7 +60,7 @@ class GoneModels:
         with suppress(StoreError):
             async with store_guard("gone models", self._timeouts.saying_read, self._listener):
                 said = await self._store.gone_models()
-            # Whoever asked last knows best: otherwise each process would ask once a day, not the fleet.
+            # The latest time of all processes counts, so that the fleet asks once a day and not each of them.
             heard = {model: max(said.get(model, 0.0), self._heard.get(model, 0.0)) for model in {*said, *self._heard}}
             still = {model: since for model, since in heard.items() if self._clock() - since < GONE_SECONDS}
             self._line_up.set_gone({model: _day_of(since) for model, since in still.items()})

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from deploy import sbom
 from deploy.environments import DeploymentFailed
-from service import __version__
+from telemetry import __version__
 from tests.security.test_dependencies import HERE, lock
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp.http import SERVER_SOFTWARE
 
-from service import __version__
 from service.aws.clients import AwsClients
 from service.catalogue.collection import collection
 from service.errors import StoreError
@@ -21,7 +20,7 @@ from service.participants import SIMULATED_KEY
 from service.simulator import Fault, FaultKind, Simulator
 from service.store.dynamodb import DynamoStore, create_tables
 from service.store.sqlite import SqliteStore
-from telemetry import names
+from telemetry import __version__, names
 from tests.aws import REGION, answering, http_response, put_key
 from tests.logging_capture import captured_log
 from tests.support import PATIENT
