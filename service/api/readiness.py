@@ -52,5 +52,5 @@ class Readiness:
             async with store_guard("check", within(self._timeouts.readiness), self._listener):
                 await self._ping()
         except StoreError as error:
-            return "timeout" if error.timed_out else error.state
+            return error.state
         return "ok"

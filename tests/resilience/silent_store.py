@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from service.domain import Ballot, BallotResult, BallotStatus, CallKind, Comparison, FeedbackType
+from service.domain import BallotResult, BallotStatus, CallKind, Comparison, FeedbackType
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
 from service.llm.billing import Budget, CallRecorder, Reservation
@@ -119,13 +119,10 @@ def _comparison_votes(listener: Listener, store: Store = SILENT) -> ComparisonVo
 
 
 class StoreOfBallots(SilentStore):
-    """Has one comparison and takes the first ballot on it; nothing else."""
+    """Takes the first ballot on a comparison; nothing else."""
 
-    async def get_comparison(self, *_: object) -> tuple[Comparison, Ballot]:
-        return COMPARED, shown(COMPARED)
-
-    async def cast_ballot(self, *_: object, **__: object) -> BallotResult:
-        return BallotResult(BallotStatus.RECORDED, shown(COMPARED), ballots=1)
+    async def cast_ballot(self, *_: object, **__: object) -> tuple[Comparison, BallotResult]:
+        return COMPARED, BallotResult(BallotStatus.RECORDED, shown(COMPARED), ballots=1)
 
 
 async def _first_ballot(listener: Listener) -> None:

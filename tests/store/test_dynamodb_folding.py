@@ -46,7 +46,7 @@ async def _counted(dynamo: Dynamo) -> None:
     for n, voter in enumerate(VOTERS):
         await store.vote(vote(SAYING, voter, attribution=NAMED if n == 0 else vote(SAYING).attribution))
         await store.show_comparison(shown(COMPARED, voter))
-        await store.cast_ballot(COMPARED, voter, "ABC"[n % 3], at=CAST_AT)
+        await store.cast_ballot(COMPARED.comparison_id, voter, "ABC"[n % 3], at=CAST_AT)
     for n in range(6):
         await store.record_call(call(f"call {n}", kind=CallKind.LIVE, error_type="timeout" if n == 5 else ""))
     await store.add_serves({MODEL: 3}, hour=HOUR)
