@@ -4,6 +4,7 @@ CloudSayingsError
 ├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
 ├── AnalysisImpossible                the ballots do not say enough
+├── AwsCredentialsEnded               nothing can be signed; the adapters of AWS's services translate it
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
@@ -250,6 +251,10 @@ class InvocationFailed(CloudSayingsError):
 
 class AnalysisImpossible(CloudSayingsError):
     """The ballots do not say enough for an analysis. The text says what is missing."""
+
+
+class AwsCredentialsEnded(CloudSayingsError):
+    """The credentials have ended and there are no new ones, so that no call to AWS can be signed."""
 
 
 class InternalError(HttpError):

@@ -63,6 +63,7 @@ class Resources:
 
     settings: Settings
     listener: Listener
+    aws: AwsClients
     vendors: Vendors
     catalogue: Catalogue
     topics: Topics
@@ -213,12 +214,19 @@ async def open_resources(
             topics=topics,
             line_up=line_up,
             simulated=participants.simulated,
-            readiness=Readiness(store.ping, lambda: filler.is_overdue, listener, timeouts=timeouts),
+            readiness=Readiness(
+                store.ping,
+                listener,
+                are_rounds_overdue=lambda: filler.is_overdue,
+                are_credentials_ending=lambda: aws.are_credentials_ending,
+                timeouts=timeouts,
+            ),
             timeouts=timeouts,
         )
         yield Resources(
             settings=settings,
             listener=listener,
+            aws=aws,
             vendors=vendors,
             catalogue=catalogue,
             topics=topics,

@@ -30,6 +30,7 @@ class Maintenance:
         self._trigger = resources.round_trigger
         self._listener = resources.listener
         self._jobs: tuple[Job, ...] = (
+            resources.aws.keep_credentials,
             resources.serves.flush,
             resources.gone_models.refresh,
             resources.takedowns.drop_deleted,

@@ -81,7 +81,14 @@ async def store_guard(operation: str, seconds: float, listener: Listener) -> Asy
     try:
         async with asyncio.timeout(seconds):
             yield
-    except (StoreError, TimeoutError) as failure:
-        error = failure if isinstance(failure, StoreError) else StoreTimeout("The store did not answer in time.")
-        listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error), cause_of(error)))
-        raise error from failure.__cause__
+    except StoreError as error:
+        _report(error, operation, listener)
+        raise
+    except TimeoutError:
+        timeout = StoreTimeout("The store did not answer in time.")
+        _report(timeout, operation, listener)
+        raise timeout from None
+
+
+def _report(error: StoreError, operation: str, listener: Listener) -> None:
+    listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error), cause_of(error)))

@@ -115,7 +115,7 @@ CLASSES: Mapping[str, Meaning] = {
     "PartialCredentialsError": _NONE,
     "CredentialRetrievalError": _NONE,
     "MetadataRetrievalError": _NONE,
-    "CredentialsEnded": _EXPIRED,
+    "AwsCredentialsEnded": _EXPIRED,
     "HTTPClientError": _BROKEN_OFF,
     "ConnectionError": _BROKEN_OFF,
     "OSError": _BROKEN_OFF,
