@@ -181,5 +181,5 @@ def _how_wrong(response: Mapping[str, Any]) -> str:
     date = date_of(response)
     if date is None:
         return _CLOCK.message
-    seconds = round(time.time() - date.timestamp())
-    return f"The clock of this machine is {abs(seconds)} seconds {'fast' if seconds > 0 else 'slow'}."
+    minutes = round((time.time() - date.timestamp()) / 60)
+    return f"The clock of this machine is {abs(minutes)} minutes {'fast' if minutes > 0 else 'slow'}."
