@@ -121,9 +121,9 @@ class TestWhatIsReadAndWritten:
         group = voter_group("ann")
         assert [written(write, dynamo) for write in request["TransactItems"]] == [
             (FEEDBACK, SAYING.saying_id, "ann"),
-            (STATE, f"tally#{group}", f"votes#{DAY}#{MODEL}#v1#gpt-4.1-2025-04-14"),
+            (STATE, f"tally#{group}", f"votes#{DAY}#{MODEL}#v1#gpt-4.1-2025-04-14~1"),
             (SAYINGS, SAYING.saying_id),
-            (STATE, f"tally#{group % 4}", f"blind#Amazon S3#{MODEL}"),
+            (STATE, f"tally#{group % 8}", f"blind#Amazon S3#{MODEL}"),
             (STATE, "voter#ann", "voter"),
             (STATE, f"network#{DAY}/street", "network"),
         ]

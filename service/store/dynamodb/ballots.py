@@ -8,7 +8,7 @@ from service.domain import Ballot, BallotResult, BallotStatus, Comparison, Netwo
 from service.store.base import refuse_nothing
 from service.store.dynamodb.comparisons import DynamoComparisons
 from service.store.dynamodb.items import ballot_key, ballots_key, comparison_key, count, has_standing, to_ballot
-from service.store.dynamodb.lines import add_to_day, ballot_counts, ballots_line
+from service.store.dynamodb.lines import add_for_voter, ballot_counts, ballots_line
 from service.store.dynamodb.quota_items import add_ballot_to_network, network_key, to_network_tally
 from service.store.dynamodb.reading import Reading
 from service.store.dynamodb.vote_writes import (
@@ -20,7 +20,6 @@ from service.store.dynamodb.vote_writes import (
     delete_uncast,
     remove_ballot,
 )
-from service.store.groups import voter_group
 from service.store.quotas import ballot_standing
 
 if TYPE_CHECKING:
@@ -121,4 +120,4 @@ class DynamoBallots(DynamoComparisons):
         outcome = comparison.outcome(ballot.winner)
         counts = ballot_counts(outcome, ballot.standing, ballot.comparison_id, amount)
         line = ballots_line(day_of(ballot.cast_at), outcome)
-        return [add_to_day(self._state, voter_group(ballot.voter), line, counts)]
+        return [add_for_voter(self._state, ballot.voter, line, counts)]
