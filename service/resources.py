@@ -84,7 +84,14 @@ class Resources:
     pruning: Pruning
     ranking: Ranking
     endpoints: Endpoints
+    pages: Pages | None
     dispatcher: Dispatcher
+
+    def preload(self) -> None:
+        """Begin to load, in threads, what the first answers do not need, such as the SDKs. Waits for nothing."""
+        self.gateway.preload(self.line_up)
+        if self.pages is not None:
+            self.pages.preload()
 
 
 @asynccontextmanager
@@ -223,6 +230,7 @@ async def open_resources(
             ),
             timeouts=timeouts,
         )
+        pages = _pages(settings, browsing)
         yield Resources(
             settings=settings,
             listener=listener,
@@ -249,7 +257,8 @@ async def open_resources(
             pruning=Pruning(store, listener, timeouts=timeouts),
             ranking=Ranking(store, listener, simulated=participants.simulated, timeouts=timeouts),
             endpoints=endpoints,
-            dispatcher=_open_dispatcher(settings, endpoints, _pages(settings, browsing), listener),
+            pages=pages,
+            dispatcher=_open_dispatcher(settings, endpoints, pages, listener),
         )
 
 

@@ -26,8 +26,9 @@ _XRAY_PARENT = re.compile(r"(?:^|;)\s*Parent=(?!0{16})([0-9a-f]{16})(?:;|$)")
 _XRAY_SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])(?:;|$)")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
-# A generator of its own, so that a trace that begins does not change the draws of other code.
-_ids = random.Random()
+# The system's generator, so that processes that Lambda restores from one snapshot do not make the same ids, and a trace
+# that begins does not change the draws of other code.
+_ids = random.SystemRandom()
 
 # A trace with more notes comes from a defect or an attack and would not be read.
 MOST_NOTES = 200

@@ -85,7 +85,7 @@ async def main(store: str, simulator: str, cap: str, calls: str) -> None:
     )
     async with open_resources(settings, os.environ, RecordingListener()) as resources:
         models = [model for model in resources.line_up if model.vendor == "openai"]  # one SDK to import
-        await asyncio.gather(*(resources.gateway._load([model]) for model in models))
+        await asyncio.gather(*(resources.gateway.load([model]) for model in models))
         keep_a_ledger(resources.store)
         budget: Any = resources.gateway._budget
         budget._purposes = dict.fromkeys(CallKind, 1.0)  # this is about the cap, which all of them reach together

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from service.catalogue.models import Model
 from service.catalogue.topics import Topics
 from service.domain import CallKind, Saying
-from service.errors import DependencyError, KeyStoreError, ModelBadResponse, ModelError, ModelNotAsked
+from service.errors import (
+    DependencyError,
+    KeyStoreError,
+    ModelBadResponse,
+    ModelCutShort,
+    ModelError,
+    ModelNotAsked,
+)
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from service.llm.gateway import Gateway
 from service.resilience.timeouts import store_guard, within
@@ -115,7 +122,7 @@ class Round:
 
 def _is_the_models_failure(error: DependencyError) -> bool:
     """Whether the model or its key has failed, and not the store, the budget or our own time."""
-    return isinstance(error, ModelError | KeyStoreError) and not isinstance(error, ModelNotAsked)
+    return isinstance(error, ModelError | KeyStoreError) and not isinstance(error, ModelNotAsked | ModelCutShort)
 
 
 def _milliseconds_since(started: float) -> float:

@@ -23,6 +23,8 @@ class Maintenance:
 
     def __init__(self, resources: Resources) -> None:
         self._timeouts = resources.settings.timeouts
+        self._preload = resources.preload
+        self._is_preloading = False
         self._filler = resources.filler
         self._gauge = resources.gauge
         self._takedowns = resources.takedowns
@@ -62,7 +64,10 @@ class Maintenance:
             self.begin()
 
     def begin(self) -> None:
-        """Start the jobs now, unless they are already running."""
+        """Start the jobs now, unless they are already running. The first time, also begin to load what is left."""
+        if not self._is_preloading:
+            self._is_preloading = True
+            self._preload()
         self._due_at = time.monotonic() + self._timeouts.maintenance_every
         if self._task is None or self._task.done():
             # Neither the request's trace nor its deadline is theirs.

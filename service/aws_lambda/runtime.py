@@ -19,6 +19,9 @@ from telemetry.logs import configure_logging
 
 T = TypeVar("T")
 
+# How an environment starts because a request waits for it. It starts otherwise ahead of requests, or for a snapshot.
+_ON_DEMAND = "on-demand"
+
 
 class Context(Protocol):
     """The part of Lambda's context object that the service uses."""
@@ -62,6 +65,14 @@ class LambdaProcess:
         finally:
             await leave_nothing_running(within(self._timeouts.leftovers))
 
+    def load_all(self) -> None:
+        """Load what the first answers do not need as well. It takes seconds."""
+        self._runner.run(self._load_all())
+
+    async def _load_all(self) -> None:
+        self.resources.preload()
+        await self.resources.gateway.load(self.resources.line_up)
+
     def close(self) -> None:
         """Close the resources and the loop. Lambda never does so, but tests do."""
         self._runner.run(self._stack.aclose())
@@ -75,7 +86,10 @@ def start(environ: Mapping[str, str]) -> LambdaProcess:
         take_over_errors()
     settings = Settings.from_env(environ)
     configure_logging(settings.log_level)
-    return LambdaProcess(settings, environ, open_lambda_telemetry(environ))
+    process = LambdaProcess(settings, environ, open_lambda_telemetry(environ))
+    if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", _ON_DEMAND) != _ON_DEMAND:
+        process.load_all()
+    return process
 
 
 def in_lambda() -> bool:

@@ -1,7 +1,9 @@
 """The protocol of a vendor's adapter, and what all adapters share: completions and SDK clients."""
 
 import asyncio
+from asyncio import Future
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, auto
@@ -59,8 +61,11 @@ class ModelAdapter(Protocol):
 
     def __init__(self, base_url: str) -> None: ...
 
+    def preload(self) -> None:
+        """Begin to import the SDK in a thread, unless that has begun. Waits for nothing."""
+
     async def load(self) -> None:
-        """Import the SDK outside the event loop. Called before `complete`, so that no call's latency includes it."""
+        """Wait until the SDK is imported. Called before `complete`, so that no call's latency includes it."""
 
     async def complete(self, model: Model, prompt: Prompt, key: Secret) -> Completion:
         """Send one request, without retries and without a deadline. Raises ModelError."""
@@ -88,21 +93,29 @@ C = TypeVar("C", bound=SdkClient)
 class LazyClient(Generic[C]):
     """One SDK client for the life of the process.
 
-    `build` imports the SDK and makes the client. It runs in a thread, because importing an SDK takes seconds.
+    `build` imports the SDK and makes the client. It runs in a thread, because importing an SDK takes seconds. It is no
+    task, which Lambda would have to wait for or cancel before it freezes the process.
     """
 
     def __init__(self, build: Callable[[], C]) -> None:
         self._build = build
         self._client: C | None = None
         self._key: Secret | None = None
-        self._loading = asyncio.Lock()
+        self._building: Future[C] | None = None
+
+    def preload(self) -> Future[C]:
+        """Begin to build the client, unless that has begun and has not failed."""
+        if self._building is None or (self._building.done() and self._building.exception()):
+            self._building = asyncio.get_running_loop().run_in_executor(None, self._build)
+        return self._building
 
     async def load(self) -> C:
-        async with self._loading:
-            if self._client is None:
-                with traces.step("import SDK"):
-                    self._client = await asyncio.to_thread(self._build)
-            return self._client
+        if self._client is None:
+            building = self.preload()
+            with nullcontext() if building.done() else traces.step("import SDK"):
+                built = await asyncio.shield(building)
+            self._client = self._client or built  # another call may have set its key by now
+        return self._client
 
     async def with_key(self, key: Secret) -> C:
         """The client with this key. It keeps its connections when the key changes."""

@@ -79,6 +79,9 @@ class AnthropicAdapter:
     def __init__(self, base_url: str) -> None:
         self._client = LazyClient(lambda: _new_client(base_url))
 
+    def preload(self) -> None:
+        self._client.preload()
+
     async def load(self) -> None:
         await self._client.load()
 

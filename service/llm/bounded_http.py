@@ -6,6 +6,7 @@ This module imports httpx2 at the top, so that it must only be imported where an
 from collections.abc import AsyncIterator
 from typing import cast
 
+import anyio
 import httpx2
 
 # The longest answer by far is one of 8,192 tokens in JSON.
@@ -15,10 +16,13 @@ MAX_ANSWER_BYTES = 256 * 1024
 def bounded_client(limits: httpx2.Limits) -> httpx2.AsyncClient:
     """A client that takes proxies from nowhere, follows no redirect and has no time-out: the gateway has the deadline.
 
+    It is made in a thread that has no event loop.
+
     The vendors are asked not to compress. What they compress all the same is not unpacked, because a few kilobytes can
     become gigabytes. A response that is compressed or too long raises DecodingError if it is a success; the body of any
     other is cut, because its status says enough.
     """
+    anyio.run(anyio.sleep, 0)  # it imports its side of asyncio when first used
     return httpx2.AsyncClient(
         transport=_BoundedTransport(trust_env=False, limits=limits),
         headers={"Accept-Encoding": "identity"},

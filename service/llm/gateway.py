@@ -151,7 +151,7 @@ class Gateway:
         self._live_calls.take(len(amounts), client)
         try:
             with traces.step("prepare"):
-                await self._load(models)
+                await self.load(models)  # before money is reserved for the calls
                 return await self._budget.reserve_all(amounts, CallKind.COMPARE, client)
         except BaseException:
             self._live_calls.give_back(len(amounts), client)
@@ -213,17 +213,20 @@ class Gateway:
             stage, retires = LifeStage.UNKNOWN, None
         return Lifecycle(model.id, stage, retires, time.time())
 
+    def preload(self, models: Iterable[Model]) -> None:
+        """Begin to load, in threads, what a call to one of these models needs. Waits for nothing."""
+        self._parser.preload()
+        for model in models:
+            self._adapters.of(model).preload()
+
+    async def load(self, models: Iterable[Model]) -> None:
+        """Load what a call to one of these models needs. An error is ignored: the call itself will raise it again."""
+        loading = (self._adapters.of(model).load() for model in models)
+        await asyncio.gather(self._parser.load(), *loading, return_exceptions=True)
+
     async def close(self) -> None:
         """Wait until the costs of all calls have been recorded."""
         await self._books.close()
-
-    async def _load(self, models: Iterable[Model]) -> None:
-        """Import the SDKs for the calls before money is reserved for them.
-
-        An error is ignored here, because the call itself will raise it again.
-        """
-        loading = (self._adapters.of(model).load() for model in models)
-        await asyncio.gather(*loading, return_exceptions=True)
 
     async def _call(self, order: _Order) -> Written:
         self._retries.earn()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -86,6 +87,9 @@ class OpenAiAdapter:
     def __init__(self, base_url: str) -> None:
         self._client = LazyClient(lambda: _new_client(base_url))
 
+    def preload(self) -> None:
+        self._client.preload()
+
     async def load(self) -> None:
         await self._client.load()
 
@@ -140,13 +144,15 @@ def _new_client(base_url: str) -> "AsyncOpenAI":
 
     from service.llm.bounded_http import bounded_client
 
-    return AsyncOpenAI(
+    client = AsyncOpenAI(
         api_key="unset",  # every call sets its own key
         base_url=base_url,
         timeout=None,  # the gateway has the deadline
         max_retries=0,  # and it decides on retries
         http_client=bounded_client(DEFAULT_CONNECTION_LIMITS),
     )
+    attrgetter("chat.completions.with_streaming_response")(client)  # the SDK imports these parts when first used
+    return client
 
 
 def _text(content: str | list[_Part] | None) -> str:

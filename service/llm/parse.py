@@ -87,6 +87,10 @@ class Parser:
         self._filter = ContentFilter(telltales)
         self._is_loaded = False
 
+    def preload(self) -> None:
+        """Begin to read the words of the filter in a thread. Waits for nothing."""
+        asyncio.get_running_loop().run_in_executor(None, lexicon)
+
     async def load(self) -> None:
         """Read the words of the filter, which takes some milliseconds, beside the event loop and only once."""
         if not self._is_loaded:

@@ -15,11 +15,15 @@ FONT = "assets/alegreya-latin-500-normal-*.woff2"
 
 
 def card_of(saying: Saying) -> bytes:
-    """Draw the saying's card. This takes a tenth of a second, and the first time another one."""
+    """Draw the saying's card. This takes a tenth of a second."""
+    (font,) = PAGE_FOLDER.glob(FONT)
+    return _pen()(saying.text, saying.author, font.read_bytes())
+
+
+def _pen() -> Callable[[str, str, bytes], bytes]:
     from service.page.drawing import draw_card  # imports Pillow, which no other request needs
 
-    (font,) = PAGE_FOLDER.glob(FONT)
-    return draw_card(saying.text, saying.author, font.read_bytes())
+    return draw_card
 
 
 class Cards:
@@ -31,6 +35,10 @@ class Cards:
         self._drawn: LRUCache[str, bytes] = LRUCache(limits.kept_cards)
         self._drawing = asyncio.Lock()
         self._waiting = 0
+
+    def preload(self) -> None:
+        """Begin to import what draws, in a thread. Waits for nothing."""
+        asyncio.get_running_loop().run_in_executor(None, _pen)
 
     async def of(self, saying: Saying) -> bytes:
         """The saying's card, a PNG. Raises Overloaded when too many requests wait for a card already."""

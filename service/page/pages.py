@@ -38,6 +38,10 @@ class Pages:
         self._address = address
         self.routes = self._routes()
 
+    def preload(self) -> None:
+        """Begin to load, in a thread, what no page needs but a card does. Waits for nothing."""
+        self._cards.preload()
+
     def error_page(self, request: Request, error: HttpError) -> Response | None:
         """The page with the error's status for a browser that looks for a page; None for clients of the API."""
         is_page = isinstance(error, RouteNotFound) or request.path.startswith(_SAYINGS)

@@ -44,6 +44,7 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             listening(resources) as url,
             running(jobs, telemetry.listener, timeouts=settings.timeouts),
         ):
+            resources.preload()
             say(f"Cloud Sayings is at {url} ({_authors(resources)}). Ctrl-C stops it.")
             await stop.wait()
     return 0

@@ -85,7 +85,7 @@ async def run(process: LambdaProcess, work: Awaitable[Any]) -> None:
 async def a_key_is_fetched(api: Api, monkeypatch: pytest.MonkeyPatch, hanging: Hanging) -> None:
     resources = api._process.resources
     monkeypatch.setattr(resources.gateway._keys._source, "fetch", hanging)
-    await run(api._process, resources.gateway._load(resources.line_up))
+    await run(api._process, resources.gateway.load(resources.line_up))
     for _ in range(4):  # the fourth saying is a live one
         await ask(api, SAYINGS)
 

@@ -18,6 +18,8 @@ class BorealisAdapter:
         self._url = f"{base_url}/chat/completions"
         self._session: aiohttp.ClientSession | None = None
 
+    def preload(self) -> None: ...
+
     async def load(self) -> None:
         self._opened()
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.catalogue.models import Catalogue, Model
 from service.domain import Saying
-from service.errors import KeyAccessDenied, StoreError
+from service.errors import KeyAccessDenied, ModelCutShort, ModelError, ModelNotAsked, StoreError
 from service.keys.secret import Secret
 from service.limits import Timeouts
 from service.llm.adapter import ModelAdapter
@@ -197,7 +197,7 @@ class TestOneModelFails:
     async def test_a_defect_in_one_model_is_contained_and_its_text_hidden(
         self, new_instance: NewInstance, simulator_url: str, events: RecordingListener
     ) -> None:
-        instance = new_instance(adapters=Defective(VENDORS, simulator_url))
+        instance = new_instance(adapters=Failing(simulator_url, ZeroDivisionError("sk-secret")))
 
         finished = await instance.round.run(await instance.lease())
 
@@ -214,12 +214,16 @@ class OpenAiDenied:
         return Secret("sk-simulated")
 
 
-class Defective(Adapters):
-    """Has a defect that one model brings out."""
+class Failing(Adapters):
+    """Fails in one way for one model."""
+
+    def __init__(self, simulator_url: str, error: Exception) -> None:
+        super().__init__(VENDORS, simulator_url)
+        self._error = error
 
     def of(self, model: Model) -> ModelAdapter:
         if model.id == HAIKU:
-            raise ZeroDivisionError("sk-secret")
+            raise self._error
         return super().of(model)
 
 
@@ -244,6 +248,17 @@ class TestGaugeOfFailingModels:
         await instance.round.run(await instance.lease())
 
         assert events.of(ModelMeasured) == []
+
+    @pytest.mark.parametrize("error", [ModelNotAsked("too late"), ModelCutShort("too late")])
+    async def test_no_model_is_to_blame_for_our_own_slowness(
+        self, new_instance: NewInstance, simulator_url: str, events: RecordingListener, error: ModelError
+    ) -> None:
+        instance = new_instance(adapters=Failing(simulator_url, error))
+
+        await instance.round.run(await instance.lease())
+
+        measured = {each.model: each.failing for each in events.of(ModelMeasured)}
+        assert measured == dict.fromkeys((SONNET, GPT, MINI), False)
 
 
 class TestNothingComesOfIt:
