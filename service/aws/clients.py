@@ -93,6 +93,7 @@ class AwsClients:
             if isinstance(credentials, AioRefreshableCredentials):
                 self._credentials = KeptCredentials(credentials, self._listener, timeouts=self._timeouts)
                 self._stack.push_async_callback(self._credentials.close)
+                await self._credentials.refresh(ahead=0)  # those of a role to be assumed are not there yet
             self._session = session
         return self._session
 

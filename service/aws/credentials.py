@@ -50,10 +50,10 @@ class KeptCredentials:
         """Whether they end soon, and new ones could not be fetched."""
         return self._have_failed and self._end_within(AHEAD_SECONDS)
 
-    async def refresh(self) -> None:
-        """Fetch new credentials if those in use end soon. A failure is reported."""
-        if self._end_within(AHEAD_SECONDS):
-            await asyncio.shield(self._fetch())
+    async def refresh(self, ahead: float = AHEAD_SECONDS) -> None:
+        """Fetch new credentials if those in use end within so many seconds. A failure is reported."""
+        if self._end_within(ahead):
+            await asyncio.wait([self._fetch()])
 
     async def close(self) -> None:
         """Cancel the fetch that is still running."""

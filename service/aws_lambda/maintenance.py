@@ -32,13 +32,13 @@ class Maintenance:
         self._trigger = resources.round_trigger
         self._listener = resources.listener
         self._jobs: tuple[Job, ...] = (
-            resources.aws.keep_credentials,
             resources.serves.flush,
             resources.gone_models.refresh,
             resources.takedowns.drop_deleted,
             self._fill,
             resources.secrets.refresh,
             self._measure,
+            resources.aws.keep_credentials,
             self._ask_for_a_round,
         )
         # Those that are still to be done, the first of which is running.
