@@ -58,6 +58,7 @@ class Round:
         started = time.perf_counter()
         models = tuple(self._models)
         self._listener.emit(RoundStarted(tuple(model.id for model in models)))
+        await self._gateway.load(models)  # the import of an SDK must not take the time that a model has
         reports = await asyncio.gather(*(self._take_part(model, lease) for model in models))
         finished = RoundFinished(tuple(reports), _milliseconds_since(started), lease.token)
         self._listener.emit(finished)

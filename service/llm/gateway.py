@@ -221,8 +221,11 @@ class Gateway:
 
     async def load(self, models: Iterable[Model]) -> None:
         """Load what a call to one of these models needs. An error is ignored: the call itself will raise it again."""
-        loading = (self._adapters.of(model).load() for model in models)
+        loading = (self._load(model) for model in models)
         await asyncio.gather(self._parser.load(), *loading, return_exceptions=True)
+
+    async def _load(self, model: Model) -> None:
+        await self._adapters.of(model).load()
 
     async def close(self) -> None:
         """Wait until the costs of all calls have been recorded."""

@@ -125,6 +125,7 @@ async def test_a_failed_live_call_has_a_latency_but_no_tokens_or_cost(
     server: Server, simulator: Simulator, kind: FaultKind, degraded: str
 ) -> None:
     simulator.inject("*", Fault(kind, count=None))
+    await server.resources.gateway.load(server.resources.line_up)  # or the import would take the model's time
 
     answer = (await sayings(server, 4))[-1]
 

@@ -136,7 +136,7 @@ class TestWithModelsThatAreGivenUpSoon:
     @pytest.fixture
     def settings(self, tmp_path: Path) -> dict[str, Any]:
         catalogue = tmp_path / "catalogue.json"
-        catalogue.write_text(json.dumps({"models": [entry | {"timeout_seconds": 2} for entry in timeless_entries()]}))
+        catalogue.write_text(json.dumps({"models": [entry | {"timeout_seconds": 4} for entry in timeless_entries()]}))
         return {"max_live_calls": 4, "catalogue": str(catalogue)}
 
     async def test_places_are_free_again_when_the_calls_of_an_abandoned_comparison_end(

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from service.domain import Saying, WithdrawnBy
-from service.limits import Quotas
+from service.limits import DAY_SECONDS, Quotas
 from service.sayings.flow import Flow
 from service.sayings.pool import Pool
 from service.sayings.serve_counter import ServeCounter
@@ -23,7 +23,7 @@ class Process:
     """A process of the fleet with both sayings in its pool."""
 
     def __init__(self, store: Store, events: RecordingListener) -> None:
-        self.pool = Pool(ttl=3600.0)
+        self.pool = Pool(ttl=DAY_SECONDS)
         self.pool.add([BAD, GOOD])
         self.takedowns = Takedowns(store, self.pool, events)
         self.flow = Flow(

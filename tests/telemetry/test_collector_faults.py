@@ -48,7 +48,7 @@ FAULTS = ["dead", "hanging", "no HTTP", "junk"]
 def hasty(nowhere: Composition) -> Composition:
     """A service that exports often and gives up soon."""
     nowhere.set(
-        OTEL_EXPORTER_OTLP_TIMEOUT="200",
+        OTEL_EXPORTER_OTLP_TIMEOUT="700",  # with a second, the exporter itself would try again
         OTEL_BSP_SCHEDULE_DELAY="10",
         OTEL_BSP_EXPORT_TIMEOUT="1",
         OTEL_METRIC_EXPORT_INTERVAL="20",
