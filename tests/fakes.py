@@ -157,6 +157,9 @@ class FakeGateway:
     def as_gateway(self) -> Gateway:
         return cast("Gateway", self)
 
+    async def load(self, models: Iterable[Model]) -> None:
+        """Do nothing, because there is nothing to import."""
+
     async def reserve(self, models: Iterable[Model], services: Sequence[str], *, client: str = "") -> Advance:
         if self.unreservable is not None:
             raise self.unreservable
