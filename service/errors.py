@@ -4,6 +4,7 @@ CloudSayingsError
 ├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
 ├── AnalysisImpossible                the ballots do not say enough
+├── AwsCredentialsEnded               nothing can be signed; the adapters of AWS's services translate it
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
@@ -38,12 +39,20 @@ CloudSayingsError
     ├── StoreError
     │   ├── StoreReplaced
     │   ├── WrongSchema
+    │   │   └── NoTables
+    │   ├── NoCredentials
+    │   ├── CredentialsExpired
+    │   ├── CredentialsRejected
+    │   ├── StoreAccessDenied
+    │   ├── WrongClock
     │   ├── LeaseLost
     │   ├── ConditionFailed
     │   └── RetryableError
     │       ├── Refused
     │       │   └── Conflict
     │       └── Unanswered
+    │           ├── StoreTimeout
+    │           └── StoreUnreachable
     ├── BudgetExhausted
     ├── ModelsBusy
     ├── WorkerNotAsked
@@ -75,8 +84,11 @@ Every message is written in this project: it never contains a key, a prompt, the
 from an SDK.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+_CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
 class CloudSayingsError(Exception):
@@ -241,6 +253,10 @@ class AnalysisImpossible(CloudSayingsError):
     """The ballots do not say enough for an analysis. The text says what is missing."""
 
 
+class AwsCredentialsEnded(CloudSayingsError):
+    """The credentials have ended and there are no new ones, so that no call to AWS can be signed."""
+
+
 class InternalError(HttpError):
     """A defect of the service. Invalid input never raises it, because it has errors of its own."""
 
@@ -254,14 +270,10 @@ class DependencyError(CloudSayingsError):
 
 
 class StoreError(DependencyError):
-    """A store operation failed, and nothing of it was half done.
-
-    `timed_out` is true when the store did not respond in time. `state` is what the readiness endpoint says then.
-    """
+    """A store operation failed, and nothing of it was half done. `state` is what the readiness endpoint says then."""
 
     reason = "database_error"
     state = "unavailable"
-    timed_out = False
 
 
 class StorageFull(UnavailableError, StoreError):
@@ -281,6 +293,42 @@ class WrongSchema(StoreError):
     state = "wrong_schema"
 
 
+class NoTables(WrongSchema):
+    """None of the tables exists: the region or the prefix of their names is wrong, or the stack is not deployed."""
+
+    state = "no_tables"
+
+
+class NoCredentials(StoreError):
+    """The AWS SDK finds no credentials, or cannot get any from where they should come from."""
+
+    state = "no_credentials"
+
+
+class CredentialsExpired(StoreError):
+    """The AWS credentials have expired, and there are no new ones yet."""
+
+    state = "credentials_expired"
+
+
+class CredentialsRejected(StoreError):
+    """AWS does not know the credentials, or the signature that was made with them is wrong."""
+
+    state = "credentials_rejected"
+
+
+class StoreAccessDenied(StoreError):
+    """AWS knows the credentials, but their policy does not permit the call."""
+
+    state = "access_denied"
+
+
+class WrongClock(StoreError):
+    """AWS refuses signatures of the future or of the past, so the clock of this machine is minutes wrong."""
+
+    state = "wrong_clock"
+
+
 class LeaseLost(StoreError):
     """Another holder has taken the lease in the meantime, so the store refuses the former holder's write."""
 
@@ -295,6 +343,8 @@ class RetryableError(StoreError):
 
 class Refused(RetryableError):
     """DynamoDB was too busy and did nothing."""
+
+    state = "busy"
 
 
 class Conflict(Refused):
@@ -311,15 +361,50 @@ class Unanswered(RetryableError):
     """The call failed on its way or inside DynamoDB, so DynamoDB may have carried it out nevertheless."""
 
 
+class StoreTimeout(Unanswered):
+    """The store did not answer in time. A store that hangs has this name, whoever was waiting for it."""
+
+    reason, state = "database_timeout", "timeout"
+
+
+class StoreUnreachable(Unanswered):
+    """There is no connection to the store: its address is unknown, refuses connections or cannot be reached."""
+
+    state = "unreachable"
+
+
 class ConditionFailed(StoreError):
     """A condition did not hold, so nothing was written.
 
-    `failed` has one value for each write of the transaction: whether its condition failed.
+    `failed` has one value for each write of the transaction: whether its condition failed. `met` has the items that the
+    failed conditions have met, in the same order, where DynamoDB returned them.
     """
 
-    def __init__(self, failed: tuple[bool, ...]) -> None:
+    def __init__(self, failed: tuple[bool, ...], met: tuple[dict[str, Any] | None, ...] = ()) -> None:
         super().__init__("The data had changed.")
         self.failed = failed
+        self.met = met or (None,) * len(failed)
+
+
+def cause_of(error: BaseException) -> str:
+    """What the library calls the cause of an error: AWS's code, SQLite's name, or else the class of its exception.
+
+    Never its text, which may hold a key or the name of a table. "" when no library is involved.
+    """
+    cause = error.__cause__
+    if cause is None:
+        return ""
+    codes = [code for code in _codes_of(cause) if _CODE.fullmatch(code) and code != "None"]
+    return " ".join(dict.fromkeys(codes)) or type(cause).__name__
+
+
+def _codes_of(cause: BaseException) -> Iterator[str]:
+    """The code of an error, and those of the reasons why a transaction was cancelled."""
+    response = getattr(cause, "response", None)
+    if isinstance(response, Mapping):
+        yield str(response.get("Error", {}).get("Code", ""))
+        yield from (str(reason.get("Code", "")) for reason in response.get("CancellationReasons", ()))
+    yield str(getattr(cause, "sqlite_errorname", ""))
 
 
 class BudgetExhausted(DependencyError):

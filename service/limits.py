@@ -45,6 +45,11 @@ class Timeouts:
     # A pool that triggers a round is low, not empty, so a slow store or a slow Lambda can be asked again later.
     round_trigger: float = 3.0
     key_fetch: float = 3.0
+    # Requests go on with valid credentials meanwhile. The SDK tries three times, with a second in between.
+    credentials_fetch: float = 12.0
+    credentials_check_every: float = 10.0
+    # How long a request waits for new credentials where there are no valid ones; shorter than any operation may take.
+    credentials_wait: float = 0.8
     aws_connect: float = 1.0
     aws_read: float = 2.0
     # How long a statement waits for another process's lock. It is shorter than a vote may take, so that a vote fails

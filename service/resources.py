@@ -64,6 +64,7 @@ class Resources:
 
     settings: Settings
     listener: Listener
+    aws: AwsClients
     vendors: Vendors
     catalogue: Catalogue
     topics: Topics
@@ -221,7 +222,13 @@ async def open_resources(
             topics=topics,
             line_up=line_up,
             simulated=participants.simulated,
-            readiness=Readiness(store.ping, lambda: filler.is_overdue, listener, timeouts=timeouts),
+            readiness=Readiness(
+                store.ping,
+                listener,
+                are_rounds_overdue=lambda: filler.is_overdue,
+                are_credentials_ending=lambda: aws.are_credentials_ending,
+                timeouts=timeouts,
+            ),
             cookie=VoterCookie(settings.origins),
             timeouts=timeouts,
         )
@@ -229,6 +236,7 @@ async def open_resources(
         yield Resources(
             settings=settings,
             listener=listener,
+            aws=aws,
             vendors=vendors,
             catalogue=catalogue,
             topics=topics,

@@ -36,7 +36,7 @@ class SayingServed(Event, frozen=True, gc=False):
 class DependencyFailed(Event, frozen=True, gc=False):
     """A dependency failed and the service worked around it.
 
-    `cause` is the class of the library's error, never its text.
+    `cause` is the code that AWS or SQLite gave, or the class of the library's error, and never its text.
     """
 
     dependency: str

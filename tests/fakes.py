@@ -1,13 +1,13 @@
 """A fake store and a fake gateway with scripted failures, for tests of the parts that use them."""
 
 import asyncio
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import date
 from typing import cast
 
 from service.catalogue.line_up import LineUp
 from service.catalogue.models import Catalogue, Model, load_catalogue
-from service.domain import Ballot, BallotResult, CallKind, Comparison, NetworkDay, Saying, Vote, VoteResult
+from service.domain import Ballot, CallKind, Comparison, Saying, Vote, VoteResult
 from service.errors import DependencyError
 from service.keys.secret import Secret
 from service.llm.billing import Advance
@@ -80,7 +80,7 @@ class FakeStore:
         self.days.append(day)
         return Secret(f"secret of {day}")
 
-    async def vote(self, vote: Vote) -> VoteResult | None:
+    async def vote(self, vote: Vote, check: Callable[[Saying], None]) -> tuple[Saying, VoteResult] | None:
         await self._obey()
         return None
 
@@ -114,11 +114,8 @@ class FakeStore:
         await self._obey()
         self.ballots.append(ballot)
 
-    async def cast_ballot(
-        self, comparison: Comparison, voter: str, winner: str, *, at: float, networks: Sequence[NetworkDay] = ()
-    ) -> BallotResult | None:
+    async def cast_ballot(self, comparison_id: str, voter: str, winner: str, **_: object) -> None:
         await self._obey()
-        return None
 
     async def until_asked(self) -> None:
         """Wait for the next operation on the store; raises TimeoutError after ten seconds."""

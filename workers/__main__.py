@@ -56,7 +56,10 @@ async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
     async with (
         open_telemetry(os.environ, show_traces=settings.trace == "on", logs=logs) as telemetry,
         open_resources(settings, os.environ, telemetry.listener) as resources,
-        running({"line-up": resources.gone_models.run, **telemetry.jobs}, telemetry.listener),
+        running(
+            {"line-up": resources.gone_models.run, "AWS credentials": resources.aws.run, **telemetry.jobs},
+            telemetry.listener,
+        ),
     ):
         if not resources.line_up:
             say("No model takes part: there is no key for any, and the simulator is off.")

@@ -393,10 +393,12 @@ class Endpoints:
         return json_response(LiveAnswer())
 
     async def get_ready(self, _: Request) -> Response:
-        ready, dependencies = await self._readiness.is_ready()
+        state = await self._readiness.state()
+        is_ready, dependencies = state.is_ready, state.dependencies
         if self.draining:
-            ready, dependencies = False, dependencies | {"server": "draining"}
-        return json_response(ReadyAnswer("ready" if ready else "not_ready", dependencies), 200 if ready else 503)
+            is_ready, dependencies = False, dependencies | {"server": "draining"}
+        answer = ReadyAnswer("ready" if is_ready else "not_ready", dependencies, state.causes)
+        return json_response(answer, 200 if is_ready else 503)
 
     async def get_openapi(self, _: Request) -> Response:
         return Response(200, self._openapi, JSON_HEADERS)

@@ -403,16 +403,21 @@ class LiveAnswer(Message, frozen=True):
     status: Literal["alive"] = "alive"
 
 
-class ReadyAnswer(Message, frozen=True):
+class ReadyAnswer(Message, frozen=True, omit_defaults=True):
     """Whether the process should receive requests, and the state of each dependency.
 
-    It is ready when votes can be stored. The store is `ok`, `timeout`, `full`, `replaced` (its file), `wrong_schema`
-    (of another version, or tables are missing) or `unavailable`. `rounds` is there, as `overdue`, when fresh sayings
-    have not come for long; that alone does not make the process unready. `server` is there when it is `draining`.
+    It is ready when votes can be stored. The store is `ok`, `timeout`, `unreachable`, `busy`, `full`, `replaced` (its
+    file), `wrong_schema` (of another version, or a table is missing), `no_tables` (none is there, so that the region or
+    the prefix may be wrong), `no_credentials`, `credentials_expired`, `credentials_rejected`, `access_denied`,
+    `wrong_clock` or `unavailable`. `causes` has the database's own name for a failure, such as AWS's error code.
+    `rounds` is there, as `overdue`, when fresh sayings have not come for long, and `credentials`, as `ending`, when
+    those of AWS end soon and cannot be renewed; neither makes the process unready. `server` is there when it is
+    `draining`.
     """
 
     status: Literal["ready", "not_ready"]
     dependencies: dict[str, str]
+    causes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class ErrorBody(Message, frozen=True):

@@ -1,9 +1,11 @@
-"""AWS clients: one session, and one client for each service, which is made when it is first needed."""
+"""AWS clients: one session, whose credentials are kept valid, and one client for each service that is needed."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from service.aws.credentials import KeptCredentials
 from service.aws.instrumentation import CallWatch
 from service.errors import ConfigError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
@@ -39,6 +41,7 @@ class AwsClients:
         self._listener = listener
         self._stack = stack
         self._session: Session | None = None
+        self._credentials: KeptCredentials | None = None
         self._clients: dict[str, Any] = {}
 
     async def dynamodb(self) -> "DynamoDBClient":
@@ -56,26 +59,53 @@ class AwsClients:
     async def _client(self, service: Any) -> Any:
         if service not in self._clients:
             with _translated_errors():
-                opening = self._open_session().client(service, config=_config(self._timeouts))
+                session = await self._open_session()
+                opening = session.client(service, config=_config(self._timeouts))
                 client = await self._stack.enter_async_context(opening)
             CallWatch(self._region, self._listener).watch(client)
             self._clients[service] = client
         return self._clients[service]
 
-    def _open_session(self) -> "Session":
+    @property
+    def are_credentials_ending(self) -> bool:
+        """Whether the credentials end soon, and new ones could not be fetched."""
+        return self._credentials is not None and self._credentials.are_ending
+
+    async def keep_credentials(self) -> None:
+        """Fetch new credentials if those in use end soon. A process that runs for long has to call this."""
+        if self._credentials is not None:
+            await self._credentials.refresh()
+
+    async def run(self) -> None:
+        """Keep the credentials until cancelled."""
+        while True:
+            await self.keep_credentials()
+            await asyncio.sleep(self._timeouts.credentials_check_every)
+
+    async def _open_session(self) -> "Session":
         import aioboto3  # it takes a second, which a process without AWS saves
+        from aiobotocore.credentials import AioRefreshableCredentials
 
         if self._session is None:
-            self._session = aioboto3.Session(region_name=self._region)
+            session = aioboto3.Session(region_name=self._region)
+            loading: Any = session.get_credentials()  # its type says that it need not be awaited
+            credentials = await loading
+            if isinstance(credentials, AioRefreshableCredentials):
+                self._credentials = KeptCredentials(credentials, self._listener, timeouts=self._timeouts)
+                self._stack.push_async_callback(self._credentials.close)
+                await self._credentials.refresh(ahead=0)  # those of a role to be assumed are not there yet
+            self._session = session
         return self._session
 
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ProfileNotFound
+    from botocore.exceptions import BotoCoreError, CredentialRetrievalError, ProfileNotFound
 
     try:
         yield
+    except CredentialRetrievalError as error:  # its text holds what their source has answered
+        raise ConfigError("AWS credentials", "the AWS SDK cannot get them from their source") from error
     except ProfileNotFound as error:
         raise ConfigError("AWS_PROFILE", "there is no such profile") from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint is not a URL, or a number is not a number

@@ -38,6 +38,7 @@ class Maintenance:
             self._fill,
             resources.secrets.refresh,
             self._measure,
+            resources.aws.keep_credentials,
             self._ask_for_a_round,
         )
         # Those that are still to be done, the first of which is running.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from cachetools import TTLCache
 
-from service.errors import KeyStoreError, KeyStoreUnavailable
+from service.errors import KeyStoreError, KeyStoreUnavailable, cause_of
 from service.keys.secret import Secret
 from service.keys.sources import KeySource
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
@@ -146,6 +146,5 @@ class KeyStore:
         entry = self._entries.get(name)
         if entry is not None:
             self._entries[name] = replace(entry, expires_at=entry.stale_until)
-        cause = type(error.__cause__).__name__ if error.__cause__ else ""
-        self._listener.emit(DependencyFailed("key store", "fetch", type(error).__name__, str(error), cause))
+        self._listener.emit(DependencyFailed("key store", "fetch", type(error).__name__, str(error), cause_of(error)))
         return error

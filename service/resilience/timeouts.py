@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
-from service.errors import StoreError
+from service.errors import StoreError, StoreTimeout, cause_of
 from service.limits import DEFAULT_TIMEOUTS
 from telemetry.events import DependencyFailed, Listener
 
@@ -81,13 +81,14 @@ async def store_guard(operation: str, seconds: float, listener: Listener) -> Asy
     try:
         async with asyncio.timeout(seconds):
             yield
-    except (StoreError, TimeoutError) as failure:
-        error = failure if isinstance(failure, StoreError) else _timed_out()
-        listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error)))
-        raise error from failure.__cause__
+    except StoreError as error:
+        _report(error, operation, listener)
+        raise
+    except TimeoutError:
+        timeout = StoreTimeout("The store did not answer in time.")
+        _report(timeout, operation, listener)
+        raise timeout from None
 
 
-def _timed_out() -> StoreError:
-    error = StoreError("The store did not answer in time.")
-    error.timed_out = True
-    return error
+def _report(error: StoreError, operation: str, listener: Listener) -> None:
+    listener.emit(DependencyFailed("store", operation, type(error).__name__, str(error), cause_of(error)))

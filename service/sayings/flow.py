@@ -191,7 +191,7 @@ class Flow:
                         return saying, None
                 return None, None
         except StoreError as error:
-            return None, "database_timeout" if error.timed_out else error.reason
+            return None, error.reason
 
     async def _from_model(self, search: _Search) -> tuple[Saying | None, str | None]:
         models = tuple(self._models)

@@ -33,6 +33,7 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
             "line-up": resources.gone_models.run,
             "takedowns": resources.takedowns.run,
             "secrets": resources.secrets.run,
+            "AWS credentials": resources.aws.run,
             "garbage": partial(freeze_modules, timeouts=settings.timeouts),
             **telemetry.jobs,
         }

@@ -7,6 +7,7 @@ when a write does not fit on the disk. Times are in seconds since the epoch, mon
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Callable,
     Collection,
     Container,
     Iterable,
@@ -265,6 +266,10 @@ class ReportedSaying:
     last_at: float
 
 
+def refuse_nothing(*_: object) -> None:
+    """The check of a vote or a ballot that lets everything through."""
+
+
 class Store(Protocol):
     """Stores sayings, votes, comparisons, calls, leases and spend, and keeps counts of them.
 
@@ -310,10 +315,13 @@ class Store(Protocol):
     async def recent_sayings(self, model: str, *, since: float, limit: int, simulated: bool) -> list[Saying]:
         """The newest sayings of a model created at or after `since`, newest first."""
 
-    async def vote(self, vote: Vote) -> VoteResult | None:
+    async def vote(
+        self, vote: Vote, check: Callable[[Saying], None] = refuse_nothing
+    ) -> tuple[Saying, VoteResult] | None:
         """Store a vote, or change the voter's opinion, and update the counters. None when the saying is unknown.
 
-        When this vote makes all those from its address and day implausible, they are set aside with it.
+        `check` is called with the saying, perhaps more than once, before anything is written, and what it raises passes
+        unchanged. When this vote makes all those from its address and day implausible, they are set aside with it.
         """
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
@@ -365,11 +373,19 @@ class Store(Protocol):
         """Record that a comparison has been shown to a voter. Recording it again changes nothing."""
 
     async def cast_ballot(
-        self, comparison: Comparison, voter: str, winner: str, *, at: float, networks: Sequence[NetworkDay] = ()
-    ) -> BallotResult | None:
+        self,
+        comparison_id: str,
+        voter: str,
+        winner: str,
+        *,
+        at: float,
+        networks: Sequence[NetworkDay] = (),
+        check: Callable[[Comparison, Ballot | None], None] = refuse_nothing,
+    ) -> tuple[Comparison, BallotResult] | None:
         """Store the voter's first choice and count it, or keep a later one apart, which counts for nothing.
 
-        None when the comparison was never shown to this voter.
+        None when the comparison is unknown, or was never shown to this voter. `check` is called with the comparison and
+        the voter's ballot as `get_comparison` returns them, in the same way as the check of `vote`.
         """
 
     async def withdraw_saying(self, withdrawal: Withdrawal) -> bool:

@@ -114,7 +114,10 @@ class ComparisonVotes:
         await self._tasks.close()
 
     async def _show(self, voter: str, comparison_id: str) -> VoterView:
-        comparison, ballot = await self._found(voter, comparison_id)
+        found = await self._store.get_comparison(comparison_id, voter)
+        if found is None:
+            raise ComparisonNotFound
+        comparison, ballot = found
         now = self._clock()
         if ballot is None:
             ballot = Ballot(comparison_id, voter, now)
@@ -123,36 +126,36 @@ class ComparisonVotes:
         return VoterView(comparison.without(self._withdrawn), ballot.winner, votable)
 
     async def _vote(self, voter: str, comparison_id: str, winner: str, address: str) -> tuple[Comparison, BallotResult]:
-        comparison, shown = await self._found(voter, comparison_id)
         now = self._clock()
-        if shown is None:
-            raise ComparisonNotShown
-        if not self._is_open(shown, now):
-            raise ComparisonExpired
-        _check_eligible(comparison, winner)
+
+        def check(comparison: Comparison, shown: Ballot | None) -> None:
+            if shown is None:
+                raise ComparisonNotShown
+            if not self._is_open(shown, now):
+                raise ComparisonExpired
+            _check_eligible(comparison, winner)
+
         networks = await self._networks.on(address, now)
-        result = await self._store.cast_ballot(comparison, voter, winner, at=now, networks=networks)
-        if result is None:
-            raise ComparisonNotShown
+        cast = await self._store.cast_ballot(comparison_id, voter, winner, at=now, networks=networks, check=check)
+        if cast is None:
+            raise ComparisonNotFound
+        comparison, result = cast
         self._emit(winner, result.status)
         if result.status is BallotStatus.RECORDED and result.ballots == 1:
             self._tasks.start(contained("keep sayings", partial(self._keep, comparison), self._listener))
         return comparison.without(self._withdrawn), result
 
     async def _take_unverified(self, comparison_id: str, winner: str) -> Comparison:
-        comparison, _ = await self._found(_NOBODY, comparison_id)
+        found = await self._store.get_comparison(comparison_id, _NOBODY)
+        if found is None:
+            raise ComparisonNotFound
+        comparison, _ = found
         _check_eligible(comparison, winner)
         self._emit(winner, BallotStatus.UNVERIFIED)
         return comparison.without(self._withdrawn)
 
     def _emit(self, winner: str, status: BallotStatus) -> None:
         self._listener.emit(BallotTaken(winner if winner in (TIE, NONE) else "winner", status))
-
-    async def _found(self, voter: str, comparison_id: str) -> tuple[Comparison, Ballot | None]:
-        found = await self._store.get_comparison(comparison_id, voter)
-        if found is None:
-            raise ComparisonNotFound
-        return found
 
     def _is_open(self, shown: Ballot, now: float) -> bool:
         return now - shown.shown_at <= self._timeouts.comparison_open

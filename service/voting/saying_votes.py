@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import partial
 
 from service.catalogue.models import Catalogue
 from service.domain import Attribution, FeedbackType, Saying, Vote, VoteResult, saying_id
@@ -87,14 +88,11 @@ class SayingVotes:
         if identity in self._withdrawn:
             raise SayingWithdrawn
         attribution = await self._attribution(voter, identity, opinion)
-        saying = await self._store.get_saying(identity)
-        if saying is None:
+        vote = await self._as_vote(identity, voter, opinion, attribution, address)
+        taken = await self._store.vote(vote, partial(self._check_source, opinion.source))
+        if taken is None:
             raise SayingNotFound
-        if opinion.source is not None:
-            self._check_source(opinion.source, saying)
-        result = await self._store.vote(await self._as_vote(identity, voter, opinion, attribution, address))
-        if result is None:
-            raise SayingNotFound
+        saying, result = taken
         self._memory.of(voter).vote(identity, opinion.feedback_type)
         self._listener.emit(VoteTaken(opinion.feedback_type, result.status, saying.contributor, _generation_id(saying)))
         return saying, result
@@ -134,8 +132,8 @@ class SayingVotes:
         self._listener.emit(VoteTaken("", result.status, ""))
         return result
 
-    def _check_source(self, source: str, saying: Saying) -> None:
-        if source == saying.source:
+    def _check_source(self, source: str | None, saying: Saying) -> None:
+        if source is None or source == saying.source:
             return
         if not self._catalogue.knows_source(source):
             raise InvalidRequest(

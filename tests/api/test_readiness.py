@@ -6,10 +6,11 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from service.api.readiness import Readiness
+from service.api.readiness import Readiness, State
 from service.errors import StorageFull, StoreError, StoreReplaced, WrongSchema
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import DependencyFailed
+from tests.store.clients import error as aws_error
 from tests.support import Clock, RecordingListener
 
 EVERY = DEFAULT_TIMEOUTS.readiness_every
@@ -26,9 +27,17 @@ def readiness(
     clock: Callable[[], float],
     *,
     overdue: bool = False,
+    ending: bool = False,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Readiness:
-    return Readiness(ping, lambda: overdue, events, timeouts=timeouts, clock=clock)
+    return Readiness(
+        ping,
+        events,
+        are_rounds_overdue=lambda: overdue,
+        are_credentials_ending=lambda: ending,
+        timeouts=timeouts,
+        clock=clock,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,37 +55,39 @@ async def test_the_cause_is_named_and_logged(
 ) -> None:
     ping.side_effect = error
 
-    ready, states = await readiness(ping, events, Clock()).is_ready()
+    error.__cause__ = aws_error("ResourceNotFoundException")
 
-    assert (ready, states) == (False, {"store": state})
-    assert [(event.operation, event.error_type) for event in events.of(DependencyFailed)] == [
-        ("check", type(error).__name__)
+    answer = await readiness(ping, events, Clock()).state()
+
+    assert answer == State(is_ready=False, dependencies={"store": state}, causes={"store": "ResourceNotFoundException"})
+    assert [(event.operation, event.error_type, event.cause) for event in events.of(DependencyFailed)] == [
+        ("check", type(error).__name__, "ResourceNotFoundException")
     ]
 
 
 async def test_a_store_that_hangs_is_not_ready(ping: AsyncMock, events: RecordingListener) -> None:
     ping.side_effect = asyncio.Event().wait
 
-    answer = await readiness(ping, events, Clock(), timeouts=Timeouts(readiness=0.01)).is_ready()
+    answer = await readiness(ping, events, Clock(), timeouts=Timeouts(readiness=0.01)).state()
 
-    assert answer == (False, {"store": "timeout"})
+    assert answer == State(is_ready=False, dependencies={"store": "timeout"})
 
 
 async def test_however_many_ask_the_store_is_checked_once(ping: AsyncMock, events: RecordingListener) -> None:
     clock = Clock()
     asked = readiness(ping, events, clock)
 
-    await asyncio.gather(*(asked.is_ready() for _ in range(100)))
+    await asyncio.gather(*(asked.state() for _ in range(100)))
     ping.side_effect = StorageFull()
-    before = await asked.is_ready()
+    before = await asked.state()
     clock.forward(EVERY)
-    after = await asked.is_ready()
+    after = await asked.state()
 
-    assert (before, after) == ((True, {"store": "ok"}), (False, {"store": "full"}))
+    assert (before.dependencies, after.dependencies) == ({"store": "ok"}, {"store": "full"})
     assert ping.await_count == 2
 
 
-async def test_overdue_rounds_are_said_and_leave_it_ready(ping: AsyncMock, events: RecordingListener) -> None:
-    answer = await readiness(ping, events, Clock(), overdue=True).is_ready()
+async def test_what_is_no_danger_yet_is_said_and_leaves_it_ready(ping: AsyncMock, events: RecordingListener) -> None:
+    answer = await readiness(ping, events, Clock(), overdue=True, ending=True).state()
 
-    assert answer == (True, {"store": "ok", "rounds": "overdue"})
+    assert answer == State(is_ready=True, dependencies={"store": "ok", "rounds": "overdue", "credentials": "ending"})

@@ -73,10 +73,10 @@ async def vote(store: SqliteStore, *, comparisons: int) -> None:
         comparison = written(number, chance)
         *choosing, undecided = (f"voter {voter}" for voter in chance.sample(range(60), 6))
         await store.put_comparison(comparison, Ballot(comparison.comparison_id, undecided, CAST_AT - 60))
-        await store.cast_ballot(comparison, undecided, "none", at=CAST_AT)
+        await store.cast_ballot(comparison.comparison_id, undecided, "none", at=CAST_AT)
         for voter in choosing:
             await store.show_comparison(Ballot(comparison.comparison_id, voter, CAST_AT - 60))
-            await store.cast_ballot(comparison, voter, preferred(comparison, chance), at=CAST_AT)
+            await store.cast_ballot(comparison.comparison_id, voter, preferred(comparison, chance), at=CAST_AT)
 
 
 def strengths(shares: Iterable[Interval]) -> list[float]:

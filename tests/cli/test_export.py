@@ -89,8 +89,8 @@ async def compare(store: Store, n: int) -> None:
     if n:
         near = [NetworkDay(f"{DAY}/home of ann")]
         for winner in ("ABCDABAB"[n], "tie"):  # the second is chosen after the reveal
-            await store.cast_ballot(comparison, "ann", winner, at=NOON, networks=near)
-        await store.cast_ballot(comparison, "bob", ("none", "tie", "A")[n % 3], at=NOON)
+            await store.cast_ballot(comparison.comparison_id, "ann", winner, at=NOON, networks=near)
+        await store.cast_ballot(comparison.comparison_id, "bob", ("none", "tie", "A")[n % 3], at=NOON)
 
 
 async def exported(store: Store, what: Export) -> list[dict[str, Any]]:

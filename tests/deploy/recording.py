@@ -197,7 +197,7 @@ async def _prepare_old_data(store: Store) -> None:
         compared = Comparison(f"{n:032x}", "Amazon S3", True, at, entries)
         await store.put_comparison(compared, Ballot(compared.comparison_id, voter, at))
         await store.show_comparison(Ballot(compared.comparison_id, "a voter who never votes", at))
-        await store.cast_ballot(compared, voter, "A", at=at, networks=networks)
+        await store.cast_ballot(compared.comparison_id, voter, "A", at=at, networks=networks)
     await store.forget("voter 2", asked_at=now - 3_600)
     await store.day_secret("2024-02-29")
 

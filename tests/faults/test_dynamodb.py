@@ -22,7 +22,7 @@ from tests.store.builders import comparison, shown
 from tests.store.counting import totals
 from tests.support import RecordingListener, model_saying
 
-TRANSACT, GET, QUERY, UPDATE = "TransactWriteItems", "GetItem", "Query", "UpdateItem"
+READ, TRANSACT, GET, QUERY, UPDATE = "BatchGetItem", "TransactWriteItems", "GetItem", "Query", "UpdateItem"
 ATTEMPTS, CONFLICT_ATTEMPTS = 3, 10
 UNAVAILABLE = (503, "store_unavailable")
 CALLS = 100
@@ -89,7 +89,7 @@ async def upvotes(aws: Tables) -> tuple[int, int]:
 
 @pytest.mark.slow
 async def test_hang_or_drip_a_vote_is_503_and_safe_to_repeat(hasty: Server, server: Server, aws: Tables) -> None:
-    aws.proxy.inject(GET, faults.hang)
+    aws.proxy.inject(READ, faults.hang)
     for fault in (faults.hang, unheard(faults.hang), faults.drip):
         aws.proxy.inject(TRANSACT, fault)
 
@@ -116,7 +116,7 @@ async def test_hang_people_get_another_saying(hasty: Server, aws: Tables, fault:
     assert (warm["origin"], warm["degraded"]) == ("cache", "database_timeout")
 
 
-@pytest.mark.parametrize(("operation", "name"), [(GET, "throughput"), *((TRANSACT, name) for name in THROTTLES)])
+@pytest.mark.parametrize(("operation", "name"), [(READ, "throughput"), *((TRANSACT, name) for name in THROTTLES)])
 async def test_429_is_retried_and_then_503(server: Server, aws: Tables, operation: str, name: str) -> None:
     aws.proxy.inject(operation, THROTTLES[name], count=ATTEMPTS - 1)
     mended = await vote(server)
@@ -125,7 +125,7 @@ async def test_429_is_retried_and_then_503(server: Server, aws: Tables, operatio
     refused = await vote(server, "w")
 
     assert (mended, refused) == ((200, "recorded"), UNAVAILABLE)
-    assert aws.proxy.asked[operation] - asked <= ATTEMPTS * (2 if operation == GET else 1)  # it reads two items
+    assert aws.proxy.asked[operation] - asked <= ATTEMPTS
     assert await upvotes(aws) == (1, 1)
 
 
@@ -154,7 +154,7 @@ async def test_500_is_tried_three_times_and_then_503(server: Server, aws: Tables
 
 @pytest.mark.parametrize(
     ("operation", "answers"),
-    [(GET, (UNAVAILABLE, 200)), (TRANSACT, (UNAVAILABLE, 200)), (QUERY, ((200, "recorded"), 200))],
+    [(READ, (UNAVAILABLE, 200)), (TRANSACT, (UNAVAILABLE, 200)), (QUERY, ((200, "recorded"), 200))],
 )
 async def test_bad_json_html_or_nothing_is_never_taken_for_a_response(
     server: Server, aws: Tables, events: RecordingListener, operation: str, answers: tuple[object, object]
@@ -218,7 +218,7 @@ async def test_conflicts_cost_no_retries(server: Server, aws: Tables) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.reset, unheard(faults.reset)], ids=["before", "after"])
-@pytest.mark.parametrize("operation", [GET, TRANSACT])
+@pytest.mark.parametrize("operation", [READ, TRANSACT])
 async def test_reset_is_safe_because_writes_are_conditional(
     server: Server, aws: Tables, operation: str, fault: Fault
 ) -> None:
@@ -239,19 +239,27 @@ async def test_reset_for_good_is_503_and_safe_to_repeat(server: Server, aws: Tab
     assert await upvotes(aws) == (1, 1)
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException"])
-async def test_key_revoked_is_503_and_not_ready_and_not_tried_again(server: Server, aws: Tables, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("AccessDeniedException", "access_denied"),
+        ("UnrecognizedClientException", "credentials_rejected"),
+        ("ExpiredTokenException", "credentials_expired"),
+    ],
+)
+async def test_key_revoked_is_503_and_not_ready_and_not_tried_again(
+    server: Server, aws: Tables, code: str, state: str
+) -> None:
     aws.proxy.inject("*", refuse(code), count=None)
 
-    refused = await vote(server)
-    attempts = aws.proxy.asked[GET]
+    refused, attempts = await vote(server), aws.proxy.asked.total()
     ready, told = await server.ask("GET", "/health/ready"), await saying(server)
     aws.proxy.clear()
     again = await vote(server), (await server.ask("GET", "/health/ready")).status
 
     assert refused == UNAVAILABLE
-    assert attempts <= 2  # it reads two items
-    assert (ready.status, ready.json["dependencies"]) == (503, {"store": "unavailable"})
+    assert attempts == 1
+    assert (ready.status, ready.json["dependencies"], ready.json["causes"]) == (503, {"store": state}, {"store": code})
     assert (told["origin"], told["degraded"]) == ("builtin", "database_error")
     assert again == ((200, "recorded"), 200)
 

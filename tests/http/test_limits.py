@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sqlite3
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.catalogue.models import NANOS_PER_DOLLAR
-from service.domain import Vote, VoteResult
+from service.domain import Saying, Vote
 from service.page.files import Page
 from service.server.app import listening
 from service.store.sqlite import SqliteStore
@@ -33,10 +34,10 @@ class HeldStore:
         self.arrived, self.let_go, self.stored = asyncio.Event(), asyncio.Event(), asyncio.Event()
         original = SqliteStore.vote
 
-        async def vote(store: SqliteStore, vote: Vote) -> VoteResult | None:
+        async def vote(store: SqliteStore, vote: Vote, check: Callable[[Saying], None]) -> Any:
             self.arrived.set()
             await self.let_go.wait()
-            result = await original(store, vote)
+            result = await original(store, vote, check)
             self.stored.set()
             return result
 

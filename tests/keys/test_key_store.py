@@ -405,7 +405,7 @@ async def test_an_error_code_of_ssm_is_one_of_our_errors(
 
     assert "not for our eyes" not in str(raised.value)
     assert [(event.error_type, event.cause) for event in events.of(DependencyFailed)] == [
-        (error.__name__, "ClientError")
+        (error.__name__, code or "ClientError")
     ]
 
 

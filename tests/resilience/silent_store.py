@@ -4,21 +4,27 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from service.domain import Ballot, BallotResult, BallotStatus, CallKind, Comparison, FeedbackType
+from service.api.readiness import Readiness
+from service.domain import BallotResult, BallotStatus, CallKind, Comparison, FeedbackType, ReportReason
 from service.errors import BudgetExhausted
 from service.limits import Timeouts
 from service.llm.billing import Budget, CallRecorder, Reservation
+from service.llm.gone_models import GoneModels
 from service.sayings.flow import DATABASE_REQUESTS, Flow
 from service.sayings.pool import Pool
 from service.sayings.pool_filler import PoolFiller
+from service.sayings.ranking import Ranking
 from service.sayings.round_trigger import RoundTrigger
 from service.sayings.serve_counter import ServeCounter
+from service.sayings.takedowns import Takedowns
 from service.sayings.voter_memory import VoterMemory
 from service.statistics.cached import Statistics
 from service.store.base import ROUND_LEASE, Lease, Spend, SpendWindow, Store
 from service.voting.comparison_votes import ComparisonVotes
 from service.voting.comparisons import Comparisons
 from service.voting.day_secrets import DaySecrets
+from service.voting.forgetting import Forgetting
+from service.voting.moderation import Moderation
 from service.voting.networks import VoterNetworks
 from service.voting.saying_votes import Opinion, SayingVotes
 from service.voting.tokens import VoteTokens
@@ -31,7 +37,7 @@ from workers.round import Round
 
 HASTY = Timeouts(
     saying_read=0.01, vote=0.01, statistics=0.01, store_write=0.01, round_write=0.01, lease_update=0.01, pool_fill=0.01,
-    serve_flush=0.01, comparison_begin=0.0,
+    serve_flush=0.01, comparison_begin=0.0, ranking=0.01, readiness=0.01,
 )  # fmt: skip
 CATALOGUE = the_catalogue()
 MODELS = the_models()
@@ -119,13 +125,10 @@ def _comparison_votes(listener: Listener, store: Store = SILENT) -> ComparisonVo
 
 
 class StoreOfBallots(SilentStore):
-    """Has one comparison and takes the first ballot on it; nothing else."""
+    """Takes the first ballot on a comparison; nothing else."""
 
-    async def get_comparison(self, *_: object) -> tuple[Comparison, Ballot]:
-        return COMPARED, shown(COMPARED)
-
-    async def cast_ballot(self, *_: object, **__: object) -> BallotResult:
-        return BallotResult(BallotStatus.RECORDED, shown(COMPARED), ballots=1)
+    async def cast_ballot(self, *_: object, **__: object) -> tuple[Comparison, BallotResult]:
+        return COMPARED, BallotResult(BallotStatus.RECORDED, shown(COMPARED), ballots=1)
 
 
 async def _first_ballot(listener: Listener) -> None:
@@ -169,6 +172,19 @@ def _budget(listener: Listener) -> Budget:
     return Budget(SILENT, listener, caps=CAPS, timeouts=HASTY)
 
 
+def _check(listener: Listener) -> Awaitable[object]:
+    return Readiness(SILENT.ping, listener, are_rounds_overdue=lambda: False, timeouts=HASTY).state()
+
+
+def _takedowns(listener: Listener) -> Takedowns:
+    return Takedowns(SILENT, Pool(ttl=1.0), listener, timeouts=HASTY)
+
+
+def _report(listener: Listener) -> Awaitable[object]:
+    moderation = Moderation(SILENT, _takedowns(listener), listener, timeouts=HASTY)
+    return moderation.report("ann", SAYING.saying_id, ReportReason.OTHER, "a network")
+
+
 # What waits for the store, by the operation and, where several uses report the same one, by the use.
 USES: dict[str, tuple[str, Use]] = {
     "flow, read": ("random saying", lambda listener: _sayings(listener, 1)),
@@ -193,4 +209,14 @@ USES: dict[str, tuple[str, Use]] = {
     "round, write": ("put round", lambda listener: _rounds(listener, cast("Store", SilentStore(LEASE)))),
     "round, rest": ("keep lease", lambda listener: _rounds(listener, cast("Store", SilentStore(LEASE)))),
     "round trigger": ("acquire lease", _ask_for_a_round),
+    "readiness": ("check", _check),
+    "takedowns": ("withdrawals", lambda listener: _takedowns(listener).refresh()),
+    "report": ("report", _report),
+    "forgetting": (
+        "forget",
+        lambda listener: Forgetting(SILENT, VoterMemory(), listener, timeouts=HASTY).forget("ann"),
+    ),
+    "secrets": ("day secret", lambda listener: DaySecrets(SILENT, listener, timeouts=HASTY).refresh()),
+    "line-up": ("gone models", lambda listener: GoneModels(the_line_up(), SILENT, listener, timeouts=HASTY).refresh()),
+    "ranking": ("rank sayings", lambda listener: Ranking(SILENT, listener, simulated=False, timeouts=HASTY).run()),
 }

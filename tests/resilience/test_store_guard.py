@@ -5,20 +5,19 @@ from contextlib import suppress
 
 import pytest
 
-from service.errors import CloudSayingsError, LeaseLost, SayingNotFound, StorageFull, StoreError
+from service.errors import CloudSayingsError, LeaseLost, SayingNotFound, StorageFull, StoreError, StoreTimeout
 from service.resilience.timeouts import store_guard
 from telemetry.events import DependencyFailed
 from tests.resilience.silent_store import USES
 from tests.support import RecordingListener
 
 
-async def test_a_hanging_store_is_a_store_error_that_timed_out(events: RecordingListener) -> None:
-    with pytest.raises(StoreError) as caught:
+async def test_a_hanging_store_is_a_store_timeout(events: RecordingListener) -> None:
+    with pytest.raises(StoreTimeout):
         async with store_guard("read", 0.01, events):
             await asyncio.Event().wait()
 
-    assert caught.value.timed_out
-    assert events.events == [DependencyFailed("store", "read", "StoreError", "The store did not answer in time.")]
+    assert events.events == [DependencyFailed("store", "read", "StoreTimeout", "The store did not answer in time.")]
 
 
 @pytest.mark.parametrize("error", [StoreError("It is broken."), StorageFull(), LeaseLost("It is another's.")], ids=repr)
@@ -29,8 +28,8 @@ async def test_a_failing_store_keeps_its_error(events: RecordingListener, error:
         async with store_guard("write", 60.0, events):
             raise error
 
-    assert (caught.value, caught.value.__cause__, caught.value.timed_out) == (error, cause, False)
-    assert events.events == [DependencyFailed("store", "write", type(error).__name__, str(error))]
+    assert (caught.value, caught.value.__cause__) == (error, cause)
+    assert events.events == [DependencyFailed("store", "write", type(error).__name__, str(error), "OSError")]
 
 
 @pytest.mark.parametrize("error", [SayingNotFound(), ZeroDivisionError()], ids=repr)
@@ -58,7 +57,7 @@ async def test_a_cancelled_caller_is_not_the_stores_failure(events: RecordingLis
 
 
 @pytest.mark.parametrize("user", USES)
-async def test_every_user_reports_a_hanging_store_as_store_error(events: RecordingListener, user: str) -> None:
+async def test_every_user_reports_a_hanging_store_by_one_name(events: RecordingListener, user: str) -> None:
     operation, use = USES[user]
 
     with suppress(CloudSayingsError):
@@ -66,5 +65,5 @@ async def test_every_user_reports_a_hanging_store_as_store_error(events: Recordi
 
     failures = [failure for failure in events.of(DependencyFailed) if failure.dependency == "store"]
     assert operation in {failure.operation for failure in failures}
-    assert {failure.error_type for failure in failures} == {"StoreError"}
+    assert {failure.error_type for failure in failures} == {"StoreTimeout"}
     assert {failure.error_message for failure in failures} == {"The store did not answer in time."}

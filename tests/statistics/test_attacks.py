@@ -16,6 +16,7 @@ from service.store.base import Counts
 from service.store.quotas import is_implausible
 from service.store.sqlite import SqliteStore
 from tests.statistics.worlds import MEDIUM, STRONG, THEIR_SHARE, show, steady, voted
+from tests.store.builders import effect
 from tests.support import NAMES, model_saying
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,7 @@ async def praise(
         Vote(saying.saying_id, f"{address} {n}", FeedbackType.POSITIVE, NOW, attribution, found, len(MODELS))
         for n, saying in enumerate(sayings)
     )
-    results = [await store.vote(vote) for vote in votes]
+    results = [effect(await store.vote(vote)) for vote in votes]
     return Counter(result.standing for result in results if result is not None)
 
 

@@ -165,7 +165,7 @@ async def test_a_hanging_store_is_given_up_at_the_deadline_of_the_request(
         with deadline(0.01), pytest.raises(StatisticsUnavailable):
             await statistics.answer()
 
-    assert [failure.error_type for failure in events.of(DependencyFailed)] == ["StoreError"]
+    assert [failure.error_type for failure in events.of(DependencyFailed)] == ["StoreTimeout"]
 
 
 async def test_closing_cancels_what_is_under_way(statistics: Statistics, counting: CountingStore) -> None:

@@ -88,7 +88,9 @@ async def compare(store: Store, name: str, voters: list[str], chance: random.Ran
         ballot = Ballot(made.comparison_id, voter, at)
         await (store.show_comparison(ballot) if number else store.put_comparison(made, ballot))
         winner = chance.choices([*SLOTS, "tie", "none"], [*best, 0.15, 0.1])[0]
-        await store.cast_ballot(made, voter, winner, at=at, networks=[NetworkDay(f"{day_of(at)}/{voter}")])
+        await store.cast_ballot(
+            made.comparison_id, voter, winner, at=at, networks=[NetworkDay(f"{day_of(at)}/{voter}")]
+        )
 
 
 def call(number: int, chance: random.Random) -> Call:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from service.domain import (
     SLOTS,
@@ -21,6 +22,8 @@ from service.domain import (
     model_source,
     saying_id,
 )
+
+R = TypeVar("R")
 
 MODEL = "gpt-4.1"
 MODELS = (MODEL, "claude-haiku-4-5", "gpt-4.1-mini", "claude-sonnet-4-5")  # in slots A to D of a comparison
@@ -145,3 +148,8 @@ def ballot(
     """The ballot of a voter that has voted at CAST_AT."""
     seen = shown(comparison, voter)
     return replace(seen, winner=winner, cast_at=CAST_AT, standing=standing, network=network, later=later)
+
+
+def effect(taken: tuple[object, R] | None) -> R | None:
+    """What a vote or a ballot has done, of what the store returns for it."""
+    return None if taken is None else taken[1]

@@ -12,7 +12,7 @@ from service.catalogue.lifecycle import Lifecycle, LifeStage
 from service.domain import Saying, VoteStatus
 from service.errors import LeaseLost
 from service.store.base import LONGEST_LEASE_SECONDS, ROUND_LEASE, Lease, Spend, SpendWindow, Store
-from tests.store.builders import DAY, MODEL, collected, generated, generation, vote
+from tests.store.builders import DAY, MODEL, collected, effect, generated, generation, vote
 
 NOON = SpendWindow("2026-11-20", "2026-11-20T12")
 ONE = SpendWindow("2026-11-20", "2026-11-20T13")
@@ -54,7 +54,7 @@ class TestSayings:
         await store.put_sayings([second, second])
 
         assert await store.get_saying(first.saying_id) == first
-        again = await store.vote(vote(first))
+        again = effect(await store.vote(vote(first)))
         assert again is not None
         assert (again.status, again.upvotes) == (VoteStatus.UNCHANGED, 1)
 

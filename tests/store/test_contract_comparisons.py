@@ -11,7 +11,7 @@ from service.domain import NONE, TIE, BallotResult, BallotStatus, Comparison, Ne
 from service.limits import Quotas
 from service.store.base import OutcomeTally, Store, StoredBallot
 from service.store.groups import item_group, voter_group
-from tests.store.builders import CAST_AT, DAY, MODELS, ballot, comparison, network, shown
+from tests.store.builders import CAST_AT, DAY, MODELS, ballot, comparison, effect, network, shown
 from tests.store.conftest import OpenStore
 from tests.store.counting import outcomes
 
@@ -41,7 +41,7 @@ class TestShowing:
 
     async def test_showing_it_again_changes_nothing(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(ID, "ann", "A", at=CAST_AT)
 
         await store.show_comparison(replace(shown(COMPARISON), shown_at=1.5))
 
@@ -91,7 +91,7 @@ class TestUnseen:
         for one in stored:
             await store.put_comparison(one, shown(one))
         for one in stored[3:]:
-            await store.cast_ballot(one, "ann", "A", at=CAST_AT)
+            await store.cast_ballot(one.comparison_id, "ann", "A", at=CAST_AT)
 
         drawn = Counter([await store.unseen_comparison("bob", service=None, simulated=False) for _ in range(60)])
 
@@ -116,7 +116,7 @@ class TestBallots:
     async def test_the_first_is_stored_and_counted_by_its_outcome(self, store: Store, winner: str, result: str) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        cast = await store.cast_ballot(COMPARISON, "ann", winner, at=CAST_AT, networks=[network()])
+        cast = effect(await store.cast_ballot(ID, "ann", winner, at=CAST_AT, networks=[network()]))
 
         kept, cell = ballot(COMPARISON, winner=winner, network=f"{DAY}/street"), (voter_group("ann"), item_group(ID))
         assert cast == BallotResult(BallotStatus.RECORDED, kept, 1)
@@ -128,17 +128,17 @@ class TestBallots:
     async def test_what_was_never_shown_to_a_voter_cannot_be_voted_on(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        assert await store.cast_ballot(COMPARISON, "bob", "A", at=CAST_AT) is None
-        assert await store.cast_ballot(comparison("unknown"), "ann", "A", at=CAST_AT) is None
+        assert await store.cast_ballot(ID, "bob", "A", at=CAST_AT) is None
+        assert await store.cast_ballot(comparison("unknown").comparison_id, "ann", "A", at=CAST_AT) is None
 
         assert await outcomes(store) == {}
         assert await store.get_comparison(ID, "bob") == (COMPARISON, None)
 
     async def test_the_same_choice_again_changes_nothing(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(ID, "ann", "A", at=CAST_AT)
 
-        again = await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT + 60, networks=[network()])
+        again = effect(await store.cast_ballot(ID, "ann", "A", at=CAST_AT + 60, networks=[network()]))
 
         assert again == BallotResult(BallotStatus.UNCHANGED, ballot(COMPARISON), 1)
         assert await store.get_comparison(ID, "ann") == (COMPARISON, ballot(COMPARISON))
@@ -146,10 +146,10 @@ class TestBallots:
 
     async def test_what_is_chosen_after_the_reveal_is_kept_and_does_not_count(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
-        await store.cast_ballot(COMPARISON, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(ID, "ann", "A", at=CAST_AT)
         before = await store.aggregates(since_hour="")
 
-        later = await store.cast_ballot(COMPARISON, "ann", TIE, at=CAST_AT + 60, networks=[network()])
+        later = effect(await store.cast_ballot(ID, "ann", TIE, at=CAST_AT + 60, networks=[network()]))
 
         assert later == BallotResult(BallotStatus.AFTER_REVEAL, ballot(COMPARISON, later=TIE), 1)
         assert await store.get_comparison(ID, "ann") == (COMPARISON, ballot(COMPARISON, later=TIE))
@@ -159,7 +159,7 @@ class TestBallots:
         of_two, simulated = comparison("of two", failed="CD"), comparison("simulated", simulated=True)
         for one in (COMPARISON, of_two, simulated):
             await store.put_comparison(one, shown(one))
-            await store.cast_ballot(one, "ann", "A", at=CAST_AT)
+            await store.cast_ballot(one.comparison_id, "ann", "A", at=CAST_AT)
 
         assert await outcomes(store) == {
             Outcome(THREE, "gpt-4.1", FAILED): (1, 0),
@@ -174,8 +174,8 @@ class TestBallots:
     async def test_of_many_choices_of_one_voter_at_once_the_first_counts(self, store: Store) -> None:
         await store.put_comparison(COMPARISON, shown(COMPARISON))
 
-        choices = (store.cast_ballot(COMPARISON, "ann", "AB"[n % 2], at=CAST_AT) for n in range(20))
-        statuses = Counter(result.status for result in await asyncio.gather(*choices) if result)
+        choices = (store.cast_ballot(ID, "ann", "AB"[n % 2], at=CAST_AT) for n in range(20))
+        statuses = Counter(result.status for result in map(effect, await asyncio.gather(*choices)) if result)
 
         assert statuses == {"recorded": 1, "unchanged": 9, "after_reveal": 10}
         assert list((await outcomes(store)).values()) == [(1, 0)]
@@ -186,11 +186,11 @@ class TestBallots:
         for voter in voters:
             await store.show_comparison(shown(COMPARISON, voter))
 
-        casting = (store.cast_ballot(COMPARISON, one, "ABC"[n % 3], at=CAST_AT) for n, one in enumerate(voters))
+        casting = (store.cast_ballot(ID, one, "ABC"[n % 3], at=CAST_AT) for n, one in enumerate(voters))
         results = await asyncio.gather(*casting)
 
         # Those that are cast at the same moment may be given the same number, but somebody is the first.
-        assert min(result.ballots for result in results if result) == 1
+        assert min(result.ballots for result in map(effect, results) if result) == 1
         assert await outcomes(store) == {Outcome(THREE, model, FAILED): (10, 0) for model in THREE}
 
     async def test_every_ballot_is_streamed_with_its_comparison_cast_or_not(self, store: Store) -> None:
@@ -235,7 +235,7 @@ class TestQuotas:
 async def first_standing(store: Store, compared: Comparison, *, networks: list[NetworkDay]) -> Standing | None:
     """The standing of a ballot on a new comparison."""
     await store.put_comparison(compared, shown(compared))
-    result = await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=networks)
+    result = effect(await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=networks))
     return result.ballot.standing if result else None
 
 
@@ -243,5 +243,5 @@ async def vote_of_all(store: Store, voters: list[str]) -> list[Standing | None]:
     """The standings of ballots that are cast on the comparison one after the other."""
     for voter in voters:
         await store.show_comparison(shown(COMPARISON, voter))
-    results = [await store.cast_ballot(COMPARISON, voter, "A", at=CAST_AT) for voter in voters]
+    results = [effect(await store.cast_ballot(ID, voter, "A", at=CAST_AT)) for voter in voters]
     return [result.ballot.standing if result else None for result in results]

@@ -193,7 +193,7 @@ class TestFolding:
         sayings, compared = [generated(f"saying {n}") for n in range(3)], comparison()
         await store.put_sayings(sayings)
         await store.put_comparison(compared, shown(compared))
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
         await store.record_call(call(rejected={"link": 1}))
         for day, saying in enumerate(sayings):
             await store.vote(vote(saying, at=CAST_AT + day * DAY_SECONDS))

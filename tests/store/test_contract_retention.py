@@ -23,6 +23,7 @@ from tests.store.builders import (
     ballot,
     collected,
     comparison,
+    effect,
     generated,
     network,
     shown,
@@ -73,14 +74,14 @@ class TestForgetting:
         await store.put_sayings(sayings)
         await store.put_comparison(compared, shown(compared, "bob"))
         await store.vote(vote(sayings[0], "bob", networks=STREET))
-        await store.cast_ballot(compared, "bob", "B", at=CAST_AT, networks=STREET)
+        await store.cast_ballot(compared.comparison_id, "bob", "B", at=CAST_AT, networks=STREET)
         without_ann = await counted(store)
         await store.show_comparison(shown(compared, "ann"))
         for saying, attribution in zip(sayings, (None, BLIND, BLIND, NAMED), strict=True):
             await store.vote(vote(saying, "ann", NEGATIVE, attribution=attribution, networks=STREET))
         await store.vote(vote(sayings[1], "ann", POSITIVE))
         await store.withdraw_vote(sayings[2].saying_id, "ann")
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=STREET)
 
         await forget(store, "ann")
 
@@ -111,11 +112,11 @@ class TestForgetting:
     async def test_a_ballot_that_is_taken_back_makes_room_on_the_comparison(self, open_store: OpenStore) -> None:
         store, compared = await open_store(Quotas(comparison_ballots=1)), comparison()
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
 
         await forget(store, "ann")
         await store.show_comparison(shown(compared, "bob"))
-        cast = await store.cast_ballot(compared, "bob", "B", at=CAST_AT)
+        cast = effect(await store.cast_ballot(compared.comparison_id, "bob", "B", at=CAST_AT))
 
         assert cast is not None
         assert (cast.ballots, cast.ballot.standing) == (1, Standing.COUNTED)
@@ -128,7 +129,7 @@ class TestForgetting:
         without_ann = [row["voter"] async for row in rows(store, Export.VOTES)]
         for each in (compared, uncast):
             await store.put_comparison(each, shown(each, "ann"))
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
 
         await forget(store, "ann")
 
@@ -182,7 +183,7 @@ class TestForgetting:
         await store.vote(vote(saying, "ann"))
         await forget(store, "ann")
 
-        again = await store.vote(vote(saying, "ann", NEGATIVE))
+        again = effect(await store.vote(vote(saying, "ann", NEGATIVE)))
         await prune(store, LATER)
 
         assert again == VoteResult(VoteStatus.RECORDED, 0, 1, Standing.COUNTED)
@@ -192,7 +193,7 @@ class TestForgetting:
         sayings, compared = [generated(f"saying {n}") for n in range(3)], comparison()
         await store.put_sayings(sayings)
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
         for saying in sayings:
             await store.vote(vote(saying, "ann", networks=STREET))
         await store.forget("ann", asked_at=SOON)
@@ -224,7 +225,7 @@ class TestAddresses:
         store, saying, compared = await open_store(Quotas(address_votes=1)), generated("a saying"), comparison()
         await store.put_sayings([saying])
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=STREET)
         for voter in ("ann", "bob"):
             await store.vote(vote(saying, voter, networks=STREET))
         before = await totals(store), await outcomes(store)
@@ -263,7 +264,7 @@ class TestVoters:
         saying, compared = generated("a saying"), comparison()
         await store.put_sayings([saying])
         await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=STREET)
         await store.vote(vote(saying, "ann", networks=STREET))
         before = await counted(store)
 
@@ -309,7 +310,7 @@ class TestVoters:
         await prune(store, A_YEAR)
 
         withdrawn = await store.withdraw_vote(saying.saying_id, "ann")
-        again = await store.vote(vote(saying, "ann", POSITIVE, at=A_YEAR))
+        again = effect(await store.vote(vote(saying, "ann", POSITIVE, at=A_YEAR)))
 
         assert withdrawn == VoteResult(VoteStatus.UNCHANGED, 1, 0)
         assert again == VoteResult(VoteStatus.RECORDED, 2, 0, Standing.COUNTED)
@@ -320,7 +321,7 @@ class TestUnvoted:
         seen, chosen = comparison("seen"), comparison("chosen")
         for compared in (seen, chosen):
             await store.put_comparison(compared, shown(compared, "ann"))
-        await store.cast_ballot(chosen, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(chosen.comparison_id, "ann", "A", at=CAST_AT)
 
         early, late = await prune(store, CAST_AT + 29 * DAY_SECONDS), await prune(store, A_MONTH)
 

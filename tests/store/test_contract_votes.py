@@ -23,6 +23,7 @@ from tests.store.builders import (
     POSITIVE,
     collected,
     comparison,
+    effect,
     generated,
     network,
     shown,
@@ -45,8 +46,8 @@ class TestOpinions:
         saying = generated("a saying")
         await store.put_sayings([saying])
 
-        recorded = await store.vote(vote(saying, "ann", POSITIVE))
-        beside = await store.vote(vote(saying, "bob", NEGATIVE))
+        recorded = effect(await store.vote(vote(saying, "ann", POSITIVE)))
+        beside = effect(await store.vote(vote(saying, "bob", NEGATIVE)))
 
         assert recorded == VoteResult(VoteStatus.RECORDED, 1, 0, COUNTED)
         assert beside == VoteResult(VoteStatus.RECORDED, 1, 1, COUNTED)
@@ -56,7 +57,7 @@ class TestOpinions:
         await store.put_sayings([saying])
         await store.vote(vote(saying))
 
-        again = await store.vote(vote(saying, at=CAST_AT + 60, attribution=NAMED, networks=[network()]))
+        again = effect(await store.vote(vote(saying, at=CAST_AT + 60, attribution=NAMED, networks=[network()])))
 
         assert again == VoteResult(VoteStatus.UNCHANGED, 1, 0, COUNTED)
         assert await stored(store) == [_as_cast(vote(saying))]
@@ -68,7 +69,7 @@ class TestOpinions:
         await store.vote(vote(saying))
         before = await store.aggregates(since_hour="")
 
-        changed = await store.vote(vote(saying, feedback=NEGATIVE, at=CAST_AT + A_DAY, attribution=NAMED))
+        changed = effect(await store.vote(vote(saying, feedback=NEGATIVE, at=CAST_AT + A_DAY, attribution=NAMED)))
 
         assert changed == VoteResult(VoteStatus.CHANGED, 0, 1, COUNTED)
         assert await stored(store) == [replace(_as_cast(vote(saying)), opinion=NEGATIVE, cast_at=CAST_AT + A_DAY)]
@@ -82,7 +83,7 @@ class TestOpinions:
 
         withdrawn = await store.withdraw_vote(saying.saying_id, "ann")
         kept = await stored(store)
-        again = await store.vote(vote(saying, feedback=NEGATIVE, at=CAST_AT + 60, attribution=NAMED))
+        again = effect(await store.vote(vote(saying, feedback=NEGATIVE, at=CAST_AT + 60, attribution=NAMED)))
 
         assert withdrawn == VoteResult(VoteStatus.WITHDRAWN, 0, 0, COUNTED)
         assert kept == [replace(_as_cast(vote(saying)), opinion=None)]
@@ -118,7 +119,7 @@ class TestOpinions:
         await store.put_sayings([saying])
 
         votes = [vote(saying, f"voter {n}", POSITIVE if n < 150 else NEGATIVE) for n in range(200)]
-        results = await asyncio.gather(*map(store.vote, votes))
+        results = map(effect, await asyncio.gather(*map(store.vote, votes)))
 
         assert {result.status for result in results if result} == {VoteStatus.RECORDED}
         assert await store.withdraw_vote(saying.saying_id, "nobody") == VoteResult(VoteStatus.UNCHANGED, 150, 50)
@@ -130,7 +131,7 @@ class TestOpinions:
 
         results = await asyncio.gather(*(store.vote(vote(saying, networks=[network()])) for _ in range(50)))
 
-        statuses = Counter(result.status for result in results if result)
+        statuses = Counter(result.status for result in map(effect, results) if result)
         assert statuses == {VoteStatus.RECORDED: 1, VoteStatus.UNCHANGED: 49}
         assert await totals(store) == {MODEL: Total(blind=UP, voters=1, sayings=1)}
 
@@ -142,7 +143,7 @@ class TestOpinions:
         changes = await asyncio.gather(*(store.vote(vote(saying, feedback=NEGATIVE)) for _ in range(15)))
         withdrawals = await asyncio.gather(*(store.withdraw_vote(saying.saying_id, "ann") for _ in range(15)))
 
-        assert Counter(result.status for result in changes if result) == {"changed": 1, "unchanged": 14}
+        assert Counter(result.status for result in map(effect, changes) if result) == {"changed": 1, "unchanged": 14}
         assert Counter(result.status for result in withdrawals if result) == {"withdrawn": 1, "unchanged": 14}
         assert [one.upvotes + one.downvotes async for one in store.all_sayings()] == [0]
 
@@ -173,7 +174,7 @@ class TestWhatCounts:
         saying = generated("a saying")
         await store.put_sayings([saying])
 
-        result = await store.vote(vote(saying, attribution=attribution))
+        result = effect(await store.vote(vote(saying, attribution=attribution)))
 
         assert result is not None
         assert (result.standing, await totals(store)) == (standing, {MODEL: total})
@@ -207,7 +208,7 @@ class TestWhatCounts:
         await store.vote(vote(saying, attribution=None))
 
         await store.withdraw_vote(saying.saying_id, "ann")
-        again = await store.vote(vote(saying, attribution=BLIND))
+        again = effect(await store.vote(vote(saying, attribution=BLIND)))
 
         assert again == VoteResult(VoteStatus.RECORDED, 1, 0, UNVERIFIED)
         assert await totals(store) == {MODEL: Total(unverified=UP)}
@@ -339,7 +340,7 @@ class TestImplausibleNetworks:
         await cast(store, blind_votes(sayings[:3]))
 
         later = await cast(store, [vote(sayings[3], attribution=NAMED, networks=[network()])])
-        await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=[network()])
+        await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=[network()])
 
         assert later == [SET_ASIDE]
         assert list((await outcomes(store)).values()) == [(0, 1)]
@@ -392,7 +393,7 @@ def blind_votes(sayings: Sequence[Saying]) -> list[Vote]:
 
 async def cast(store: Store, votes: Sequence[Vote]) -> list[Standing | None]:
     """Cast votes one after the other."""
-    results = [await store.vote(each) for each in votes]
+    results = [effect(await store.vote(each)) for each in votes]
     return [result.standing if result else None for result in results]
 
 

@@ -9,8 +9,8 @@ from service.errors import StoreError
 from service.limits import Quotas
 from service.store.dynamodb import DynamoStore
 from service.store.dynamodb.tables import COMPARISONS
-from tests.store.builders import CAST_AT, comparison, network, shown
-from tests.store.clients import error, faulty, no_answer
+from tests.store.builders import CAST_AT, comparison, effect, network, shown
+from tests.store.clients import cancelled, faulty, no_answer
 from tests.store.conftest import Dynamo
 from tests.store.counting import outcomes
 from tests.store.test_contract_retention import forget
@@ -48,9 +48,9 @@ class TestIndex:
         await store.put_comparison(OFFERED, shown(OFFERED))
         await store.show_comparison(shown(OFFERED, "bob"))
 
-        await store.cast_ballot(OFFERED, "ann", "A", at=CAST_AT)
+        await store.cast_ballot(OFFERED.comparison_id, "ann", "A", at=CAST_AT)
         with_one = await in_the_index(dynamo)
-        await store.cast_ballot(OFFERED, "bob", "A", at=CAST_AT)
+        await store.cast_ballot(OFFERED.comparison_id, "bob", "A", at=CAST_AT)
         with_two = await in_the_index(dynamo)
         await forget(store, "ann")
 
@@ -141,9 +141,9 @@ class TestBallots:
 
     async def test_a_choice_made_meanwhile_is_the_first(self, dynamo: Dynamo) -> None:
         other = dynamo.store
-        store, _ = faulty(dynamo, meanwhile=lambda: other.cast_ballot(OFFERED, "ann", "B", at=CAST_AT))
+        store, _ = faulty(dynamo, meanwhile=lambda: other.cast_ballot(OFFERED.comparison_id, "ann", "B", at=CAST_AT))
 
-        result = await store.cast_ballot(OFFERED, "ann", "A", at=CAST_AT)
+        result = effect(await store.cast_ballot(OFFERED.comparison_id, "ann", "A", at=CAST_AT))
 
         assert result is not None
         assert (result.status, result.ballot.winner) == (BallotStatus.AFTER_REVEAL, "B")
@@ -152,7 +152,7 @@ class TestBallots:
     async def test_a_choice_made_unheard_is_counted_once(self, dynamo: Dynamo) -> None:
         store, _ = faulty(dynamo, transact_write_items=[no_answer()], after_the_call=True)
 
-        await store.cast_ballot(OFFERED, "ann", NONE, at=CAST_AT, networks=[network()])
+        await store.cast_ballot(OFFERED.comparison_id, "ann", NONE, at=CAST_AT, networks=[network()])
 
         assert await outcomes(store) == {NO_WINNER: (1, 0)}
 
@@ -161,21 +161,23 @@ class TestBallots:
         other = DynamoStore(dynamo.client, dynamo.prefix, quotas)
         near = [network()]
         store, _ = faulty(
-            dynamo, quotas, meanwhile=lambda: other.cast_ballot(OFFERED, "bob", "A", at=CAST_AT, networks=near)
+            dynamo,
+            quotas,
+            meanwhile=lambda: other.cast_ballot(OFFERED.comparison_id, "bob", "A", at=CAST_AT, networks=near),
         )
 
-        result = await store.cast_ballot(OFFERED, "ann", "A", at=CAST_AT, networks=near)
+        result = effect(await store.cast_ballot(OFFERED.comparison_id, "ann", "A", at=CAST_AT, networks=near))
 
         assert result is not None
-        assert (result.ballot.standing, result.ballots) == (Standing.SET_ASIDE, 2)
+        assert result.ballot.standing is Standing.SET_ASIDE
         assert await outcomes(store) == {FIRST: (1, 1)}
 
     async def test_a_later_choice_is_decided_again_when_the_ballot_has_changed(self, dynamo: Dynamo) -> None:
-        await dynamo.store.cast_ballot(OFFERED, "ann", "A", at=CAST_AT)
-        store, client = faulty(dynamo, update_item=[error("ConditionalCheckFailedException")])
+        await dynamo.store.cast_ballot(OFFERED.comparison_id, "ann", "A", at=CAST_AT)
+        store, client = faulty(dynamo, transact_write_items=[cancelled("ConditionalCheckFailed")])
 
-        result = await store.cast_ballot(OFFERED, "ann", "B", at=CAST_AT)
+        result = effect(await store.cast_ballot(OFFERED.comparison_id, "ann", "B", at=CAST_AT))
 
         assert result is not None
         assert (result.status, result.ballot.later) == (BallotStatus.AFTER_REVEAL, "B")
-        assert len(client.requests("update_item")) == 2
+        assert len(client.requests("transact_write_items")) == 2

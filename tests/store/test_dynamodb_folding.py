@@ -11,6 +11,7 @@ from service.errors import StoreError
 from service.limits import DAY_SECONDS
 from service.store.base import Aggregates, Counts, Store
 from service.store.dynamodb import DynamoStore
+from service.store.dynamodb.lines import line_of
 from service.store.dynamodb.tables import STATE
 from tests.store.builders import (
     CAST_AT,
@@ -46,7 +47,7 @@ async def _counted(dynamo: Dynamo) -> None:
     for n, voter in enumerate(VOTERS):
         await store.vote(vote(SAYING, voter, attribution=NAMED if n == 0 else vote(SAYING).attribution))
         await store.show_comparison(shown(COMPARED, voter))
-        await store.cast_ballot(COMPARED, voter, "ABC"[n % 3], at=CAST_AT)
+        await store.cast_ballot(COMPARED.comparison_id, voter, "ABC"[n % 3], at=CAST_AT)
     for n in range(6):
         await store.record_call(call(f"call {n}", kind=CallKind.LIVE, error_type="timeout" if n == 5 else ""))
     await store.add_serves({MODEL: 3}, hour=HOUR)
@@ -60,7 +61,7 @@ async def lines(dynamo: Dynamo) -> dict[str, set[str]]:
     """The lines of days, by the kind of the name that they are under."""
     found: dict[str, set[str]] = {"tally": set(), "tallies": set()}
     for item in await items(dynamo, STATE):
-        kind, part = item["name"]["S"].partition("#")[0], item["part"]["S"]
+        kind, part = item["name"]["S"].partition("#")[0], line_of(item)
         if part.startswith(("votes#", "ballots#", "attempts#")):
             found[kind].add(part)
     return found

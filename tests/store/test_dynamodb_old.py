@@ -10,7 +10,7 @@ from service.store.base import Aggregates, CallTally, Counts, StoredVote, Strand
 from service.store.dynamodb import DynamoStore
 from service.store.dynamodb.tables import COMPARISONS, FEEDBACK, SAYINGS, STATE
 from service.store.retention import Pruned
-from tests.store.builders import CAST_AT, HOUR, MODEL, NEGATIVE, POSITIVE, comparison, generated, shown, vote
+from tests.store.builders import CAST_AT, HOUR, MODEL, NEGATIVE, POSITIVE, comparison, effect, generated, shown, vote
 from tests.store.clients import items, put
 from tests.store.conftest import Dynamo
 from tests.store.counting import Total, outcomes, totals
@@ -62,10 +62,10 @@ class TestVotes:
 
     async def test_are_repeated_changed_and_withdrawn_as_others(self, store: DynamoStore) -> None:
         results = [
-            await store.vote(vote(SAYING)),
-            await store.vote(vote(SAYING, feedback=NEGATIVE)),
+            effect(await store.vote(vote(SAYING))),
+            effect(await store.vote(vote(SAYING, feedback=NEGATIVE))),
             await store.withdraw_vote(SAYING.saying_id, "ann"),
-            await store.vote(vote(SAYING)),
+            effect(await store.vote(vote(SAYING))),
         ]
 
         assert results == [
@@ -172,7 +172,7 @@ class TestBallots:
         assert await outcomes(dynamo.store) == {}
 
     async def test_a_later_choice_is_kept_apart(self, dynamo: Dynamo) -> None:
-        result = await dynamo.store.cast_ballot(COMPARED, "ann", "B", at=CAST_AT + 60)
+        result = effect(await dynamo.store.cast_ballot(COMPARED.comparison_id, "ann", "B", at=CAST_AT + 60))
 
         assert result is not None
         assert (result.status, result.ballot.winner, result.ballot.later) == (BallotStatus.AFTER_REVEAL, "A", "B")

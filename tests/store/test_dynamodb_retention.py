@@ -117,7 +117,7 @@ async def test_damaged_votes_and_ballots_hold_up_no_pass(dynamo: Dynamo) -> None
     store, compared = dynamo.store, comparison()
     await store.put_sayings([SAYING])
     await store.put_comparison(compared, shown(compared, "ann"))
-    await store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=STREET)
+    await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=STREET)
     await store.vote(vote(SAYING, "ann", networks=STREET))
     for table, key, damage in (
         (FEEDBACK, {"saying_id": {"S": SAYING.saying_id}, "voter": {"S": "ann"}}, "REMOVE feedback_type"),

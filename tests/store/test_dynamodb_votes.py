@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,7 @@ from tests.store.builders import (
     NEGATIVE,
     POSITIVE,
     collected,
+    effect,
     generated,
     network,
     vote,
@@ -31,8 +32,6 @@ from tests.store.conftest import Dynamo
 from tests.store.counting import Total, totals
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb import DynamoDBClient
-
     from service.domain import Saying
 
 SAYING = generated("a saying", snapshot="gpt-4.1-2025-04-14")
@@ -56,10 +55,10 @@ class TestFaults:
     async def test_a_vote_changed_under_way_is_read_again(self, dynamo: Dynamo) -> None:
         store, client = faulty(dynamo, transact_write_items=[cancelled(*CHANGED)])
 
-        result = await store.vote(vote(SAYING))
+        result = effect(await store.vote(vote(SAYING)))
 
         assert result == VoteResult(VoteStatus.RECORDED, 1, 0, Standing.COUNTED)
-        assert len(client.requests("get_item")) == 2 * 3
+        assert [operation for operation, _ in client.asked] == ["batch_get_item", "transact_write_items"] * 2
 
     async def test_a_vote_that_keeps_changing_is_an_error(self, dynamo: Dynamo) -> None:
         store, client = faulty(dynamo, transact_write_items=[cancelled(*CHANGED) for _ in range(100)])
@@ -82,10 +81,19 @@ class TestFaults:
         await dynamo.store.vote(vote(SAYING))
         store, _ = faulty(dynamo, meanwhile=lambda: dynamo.store.withdraw_vote(SAYING.saying_id, "ann"))
 
-        result = await store.vote(vote(SAYING, feedback=NEGATIVE))
+        result = effect(await store.vote(vote(SAYING, feedback=NEGATIVE)))
 
         assert result == VoteResult(VoteStatus.RECORDED, 0, 1, Standing.COUNTED)
         assert await totals(dynamo.store) == {MODEL: ONE}
+
+    async def test_what_others_have_changed_comes_with_the_refusal(self, dynamo: Dynamo) -> None:
+        store, client = faulty(dynamo, meanwhile=lambda: dynamo.store.vote(vote(SAYING, "bob")))
+
+        result = effect(await store.vote(vote(SAYING)))
+
+        assert result == VoteResult(VoteStatus.RECORDED, 2, 0, Standing.COUNTED)
+        assert [operation for operation, _ in client.asked] == ["batch_get_item", *["transact_write_items"] * 2]
+        assert await totals(dynamo.store) == {MODEL: Total(blind=Counts(2, 2), voters=2, sayings=1)}
 
     async def test_a_claim_too_small_for_dynamodb_does_not_fail_a_vote(self, dynamo: Dynamo) -> None:
         await dynamo.store.vote(replace(vote(SAYING), claimed_execution_ms=1e-300))
@@ -103,31 +111,7 @@ class TestFaults:
             await dynamo.store.vote(vote(SAYING, feedback=NEGATIVE))
 
 
-class AllAtOnce:
-    """A client that answers no read before so many have arrived."""
-
-    def __init__(self, client: "DynamoDBClient", reads: int) -> None:
-        self._client = client
-        self._barrier = asyncio.Barrier(reads)
-
-    def __getattr__(self, operation: str) -> Any:
-        return getattr(self._client, operation)
-
-    async def get_item(self, **request: Any) -> Any:
-        await self._barrier.wait()
-        return await self._client.get_item(**request)
-
-
 class TestWhatIsReadAndWritten:
-    async def test_all_that_decides_about_a_vote_is_read_at_once(self, dynamo: Dynamo) -> None:
-        client = AllAtOnce(dynamo.client, reads=5)
-        store = DynamoStore(cast("DynamoDBClient", client), dynamo.prefix)
-
-        async with asyncio.timeout(60):
-            await store.vote(vote(SAYING, networks=[STREET, CITY]))
-
-        assert await totals(dynamo.store) == {MODEL: ONE}
-
     async def test_what_a_counted_blind_vote_writes(self, dynamo: Dynamo) -> None:
         store, client = faulty(dynamo)
 
@@ -137,9 +121,9 @@ class TestWhatIsReadAndWritten:
         group = voter_group("ann")
         assert [written(write, dynamo) for write in request["TransactItems"]] == [
             (FEEDBACK, SAYING.saying_id, "ann"),
-            (STATE, f"tally#{group}", f"votes#{DAY}#{MODEL}#v1#gpt-4.1-2025-04-14"),
+            (STATE, f"tally#{group}", f"votes#{DAY}#{MODEL}#v1#gpt-4.1-2025-04-14~1"),
             (SAYINGS, SAYING.saying_id),
-            (STATE, f"tally#{group % 4}", f"blind#Amazon S3#{MODEL}"),
+            (STATE, f"tally#{group % 8}", f"blind#Amazon S3#{MODEL}"),
             (STATE, "voter#ann", "voter"),
             (STATE, f"network#{DAY}/street", "network"),
         ]
@@ -160,8 +144,10 @@ class TestWhatIsReadAndWritten:
 
         await store.vote(vote(SAYING, attribution=attribution, networks=networks))
 
-        (request,) = client.requests("transact_write_items")
-        assert (len(client.requests("get_item")), len(request["TransactItems"])) == (reads, writes)
+        (read, write) = client.asked
+        keys = [key for table in read[1]["RequestItems"].values() for key in table["Keys"]]
+        assert (read[0], len(keys)) == ("batch_get_item", reads)
+        assert (write[0], len(write[1]["TransactItems"])) == ("transact_write_items", writes)
 
     async def test_votes_on_the_collection_use_up_no_quota(self, dynamo: Dynamo) -> None:
         by_hand = collected("by hand")
@@ -177,7 +163,7 @@ class TestWhatIsReadAndWritten:
 
         await store.vote(vote(SAYING))
 
-        assert {operation for operation, _ in client.asked} == {"get_item"}
+        assert [operation for operation, _ in client.asked] == ["batch_get_item"]
 
     async def test_the_raw_vote_keeps_what_was_cast_first_and_what_holds_now(self, dynamo: Dynamo) -> None:
         await dynamo.store.vote(vote(SAYING, networks=[STREET, CITY]))
@@ -256,7 +242,7 @@ class TestManyAtOnce:
 
         store, _ = faulty(dynamo, quotas, meanwhile=take)
 
-        result = await store.vote(vote(SAYING, "ann", networks=[STREET]))
+        result = effect(await store.vote(vote(SAYING, "ann", networks=[STREET])))
 
         assert result is not None
         assert result.standing is Standing.SET_ASIDE

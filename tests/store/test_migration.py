@@ -13,7 +13,7 @@ from service.errors import ConfigError
 from service.store.base import ROUND_LEASE, CallTally, Counts, HourTally, Lease, Listing, Spend, SpendWindow, Strand
 from service.store.latency_buckets import bucket_of
 from service.store.sqlite import SqliteStore
-from tests.store.builders import BLIND, CAST_AT, DAY, HOUR, MODEL, collected, generated, network, vote
+from tests.store.builders import BLIND, CAST_AT, DAY, HOUR, MODEL, collected, effect, generated, network, vote
 from tests.store.counting import Total, totals
 
 FILES = Path(__file__).parent
@@ -133,7 +133,7 @@ class TestVersion4:
         }
         assert (await from_4.aggregates(since_hour="")).outcomes == {}
         assert compared is not None
-        cast = await from_4.cast_ballot(compared[0], "cy", "A", at=CAST_AT)
+        cast = effect(await from_4.cast_ballot(compared[0].comparison_id, "cy", "A", at=CAST_AT))
         assert cast is not None
         assert (cast.ballots, cast.ballot.standing) == (3, Standing.COUNTED)
 
@@ -151,7 +151,8 @@ class TestVersion4:
     async def test_an_old_vote_can_be_changed_and_stays_unverified(self, from_4: SqliteStore) -> None:
         saying = generated("a saying")
 
-        changed = await from_4.vote(vote(saying, "ann", FeedbackType.NEGATIVE, attribution=BLIND, networks=[network()]))
+        other = vote(saying, "ann", FeedbackType.NEGATIVE, attribution=BLIND, networks=[network()])
+        changed = effect(await from_4.vote(other))
 
         assert changed == VoteResult(VoteStatus.CHANGED, 1, 2, Standing.UNVERIFIED)
         assert (await totals(from_4))[MODEL] == Total(unverified=Counts(3, 2))

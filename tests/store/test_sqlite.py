@@ -22,6 +22,7 @@ from tests.store.builders import (
     call,
     collected,
     comparison,
+    effect,
     generated,
     network,
     shown,
@@ -67,7 +68,7 @@ async def test_damaged_votes_ballots_calls_and_outcomes_are_passed_over(
     await sqlite_store.vote(vote(saying))
     await sqlite_store.record_call(call())
     await sqlite_store.put_comparison(compared, shown(compared))
-    await sqlite_store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+    await sqlite_store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
 
     for damage in ("saying_feedback SET first", "ballots SET standing", "calls SET kind", "outcomes SET outcome"):
         _write(tmp_path / "sayings.db", f"UPDATE {damage} = '?'")
@@ -78,15 +79,15 @@ async def test_damaged_votes_ballots_calls_and_outcomes_are_passed_over(
     assert (await sqlite_store.aggregates(since_hour="")).outcomes == {}
 
 
-async def test_a_saying_whose_services_are_damaged_can_be_voted_on(sqlite_store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_saying_whose_services_are_damaged_takes_no_votes(sqlite_store: SqliteStore, tmp_path: Path) -> None:
     saying = generated("a saying")
     await sqlite_store.put_sayings([saying])
     _write(tmp_path / "sayings.db", "UPDATE main_humor SET services = 'not JSON'")
 
-    await sqlite_store.vote(vote(saying))
+    taken = await sqlite_store.vote(vote(saying))
 
-    assert await totals(sqlite_store) == {MODEL: ONE_UP}
-    assert (await sqlite_store.aggregates(since_hour="")).services == {}
+    assert taken is None
+    assert await totals(sqlite_store) == {}
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ async def test_nothing_that_a_voter_does_reads_a_whole_table(sqlite_store: Sqlit
     await sqlite_store._writer.run("test", lambda db: db.set_trace_callback(statements.append))
 
     await sqlite_store.put_comparison(compared, shown(compared))
-    await sqlite_store.cast_ballot(compared, "ann", "A", at=CAST_AT, networks=[network()])
+    await sqlite_store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT, networks=[network()])
     await sqlite_store.vote(vote(saying, networks=[network()]))
     await sqlite_store.forget("ann", asked_at=CAST_AT)
 
@@ -275,7 +276,7 @@ async def test_a_cancelled_caller_leaves_the_vote_complete(sqlite_store: SqliteS
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
-    again = await sqlite_store.vote(vote(saying))
+    again = effect(await sqlite_store.vote(vote(saying)))
 
     assert again is not None
     assert (again.upvotes, again.downvotes) == (1, 0)

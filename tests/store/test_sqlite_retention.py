@@ -23,7 +23,7 @@ async def test_no_trace_of_a_forgotten_voter_is_in_the_files(sqlite_store: Sqlit
     sayings = [generated(f"saying {n}") for n in range(300)]
     await sqlite_store.put_sayings(sayings)
     await sqlite_store.put_comparison(compared, shown(compared, voter))
-    await sqlite_store.cast_ballot(compared, voter, "A", at=CAST_AT, networks=[network()])
+    await sqlite_store.cast_ballot(compared.comparison_id, voter, "A", at=CAST_AT, networks=[network()])
     for saying in sayings:
         await sqlite_store.vote(vote(saying, voter, networks=[network()]))
         await sqlite_store.vote(vote(saying, "voter-of-another-name"))
@@ -63,7 +63,7 @@ async def test_damaged_votes_and_ballots_are_forgotten_too(sqlite_store: SqliteS
     await sqlite_store.put_sayings([saying])
     await sqlite_store.vote(vote(saying))
     await sqlite_store.put_comparison(compared, shown(compared))
-    await sqlite_store.cast_ballot(compared, "ann", "A", at=CAST_AT)
+    await sqlite_store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
     _write(tmp_path / "sayings.db", "UPDATE saying_feedback SET first = '?'")
     _write(tmp_path / "sayings.db", "UPDATE comparisons SET entries = '?'")
 

@@ -203,7 +203,7 @@ async def test_a_client_over_http_gets_few_traces_or_none(
 async def test_an_outage_over_http_is_not_traced_request_by_request(
     composition: Composition, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(self: object, vote: object) -> None:
+    async def fail(*_: object) -> None:
         raise StoreError("The database is broken.")
 
     async with composition.running() as service:

@@ -324,19 +324,6 @@ async def test_a_comparison_is_open_for_a_day_after_the_voter_saw_it(
     assert (await ballots.vote("bob", IDENTITY, "B"))[1].status is BallotStatus.RECORDED
 
 
-async def test_a_ballot_that_has_gone_meanwhile_counts_as_not_shown(events: RecordingListener, clock: Clock) -> None:
-    class Forgetful(FakeStore):
-        async def get_comparison(self, comparison_id: str, voter: str) -> tuple[object, Ballot]:  # type: ignore[override]
-            return COMPARED, shown(COMPARED)
-
-    ballots = votes_in(Forgetful().as_store(), events, clock)
-
-    with pytest.raises(ComparisonNotShown):
-        await ballots.vote("ann", IDENTITY, "A")
-
-    assert events.of(BallotTaken) == []
-
-
 @pytest.mark.parametrize(
     ("trouble", "error"),
     [(None, VoteNotStored), (StoreError("down"), VoteNotStored), (StorageFull(), StorageFull)],

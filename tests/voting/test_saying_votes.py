@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -305,8 +305,8 @@ async def test_a_store_that_cannot_take_a_vote_gives_a_503_in_time(
 async def test_a_vote_answered_too_late_is_safe_to_repeat(
     feedback: SayingVotes, store: SqliteStore, events: RecordingListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def store_and_say_nothing(vote: Vote) -> None:
-        await SqliteStore.vote(store, vote)
+    async def store_and_say_nothing(vote: Vote, check: Callable[[Saying], None]) -> None:
+        await SqliteStore.vote(store, vote, check)
         await asyncio.Event().wait()
 
     hasty = votes_in(store, events, timeouts=Timeouts(vote=0.2))

@@ -20,7 +20,7 @@ class ServerClock:
 
     def observe(self, response: Mapping[str, Any]) -> None:
         """Set the clock. A response without a date leaves it as it is, by the process's own clock to begin with."""
-        date = _date_of(response)
+        date = date_of(response)
         if date is not None:
             self._ahead = date.timestamp() - self._clock()
         elif self._ahead is None:
@@ -31,7 +31,8 @@ class ServerClock:
         return self._clock() + (self._ahead or 0.0)
 
 
-def _date_of(response: Mapping[str, Any]) -> datetime | None:
+def date_of(response: Mapping[str, Any]) -> datetime | None:
+    """The date of a response, None when it has none."""
     header = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         return parsedate_to_datetime(header)

@@ -51,8 +51,8 @@ class DynamoComparisons(Database):
         keys = [comparison_key(comparison_id), ballot_key(comparison_id, voter)]
         items = {item["part"]["S"]: item for item in await self._get_many(self._comparisons, keys)}
         comparison = self._comparison(items.pop(COMPARISON_PART, {}))
-        ballots = self._damage.undamaged("ballot", map(to_ballot, items.values()))
-        return None if comparison is None else (comparison, ballots[0] if ballots else None)
+        ballot = self._ballot(next(iter(items.values()), {}))
+        return None if comparison is None else (comparison, ballot)
 
     async def unseen_comparison(
         self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
@@ -114,3 +114,7 @@ class DynamoComparisons(Database):
     def _comparison(self, item: "Item") -> Comparison | None:
         """The comparison of an item; None when the item is empty or damaged."""
         return self._damage.checked("comparison", to_comparison(item)) if item else None
+
+    def _ballot(self, item: "Item") -> Ballot | None:
+        """The ballot of an item; None when the item is empty or damaged."""
+        return self._damage.checked("ballot", to_ballot(item)) if item else None

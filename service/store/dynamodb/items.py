@@ -132,6 +132,10 @@ def network_of(item: "Item") -> str:
     return _network(item) or (item["burst"]["S"] if "burst" in item else "")
 
 
+def saying_key(saying_id: str) -> "Item":
+    return {"saying_id": text(saying_id)}
+
+
 def vote_key(saying_id: str, voter: str) -> "Item":
     return {"saying_id": text(saying_id), "voter": text(voter)}
 

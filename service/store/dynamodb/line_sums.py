@@ -26,6 +26,7 @@ from service.store.dynamodb.lines import (
     VOTERS,
     VOTES,
     calls_line,
+    line_of,
     shard_of,
     to_calls_key,
     to_old_calls_key,
@@ -63,7 +64,7 @@ class Line:
 
 def to_line(item: "Item") -> Line:
     numbers = {name: _number(value["N"]) for name, value in item.items() if "N" in value}
-    return Line(item["part"]["S"], shard_of(item), numbers)
+    return Line(line_of(item), shard_of(item), numbers)
 
 
 def _number(digits: str) -> float:

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from service.domain import Ballot, day_of, feedback_id
 from service.errors import ConditionFailed
@@ -44,13 +44,12 @@ from service.store.dynamodb.quota_items import (
 )
 from service.store.dynamodb.takedowns import DynamoTakedowns
 from service.store.dynamodb.tallies import Tallies
-from service.store.dynamodb.transport import decide
 from service.store.dynamodb.vote_writes import delete_ballot, delete_uncast, delete_vote, forget_network, put
 from service.store.dynamodb.votes import DynamoVotes
 from service.store.retention import Cutoffs, Pruned, Pseudonyms
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import ScanInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import DeleteItemInputTypeDef, ScanInputTypeDef
 
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
@@ -144,7 +143,7 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
     async def _prune_vote(self, item: "Item", wanted: _Pass) -> Pruned:
         saying_id, voter = item["saying_id"]["S"], item["voter"]["S"]
         if voter in wanted.asked:
-            await decide(partial(self._remove_vote, saying_id, voter))
+            await self._remove_vote(saying_id, voter)
             return Pruned(taken_back=1)
         vote = to_stored_vote(item, "")
         if vote is None:
@@ -184,7 +183,8 @@ class DynamoRetention(DynamoVotes, DynamoBallots, DynamoTakedowns, Tallies):
 
     async def _remove_unvoted(self, ballot: Ballot) -> Pruned:
         with suppress(ConditionFailed):
-            await self._delete(delete_uncast(self._comparisons, ballot.comparison_id, ballot.voter))
+            delete = delete_uncast(self._comparisons, ballot.comparison_id, ballot.voter)["Delete"]
+            await self._delete(cast("DeleteItemInputTypeDef", delete))
             return Pruned(unvoted=1)
         return Pruned()
 

@@ -14,7 +14,7 @@ from service.errors import ConditionFailed, LeaseLost
 from service.store.base import Lease, StoredSaying
 from service.store.dynamodb import writes
 from service.store.dynamodb.database import Database
-from service.store.dynamodb.items import RING, count, is_placeholder, number, shelf_of, text, to_saying
+from service.store.dynamodb.items import RING, count, is_placeholder, number, saying_key, shelf_of, text, to_saying
 from service.store.dynamodb.tables import BY_DRAW, BY_MODEL, DRAW_SHELVES
 
 if TYPE_CHECKING:
@@ -44,15 +44,14 @@ class DynamoSayings(Database):
         return frozenset(new)
 
     async def get_saying(self, saying_id: str) -> Saying | None:
-        item = await self._saying_item(saying_id)
-        return self._damage.checked("saying", to_saying(item)) if item and not is_placeholder(item) else None
+        return self._saying(await self._get(self._sayings, saying_key(saying_id)))
 
     async def stored_ids(self, saying_ids: Collection[str]) -> frozenset[str]:
-        items = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in saying_ids])
+        items = await self._get_many(self._sayings, [saying_key(saying_id) for saying_id in saying_ids])
         return frozenset(item["saying_id"]["S"] for item in items if not is_placeholder(item))
 
     async def stored_sayings(self, saying_ids: Collection[str]) -> list[StoredSaying]:
-        items = await self._get_many(self._sayings, [{"saying_id": text(each)} for each in dict.fromkeys(saying_ids)])
+        items = await self._get_many(self._sayings, [saying_key(each) for each in dict.fromkeys(saying_ids)])
         return self._damage.undamaged("saying", (_to_stored(item) for item in items if not is_placeholder(item)))
 
     async def random_saying(self) -> Saying | None:
@@ -125,8 +124,9 @@ class DynamoSayings(Database):
         }
         return await self._query(query)
 
-    async def _saying_item(self, saying_id: str) -> "Item":
-        return await self._get(self._sayings, {"saying_id": text(saying_id)})
+    def _saying(self, item: "Item") -> Saying | None:
+        """The saying of an item; None when there is none in it, or one that makes no sense."""
+        return self._damage.checked("saying", to_saying(item)) if item and not is_placeholder(item) else None
 
 
 def _to_stored(item: "Item") -> StoredSaying | None:

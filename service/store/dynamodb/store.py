@@ -2,10 +2,11 @@
 
 import asyncio
 
+from service.errors import NoTables, WrongSchema
 from service.store.dynamodb import writes
 from service.store.dynamodb.coordination import DynamoCoordination
 from service.store.dynamodb.counts import DynamoCounts
-from service.store.dynamodb.items import comparison_key, text
+from service.store.dynamodb.items import comparison_key, saying_key, vote_key
 from service.store.dynamodb.lists import DynamoLists
 from service.store.dynamodb.retention import DynamoRetention
 
@@ -18,13 +19,18 @@ class DynamoStore(DynamoRetention, DynamoLists, DynamoCounts, DynamoCoordination
 
     async def ping(self) -> None:
         """Every vote reads and writes these tables."""
-        nowhere = text("ping")
-        await asyncio.gather(
+        done = await asyncio.gather(
             self._update(writes.note_check(self._state, at=self._clock.now()), repeatable=True),
-            self._get(self._sayings, {"saying_id": nowhere}),
-            self._get(self._feedback, {"saying_id": nowhere, "voter": nowhere}),
+            self._get(self._sayings, saying_key("ping")),
+            self._get(self._feedback, vote_key("ping", "ping")),
             self._get(self._comparisons, comparison_key("ping")),
+            return_exceptions=True,
         )
+        failures = [each for each in done if isinstance(each, BaseException)]
+        if len(failures) == len(done) and all(isinstance(failure, WrongSchema) for failure in failures):
+            raise NoTables(f"None of the tables exists in {self._client.meta.region_name}.") from failures[0].__cause__
+        if failures:
+            raise failures[0]
 
     async def close(self) -> None:
         """Do nothing, because the client belongs to the caller."""

@@ -36,7 +36,7 @@ so it is not in by_newest. No index holds an attribute that a vote changes.
 from contextlib import suppress
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from service.store.dynamodb.transport import translated
+from service.store.dynamodb.failures import translated
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient

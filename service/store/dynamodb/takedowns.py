@@ -4,7 +4,6 @@ A withdrawal is an item of its own and a mark on the saying's item, which leaves
 A saying that is not stored gets an item with nothing but the mark, so that a later put finds its id taken.
 """
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,15 +11,16 @@ from service.domain import Report, ReportReason, ReportStatus, Withdrawal, Withd
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION
 from service.store.base import ReportedSaying, ReportResult, Withdrawals
 from service.store.dynamodb import writes
-from service.store.dynamodb.items import count, number, text
+from service.store.dynamodb.items import count, number, saying_key, text
+from service.store.dynamodb.reading import Reading
 from service.store.dynamodb.sayings import DynamoSayings
 from service.store.dynamodb.tables import EXPIRY_ATTRIBUTE
-from service.store.dynamodb.transport import decide
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import UpdateItemInputTypeDef
 
     from service.store.dynamodb.items import Item
+    from service.store.dynamodb.writes import Write
 
 _REASON = "reason#"
 _REPORTS_KEPT = DEFAULT_RETENTION.report_days * DAY_SECONDS
@@ -33,10 +33,19 @@ class DynamoTakedowns(DynamoSayings):
     """The part of the Store protocol that is about withdrawals and reports."""
 
     async def withdraw_saying(self, withdrawal: Withdrawal) -> bool:
-        return await decide(partial(self._withdraw, withdrawal))
+        places = [
+            (self._sayings, saying_key(withdrawal.saying_id)),
+            (self._state, writes.withdrawal_key(withdrawal.saying_id)),
+        ]
+        return await self._decide(places, partial(self._withdraw, withdrawal))
 
     async def restore_saying(self, saying_id: str, *, at: float) -> bool:
-        return await decide(partial(self._restore, saying_id, at))
+        places = [
+            (self._sayings, saying_key(saying_id)),
+            (self._state, writes.withdrawal_key(saying_id)),
+            (self._state, writes.reports_key(saying_id)),
+        ]
+        return await self._decide(places, partial(self._restore, saying_id, at))
 
     async def withdrawal_revision(self) -> int:
         return count(await self._get(self._state, writes.WITHDRAWAL_REVISION_KEY), "revision")
@@ -59,30 +68,23 @@ class DynamoTakedowns(DynamoSayings):
         found = map(_to_reported, await self._all_of(writes.REPORTS))
         return sorted(found, key=lambda reported: reported.last_at, reverse=True)
 
-    async def _withdraw(self, withdrawal: Withdrawal) -> bool:
-        saying, earlier = await asyncio.gather(
-            self._saying_item(withdrawal.saying_id),
-            self._get(self._state, writes.withdrawal_key(withdrawal.saying_id)),
-        )
-        was_up = not _is_in_force(earlier)
-        if was_up or withdrawal.withdrawn_by is not WithdrawnBy.VISITORS:
-            await self._transact(
-                [
-                    writes.put_withdrawal(self._state, withdrawal),
-                    writes.next_withdrawal_revision(self._state),
-                    writes.hide_saying(self._sayings, withdrawal.saying_id, saying),
-                ]
-            )
-        return was_up
+    def _withdraw(self, withdrawal: Withdrawal, reading: Reading) -> "tuple[list[Write], bool]":
+        saying_id = withdrawal.saying_id
+        saying = reading.at(self._sayings, saying_key(saying_id))
+        was_up = not _is_in_force(reading.at(self._state, writes.withdrawal_key(saying_id)))
+        if not was_up and withdrawal.withdrawn_by is WithdrawnBy.VISITORS:
+            return [], was_up
+        return [
+            writes.put_withdrawal(self._state, withdrawal),
+            writes.next_withdrawal_revision(self._state),
+            writes.hide_saying(self._sayings, saying_id, saying),
+        ], was_up
 
-    async def _restore(self, saying_id: str, at: float) -> bool:
-        saying, withdrawal, reports = await asyncio.gather(
-            self._saying_item(saying_id),
-            self._get(self._state, writes.withdrawal_key(saying_id)),
-            self._get(self._state, writes.reports_key(saying_id)),
-        )
+    def _restore(self, saying_id: str, at: float, reading: Reading) -> "tuple[list[Write], bool]":
+        saying = reading.at(self._sayings, saying_key(saying_id))
+        reports = reading.at(self._state, writes.reports_key(saying_id))
         changes = []
-        if _is_in_force(withdrawal):
+        if _is_in_force(reading.at(self._state, writes.withdrawal_key(saying_id))):
             changes += [
                 writes.end_withdrawal(self._state, saying_id, at=at),
                 writes.next_withdrawal_revision(self._state),
@@ -90,9 +92,7 @@ class DynamoTakedowns(DynamoSayings):
             ]
         if reports:
             changes.append(writes.settle_reports(self._state, saying_id, networks=len(reports["networks"]["SS"])))
-        if changes:
-            await self._transact(changes)
-        return bool(changes)
+        return changes, bool(changes)
 
 
 def _is_in_force(withdrawal: "Item") -> bool:

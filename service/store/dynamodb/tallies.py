@@ -1,6 +1,6 @@
 """The tallies: how the lines of counts are read, and how those of days that are over are folded.
 
-A line of today is an item in each shard, with an attribute for each number, so that votes can add to it at the same
+A line of today is a few items in each shard, with an attribute for each number, so that votes can add to it at the same
 time. That takes long to read. So when the day is over, a pass folds the items of all shards into one, whose numbers are
 compressed JSON. Later it adds the folded lines of old days to those of the day "", which stands for all of them.
 
@@ -22,7 +22,7 @@ from service.errors import ConditionFailed
 from service.store.dynamodb.database import Database
 from service.store.dynamodb.items import count, number, text
 from service.store.dynamodb.line_sums import Line, by_shard, to_line, total
-from service.store.dynamodb.lines import CALLS, DAILY, OF_HOUR, VOTES, WRITES, shard_name
+from service.store.dynamodb.lines import CALLS, DAILY, OF_HOUR, VOTES, WRITES, line_of, shard_name
 from service.store.dynamodb.writes import add_to
 from service.store.groups import VOTER_GROUPS
 
@@ -61,7 +61,7 @@ class Tallies(Database):
         sources: dict[str, list[Item]] = defaultdict(list)
         for items, before in ((await self._in_shards(), today), (found, tallies)):
             for item in items:
-                if "" < _day_of(part := item["part"]["S"]) < before:
+                if "" < _day_of(part := line_of(item)) < before:
                     sources[part].append(item)
         for part, items in sorted(sources.items()):
             target = joined(part, tallies)

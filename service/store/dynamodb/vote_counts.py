@@ -14,7 +14,7 @@ from service.store.dynamodb.line_sums import total
 from service.store.dynamodb.lines import (
     SAYINGS,
     VOTERS,
-    add_to_day,
+    add_for_voter,
     add_to_line,
     hour_count,
     service_line,
@@ -103,8 +103,8 @@ class VoteCounts(Database):
     """Builds the writes of everything that counts votes."""
 
     def _recount(self, change: Recount) -> "list[Write]":
-        vote, step, group = change.vote, change.step, voter_group(change.vote.voter)
-        writes = [add_to_day(self._state, group, votes_line(change.strand), change.counts)]
+        vote, step = change.vote, change.step
+        writes = [add_for_voter(self._state, vote.voter, votes_line(change.strand), change.counts)]
         up, down = change.opinions
         on_saying = step if _can_step(change.on_saying, step) else 0
         if up or down or on_saying:
@@ -115,7 +115,7 @@ class VoteCounts(Database):
             upvotes = step if vote.first is FeedbackType.POSITIVE else 0
             lines = (service_line(service, vote.contributor) for service in change.services)
             writes += [
-                add_to_line(self._state, service_shard(group), line, {"n": step, "u": upvotes}) for line in lines
+                add_to_line(self._state, service_shard(vote.voter), line, {"n": step, "u": upvotes}) for line in lines
             ]
         if _can_step(change.of_voter, step):
             writes.append(add_to_voter(self._state, vote, change.of_voter, step, self._quotas))

@@ -24,7 +24,7 @@ from service.store.dynamodb.items import (
 from service.store.dynamodb.writes import IS_KNOWN, IS_NEW, add_to, addition, stays_on_its_side
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import DeleteItemInputTypeDef, UpdateItemInputTypeDef
+    from types_aiobotocore_dynamodb.type_defs import UpdateItemInputTypeDef
 
     from service.store.dynamodb.items import Item
     from service.store.dynamodb.writes import Write
@@ -131,6 +131,10 @@ def put(table: str, item: "Item") -> "Write":
     return {"Put": {"TableName": table, "Item": item}}
 
 
+def delete(table: str, key: "Item") -> "Write":
+    return {"Delete": {"TableName": table, "Key": key}}
+
+
 def put_new_comparison(table: str, comparison: Comparison) -> "Write":
     item = to_comparison_item(comparison)
     return {"Put": {"TableName": table, "Item": item, "ConditionExpression": IS_NEW_COMPARISON}}
@@ -154,14 +158,16 @@ def cast_first(table: str, ballot: Ballot) -> "Write":
     }
 
 
-def cast_later(table: str, ballot: Ballot, later: str) -> "UpdateItemInputTypeDef":
+def cast_later(table: str, ballot: Ballot, later: str) -> "Write":
     """Store what a voter chose after the reveal."""
     return {
-        "TableName": table,
-        "Key": ballot_key(ballot.comparison_id, ballot.voter),
-        "ConditionExpression": IS_CAST,
-        "UpdateExpression": "SET later = :later",
-        "ExpressionAttributeValues": {":later": text(later)},
+        "Update": {
+            "TableName": table,
+            "Key": ballot_key(ballot.comparison_id, ballot.voter),
+            "ConditionExpression": IS_CAST,
+            "UpdateExpression": "SET later = :later",
+            "ExpressionAttributeValues": {":later": text(later)},
+        }
     }
 
 
@@ -176,10 +182,10 @@ def delete_ballot(table: str, ballot: Ballot) -> "Write":
     }
 
 
-def delete_uncast(table: str, comparison_id: str, voter: str) -> "DeleteItemInputTypeDef":
+def delete_uncast(table: str, comparison_id: str, voter: str) -> "Write":
     """Delete a ballot on the condition that it has not been cast meanwhile."""
     key = ballot_key(comparison_id, voter)
-    return {"TableName": table, "Key": key, "ConditionExpression": "attribute_not_exists(winner)"}
+    return {"Delete": {"TableName": table, "Key": key, "ConditionExpression": "attribute_not_exists(winner)"}}
 
 
 def add_ballot(table: str, comparison: Comparison, before: int, most: int) -> "list[Write]":

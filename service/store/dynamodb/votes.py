@@ -1,7 +1,6 @@
-"""Votes in DynamoDB: one transaction stores a vote and updates every count of it."""
+"""Votes in DynamoDB: one read of all that decides about a vote, and one transaction that stores and counts it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from service.domain import (
     Attribution,
     FeedbackType,
     NetworkDay,
+    Saying,
     Standing,
     Vote,
     VoteResult,
@@ -20,8 +20,8 @@ from service.domain import (
 )
 from service.errors import StoreError
 from service.limits import Quotas
-from service.store.base import Counts, StoredVote
-from service.store.dynamodb.items import count, has_standing, text, to_stored_vote, vote_key
+from service.store.base import Counts, StoredVote, refuse_nothing
+from service.store.dynamodb.items import count, has_standing, saying_key, to_stored_vote, vote_key
 from service.store.dynamodb.quota_items import (
     add_vote_to_network,
     network_key,
@@ -30,12 +30,13 @@ from service.store.dynamodb.quota_items import (
     to_network_tally,
     voter_key,
 )
+from service.store.dynamodb.reading import Place, Reading
 from service.store.dynamodb.sayings import DynamoSayings
-from service.store.dynamodb.transport import decide
 from service.store.dynamodb.vote_counts import Recount, VoteCounts
 from service.store.dynamodb.vote_writes import (
     add_to_saying,
     change_opinion,
+    delete,
     delete_vote,
     put_new_vote,
     set_vote_aside,
@@ -110,15 +111,18 @@ class _Casting:
 class DynamoVotes(DynamoSayings, VoteCounts):
     """The part of the Store protocol that is about votes."""
 
-    async def vote(self, vote: Vote) -> VoteResult | None:
-        result, leaves_votes_to_set_aside = await decide(partial(self._vote, vote))
+    async def vote(
+        self, vote: Vote, check: Callable[[Saying], None] = refuse_nothing
+    ) -> tuple[Saying, VoteResult] | None:
+        taken, leaves_votes_to_set_aside = await self._decide(self._places_of(vote), partial(self._vote, vote, check))
         if leaves_votes_to_set_aside:
             for network in vote.networks:
                 await self._set_network_aside(network.name)
-        return result
+        return taken
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
-        return await decide(partial(self._withdraw_vote, saying_id, voter))
+        places = [(self._sayings, saying_key(saying_id)), (self._feedback, vote_key(saying_id, voter))]
+        return await self._decide(places, partial(self._withdraw_vote, saying_id, voter))
 
     async def all_votes(self) -> AsyncIterator[StoredVote]:
         async for page in self._scan({"TableName": self._feedback}):
@@ -130,31 +134,44 @@ class DynamoVotes(DynamoSayings, VoteCounts):
                 if (stored := self._damage.checked("vote", to_stored_vote(item, contributor))) is not None:
                     yield stored
 
-    async def _vote(self, vote: Vote) -> tuple[VoteResult | None, bool]:
+    def _vote(
+        self, vote: Vote, check: Callable[[Saying], None], reading: Reading
+    ) -> "tuple[list[Write], tuple[tuple[Saying, VoteResult] | None, bool]]":
         """Store a vote. Also returns whether there are votes to set aside, because a network has been set aside."""
-        casting = await self._read_for(vote)
-        if "contributor" not in casting.saying:
-            return None, False
+        casting = self._casting(vote, reading)
+        saying = self._saying(casting.saying)
+        if saying is None:
+            return [], (None, False)
+        check(saying)
         if casting.before:
-            return await self._change(casting.saying, casting.before, vote), casting.is_unfinished
+            changes, result = self._change(casting.saying, casting.before, vote)
+            return changes, ((saying, result), casting.is_unfinished)
         exposed = casting.exposed()
         first = casting.first(self._quotas, exposed)
-        recount = self._recount(Recount(first, casting.saying, casting.voter, None, first.standing))
-        networks = self._network_writes(casting, first, exposed)
-        await self._transact([put_new_vote(self._feedback, first), *recount, *networks])
-        return _result(casting.saying, None, first), casting.is_unfinished or bool(exposed)
+        writes = [
+            put_new_vote(self._feedback, first),
+            *self._recount(Recount(first, casting.saying, casting.voter, None, first.standing)),
+            *self._network_writes(casting, first, exposed),
+        ]
+        result = _result(casting.saying, None, first)
+        return writes, ((saying, result), casting.is_unfinished or bool(exposed))
 
-    async def _read_for(self, vote: Vote) -> _Casting:
-        """Read what decides about a vote. Networks decide only about one with a token, and voters about a blind one."""
-        networks = vote.networks if vote.attribution else ()
+    def _places_of(self, vote: Vote) -> list[Place]:
+        """What decides about a vote. Networks decide only about one with a token, and voters about a blind one."""
+        places = [(self._sayings, saying_key(vote.saying_id)), (self._feedback, vote_key(vote.saying_id, vote.voter))]
+        if vote.attribution is Attribution.BLIND:
+            places.append((self._state, voter_key(vote.voter)))
+        return places + [(self._state, network_key(network.name)) for network in _deciding(vote)]
+
+    def _casting(self, vote: Vote, reading: Reading) -> _Casting:
         is_blind = vote.attribution is Attribution.BLIND
-        saying, before, voter, *items = await asyncio.gather(
-            self._saying_item(vote.saying_id),
-            self._get(self._feedback, vote_key(vote.saying_id, vote.voter)),
-            self._get(self._state, voter_key(vote.voter)) if is_blind else _nothing(),
-            *(self._get(self._state, network_key(network.name)) for network in networks),
+        return _Casting(
+            vote,
+            saying=reading.at(self._sayings, saying_key(vote.saying_id)),
+            before=reading.at(self._feedback, vote_key(vote.saying_id, vote.voter)),
+            voter=reading.at(self._state, voter_key(vote.voter)) if is_blind else {},
+            networks=[(each, reading.at(self._state, network_key(each.name))) for each in _deciding(vote)],
         )
-        return _Casting(vote, saying, before, voter, [*zip(networks, items, strict=True)])
 
     def _network_writes(self, casting: _Casting, vote: StoredVote, exposed: Container[str]) -> "list[Write]":
         """The writes that count a vote on a model in its networks. Once one is set aside, its counts do not matter."""
@@ -174,7 +191,7 @@ class DynamoVotes(DynamoSayings, VoteCounts):
             for network, item in casting.networks
         ]
 
-    async def _change(self, saying: "Item", before: "Item", vote: Vote) -> VoteResult:
+    def _change(self, saying: "Item", before: "Item", vote: Vote) -> "tuple[list[Write], VoteResult]":
         """Change the present opinion of a vote. What counts in the comparison stays as it was cast first."""
         stored = self._checked(before, saying)
         after = replace(
@@ -184,29 +201,27 @@ class DynamoVotes(DynamoSayings, VoteCounts):
             claimed_execution_ms=vote.claimed_execution_ms,
             claimed_cached=vote.claimed_cached,
         )
-        return await self._replace_opinion(saying, before, stored, after)
+        return self._replace_opinion(saying, before, stored, after)
 
-    async def _withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
-        saying, before = await asyncio.gather(
-            self._saying_item(saying_id), self._get(self._feedback, vote_key(saying_id, voter))
-        )
+    def _withdraw_vote(self, saying_id: str, voter: str, reading: Reading) -> "tuple[list[Write], VoteResult | None]":
+        saying = reading.at(self._sayings, saying_key(saying_id))
+        before = reading.at(self._feedback, vote_key(saying_id, voter))
         if "contributor" not in saying:
-            return None
+            return [], None
         if not before:
-            return VoteResult(VoteStatus.UNCHANGED, count(saying, "upvotes"), count(saying, "downvotes"))
+            return [], VoteResult(VoteStatus.UNCHANGED, count(saying, "upvotes"), count(saying, "downvotes"))
         stored = self._checked(before, saying)
-        return await self._replace_opinion(saying, before, stored, replace(stored, opinion=None))
+        return self._replace_opinion(saying, before, stored, replace(stored, opinion=None))
 
-    async def _replace_opinion(self, saying: "Item", item: "Item", before: StoredVote, after: StoredVote) -> VoteResult:
-        if before.opinion is not after.opinion:
-            up, down = vote_delta(before.opinion, after.opinion)
-            await self._transact(
-                [
-                    change_opinion(self._feedback, item, after),
-                    add_to_saying(self._sayings, saying, upvotes=up, downvotes=down),
-                ]
-            )
-        return _result(saying, before.opinion, after)
+    def _replace_opinion(
+        self, saying: "Item", item: "Item", before: StoredVote, after: StoredVote
+    ) -> "tuple[list[Write], VoteResult]":
+        result = _result(saying, before.opinion, after)
+        if before.opinion is after.opinion:
+            return [], result
+        up, down = vote_delta(before.opinion, after.opinion)
+        add = add_to_saying(self._sayings, saying, upvotes=up, downvotes=down)
+        return [change_opinion(self._feedback, item, after), add], result
 
     async def _set_network_aside(self, name: str) -> None:
         """Set the votes aside that have left a receipt with a network, and remove the receipts when that is done.
@@ -216,36 +231,47 @@ class DynamoVotes(DynamoSayings, VoteCounts):
         network = await self._get(self._state, network_key(name))
         found = receipts(network)
         for saying_id, voter in found:
-            await decide(partial(self._set_vote_aside, saying_id, voter))
+            places = self._places_of_all(saying_id, voter)
+            await self._decide(places, partial(self._set_vote_aside, saying_id, voter))
         if found:
             await self._update(remove_receipts(self._state, network, found), repeatable=True)
 
-    async def _set_vote_aside(self, saying_id: str, voter: str) -> None:
-        saying, item, of_voter = await self._read_all(saying_id, voter)
+    def _set_vote_aside(self, saying_id: str, voter: str, reading: Reading) -> "tuple[list[Write], None]":
+        saying, item, of_voter = self._all_of_vote(saying_id, voter, reading)
         vote = self._stored(item, saying)
-        if vote is not None and vote.standing is Standing.COUNTED:
-            change = Recount(vote, saying, of_voter, Standing.COUNTED, Standing.SET_ASIDE)
-            await self._transact([set_vote_aside(self._feedback, saying_id, voter), *self._recount(change)])
+        if vote is None or vote.standing is not Standing.COUNTED:
+            return [], None
+        change = Recount(vote, saying, of_voter, Standing.COUNTED, Standing.SET_ASIDE)
+        return [set_vote_aside(self._feedback, saying_id, voter), *self._recount(change)], None
 
     async def _remove_vote(self, saying_id: str, voter: str) -> None:
         """Delete a vote and take it back from all counts. One that has no saying or makes no sense counts nowhere."""
-        saying, item, of_voter = await self._read_all(saying_id, voter)
+        places = self._places_of_all(saying_id, voter)
+        await self._decide(places, partial(self._removal, saying_id, voter))
+
+    def _removal(self, saying_id: str, voter: str, reading: Reading) -> "tuple[list[Write], None]":
+        saying, item, of_voter = self._all_of_vote(saying_id, voter, reading)
         vote = self._stored(item, saying)
         if vote is None:
-            await self._delete({"TableName": self._feedback, "Key": vote_key(saying_id, voter)})
-        elif has_standing(item):
-            recount = self._recount(Recount(vote, saying, of_voter, vote.standing, None))
-            await self._transact([delete_vote(self._feedback, item), *recount])
-        else:
-            await self._transact([delete_vote(self._feedback, item), *self._uncount_old(vote, saying)])
-
-    async def _read_all(self, saying_id: str, voter: str) -> "tuple[Item, Item, Item]":
-        """The items of a saying, of the voter's vote on it, and of the voter."""
-        return await asyncio.gather(
-            self._saying_item(saying_id),
-            self._get(self._feedback, vote_key(saying_id, voter)),
-            self._get(self._state, voter_key(voter)),
+            return [delete(self._feedback, vote_key(saying_id, voter))], None
+        uncount = (
+            self._recount(Recount(vote, saying, of_voter, vote.standing, None))
+            if has_standing(item)
+            else self._uncount_old(vote, saying)
         )
+        return [delete_vote(self._feedback, item), *uncount], None
+
+    def _places_of_all(self, saying_id: str, voter: str) -> list[Place]:
+        """A saying, the voter's vote on it, and the voter."""
+        return [
+            (self._sayings, saying_key(saying_id)),
+            (self._feedback, vote_key(saying_id, voter)),
+            (self._state, voter_key(voter)),
+        ]
+
+    def _all_of_vote(self, saying_id: str, voter: str, reading: Reading) -> "tuple[Item, Item, Item]":
+        saying, vote, of_voter = (reading.at(*place) for place in self._places_of_all(saying_id, voter))
+        return saying, vote, of_voter
 
     def _stored(self, item: "Item", saying: "Item") -> StoredVote | None:
         """The vote of an item. None where there is no item, or one that cannot be read, or no saying to it."""
@@ -263,12 +289,13 @@ class DynamoVotes(DynamoSayings, VoteCounts):
         """The contributor that each vote counts for, by saying id. Older votes do not name it, so it is read."""
         known = {vote["saying_id"]["S"]: vote["contributor"]["S"] for vote in votes if "contributor" in vote}
         unknown = {vote["saying_id"]["S"] for vote in votes} - known.keys()
-        sayings = await self._get_many(self._sayings, [{"saying_id": text(saying_id)} for saying_id in unknown])
+        sayings = await self._get_many(self._sayings, map(saying_key, unknown))
         return known | {item["saying_id"]["S"]: item["contributor"]["S"] for item in sayings if "contributor" in item}
 
 
-async def _nothing() -> "Item":
-    return {}
+def _deciding(vote: Vote) -> Sequence[NetworkDay]:
+    """The networks that decide about a vote."""
+    return vote.networks if vote.attribution else ()
 
 
 def _given_with(tally: NetworkTally, contributor: str, opinion: FeedbackType) -> dict[str, Counts]:

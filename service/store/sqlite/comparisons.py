@@ -2,16 +2,16 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from dataclasses import replace
 
 from service.domain import Ballot, BallotResult, BallotStatus, Comparison, NetworkDay, Standing, day_of
 from service.limits import Quotas
-from service.store.base import StoredBallot
+from service.store.base import StoredBallot, refuse_nothing
 from service.store.groups import item_group, voter_group
 from service.store.quotas import ballot_standing
 from service.store.sqlite import networks
-from service.store.sqlite.database import Database, Row, fetch_one
+from service.store.sqlite.database import Database, fetch_one
 from service.store.sqlite.rows import (
     BALLOT_COLUMNS,
     BALLOT_SIZE,
@@ -65,12 +65,7 @@ class SqliteComparisons(Database):
         await self._write("show_comparison", lambda db: db.execute(_SHOW, ballot_row(ballot)))
 
     async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
-        def work(db: sqlite3.Connection) -> tuple[Row | None, Ballot | None]:
-            return fetch_one(db, _BY_ID, comparison_id), _ballot(db, comparison_id, voter)
-
-        row, ballot = await self._read("get_comparison", work)
-        comparison = self._damage.checked("comparison", to_comparison(row)) if row else None
-        return None if comparison is None else (comparison, ballot)
+        return await self._read("get_comparison", lambda db: self._found(db, comparison_id, voter))
 
     async def unseen_comparison(
         self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
@@ -91,16 +86,27 @@ class SqliteComparisons(Database):
         return next((comparison for comparison in found if not comparison.shows_any(withdrawn)), None)
 
     async def cast_ballot(
-        self, comparison: Comparison, voter: str, winner: str, *, at: float, networks: Sequence[NetworkDay] = ()
-    ) -> BallotResult | None:
-        def work(db: sqlite3.Connection) -> BallotResult | None:
-            before = _ballot(db, comparison.comparison_id, voter)
+        self,
+        comparison_id: str,
+        voter: str,
+        winner: str,
+        *,
+        at: float,
+        networks: Sequence[NetworkDay] = (),
+        check: Callable[[Comparison, Ballot | None], None] = refuse_nothing,
+    ) -> tuple[Comparison, BallotResult] | None:
+        def work(db: sqlite3.Connection) -> tuple[Comparison, BallotResult] | None:
+            found = self._found(db, comparison_id, voter)
+            if found is None:
+                return None
+            comparison, before = found
+            check(comparison, before)
             if before is None:
                 return None
-            if before.winner is None:
-                cast = replace(before, winner=winner, cast_at=at, network=networks[0].name if networks else "")
-                return _cast_first(db, comparison, cast, networks, self._quotas)
-            return _cast_again(db, before, winner)
+            if before.winner is not None:
+                return comparison, _cast_again(db, before, winner)
+            cast = replace(before, winner=winner, cast_at=at, network=networks[0].name if networks else "")
+            return comparison, _cast_first(db, comparison, cast, networks, self._quotas)
 
         return await self._write("cast_ballot", work)
 
@@ -110,6 +116,11 @@ class SqliteComparisons(Database):
             comparison = self._damage.checked("comparison", to_comparison((row[0], *row[BALLOT_SIZE:])))
             if ballot is not None and comparison is not None:
                 yield StoredBallot(ballot, comparison)
+
+    def _found(self, db: sqlite3.Connection, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
+        row = fetch_one(db, _BY_ID, comparison_id)
+        comparison = self._damage.checked("comparison", to_comparison(row)) if row else None
+        return None if comparison is None else (comparison, _ballot(db, comparison_id, voter))
 
 
 def remove_ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> None:

@@ -1,7 +1,7 @@
 """Votes in SQLite: one per voter and saying. The transaction that stores a vote also updates all counts of votes."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from service.domain import (
@@ -9,6 +9,7 @@ from service.domain import (
     Attribution,
     FeedbackType,
     NetworkDay,
+    Saying,
     Standing,
     Vote,
     VoteResult,
@@ -19,19 +20,28 @@ from service.domain import (
     vote_status,
 )
 from service.limits import Quotas
-from service.store.base import StoredVote, Strand
+from service.store.base import StoredVote, Strand, refuse_nothing
 from service.store.groups import item_group, voter_group
 from service.store.quotas import is_implausible, vote_standing
 from service.store.sqlite import networks
 from service.store.sqlite.database import Database, fetch_one
 from service.store.sqlite.lists import move_in_lists
-from service.store.sqlite.rows import VOTE_COLUMNS, placeholders, to_services, to_vote, vote_row
+from service.store.sqlite.rows import (
+    SAYING_COLUMNS,
+    VOTE_COLUMNS,
+    placeholders,
+    to_saying,
+    to_services,
+    to_vote,
+    vote_row,
+)
 from service.store.sqlite.tallies import Line, add_to_hour, add_to_services, add_to_votes
 
 _SAYING = """
 SELECT contributor, services, coalesce(prompt_version, ''), coalesce(snapshot, ''), upvotes, downvotes
 FROM main_humor WHERE saying_id = ?
 """
+_WHOLE_SAYING = f"SELECT {SAYING_COLUMNS} FROM main_humor WHERE saying_id = ?"
 _BY_KEY = f"SELECT {VOTE_COLUMNS} FROM saying_feedback WHERE saying_id = ? AND voter = ?"
 _PUT = f"INSERT OR REPLACE INTO saying_feedback ({VOTE_COLUMNS}) VALUES ({placeholders(VOTE_COLUMNS)})"
 _SET_ASIDE = "UPDATE saying_feedback SET standing = ? WHERE saying_id = ? AND voter = ?"
@@ -48,8 +58,19 @@ SELECT {VOTE_COLUMNS} FROM saying_feedback WHERE (saying_id, voter) > (?, ?) ORD
 class SqliteVotes(Database):
     """The part of the Store protocol that is about votes."""
 
-    async def vote(self, vote: Vote) -> VoteResult | None:
-        return await self._write("vote", lambda db: _vote(db, vote, self._quotas))
+    async def vote(
+        self, vote: Vote, check: Callable[[Saying], None] = refuse_nothing
+    ) -> tuple[Saying, VoteResult] | None:
+        def work(db: sqlite3.Connection) -> tuple[Saying, VoteResult] | None:
+            row = fetch_one(db, _WHOLE_SAYING, vote.saying_id)
+            saying = self._damage.checked("saying", to_saying(row)) if row else None
+            if saying is None:
+                return None
+            check(saying)
+            result = _vote(db, vote, self._quotas)
+            return None if result is None else (saying, result)
+
+        return await self._write("vote", work)
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
         return await self._write("withdraw_vote", lambda db: _withdraw(db, saying_id, voter))

@@ -92,7 +92,7 @@ async def _play(store: SqliteStore) -> None:
     for number in range(COMPARISONS):
         compared = comparison(f"comparison {number}", failed="")
         await store.put_comparison(compared, shown(compared))
-        await store.cast_ballot(compared, "ann", chance.choice("ABCD"), at=now)
+        await store.cast_ballot(compared.comparison_id, "ann", chance.choice("ABCD"), at=now)
         await store.record_call(call(f"call {number}", latency_ms=chance.uniform(500, 5_000)))
 
 

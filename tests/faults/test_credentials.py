@@ -1,0 +1,164 @@
+"""Credentials that end, as a container's do: they are renewed apart from any request, and used as long as they hold."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+
+from service.aws.clients import AwsClients
+from service.aws.worker_function import WorkerFunction
+from service.errors import ConfigError, KeyStoreUnavailable, WorkerNotAsked
+from service.keys.sources import SsmKeySource
+from service.limits import Timeouts
+from telemetry.events import DependencyFailed
+from tests.aws import REGION
+from tests.faults.conftest import LONG, Start
+from tests.faults.places import Tables
+from tests.http.conftest import SIMULATED, Server
+from tests.support import RecordingListener
+
+SECRET = "not-for-any-log"
+# No pause between two fetches, and no request waits for long.
+HASTY = replace(LONG, credentials_check_every=0.0, credentials_wait=0.1)
+
+
+@dataclass
+class Source:
+    """The endpoint that a container gets its credentials from. `asked` counts its requests."""
+
+    minutes: float = 14
+    fails: bool = False
+    asked: int = 0
+
+    async def answer(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        if self.fails:
+            return web.Response(status=500)
+        end = datetime.now(UTC) + timedelta(minutes=self.minutes)
+        credentials = {"AccessKeyId": f"key-{self.asked}", "SecretAccessKey": SECRET, "Token": SECRET}
+        return web.json_response(credentials | {"Expiration": end.isoformat(timespec="seconds")})
+
+
+@pytest.fixture
+async def source(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Source]:
+    """The source of this process's credentials."""
+    source, app = Source(), web.Application()
+    app.router.add_get("/", source.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{runner.addresses[0][1]}/")
+    yield source
+    await runner.cleanup()
+
+
+async def started(start: Start, aws: Tables, timeouts: Timeouts = HASTY) -> Server:
+    await aws.seed()
+    return await start(store=aws.address, aws_region=REGION, timeouts=timeouts)
+
+
+async def vote(server: Server, voter: str) -> tuple[int, str]:
+    body = {"saying": SIMULATED.text, "source": SIMULATED.source, "feedbackType": "POSITIVE"}
+    answer = await server.post_vote(body, Cookie=f"sayings_voter={voter * 32}")
+    return answer.status, answer.json.get("status") or answer.error[1]
+
+
+def refreshes(events: RecordingListener) -> list[DependencyFailed]:
+    return [failed for failed in events.of(DependencyFailed) if failed.dependency == "credentials"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minutes", [14, 9], ids=["advisory for the SDK", "mandatory for the SDK"])
+async def test_a_source_that_fails_for_ten_minutes_costs_no_vote(
+    start: Start, aws: Tables, source: Source, events: RecordingListener, minutes: int
+) -> None:
+    source.minutes = minutes
+    server = await started(start, aws)
+    source.fails = True
+
+    votes = [await vote(server, voter) for voter in "abcdef"]
+    asked_by_votes = source.asked
+    await server.resources.aws.keep_credentials()
+    ready = await server.ask("GET", "/health/ready")
+    source.fails, source.minutes = False, 360
+    await server.resources.aws.keep_credentials()
+
+    assert votes == [(200, "recorded")] * 6
+    assert asked_by_votes == 1  # at the start
+    assert (ready.status, ready.json["dependencies"]) == (200, {"store": "ok", "credentials": "ending"})
+    assert [(failed.error_type, failed.cause) for failed in refreshes(events)] == [
+        ("CredentialsNotRefreshed", "CredentialRetrievalError")
+    ]
+    assert f"end in {minutes - 1} minutes" in refreshes(events)[0].error_message
+    assert not server.resources.aws.are_credentials_ending
+
+
+async def test_credentials_with_hours_left_are_not_fetched_again(start: Start, aws: Tables, source: Source) -> None:
+    source.minutes = 360
+    server = await started(start, aws)
+
+    await server.resources.aws.keep_credentials()
+
+    assert source.asked == 1
+
+
+async def test_many_requests_that_find_them_ended_share_one_fetch(start: Start, aws: Tables, source: Source) -> None:
+    source.minutes = -1
+    server = await started(start, aws, replace(HASTY, credentials_wait=60.0))
+    source.minutes, asked = 360, source.asked
+
+    votes = await asyncio.gather(*(vote(server, voter) for voter in "abcdefgh"))
+
+    assert votes == [(200, "recorded")] * 8
+    assert source.asked - asked == 1
+
+
+async def test_credentials_that_have_ended_are_an_error_with_its_name(
+    start: Start, aws: Tables, source: Source, events: RecordingListener
+) -> None:
+    source.minutes = -1
+    server = await started(start, aws)
+    source.fails = True
+
+    answer = await vote(server, "a")
+    ready = await server.ask("GET", "/health/ready")
+
+    assert answer == (503, "store_unavailable")
+    assert (ready.status, ready.json["dependencies"]["store"]) == (503, "credentials_expired")
+    assert ready.json["causes"] == {"store": "AwsCredentialsEnded"}
+    of_the_store = [failed for failed in events.of(DependencyFailed) if failed.dependency == "store"]
+    assert {(failed.error_type, failed.cause) for failed in of_the_store} == {
+        ("CredentialsExpired", "AwsCredentialsEnded")
+    }
+    assert SECRET not in repr(events.events)
+
+
+async def test_other_services_of_aws_say_the_same(
+    source: Source, moto_url: str, monkeypatch: pytest.MonkeyPatch, events: RecordingListener
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
+    source.minutes = -1
+    async with AsyncExitStack() as stack:
+        aws = AwsClients(REGION, stack, events, timeouts=HASTY)
+        keys, worker = SsmKeySource(await aws.ssm()), WorkerFunction("worker", aws)
+        source.fails = True
+
+        with pytest.raises(KeyStoreUnavailable, match="expired"):
+            await keys.fetch("/api-key/anthropic")
+        with pytest.raises(WorkerNotAsked):
+            await worker.invoke()
+
+
+@pytest.mark.slow
+async def test_a_source_that_fails_at_the_start_ends_it_with_one_line(source: Source) -> None:
+    source.fails = True
+
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigError, match="AWS credentials: the AWS SDK cannot get them from their source"):
+            await AwsClients(REGION, stack).dynamodb()
