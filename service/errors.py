@@ -4,6 +4,7 @@ CloudSayingsError
 ├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
 ├── AnalysisImpossible                the ballots do not say enough
+├── BackupFailed                      there is no copy of the database
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
@@ -37,6 +38,7 @@ CloudSayingsError
 └── DependencyError                   something outside failed; callers fall back
     ├── StoreError
     │   ├── StoreReplaced
+    │   ├── StoreReadOnly
     │   ├── WrongSchema
     │   ├── LeaseLost
     │   ├── ConditionFailed
@@ -241,6 +243,10 @@ class AnalysisImpossible(CloudSayingsError):
     """The ballots do not say enough for an analysis. The text says what is missing."""
 
 
+class BackupFailed(CloudSayingsError):
+    """The database was not copied. The text says why, for an operator, and may name files."""
+
+
 class InternalError(HttpError):
     """A defect of the service. Invalid input never raises it, because it has errors of its own."""
 
@@ -273,6 +279,12 @@ class StoreReplaced(StoreError):
     """The file of the database has been removed or replaced, so that what is written now will be lost."""
 
     state = "replaced"
+
+
+class StoreReadOnly(StoreError):
+    """The file of the database or its disk has been made read-only."""
+
+    state = "read_only"
 
 
 class WrongSchema(StoreError):

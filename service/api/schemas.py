@@ -404,9 +404,10 @@ class LiveAnswer(Message, frozen=True):
 class ReadyAnswer(Message, frozen=True):
     """Whether the process should receive requests, and the state of each dependency.
 
-    It is ready when votes can be stored. The store is `ok`, `timeout`, `full`, `replaced` (its file), `wrong_schema`
-    (of another version, or tables are missing) or `unavailable`. `rounds` is there, as `overdue`, when fresh sayings
-    have not come for long; that alone does not make the process unready. `server` is there when it is `draining`.
+    It is ready when votes can be stored. The store is `ok`, `timeout`, `full`, `replaced` (its file), `read_only` (its
+    file or disk), `wrong_schema` (of another version, or tables are missing) or `unavailable`. `rounds` is there, as
+    `overdue`, when fresh sayings have not come for long; that alone does not make the process unready. `server` is
+    there when it is `draining`.
     """
 
     status: Literal["ready", "not_ready"]
