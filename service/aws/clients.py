@@ -8,6 +8,7 @@ from service.aws.instrumentation import CallWatch
 from service.errors import ConfigError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import SILENCE, Listener
+from telemetry.outbound import DIRECT, Outbound
 
 if TYPE_CHECKING:
     from aioboto3 import Session
@@ -32,9 +33,11 @@ class AwsClients:
         stack: AsyncExitStack,
         listener: Listener = SILENCE,
         *,
+        outbound: Outbound = DIRECT,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._region = region
+        self._outbound = outbound
         self._timeouts = timeouts
         self._listener = listener
         self._stack = stack
@@ -65,8 +68,10 @@ class AwsClients:
     def _open_session(self) -> "Session":
         import aioboto3  # it takes a second, which a process without AWS saves
 
+        from service.aws.sessions import open_session
+
         if self._session is None:
-            self._session = aioboto3.Session(region_name=self._region)
+            self._session = aioboto3.Session(region_name=self._region, botocore_session=open_session(self._outbound))
         return self._session
 
 

@@ -15,7 +15,7 @@ from service.store.base import Store
 async def opened(address: str, settings: Settings, *, create_tables: bool = False) -> AsyncIterator[Store]:
     """Open the store at an address for the block. Raises ConfigError or StoreError."""
     async with AsyncExitStack() as stack:
-        aws = AwsClients(settings.aws_region, stack, timeouts=settings.timeouts)
+        aws = AwsClients(settings.aws_region, stack, outbound=settings.outbound, timeouts=settings.timeouts)
         if create_tables and address.startswith("dynamodb:"):
             from service.store.dynamodb import create_tables as create  # imported here, because SQLite does not need it
 
