@@ -38,6 +38,7 @@ INDIRECT = {
 # Parts of the interfaces of what brings them.
 IMPORTED_ALL_THE_SAME = {
     "aiobotocore": "aioboto3",
+    "anyio": "httpx2",
     "botocore": "aiobotocore",
     "grpcio": "opentelemetry-exporter-otlp-proto-grpc",
     "httpx2": "openai",
