@@ -343,9 +343,8 @@ def _otlp(variables: _Variables, signal: str, path: str, outbound: Outbound) -> 
     certificate, key = variables.file(own("CLIENT_CERTIFICATE")), variables.file(own("CLIENT_KEY"))
     if key and not certificate:
         raise OtelSettingError(own("CLIENT_KEY"), "needs a client certificate, too")
-    is_insecure = variables.switch(own("INSECURE"))
-    scheme = urlsplit(endpoint).scheme
-    is_insecure = scheme == "http" or (scheme != "https" and is_insecure)
+    scheme, without_tls = urlsplit(endpoint).scheme, variables.switch(own("INSECURE"))
+    is_insecure = scheme == "http" or (scheme != "https" and without_tls)
     return Otlp(
         endpoint=endpoint,
         protocol=protocol,

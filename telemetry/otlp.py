@@ -160,16 +160,15 @@ def _grpc_arguments(settings: Otlp) -> dict[str, Any]:
             private_key=_bytes_of(settings.client_key),
             certificate_chain=_bytes_of(settings.client_certificate),
         )
+    # Without a proxy of ours gRPC would take one from the environment.
+    way = ("grpc.http_proxy", settings.proxy) if settings.proxy else ("grpc.enable_http_proxy", 0)
     return {
         "endpoint": settings.endpoint,
         "insecure": settings.insecure,
         "credentials": credentials,
         "headers": settings.headers,
         "timeout": settings.timeout,
-        # Without a proxy of ours gRPC would take one from the environment.
-        "channel_options": (("grpc.http_proxy", settings.proxy),)
-        if settings.proxy
-        else (("grpc.enable_http_proxy", 0),),
+        "channel_options": (way,),
         "compression": grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression,
     }
 
