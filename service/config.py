@@ -4,7 +4,8 @@ An invalid setting ends the start-up with one line that names its variable.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -16,7 +17,8 @@ from service.errors import ConfigError
 from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS, Limits, Quotas, Rate, RateClass, Timeouts
 from service.llm.vendors import VENDORS, Vendor, Vendors
 from service.urls import is_http_url
-from telemetry.otel_settings import OtelSettingError, read_otel_settings
+from telemetry.otel_settings import read_otel_settings
+from telemetry.outbound import DIRECT, PROXY_VARIABLE, Outbound, SettingError, read_outbound
 
 PREFIX = "SAYINGS_"
 
@@ -79,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         {vendor.name: vendor.default_parameter for vendor in VENDORS.values()}
     )
 
+    # From SAYINGS_HTTPS_PROXY, which may hold a password, and SSL_CERT_FILE.
+    outbound: Outbound = DIRECT
+
     # These have no variable, because operators do not need to set them; tests construct their own.
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     limits: Limits = DEFAULT_LIMITS
@@ -126,8 +131,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not values.get("aws_region"):
             values["aws_region"] = environ.get("AWS_DEFAULT_REGION", "")
         _refuse_unknown(environ)
-        _check_telemetry(environ)
-        settings = cls(**values, key_parameters=_key_parameters(environ, vendors))
+        with _translated_errors():
+            outbound = read_outbound(environ)
+            read_otel_settings(environ)  # so that every command reports a mistake in OpenTelemetry's variables
+        settings = cls(**values, key_parameters=_key_parameters(environ, vendors), outbound=outbound)
         _check(settings)
         return settings
 
@@ -135,7 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 # The operators' key itself, where keys come from the environment. No field holds it, as none holds a vendor's key.
 OPERATOR_KEY_VARIABLE = "SAYINGS_OPERATOR_KEY"
 _UNPREFIXED = frozenset({"aws_region"})
-_WITHOUT_VARIABLE = frozenset({"key_parameters", "timeouts", "limits"})
+_WITHOUT_VARIABLE = frozenset({"key_parameters", "outbound", "timeouts", "limits"})
 
 
 def _fields() -> dict[str, msgspec.structs.FieldInfo]:
@@ -160,17 +167,17 @@ def _value(variable: str, raw: str, type_: Any) -> Any:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = {*_fields(), OPERATOR_KEY_VARIABLE}
+    known = {*_fields(), OPERATOR_KEY_VARIABLE, PROXY_VARIABLE}
     unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise ConfigError(unknown[0], "there is no such setting")
 
 
-def _check_telemetry(environ: Mapping[str, str]) -> None:
-    """Check OpenTelemetry's variables, so that every command reports a mistake in them as it does for a setting."""
+@contextmanager
+def _translated_errors() -> Iterator[None]:
     try:
-        read_otel_settings(environ)
-    except OtelSettingError as error:
+        yield
+    except SettingError as error:
         raise ConfigError(error.variable, error.problem) from None
 
 

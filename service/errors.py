@@ -5,6 +5,7 @@ CloudSayingsError
 ├── InvocationFailed                  a Lambda invocation that has no result
 ├── AnalysisImpossible                the ballots do not say enough
 ├── AwsCredentialsEnded               nothing can be signed; the adapters of AWS's services translate it
+├── BackupFailed                      there is no copy of the database
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
 │   │   ├── InvalidRequest            400
@@ -38,6 +39,7 @@ CloudSayingsError
 └── DependencyError                   something outside failed; callers fall back
     ├── StoreError
     │   ├── StoreReplaced
+    │   ├── StoreReadOnly
     │   ├── WrongSchema
     │   │   └── NoTables
     │   ├── NoCredentials
@@ -257,6 +259,10 @@ class AwsCredentialsEnded(CloudSayingsError):
     """The credentials have ended and there are no new ones, so that no call to AWS can be signed."""
 
 
+class BackupFailed(CloudSayingsError):
+    """The database was not copied. The text says why, for an operator, and may name files."""
+
+
 class InternalError(HttpError):
     """A defect of the service. Invalid input never raises it, because it has errors of its own."""
 
@@ -285,6 +291,12 @@ class StoreReplaced(StoreError):
     """The file of the database has been removed or replaced, so that what is written now will be lost."""
 
     state = "replaced"
+
+
+class StoreReadOnly(StoreError):
+    """The file of the database or its disk has been made read-only."""
+
+    state = "read_only"
 
 
 class WrongSchema(StoreError):

@@ -16,6 +16,7 @@ from telemetry.events import Unexpected
 from telemetry.hooks import take_over_errors
 from telemetry.log_output import say
 from telemetry.logs import LogListener, configure_logging
+from telemetry.outbound import forget_proxies_of_others
 
 __all__ = ["Main", "freeze_modules", "run", "say", "stop_signal"]
 
@@ -31,6 +32,7 @@ def run(main: Main) -> None:
     """
     configure_logging()  # with the default level, so that there is a log before the settings are read
     take_over_errors()
+    forget_proxies_of_others()
     try:
         settings = Settings.from_env(os.environ)
         configure_logging(settings.log_level)

@@ -107,7 +107,7 @@ async def open_resources(
         timeouts = settings.timeouts
         catalogue = load_catalogue(vendors, settings.catalogue)
         topics = load_topics()
-        aws = AwsClients(settings.aws_region, stack, listener, timeouts=timeouts)
+        aws = AwsClients(settings.aws_region, stack, listener, outbound=settings.outbound, timeouts=timeouts)
         participants = await open_participants(settings, environ, catalogue, vendors, aws, stack)
         line_up = _line_up(settings, catalogue, participants)
         address = _store_address(settings, simulated=participants.simulated)
@@ -297,7 +297,7 @@ def _open_gateway(
     """Open the gateway with the keys, the adapters, the spend caps and the limit on live calls."""
     keys = KeyStore(participants.keys, listener, ttl=settings.key_ttl_seconds, timeouts=settings.timeouts)
     stack.push_async_callback(keys.close)
-    adapters = Adapters(vendors, participants.simulator_url)
+    adapters = Adapters(vendors, participants.simulator_url, outbound=settings.outbound)
     stack.push_async_callback(adapters.close)
     gateway = Gateway(
         adapters,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
+from telemetry.outbound import DIRECT, Outbound, SettingError
+
 DEFAULT_SERVICE_NAME = "cloud-sayings"
 # The share of traces that are kept where no sampler is chosen.
 DEFAULT_SHARE = 0.05
@@ -61,13 +63,8 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-class OtelSettingError(ValueError):
-    """A variable that cannot be used."""
-
-    def __init__(self, variable: str, problem: str) -> None:
-        super().__init__(f"{variable}: {problem}")
-        self.variable = variable
-        self.problem = problem
+class OtelSettingError(SettingError):
+    """A variable of OpenTelemetry that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +80,7 @@ class Otlp:
     client_certificate: str
     client_key: str
     insecure: bool
+    proxy: str = field(repr=False)  # it may hold a password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +134,13 @@ class OtelSettings:
     limits: Limits
 
 
-def read_otel_settings(environ: Mapping[str, str]) -> OtelSettings:
-    """Read the variables. Raises OtelSettingError, which names the first one that cannot be used."""
+def read_otel_settings(environ: Mapping[str, str], outbound: Outbound = DIRECT) -> OtelSettings:
+    """Read the variables. Raises OtelSettingError, which names the first one that cannot be used.
+
+    What is sent over OTLP goes the way of `outbound`. A signal's own certificate comes before its authorities.
+    """
     variables = _Variables(environ)
-    settings = _settings(variables)
+    settings = _settings(variables, outbound)
     for name in sorted(environ):
         if environ[name] and name.startswith(_PREFIX):
             _refuse(name, variables.known)
@@ -154,7 +155,7 @@ def without_effect_on_lambda(environ: Mapping[str, str]) -> list[str]:
 def honoured() -> frozenset[str]:
     """The names of the variables that are read."""
     variables = _Variables({})
-    _settings(variables)
+    _settings(variables, DIRECT)
     return frozenset(variables.known)
 
 
@@ -238,7 +239,7 @@ class _Variables:
         return value
 
 
-def _settings(variables: _Variables) -> OtelSettings:
+def _settings(variables: _Variables, outbound: Outbound) -> OtelSettings:
     attributes = variables.pairs("OTEL_RESOURCE_ATTRIBUTES")
     named = variables.text("OTEL_SERVICE_NAME") or attributes.get("service.name") or DEFAULT_SERVICE_NAME
     variables.text("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS")  # the SDK reads it as it makes the resource
@@ -254,9 +255,9 @@ def _settings(variables: _Variables) -> OtelSettings:
         traces_exporters=_exporters(variables, "TRACES", TRACES_EXPORTERS),
         metrics_exporters=_exporters(variables, "METRICS", METRICS_EXPORTERS),
         logs_exporters=() if variables.choice("OTEL_LOGS_EXPORTER", "none", "otlp") == "none" else ("otlp",),
-        traces=_otlp(variables, "TRACES", "v1/traces"),
-        metrics=_otlp(variables, "METRICS", "v1/metrics"),
-        logs=_otlp(variables, "LOGS", "v1/logs"),
+        traces=_otlp(variables, "TRACES", "v1/traces", outbound),
+        metrics=_otlp(variables, "METRICS", "v1/metrics", outbound),
+        logs=_otlp(variables, "LOGS", "v1/logs", outbound),
         batching=_batching(variables, "OTEL_BSP", delay_ms=50),
         logs_batching=_batching(variables, "OTEL_BLRP", delay_ms=1_000),
         # Twice as often as the SDK does by default, because alarms wait for metrics.
@@ -328,7 +329,7 @@ def _require(variables: _Variables, variable: str, group: str, name: str) -> Non
         raise OtelSettingError(variable, f"{name!r} is unknown, and no installed package provides it")
 
 
-def _otlp(variables: _Variables, signal: str, path: str) -> Otlp:
+def _otlp(variables: _Variables, signal: str, path: str, outbound: Outbound) -> Otlp:
     """The settings of a signal, each its own or else the one for all signals."""
 
     def own(part: str) -> str:
@@ -342,18 +343,19 @@ def _otlp(variables: _Variables, signal: str, path: str) -> Otlp:
     certificate, key = variables.file(own("CLIENT_CERTIFICATE")), variables.file(own("CLIENT_KEY"))
     if key and not certificate:
         raise OtelSettingError(own("CLIENT_KEY"), "needs a client certificate, too")
-    is_insecure = variables.switch(own("INSECURE"))
-    scheme = urlsplit(endpoint).scheme
+    scheme, without_tls = urlsplit(endpoint).scheme, variables.switch(own("INSECURE"))
+    is_insecure = scheme == "http" or (scheme != "https" and without_tls)
     return Otlp(
         endpoint=endpoint,
         protocol=protocol,
         headers=_headers(variables, own("HEADERS")),
         timeout=variables.seconds(own("TIMEOUT"), 10_000),
         compression=cast("Literal['none', 'gzip']", variables.choice(own("COMPRESSION"), "none", "gzip")),
-        certificate=variables.file(own("CERTIFICATE")),
+        certificate=variables.file(own("CERTIFICATE")) or outbound.authorities,
         client_certificate=certificate,
         client_key=key,
-        insecure=scheme == "http" or (scheme != "https" and is_insecure),
+        insecure=is_insecure,
+        proxy="" if is_insecure else outbound.proxy_for(endpoint if scheme == "https" else f"https://{endpoint}"),
     )
 
 

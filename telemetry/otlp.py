@@ -114,8 +114,6 @@ def _http_arguments(
 
     class WatchedSession(requests.Session):
         def request(self, *arguments: Any, **options: Any) -> requests.Response:
-            # REQUESTS_CA_BUNDLE would replace a session's certificate, but not a request's.
-            options.setdefault("verify", self.verify)
             try:
                 response = super().request(*arguments, **options)
             except requests.RequestException as error:
@@ -128,6 +126,9 @@ def _http_arguments(
                 watch.failed(f"HTTP {code}", may_retry=code in _RETRYABLE_STATUSES)
             return response
 
+    session = WatchedSession()
+    session.trust_env = False  # neither proxies nor certificates
+    session.proxies = {"https": settings.proxy} if settings.proxy else {}
     return {
         "endpoint": settings.endpoint,
         "certificate_file": settings.certificate or None,
@@ -136,7 +137,7 @@ def _http_arguments(
         "headers": settings.headers,
         "timeout": settings.timeout,
         "compression": Compression(settings.compression),
-        "session": WatchedSession(),
+        "session": session,
     }
 
 
@@ -159,12 +160,15 @@ def _grpc_arguments(settings: Otlp) -> dict[str, Any]:
             private_key=_bytes_of(settings.client_key),
             certificate_chain=_bytes_of(settings.client_certificate),
         )
+    # Without a proxy of ours gRPC would take one from the environment.
+    way = ("grpc.http_proxy", settings.proxy) if settings.proxy else ("grpc.enable_http_proxy", 0)
     return {
         "endpoint": settings.endpoint,
         "insecure": settings.insecure,
         "credentials": credentials,
         "headers": settings.headers,
         "timeout": settings.timeout,
+        "channel_options": (way,),
         "compression": grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression,
     }
 

@@ -14,6 +14,7 @@ from telemetry.logs import LogListener
 from telemetry.metrics import Metrics
 from telemetry.notes import NoteTaker, Outlet
 from telemetry.otel_settings import OtelSettings, read_otel_settings
+from telemetry.outbound import DIRECT, Outbound
 from telemetry.sampling import Sampler, Trust
 
 
@@ -29,6 +30,7 @@ class Telemetry:
 async def open_telemetry(
     environ: Mapping[str, str],
     *,
+    outbound: Outbound = DIRECT,
     show_traces: bool = False,
     behind_proxies: bool = False,
     logs: Listener | None = None,
@@ -39,7 +41,7 @@ async def open_telemetry(
     `behind_proxies` means that only proxies of ours can reach this process. `logs` replaces the JSON log, for commands
     that show a person something else. Raises OtelSettingError.
     """
-    settings = read_otel_settings(environ)
+    settings = read_otel_settings(environ, outbound)
     sampler = Sampler(settings, Trust.PROXIES if behind_proxies else Trust.NOBODY)
     listeners: list[Listener] = [logs or LogListener()]
     jobs: dict[str, Callable[[], Awaitable[None]]] = {}

@@ -161,8 +161,13 @@ class TestImports:
         }
 
         # These modules are themselves imported when their library is first needed.
-        assert early == {("service.llm.bounded_http", "httpx2"), ("service.page.drawing", "PIL")}
-        late = ("service.llm.bounded_http", "service.page.drawing")
+        assert early == {
+            ("service.aws.sessions", "aiobotocore"),
+            ("service.aws.sessions", "botocore"),
+            ("service.llm.bounded_http", "httpx2"),
+            ("service.page.drawing", "PIL"),
+        }
+        late = ("service.aws.sessions", "service.llm.bounded_http", "service.page.drawing")
         assert not [m for m in sources() for found in imports(m) if found.at_start and found.name.startswith(late)]
 
     def test_aiohttp_is_known_to_the_servers_alone(self) -> None:

@@ -18,6 +18,7 @@ from service.limits import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Quotas
 from service.resources import open_resources
 from service.store.address import open_store
 from service.store.sqlite import SqliteStore
+from telemetry.outbound import DIRECT
 from tests.aws import REGION
 from tests.support import RecordingListener
 
@@ -65,6 +66,7 @@ def test_every_setting_has_its_default() -> None:
         "log_level": "INFO",
         "aws_region": "",
         "key_parameters": {"anthropic": "/api-key/anthropic", "openai": "/api-key/openai"},
+        "outbound": DIRECT,
         "timeouts": DEFAULT_TIMEOUTS,
         "limits": DEFAULT_LIMITS,
     }
@@ -178,6 +180,11 @@ BAD = [
         ("SAYINGS_ORIGIN_SECRET_SHA256", bad)
         for bad in ("x", "a" * 63, "A" * 64, f"{'a' * 64},", f"{'a' * 64} {'b' * 64}")
     ],
+    *[("SAYINGS_HTTPS_PROXY", bad) for bad in ("proxy:3128", "socks5://proxy:1080", "https://proxy:3128", "on")],
+    *[("SAYINGS_HTTPS_PROXY", f"http://{bad}") for bad in ("proxy", "proxy:0", "proxy:99999", ":3128", "[::1:3128")],
+    *[("SAYINGS_HTTPS_PROXY", f"http://{bad}@proxy:3128") for bad in ("", "ann:", "a@b:c", "ann:p/w", "ann:%zz")],
+    *[("SAYINGS_HTTPS_PROXY", f"http://proxy:3128{bad}") for bad in ("/path", "?query", "#part", "\n", " ")],
+    *[("SSL_CERT_FILE", bad) for bad in ("/no/such/file.pem", "/", __file__)],
     ("SAYINGS_LOG_LEVEL", "LOUD"),
     ("SAYINGS_STROE", "sqlite:///sayings.db"),
     ("SAYINGS_", "x"),

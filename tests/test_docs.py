@@ -10,6 +10,7 @@ import yaml
 
 from service.config import OPERATOR_KEY_VARIABLE, Settings, _fields
 from service.limits import DEFAULT_RETENTION
+from telemetry.outbound import PROXY_VARIABLE
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = (ROOT, ROOT / "docs", ROOT / "deploy", ROOT / "deploy/containers")
@@ -88,7 +89,7 @@ def test_settings_are_documented_with_their_defaults() -> None:
 def test_no_setting_is_documented_that_does_not_exist() -> None:
     documented = {variable for variable in _documented() if variable.startswith("SAYINGS_")}
 
-    assert documented <= {*_fields(), OPERATOR_KEY_VARIABLE}
+    assert documented <= {*_fields(), OPERATOR_KEY_VARIABLE, PROXY_VARIABLE}
 
 
 def test_every_package_has_its_place_in_the_architecture() -> None:

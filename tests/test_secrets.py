@@ -144,6 +144,16 @@ def test_an_unusable_key_is_not_in_the_line_that_says_so() -> None:
     assert CANARY not in "".join(traceback.format_exception(raised.value))
 
 
+@pytest.mark.parametrize("proxy", [f"http://ann:{CANARY}@proxy:3128", f"http://ann:{CANARY}/@proxy:3128", CANARY])
+def test_the_password_of_a_proxy_is_in_no_repr_and_no_line(proxy: str) -> None:
+    try:
+        shown = repr(Settings.from_env({"SAYINGS_HTTPS_PROXY": proxy}))
+    except ConfigError as error:
+        shown = "".join(traceback.format_exception(error))
+
+    assert CANARY not in shown
+
+
 @pytest.mark.parametrize("setting", ["SAYINGS_KEYS", "SAYINGS_ANTHROPIC_API_KEY"])
 def test_a_key_that_was_put_into_the_wrong_setting_is_not_shown(setting: str) -> None:
     with pytest.raises(ConfigError) as raised:

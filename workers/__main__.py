@@ -54,7 +54,9 @@ async def _work_alone(settings: Settings, *, once: bool) -> int:
 async def work(settings: Settings, logs: Listener, *, once: bool) -> int:
     stop, grace = stop_signal(), settings.timeouts.worker_grace
     async with (
-        open_telemetry(os.environ, show_traces=settings.trace == "on", logs=logs) as telemetry,
+        open_telemetry(
+            os.environ, outbound=settings.outbound, show_traces=settings.trace == "on", logs=logs
+        ) as telemetry,
         open_resources(settings, os.environ, telemetry.listener) as resources,
         running(
             {"line-up": resources.gone_models.run, "AWS credentials": resources.aws.run, **telemetry.jobs},

@@ -407,12 +407,12 @@ class ReadyAnswer(Message, frozen=True, omit_defaults=True):
     """Whether the process should receive requests, and the state of each dependency.
 
     It is ready when votes can be stored. The store is `ok`, `timeout`, `unreachable`, `busy`, `full`, `replaced` (its
-    file), `wrong_schema` (of another version, or a table is missing), `no_tables` (none is there, so that the region or
-    the prefix may be wrong), `no_credentials`, `credentials_expired`, `credentials_rejected`, `access_denied`,
-    `wrong_clock` or `unavailable`. `causes` has the database's own name for a failure, such as AWS's error code.
-    `rounds` is there, as `overdue`, when fresh sayings have not come for long, and `credentials`, as `ending`, when
-    those of AWS end soon and cannot be renewed; neither makes the process unready. `server` is there when it is
-    `draining`.
+    file), `read_only` (its file or disk), `wrong_schema` (of another version, or a table is missing), `no_tables` (none
+    is there, so that the region or the prefix may be wrong), `no_credentials`, `credentials_expired`,
+    `credentials_rejected`, `access_denied`, `wrong_clock` or `unavailable`. `causes` has the database's own name for a
+    failure, such as AWS's error code. `rounds` is there, as `overdue`, when fresh sayings have not come for long, and
+    `credentials`, as `ending`, when those of AWS end soon and cannot be renewed; neither makes the process unready.
+    `server` is there when it is `draining`.
     """
 
     status: Literal["ready", "not_ready"]

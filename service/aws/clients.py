@@ -10,6 +10,7 @@ from service.aws.instrumentation import CallWatch
 from service.errors import ConfigError
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import SILENCE, Listener
+from telemetry.outbound import DIRECT, Outbound
 
 if TYPE_CHECKING:
     from aioboto3 import Session
@@ -34,9 +35,11 @@ class AwsClients:
         stack: AsyncExitStack,
         listener: Listener = SILENCE,
         *,
+        outbound: Outbound = DIRECT,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._region = region
+        self._outbound = outbound
         self._timeouts = timeouts
         self._listener = listener
         self._stack = stack
@@ -86,8 +89,10 @@ class AwsClients:
         import aioboto3  # it takes a second, which a process without AWS saves
         from aiobotocore.credentials import AioRefreshableCredentials
 
+        from service.aws.sessions import open_session
+
         if self._session is None:
-            session = aioboto3.Session(region_name=self._region)
+            session = aioboto3.Session(region_name=self._region, botocore_session=open_session(self._outbound))
             loading: Any = session.get_credentials()  # its type says that it need not be awaited
             credentials = await loading
             if isinstance(credentials, AioRefreshableCredentials):

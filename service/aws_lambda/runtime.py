@@ -16,6 +16,7 @@ from telemetry.events import Listener, Unexpected
 from telemetry.hooks import take_over_errors
 from telemetry.lambda_setup import LambdaTelemetry, open_lambda_telemetry
 from telemetry.logs import configure_logging
+from telemetry.outbound import forget_proxies_of_others
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ def start(environ: Mapping[str, str]) -> LambdaProcess:
     configure_logging()
     if in_lambda():  # elsewhere the process belongs to somebody else
         take_over_errors()
+        forget_proxies_of_others()
     settings = Settings.from_env(environ)
     configure_logging(settings.log_level)
     process = LambdaProcess(settings, environ, open_lambda_telemetry(environ))

@@ -42,6 +42,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     reports.add_argument("--json", action="store_true", help="write JSON instead of a table")
     prune = "remove old data, and voters who asked for it, now and to the end (workers do so once a day)"
     _add(commands, "prune", maintaining.prune, prune)
+    backup = _add(commands, "backup", maintaining.backup, "copy the SQLite database, which may be in use, and check it")
+    backup.add_argument("file", type=Path, help="the file to write, which must not exist yet")
     models = _add(commands, "models", models_command.models, "show seats, models, prices, and what needs a person")
     models.add_argument("--json", action="store_true", help="write JSON instead of a table")
     _add(commands, "openapi", describing.openapi, "write the OpenAPI document to the standard output")

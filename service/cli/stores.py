@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from service.aws.clients import AwsClients
 from service.config import Settings
 from service.errors import ConfigError
 from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
-from service.store.address import open_store
+from service.store.address import open_store, sqlite_file
 from service.store.base import Store
 
 
@@ -16,7 +15,7 @@ from service.store.base import Store
 async def opened(address: str, settings: Settings, *, create_tables: bool = False) -> AsyncIterator[Store]:
     """Open the store at an address for the block. Raises ConfigError or StoreError."""
     async with AsyncExitStack() as stack:
-        aws = AwsClients(settings.aws_region, stack, timeouts=settings.timeouts)
+        aws = AwsClients(settings.aws_region, stack, outbound=settings.outbound, timeouts=settings.timeouts)
         if create_tables and address.startswith("dynamodb:"):
             from service.store.dynamodb import create_tables as create  # imported here, because SQLite does not need it
 
@@ -38,12 +37,9 @@ def existing_address(settings: Settings) -> str:
     """
     if settings.store:
         return settings.store
-    here = [address for address in (DEFAULT_STORE, DEFAULT_SIMULATED_STORE) if _file_of(address).exists()]
+    files = {address: sqlite_file(address) for address in (DEFAULT_STORE, DEFAULT_SIMULATED_STORE)}
+    here = [address for address, file in files.items() if file and file.exists()]
     if len(here) == 1:
         return here[0]
-    files = f"{_file_of(DEFAULT_STORE)} and {_file_of(DEFAULT_SIMULATED_STORE)}"
-    raise ConfigError("SAYINGS_STORE", f"is needed: {files} are both here" if here else "is needed: there is none here")
-
-
-def _file_of(address: str) -> Path:
-    return Path(address.removeprefix("sqlite:///"))
+    names = " and ".join(map(str, files.values()))
+    raise ConfigError("SAYINGS_STORE", f"is needed: {names} are both here" if here else "is needed: there is none here")

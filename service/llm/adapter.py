@@ -17,6 +17,7 @@ from service.domain import Usage
 from service.keys.secret import Secret
 from service.llm.prompt import Prompt
 from telemetry import traces
+from telemetry.outbound import DIRECT, Outbound
 
 # A vendor's count of tokens. An impossible count must not get into the sums of money.
 Tokens = Annotated[int, Meta(ge=0, le=100_000_000)]
@@ -59,7 +60,7 @@ class ModelAdapter(Protocol):
     An adapter lives as long as the process, and `close()` ends its connections.
     """
 
-    def __init__(self, base_url: str) -> None: ...
+    def __init__(self, base_url: str, outbound: Outbound = DIRECT) -> None: ...
 
     def preload(self) -> None:
         """Begin to import the SDK in a thread, unless that has begun. Waits for nothing."""

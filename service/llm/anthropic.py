@@ -21,6 +21,7 @@ from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
 from service.llm.failures import decoded, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
+from telemetry.outbound import DIRECT, Outbound
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -76,8 +77,8 @@ _FINISHES = {
 
 
 class AnthropicAdapter:
-    def __init__(self, base_url: str) -> None:
-        self._client = LazyClient(lambda: _new_client(base_url))
+    def __init__(self, base_url: str, outbound: Outbound = DIRECT) -> None:
+        self._client = LazyClient(lambda: _new_client(base_url, outbound))
 
     def preload(self) -> None:
         self._client.preload()
@@ -140,7 +141,7 @@ def _thinking(model: Model) -> "ThinkingConfigParam | None":
     return cast("ThinkingConfigParam", {"type": model.thinking}) if model.thinking else None
 
 
-def _new_client(base_url: str) -> "AsyncAnthropic":
+def _new_client(base_url: str, outbound: Outbound) -> "AsyncAnthropic":
     from anthropic import DEFAULT_CONNECTION_LIMITS, AsyncAnthropic
 
     from service.llm.bounded_http import bounded_client
@@ -151,7 +152,7 @@ def _new_client(base_url: str) -> "AsyncAnthropic":
         timeout=None,  # the gateway has the deadline
         max_retries=0,  # and it decides on retries
         open_telemetry=False,  # we report each call as one span ourselves
-        http_client=bounded_client(DEFAULT_CONNECTION_LIMITS),
+        http_client=bounded_client(base_url, outbound, DEFAULT_CONNECTION_LIMITS),
     )
 
 
@@ -193,6 +194,8 @@ def _translated_errors() -> Iterator[None]:
     except anthropic.APITimeoutError as error:
         raise ModelTimeout("The vendor did not answer in time.") from error
     except anthropic.APIConnectionError as error:
+        if isinstance(error.__cause__, httpx2.ProxyError):
+            raise ModelUnreachable("The proxy refuses to connect to the vendor.") from error
         if isinstance(error.__cause__, httpx2.ConnectError):
             raise ModelUnreachable("The vendor cannot be reached.") from error
         raise ModelConnectionFailed("The connection to the vendor broke.") from error

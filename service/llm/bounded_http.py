@@ -3,20 +3,23 @@
 This module imports httpx2 at the top, so that it must only be imported where an SDK is loaded.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from typing import cast
 
 import anyio
 import httpx2
 
+from telemetry.outbound import Outbound
+
 # The longest answer by far is one of 8,192 tokens in JSON.
 MAX_ANSWER_BYTES = 256 * 1024
 
 
-def bounded_client(limits: httpx2.Limits) -> httpx2.AsyncClient:
-    """A client that takes proxies from nowhere, follows no redirect and has no time-out: the gateway has the deadline.
+def bounded_client(base_url: str, outbound: Outbound, limits: httpx2.Limits) -> httpx2.AsyncClient:
+    """A client for one endpoint that follows no redirect and has no time-out: the gateway has the deadline.
 
-    It is made in a thread that has no event loop.
+    It goes the way of `outbound` and takes nothing from the environment. It is made in a thread that has no event loop.
 
     The vendors are asked not to compress. What they compress all the same is not unpacked, because a few kilobytes can
     become gigabytes. A response that is compressed or too long raises DecodingError if it is a success; the body of any
@@ -24,7 +27,12 @@ def bounded_client(limits: httpx2.Limits) -> httpx2.AsyncClient:
     """
     anyio.run(anyio.sleep, 0)  # it imports its side of asyncio when first used
     return httpx2.AsyncClient(
-        transport=_BoundedTransport(trust_env=False, limits=limits),
+        transport=_BoundedTransport(
+            verify=ssl.create_default_context(cafile=outbound.authorities) if outbound.authorities else True,
+            proxy=outbound.proxy_for(base_url) or None,
+            trust_env=False,
+            limits=limits,
+        ),
         headers={"Accept-Encoding": "identity"},
         follow_redirects=False,
         trust_env=False,

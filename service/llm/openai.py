@@ -22,6 +22,7 @@ from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish, LazyClient, Tokens, unasked_tier
 from service.llm.failures import decoded, status_error
 from service.llm.prompt import OUTPUT_SCHEMA, Prompt
+from telemetry.outbound import DIRECT, Outbound
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -84,8 +85,8 @@ _OTHER_ENDS = frozenset({None, "eos", "STOP", "end_turn"})
 
 
 class OpenAiAdapter:
-    def __init__(self, base_url: str) -> None:
-        self._client = LazyClient(lambda: _new_client(base_url))
+    def __init__(self, base_url: str, outbound: Outbound = DIRECT) -> None:
+        self._client = LazyClient(lambda: _new_client(base_url, outbound))
 
     def preload(self) -> None:
         self._client.preload()
@@ -139,7 +140,7 @@ _RESPONSE_FORMAT: "ResponseFormatJSONSchema" = {
 }
 
 
-def _new_client(base_url: str) -> "AsyncOpenAI":
+def _new_client(base_url: str, outbound: Outbound) -> "AsyncOpenAI":
     from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI
 
     from service.llm.bounded_http import bounded_client
@@ -149,7 +150,7 @@ def _new_client(base_url: str) -> "AsyncOpenAI":
         base_url=base_url,
         timeout=None,  # the gateway has the deadline
         max_retries=0,  # and it decides on retries
-        http_client=bounded_client(DEFAULT_CONNECTION_LIMITS),
+        http_client=bounded_client(base_url, outbound, DEFAULT_CONNECTION_LIMITS),
     )
     attrgetter("chat.completions.with_streaming_response")(client)  # the SDK imports these parts when first used
     return client
@@ -197,6 +198,8 @@ def _translated_errors() -> Iterator[None]:
     except openai.APITimeoutError as error:
         raise ModelTimeout("The vendor did not answer in time.") from error
     except openai.APIConnectionError as error:
+        if isinstance(error.__cause__, httpx2.ProxyError):
+            raise ModelUnreachable("The proxy refuses to connect to the vendor.") from error
         if isinstance(error.__cause__, httpx2.ConnectError):
             raise ModelUnreachable("The vendor cannot be reached.") from error
         raise ModelConnectionFailed("The connection to the vendor broke.") from error

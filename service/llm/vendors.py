@@ -13,6 +13,7 @@ from service.catalogue.models import Model
 from service.llm.adapter import ModelAdapter
 from service.llm.anthropic import AnthropicAdapter
 from service.llm.openai import OpenAiAdapter
+from telemetry.outbound import DIRECT, Outbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,9 @@ class Adapters:
     If `simulator_url` is given, all adapters connect to the simulator.
     """
 
-    def __init__(self, vendors: Vendors, simulator_url: str | None = None) -> None:
+    def __init__(self, vendors: Vendors, simulator_url: str | None = None, *, outbound: Outbound = DIRECT) -> None:
         self._vendors = vendors
+        self._outbound = outbound
         self._simulator_url = simulator_url
         self._adapters: dict[tuple[str, str], ModelAdapter] = {}
 
@@ -98,7 +100,7 @@ class Adapters:
         endpoint = (vendor.name, base_url)  # one server may speak the protocols of several vendors
         adapter = self._adapters.get(endpoint)
         if adapter is None:
-            adapter = self._adapters[endpoint] = vendor.adapter(base_url)
+            adapter = self._adapters[endpoint] = vendor.adapter(base_url, self._outbound)
         return adapter
 
     def base_url(self, model: Model) -> str:

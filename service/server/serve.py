@@ -22,7 +22,10 @@ async def serve(settings: Settings, *, pool_job: Callable[[Resources], Job] | No
     stop = stop_signal()
     async with (
         open_telemetry(
-            os.environ, show_traces=settings.trace == "on", behind_proxies=settings.trusted_proxies > 0
+            os.environ,
+            outbound=settings.outbound,
+            show_traces=settings.trace == "on",
+            behind_proxies=settings.trusted_proxies > 0,
         ) as telemetry,
         open_resources(settings, os.environ, telemetry.listener) as resources,
     ):

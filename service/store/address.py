@@ -31,17 +31,23 @@ async def open_store(
     Votes and ballots beyond the quotas are set aside. Raises ConfigError when the address is not valid or the store
     cannot be opened.
     """
-    scheme, separator, rest = address.partition("://")
-    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        store = await SqliteStore.open(Path(rest[1:]), listener, quotas=quotas, timeouts=timeouts, limits=limits)
+    if file := sqlite_file(address):
+        store = await SqliteStore.open(file, listener, quotas=quotas, timeouts=timeouts, limits=limits)
         stack.push_async_callback(store.close)
         try:
             await store.put_sayings(collection())
         except StoreError as error:
             raise ConfigError("SAYINGS_STORE", f"the collection cannot be stored: {error.__cause__}") from error
         return store
+    scheme, separator, rest = address.partition("://")
     if separator and scheme == "dynamodb" and _TABLE_PREFIX.fullmatch(rest):
         from service.store.dynamodb import DynamoStore  # imported only where it is used: SQLite needs no AWS SDK
 
         return DynamoStore(await aws.dynamodb(), rest, quotas, listener)
     raise ConfigError("SAYINGS_STORE", f"{address!r} is neither sqlite:///file.db nor dynamodb://")
+
+
+def sqlite_file(address: str) -> Path | None:
+    """The file of an address such as `sqlite:///sayings.db`; None if it is no address of a file."""
+    path = address.removeprefix("sqlite:///")
+    return Path(path) if path not in ("", address) else None

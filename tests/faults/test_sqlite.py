@@ -5,7 +5,7 @@ import resource
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -114,17 +114,18 @@ async def test_disk_full_for_the_system_reads_go_on_and_nothing_is_lost(machine:
         changed = await server.vote(one, "NEGATIVE", visitor)
         await server.stop(signal.SIGKILL)
 
-    assert refused == 503
+    assert refused == FULL
     assert {each["origin"] for each in others} == {"database"}
     assert (changed["status"], changed["upvotes"], changed["downvotes"]) == ("changed", 0, 1)
     assert read(tmp_path, "PRAGMA integrity_check") == [("ok",)]
     assert read(tmp_path, "SELECT sum(upvotes), sum(downvotes) FROM main_humor") == [(0, 1)]
 
 
-async def post(url: str, saying: dict[str, object], visitor: aiohttp.ClientSession) -> int:
+async def post(url: str, saying: dict[str, object], visitor: aiohttp.ClientSession) -> tuple[int, str]:
+    """Vote on a server that refuses; returns the HTTP status and the code of the error."""
     vote = {"sayingId": saying["sayingId"], "source": saying["source"], "feedbackType": "NEGATIVE"}
     async with visitor.post(f"{url}/feedback", json=vote) as answer:
-        return answer.status
+        return answer.status, (await answer.json())["error"]["code"]
 
 
 @contextmanager
@@ -134,6 +135,29 @@ def no_file_may_grow(process: int) -> Iterator[None]:
     resource.prlimit(process, resource.RLIMIT_FSIZE, (0, usual[1]))
     yield
     resource.prlimit(process, resource.RLIMIT_FSIZE, usual)
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (Path.unlink, "replaced"),
+        (lambda file: file.with_name("sayings.db-wal").unlink(), "replaced"),
+        (lambda file: file.chmod(0o400), "read_only"),
+    ],
+    ids=["removed", "journal removed", "read-only"],
+)
+async def test_a_file_that_is_changed_costs_no_vote_that_was_answered_with_200(
+    server: Server, tmp_path: Path, change: Callable[[Path], None], state: str
+) -> None:
+    before = await vote(server, "a")
+
+    change(tmp_path / "sayings.db")
+    after, told = await vote(server, "b"), await saying(server)
+    ready = await server.ask("GET", "/health/ready")
+
+    assert (before, after) == ((200, "recorded"), UNAVAILABLE)
+    assert (ready.status, ready.json["dependencies"]) == (503, {"store": state})
+    assert told["origin"] == "database"
 
 
 async def test_a_corrupt_comparison_vote_or_call_is_skipped_and_counted(

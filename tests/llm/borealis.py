@@ -11,11 +11,13 @@ from service.keys.secret import Secret
 from service.llm.adapter import Completion, Finish
 from service.llm.failures import status_error
 from service.llm.prompt import Prompt
+from telemetry.outbound import DIRECT, Outbound
 
 
 class BorealisAdapter:
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, outbound: Outbound = DIRECT) -> None:
         self._url = f"{base_url}/chat/completions"
+        self._proxy = outbound.proxy_for(base_url) or None
         self._session: aiohttp.ClientSession | None = None
 
     def preload(self) -> None: ...
@@ -27,7 +29,7 @@ class BorealisAdapter:
         messages = [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
         asked = {"model": model.id, "max_tokens": model.max_tokens, "messages": messages}
         headers = {"Authorization": f"Bearer {key.reveal()}"}
-        async with self._opened().post(self._url, json=asked, headers=headers) as response:
+        async with self._opened().post(self._url, json=asked, headers=headers, proxy=self._proxy) as response:
             if response.status != 200:
                 raise status_error(response.status, headers=response.headers)
             answer = await response.json()

@@ -1,16 +1,19 @@
 """What is special about the SQLite store: its file, its disk and its processes."""
 
 import asyncio
+import errno
 import random
 import re
+import resource
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigError, StoreError, StoreReplaced, WrongSchema
+from service.errors import ConfigError, StorageFull, StoreError, StoreReadOnly, StoreReplaced, WrongSchema
 from service.limits import DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.base import Counts, StoredSaying
 from service.store.sqlite import SCHEMA_VERSION, SqliteStore
@@ -222,28 +225,121 @@ async def test_once_closed_every_call_is_an_error_of_the_store(tmp_path: Path) -
         await store.vote(vote(generated("a saying")))
 
 
-class TestPing:
-    async def test_a_file_that_was_removed_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
-        (tmp_path / "sayings.db").unlink()
+def _remove(file: Path) -> None:
+    file.unlink()
 
-        with pytest.raises(StoreReplaced):
-            await sqlite_store.ping()
 
-    async def test_a_file_that_was_replaced_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
-        copy = await SqliteStore.open(tmp_path / "copy.db")
-        await copy.close()
-        (tmp_path / "copy.db").replace(tmp_path / "sayings.db")
+def _replace(file: Path) -> None:
+    copy = file.with_name("copy.db")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.replace(file)
 
-        with pytest.raises(StoreReplaced):
-            await sqlite_store.ping()
 
-    async def test_a_journal_that_was_removed_is_noticed(self, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+def _remove_journal(file: Path) -> None:
+    file.with_name(f"{file.name}-wal").unlink()
+
+
+def _make_read_only(file: Path) -> None:
+    file.chmod(0o400)
+
+
+CHANGES = [
+    (_remove, StoreReplaced),
+    (_replace, StoreReplaced),
+    (_remove_journal, StoreReplaced),
+    (_make_read_only, StoreReadOnly),
+]
+
+
+class TestFile:
+    """SQLite goes on writing to a file that it has opened, whatever becomes of it."""
+
+    @pytest.mark.parametrize(("change", "error"), CHANGES)
+    async def test_a_change_is_noticed_by_the_next_vote_and_the_next_ping(
+        self, sqlite_store: SqliteStore, tmp_path: Path, change: Callable[[Path], None], error: type[StoreError]
+    ) -> None:
+        saying = generated("a saying")
+        await sqlite_store.put_sayings([saying])
         await sqlite_store.ping()
-        (tmp_path / "sayings.db-wal").unlink()
 
-        with pytest.raises(StoreReplaced):
+        change(tmp_path / "sayings.db")
+
+        with pytest.raises(error):
+            await sqlite_store.vote(vote(saying))
+        with pytest.raises(error):
             await sqlite_store.ping()
 
+    async def test_a_file_that_goes_during_the_commit_is_noticed(
+        self, sqlite_store: SqliteStore, tmp_path: Path
+    ) -> None:
+        def remove(statement: str) -> None:
+            if statement == "COMMIT":
+                (tmp_path / "sayings.db").unlink()
+
+        await sqlite_store._writer.run("test", lambda db: db.set_trace_callback(remove))
+
+        with pytest.raises(StoreReplaced):
+            await sqlite_store.put_sayings([generated("a saying")])
+
+    async def test_a_vote_that_was_refused_for_a_read_only_file_is_not_stored(
+        self, sqlite_store: SqliteStore, tmp_path: Path
+    ) -> None:
+        saying = generated("a saying")
+        await sqlite_store.put_sayings([saying])
+
+        (tmp_path / "sayings.db").chmod(0o400)
+        with pytest.raises(StoreReadOnly):
+            await sqlite_store.vote(vote(saying))
+        (tmp_path / "sayings.db").chmod(0o600)
+
+        assert await totals(sqlite_store) == {}
+        assert await sqlite_store.vote(vote(saying)) is not None
+
+    async def test_a_file_behind_a_link_is_looked_after(self, tmp_path: Path) -> None:
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "sayings.db").symlink_to(tmp_path / "disk" / "real.db")
+        store = await SqliteStore.open(tmp_path / "sayings.db")
+        await store.ping()
+
+        (tmp_path / "disk" / "real.db-wal").unlink()
+
+        with pytest.raises(StoreReplaced):
+            await store.ping()
+        await store.close()
+
+
+class TestFullDisk:
+    @pytest.mark.parametrize(
+        ("number", "error"),
+        [
+            (errno.ENOSPC, StorageFull),
+            (errno.EDQUOT, StorageFull),
+            (errno.EROFS, StoreReadOnly),
+            (errno.EIO, StoreError),
+        ],
+    )
+    async def test_the_system_is_asked_why_it_refuses(
+        self, sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch, number: int, error: type[StoreError]
+    ) -> None:
+        def refuse(**_: object) -> None:
+            raise OSError(number, "refused")
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+
+        with _no_file_may_grow(), pytest.raises(StoreError) as raised:
+            await sqlite_store.put_sayings([generated("a saying")])
+
+        assert type(raised.value) is error
+
+    async def test_a_file_that_may_not_grow_is_full_until_it_may(self, sqlite_store: SqliteStore) -> None:
+        with _no_file_may_grow(), pytest.raises(StorageFull):
+            await sqlite_store.ping()
+
+        await sqlite_store.ping()
+
+
+class TestPing:
     async def test_a_store_that_is_opened_again_is_ready(self, tmp_path: Path) -> None:
         before = await SqliteStore.open(tmp_path / "sayings.db")
         await before.close()
@@ -281,6 +377,17 @@ async def test_a_cancelled_caller_leaves_the_vote_complete(sqlite_store: SqliteS
     assert again is not None
     assert (again.upvotes, again.downvotes) == (1, 0)
     assert await totals(sqlite_store) == {MODEL: ONE_UP}
+
+
+@contextmanager
+def _no_file_may_grow() -> Iterator[None]:
+    """Let the system refuse every write, with an error that SQLite has no name for."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 @contextmanager

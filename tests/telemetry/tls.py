@@ -1,4 +1,4 @@
-"""Certificates for a back end that wants to know who sends."""
+"""Certificates for a server with an authority of its own, and for clients that it wants to know."""
 
 import datetime
 import ipaddress
@@ -12,6 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+# Everything in a company is at a name that only its proxy can resolve.
+DOMAIN = "company.test"
+_NAMES = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(f"*.{DOMAIN}")]
+
 
 @dataclass(frozen=True)
 class Certificates:
@@ -23,9 +27,15 @@ class Certificates:
     client: Path
     client_key: Path
 
-    def context(self) -> ssl.SSLContext:
+    def open_context(self) -> ssl.SSLContext:
+        """For a server that takes any client."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.authority)
         context.load_cert_chain(self.server, self.server_key)
+        return context
+
+    def context(self) -> ssl.SSLContext:
+        """For a server that takes only clients with a certificate."""
+        context = self.open_context()
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 
@@ -63,7 +73,7 @@ def _signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
     return builder.sign(issuer_key or key, hashes.SHA256()), key

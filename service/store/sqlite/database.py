@@ -40,11 +40,14 @@ class Database:
         self._clock = clock
 
     async def _write(self, operation: str, work: Callable[[sqlite3.Connection], R]) -> R:
-        """Run `work` as one transaction. Raises StoreError."""
+        """Run `work` as one transaction. Raises StoreError, also when the file was replaced or made read-only."""
 
         def in_transaction(db: sqlite3.Connection) -> R:
             with transaction(db):
-                return work(db)
+                result = work(db)
+                self._writer.check_file()
+            self._writer.check_file()  # the file may have gone while the disk was written to
+            return result
 
         return await self._writer.run(operation, in_transaction)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.errors import ConfigError, StoreError, StoreReplaced, WrongSchema
+from service.errors import ConfigError, StoreError, WrongSchema
 from service.limits import DEFAULT_LIMITS, DEFAULT_QUOTAS, DEFAULT_TIMEOUTS, Limits, Quotas, Timeouts
 from service.store.sqlite.coordination import SqliteCoordination
 from service.store.sqlite.counts import SqliteCounts
@@ -56,8 +56,6 @@ class SqliteStore(SqliteSayings, SqliteLists, SqliteRetention, SqliteTakedowns, 
         await asyncio.gather(self._write("ping", self._check), self._read("ping", has_tables))
 
     def _check(self, db: sqlite3.Connection) -> None:
-        if self._writer.is_of_another_file:
-            raise StoreReplaced("The file of the database has been removed or replaced.")
         if not has_tables(db):
             raise WrongSchema("The database has not the tables of this version.")
         db.execute("INSERT OR REPLACE INTO checks (id, checked_at) VALUES (1, ?)", (self._clock(),))
