@@ -17,8 +17,7 @@ async def check(_: argparse.Namespace, settings: Settings) -> int:
     """Check what GET /health/ready checks, without a server. 1 when votes cannot be stored; the log has the cause."""
     timeouts = replace(settings.timeouts, readiness=max(settings.timeouts.readiness, PATIENCE_SECONDS))
     async with opened(existing_address(settings), settings) as store:
-        ready, dependencies = await Readiness(
-            store.ping, are_rounds_overdue=lambda: False, listener=LogListener(), timeouts=timeouts
-        ).is_ready()
-    say("Votes can be stored." if ready else f"Votes cannot be stored (store: {dependencies['store']}).")
-    return 0 if ready else 1
+        readiness = Readiness(store.ping, LogListener(), are_rounds_overdue=lambda: False, timeouts=timeouts)
+        state = await readiness.state()
+    say("Votes can be stored." if state.is_ready else f"Votes cannot be stored (store: {state.dependencies['store']}).")
+    return 0 if state.is_ready else 1

@@ -60,7 +60,7 @@ async def some_votes(store: Store, name: str) -> None:
     await store.vote(vote(SAYING, f"{name} open", attribution=None))
     await store.put_comparison(COMPARED, shown(COMPARED, name))
     await store.show_comparison(shown(COMPARED, name))
-    await store.cast_ballot(COMPARED, name, "A", at=CAST_AT)
+    await store.cast_ballot(COMPARED.comparison_id, name, "A", at=CAST_AT)
     await store.record_call(call(f"call {name}"))
 
 

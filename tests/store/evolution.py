@@ -81,8 +81,8 @@ async def _give(store: Store, at: float, who: str, day: str) -> None:
     await store.withdraw_vote(SAYINGS[2].saying_id, f"{who} 2")
     for compared in (COMPARED, OPEN_STILL):
         await store.put_comparison(compared, shown(compared, who))
-    await store.cast_ballot(COMPARED, who, "A", at=at, networks=[network(day=day)])
-    await store.cast_ballot(COMPARED, who, "B", at=at)  # a second thought
+    await store.cast_ballot(COMPARED.comparison_id, who, "A", at=at, networks=[network(day=day)])
+    await store.cast_ballot(COMPARED.comparison_id, who, "B", at=at)  # a second thought
     for name, failed in (("answered", ""), ("failed", "timeout")):
         await store.record_call(call(f"{who} {name}", error_type=failed, rejected={"too_long": 1}))
     await store.add_serves({MODEL: 3}, hour=f"{day}T08")

@@ -84,7 +84,7 @@ async def everything_happens(dynamo: Dynamo, day: int) -> None:
             ballot = shown(compared, f"voter {number} {day}")
             await store.put_comparison(compared, ballot)
             await store.show_comparison(ballot)
-            await store.cast_ballot(compared, ballot.voter, "A", at=at)
+            await store.cast_ballot(compared.comparison_id, ballot.voter, "A", at=at)
     made = call(f"call {day}", latency_ms=1204.2 + day / 3)
     await store.record_call(replace(made, generation=replace(made.generation, created_at=at)))
     await store.add_serves({MODEL: 3}, hour=HOUR)
@@ -142,7 +142,7 @@ async def test_a_comparison_is_offered_until_it_has_its_ballots(dynamo: Dynamo, 
     for number in range(7):
         await store.put_comparison(FULL, shown(FULL, f"voter {number}"))
         await store.show_comparison(shown(FULL, f"voter {number}"))
-        await store.cast_ballot(FULL, f"voter {number}", "A", at=CAST_AT)
+        await store.cast_ballot(FULL.comparison_id, f"voter {number}", "A", at=CAST_AT)
     await restore(dynamo, restored, *TABLES)
     ballot = shown(FULL, "the last")
     await restored.store.show_comparison(ballot)
