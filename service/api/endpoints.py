@@ -366,10 +366,10 @@ class Endpoints:
         winner = decode_body(request, CompareVoteRequest).winner
         voter = self._cookie.read(request)
         if voter is None:
-            comparison = await self._comparison_votes.take_unverified(identity, winner)
-            return json_response(compare_vote_answer(comparison, winner, BallotStatus.UNVERIFIED))
+            await self._comparison_votes.take_unverified(identity, winner)
+            return json_response(CompareVoteAnswer(identity, winner, BallotStatus.UNVERIFIED, slots=[]))
         comparison, result = await self._comparison_votes.vote(voter, identity, winner, request.caller.address)
-        return json_response(compare_vote_answer(comparison, result.ballot.winner, result.status))
+        return json_response(compare_vote_answer(comparison, result))
 
     async def delete_me(self, request: Request) -> Response:
         voter = self._cookie.read(request)

@@ -28,7 +28,7 @@ from service.api.schemas import (
 )
 from service.catalogue.models import NANOS_PER_DOLLAR, Price
 from service.domain import (
-    BallotStatus,
+    BallotResult,
     Comparison,
     Entry,
     FeedbackType,
@@ -162,8 +162,9 @@ def compare_answer(opened: Opened, shown: Slots, closed: Closed) -> CompareAnswe
     )
 
 
-def compare_vote_answer(comparison: Comparison, winner: str | None, status: BallotStatus) -> CompareVoteAnswer:
-    return CompareVoteAnswer(comparison.comparison_id, cast("Winner", winner), status, _revealed(comparison.entries))
+def compare_vote_answer(comparison: Comparison, result: BallotResult) -> CompareVoteAnswer:
+    winner = cast("Winner", result.ballot.winner)
+    return CompareVoteAnswer(comparison.comparison_id, winner, result.status, _revealed(comparison.entries))
 
 
 def comparison_view(view: VoterView) -> ComparisonView:

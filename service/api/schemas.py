@@ -321,7 +321,8 @@ class CompareVoteAnswer(Message, frozen=True):
     """The voter's first choice, which is the one that can count, and what was hidden until then.
 
     The status is `after_reveal` when the vote differs from the first choice. It is kept and moves nothing. It is
-    `unverified` when no voter's cookie came with the vote, which then counts for nothing; `winner` is that vote.
+    `unverified` when no voter's cookie came with the vote. `winner` is that vote then, it counts for nothing, and
+    `slots` is empty, because whoever knows the authors could vote again with a cookie.
     """
 
     comparison_id: str

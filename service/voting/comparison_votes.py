@@ -98,14 +98,15 @@ class ComparisonVotes:
         """
         return await self._guard.accept(self._vote(voter, comparison_id, winner, address), "vote on comparison")
 
-    async def take_unverified(self, comparison_id: str, winner: str) -> Comparison:
-        """Take the vote of a client that cannot be recognised; returns the comparison.
+    async def take_unverified(self, comparison_id: str, winner: str) -> None:
+        """Take the vote of a client that cannot be recognised.
 
         Nobody can tell to whom the comparison was shown, or how often the client votes on it. So the vote counts for
-        nothing and is not stored.
+        nothing, is not stored, and must not be answered with the models: with them the client could vote again as
+        somebody who is recognised.
         Raises ComparisonNotFound, SlotNotEligible or VoteNotStored.
         """
-        return await self._guard.accept(self._take_unverified(comparison_id, winner), "vote on comparison")
+        await self._guard.accept(self._take_unverified(comparison_id, winner), "vote on comparison")
 
     async def close(self) -> None:
         """Wait for the votes, and for the sayings of comparisons, that are being stored."""
@@ -145,14 +146,13 @@ class ComparisonVotes:
             self._tasks.start(contained("keep sayings", partial(self._keep, comparison), self._listener))
         return comparison.without(self._withdrawn), result
 
-    async def _take_unverified(self, comparison_id: str, winner: str) -> Comparison:
+    async def _take_unverified(self, comparison_id: str, winner: str) -> None:
         found = await self._store.get_comparison(comparison_id, _NOBODY)
         if found is None:
             raise ComparisonNotFound
         comparison, _ = found
         _check_eligible(comparison, winner)
         self._emit(winner, BallotStatus.UNVERIFIED)
-        return comparison.without(self._withdrawn)
 
     def _emit(self, winner: str, status: BallotStatus) -> None:
         self._listener.emit(BallotTaken(winner if winner in (TIE, NONE) else "winner", status))

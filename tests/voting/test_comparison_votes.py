@@ -247,10 +247,10 @@ async def test_a_store_that_cannot_be_read_gives_a_503(events: RecordingListener
 async def test_an_unverified_vote_is_not_stored_and_ends_no_secret(
     ballots: ComparisonVotes, store: SqliteStore, pool: Pool, events: RecordingListener
 ) -> None:
-    found = [await ballots.take_unverified(IDENTITY, winner) for winner in ("A", "none")]
+    for winner in ("A", "none"):
+        await ballots.take_unverified(IDENTITY, winner)
     await ballots.close()
 
-    assert found == [COMPARED] * 2
     assert [(event.outcome, event.status) for event in events.of(BallotTaken)] == [
         ("winner", "unverified"), ("none", "unverified"),
     ]  # fmt: skip

@@ -37,7 +37,7 @@ export function Cards({ session, pick, list }: CardsProps) {
       aria-label="Answers"
       onKeyDown={pickByKey}
     >
-      {reveal
+      {reveal && !reveal.unverified
         ? reveal.slots.map((slot) => <Revealed key={slot.slot} slot={slot} reveal={reveal} />)
         : slots.map((slot) => <Card key={slot} slot={slot} session={session} pick={pick} />)}
     </ul>

@@ -34,7 +34,7 @@ export interface Session {
 
 /**
  * Who wrote what. `winner` is the visitor's first pick; `late` when they have picked another one after the reveal, and
- * `unverified` when the server could not tell whose pick it is, so that it does not count.
+ * `unverified` when the server could not tell whose pick it is, so that it neither counts nor reveals anything.
  */
 export interface Reveal extends Pick<CompareVoteAnswer, 'winner' | 'slots'> {
   late: boolean;

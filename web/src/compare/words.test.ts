@@ -61,7 +61,11 @@ it.each([
   ['tie', {}, 'You called it a tie.'],
   ['none', {}, 'You liked none of them.'],
   ['A', { late: true }, 'You picked A: GPT-4.1. You picked that before, and the first pick counts.'],
-  ['A', { unverified: true }, 'You picked A: GPT-4.1. Your pick does not count, because it came without our cookie.'],
+  [
+    'tie',
+    { unverified: true },
+    'Your browser did not send our cookie, so your pick does not count, and who wrote what stays hidden.',
+  ],
 ] as const)('tells what the pick %s was (%j)', (winner, how, words) => {
   expect(verdict({ winner, slots: [slot('A')], late: false, unverified: false, ...how })).toBe(words);
 });

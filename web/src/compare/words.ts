@@ -76,11 +76,9 @@ export function replay({ replayed, reason }: Pick<Session, 'replayed' | 'reason'
 
 /** Says which model the visitor has picked, and whether that counts where it may not be as they think. */
 export function verdict({ winner, slots, late, unverified }: Reveal): string {
-  const note = late
-    ? ' You picked that before, and the first pick counts.'
-    : unverified
-      ? ' Your pick does not count, because it came without our cookie.'
-      : '';
+  if (unverified)
+    return 'Your browser did not send our cookie, so your pick does not count, and who wrote what stays hidden.';
+  const note = late ? ' You picked that before, and the first pick counts.' : '';
   if (winner === 'tie') return `You called it a tie.${note}`;
   if (winner === 'none') return `You liked none of them.${note}`;
   const chosen = slots.find(({ slot }) => slot === winner);
