@@ -9,10 +9,12 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 
 from deploy.stack import LONGEST_NAME
 from tests.deploy.dockerfile import ROOT
+from tests.deploy.ecs import EcsStack
 from tests.deploy.stack import Stack, observability
 
 # With everything that a parameter adds.
 EVERYTHING = {"WebAcl": "on", "MonthlyBudgetUsd": "9", "AlarmEmail": "a@b.c"}
+EVERYTHING_ON_ECS = {"WebAcl": "on", "AccessLog": "on", "AlarmEmail": "a@b.c"}
 # What SAM's resources are called in the registry.
 REGISTERED = {"AWS::Serverless::Function": "AWS::Lambda::Function", "AWS::Serverless::Api": "AWS::ApiGateway::RestApi"}
 # Names of what is part of a resource.
@@ -20,9 +22,10 @@ OF_PARTS = {"AttributeName", "MetricName", "PolicyName", "StageName"}
 
 
 def resources_of(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The resources of the stack of that name and of the one that it nests, by their logical ids."""
-    outer = Stack(**{"AWS::StackName": name}, **EVERYTHING)
-    for stack in (outer, observability(outer)):
+    """The resources of stacks of that name, on Lambda and on ECS, and of those they nest, by their logical ids."""
+    named = {"AWS::StackName": name}
+    outer = [Stack(**named, **EVERYTHING), EcsStack(**named, **EVERYTHING_ON_ECS)]
+    for stack in [*outer, *map(observability, outer)]:
         for logical_id, resource in stack.resources.items():
             if resource["Type"] != "AWS::CloudFormation::Stack":
                 yield logical_id, {**resource, "Properties": stack.resolve(resource["Properties"])}
