@@ -72,6 +72,12 @@ class TestContainers:
 
         assert Settings.from_env(environ).trusted_proxies == proxies
 
+    def test_what_is_forwarded_can_be_bound_to_a_secret(self) -> None:
+        digests = "a" * 64, "b" * 64
+        environ = EcsStack(OriginSecretDigests=",".join(digests)).environ("ApiTask", "api")
+
+        assert Settings.from_env(environ).origin_secret_digests == tuple(map(bytes.fromhex, digests))
+
     @each_task
     def test_no_key_is_in_a_task_definition(self, task: str) -> None:
         containers = STACK.properties(task)["ContainerDefinitions"]

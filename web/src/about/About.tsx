@@ -89,9 +89,9 @@ export default function About() {
       </dl>
       <p>
         What has reached its end is removed once a day. Where the operator has automatic backups, it is in them for up
-        to 35 days more, and a hash of an id that was forgotten stays as long, so that a restored backup forgets it again.
-        This browser itself remembers the last sayings that you have read, your open comparison, and
-        votes that could not be sent yet. It keeps them to itself, until you have yourself forgotten below.
+        to 35 days more, and a hash of an id that was forgotten stays as long, so that a restored backup forgets it
+        again. This browser itself remembers the last sayings that you have read, your open comparison, and votes that
+        could not be sent yet. It keeps them to itself, until you have yourself forgotten below.
       </p>
 
       <h2>Who sees it</h2>
