@@ -125,8 +125,8 @@ def _say_what_keys_are_missing(stack: Stack) -> None:
         found = stack.session.client("ssm").get_parameters(Names=names)
     for name in found["InvalidParameters"]:
         say(f"The key {name} is missing; put it in, and its models take part at once:")
-        say(f"  read -rs KEY && aws ssm put-parameter --name {name} --type SecureString \\")
-        say(f'    --key-id {stack.key_alias} --region {stack.region} --value "$KEY"')
+        say(f'  read -rs KEY && printf %s "$KEY" | aws ssm put-parameter --name {name} --type SecureString \\')
+        say(f"    --key-id {stack.key_alias} --region {stack.region} --value file:///dev/stdin")
 
 
 def main() -> int:

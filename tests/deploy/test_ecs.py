@@ -164,7 +164,7 @@ METRIC_LINES = [
 ]
 SENT_BY_THE_COLLECTOR = {
     "emf": [*METRIC_LINES, Access("xray:PutTraceSegments", "*"), Access("xray:PutTelemetryRecords", "*")],
-    # What AWS's pages name for the OTLP endpoints.
+    # What the OTLP endpoints are taken to need, from AWS's documentation. No account has shown it.
     "otlp": [
         *METRIC_LINES, Access("cloudwatch:PutMetricData", "*"), Access("xray:PutSpans", "*"),
         Access("xray:PutSpansForIndexing", "*"), Access("xray:PutTraceSegments", "*"),
