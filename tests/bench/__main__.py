@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.environments import DeploymentFailed, environment, run
 from tests.bench.measurement import FULL, QUICK, Measurement, Size, Tell
 from tests.bench.processes import CORES, ROOT, Failed
-from tests.bench.rows import aws, cold_start, compare, keys, memory, proxy, rounds, stats, warm
+from tests.bench.rows import aws, cold_start, compare, first_live, keys, memory, proxy, rounds, stats, warm
 from tests.bench.table import table
 
 # Of the table where there is no terminal.
@@ -34,6 +34,7 @@ ROWS: dict[str, Row] = {
     "litellm": proxy.measure,
     "memory": memory.measure,
     "cold-start": cold_start.measure,
+    "first-live": first_live.measure,
     "round": rounds.measure,
     "keys": keys.measure,
     "stats": stats.measure,

@@ -155,7 +155,8 @@ def test_a_deployment_switches_the_stack_over_to_the_new_tables(stack: Stack) ->
     tables = {
         resource
         for role in switched.of_type("AWS::IAM::Role").values()
-        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        for policy in role.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
         for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
         if ":table/" in resource
     }

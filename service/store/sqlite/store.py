@@ -41,6 +41,8 @@ class SqliteStore(SqliteSayings, SqliteLists, SqliteRetention, SqliteTakedowns, 
         store = cls(path, listener, quotas=quotas, timeouts=timeouts, limits=limits, clock=clock)
         try:
             await store._writer.run("open", migrate)
+            # At once, because a connection that is opened after the file has been removed would make an empty one.
+            await store._reader.run("open", has_tables)
             make_private(path, listener)  # only now, because the path may have led to a file of something else
         except StoreError as error:
             await store.close()
