@@ -86,11 +86,13 @@ Every message is written in this project: it never contains a key, a prompt, the
 from an SDK.
 """
 
+import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
+_RETRY_AFTER = range(2, 9)
 
 
 class CloudSayingsError(Exception):
@@ -193,10 +195,14 @@ class RateLimited(RequestError):
 
 
 class UnavailableError(HttpError):
-    """The request is not at fault: the same request may succeed later. `retry_after` is in seconds."""
+    """The request is not at fault: the same request may succeed later.
 
-    def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
-        super().__init__(message, retry_after=retry_after)
+    `retry_after` is in seconds. By default it is drawn by lot, so that clients that were refused together come back one
+    after the other.
+    """
+
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
+        super().__init__(message, retry_after=retry_after or random.choice(_RETRY_AFTER))
 
 
 class Overloaded(UnavailableError):

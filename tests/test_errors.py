@@ -56,3 +56,9 @@ def _parents(kind: type) -> set[str]:
 def _is_error(base: str) -> bool:
     kind = getattr(errors, base, None) or getattr(builtins, base, None)
     return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+def test_clients_that_are_refused_together_are_not_told_to_come_back_together() -> None:
+    told = {errors.Overloaded().retry_after for _ in range(300)}
+
+    assert len(told) > 3

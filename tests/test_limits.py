@@ -1,6 +1,5 @@
 """Rates, places for live calls and the heartbeat, each on a clock of its own."""
 
-import asyncio
 from contextlib import suppress
 
 import pytest
@@ -9,7 +8,6 @@ from service.api.rate_limits import RateLimiter
 from service.errors import ModelsBusy, RateLimited
 from service.limits import DEFAULT_TIMEOUTS, Limits, Rate
 from service.llm.concurrency import LiveCalls
-from service.server.load_shedding import BEATS_OF_RELIEF, LATE_SECONDS, QUEUE, LoopLoad
 from telemetry.export_times import DEFAULT_EXPORT_TIMES
 from tests.support import Clock
 
@@ -142,86 +140,6 @@ def test_without_enough_places_none_is_taken() -> None:
         live_calls.take(4)
 
     live_calls.take(3)
-
-
-def after_beat(load: LoopLoad, *waits: float) -> bool:
-    """Whether requests are refused after a beat in which requests began that had waited so long."""
-    for waited in waits:
-        load.began(waited)
-    load.beat()
-    return load.is_shedding
-
-
-LATE, IN_TIME = LATE_SECONDS * 1.1, LATE_SECONDS * 0.9
-
-
-def test_the_second_queue_within_a_second_is_shed() -> None:
-    load = LoopLoad()
-
-    one_hiccup = after_beat(load, *[LATE] * QUEUE)
-    nothing_begun = after_beat(load)
-    a_queue = after_beat(load, *[LATE] * QUEUE)
-
-    assert [one_hiccup, nothing_begun, a_queue] == [False, False, True]
-
-
-def test_shedding_ends_after_a_second_without_a_queue() -> None:
-    load = LoopLoad()
-    for _ in range(2):
-        after_beat(load, *[LATE] * QUEUE)
-
-    relief = [after_beat(load, IN_TIME) for _ in range(BEATS_OF_RELIEF)]
-
-    assert relief == [*[True] * (BEATS_OF_RELIEF - 1), False]
-
-
-def test_a_queue_during_relief_makes_it_begin_again() -> None:
-    load = LoopLoad()
-    for _ in range(2):
-        after_beat(load, *[LATE] * QUEUE)
-    for _ in range(BEATS_OF_RELIEF - 1):
-        after_beat(load)
-
-    after_beat(load, *[LATE] * QUEUE)
-    relief = [after_beat(load) for _ in range(BEATS_OF_RELIEF)]
-
-    assert relief == [*[True] * (BEATS_OF_RELIEF - 1), False]
-
-
-def test_two_queues_more_than_a_second_apart_are_not_shed() -> None:
-    load = LoopLoad()
-
-    first = after_beat(load, *[LATE] * QUEUE)
-    for _ in range(BEATS_OF_RELIEF):
-        after_beat(load)
-    second = after_beat(load, *[LATE] * QUEUE)
-
-    assert (first, second) == (False, False)
-
-
-@pytest.mark.parametrize(
-    "waits",
-    [[], [LATE] * (QUEUE - 1), [IN_TIME] * QUEUE * 10],
-    ids=["no request waits", "a few are late", "many are in time"],
-)
-def test_what_is_no_queue_is_never_shed(waits: list[float]) -> None:
-    load = LoopLoad()
-
-    shed = [after_beat(load, *waits) for _ in range(BEATS_OF_RELIEF)]
-
-    assert not any(shed)
-
-
-async def test_the_heart_beats_until_watching_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    beats: asyncio.Queue[None] = asyncio.Queue()
-    load = LoopLoad()
-    monkeypatch.setattr(load, "beat", lambda: beats.put_nowait(None))
-
-    async with load.watched():
-        for _ in range(3):
-            await beats.get()
-
-    assert not [task for task in asyncio.all_tasks() if task.get_name() == "heartbeat"]
 
 
 def test_the_waits_of_a_stop_add_up_to_less_than_ten_seconds() -> None:

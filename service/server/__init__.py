@@ -1,1 +1,1 @@
-"""The aiohttp server: connections, response writing, load shedding and the page's files."""
+"""The aiohttp server: connections, response writing and the page's files."""

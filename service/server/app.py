@@ -28,7 +28,6 @@ from service.resources import Resources
 from service.server.acceptor import Acceptor, listen
 from service.server.connections import Connection, Server
 from service.server.descriptors import places_that_fit
-from service.server.load_shedding import LoopLoad
 from service.server.places import Doors, Networks, Places
 from service.server.response_writer import SERVER_NAME, wire_form
 from telemetry.events import DependencyFailed
@@ -44,7 +43,6 @@ class Application:
         self,
         dispatcher: Dispatcher,
         page: Page,
-        load: LoopLoad,
         under_way: "Places[_Client]",
         *,
         proxies: TrustedProxies,
@@ -53,14 +51,13 @@ class Application:
         self._body_seconds = timeouts.request_body
         self._dispatcher = dispatcher
         self._page = page
-        self._load = load
         self._proxies = proxies
         self._under_way = under_way
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", incoming.protocol)
-        self._load.began(connection.end_wait())
-        caller = _Client(incoming, connection, self._load, self._proxies.of(incoming.headers))
+        connection.begun()
+        caller = _Client(incoming, connection, self._proxies.of(incoming.headers))
         if not self._proxies.count:
             return await self._respond(incoming, connection, caller)
         caller.take_place(self._under_way)
@@ -131,14 +128,13 @@ def _headers(incoming: web.BaseRequest) -> Mapping[str, str]:
 class _Client(Caller):
     """The client of a connection, as seen through the trusted proxies in front of the server."""
 
-    __slots__ = ("_connection", "_has_too_many", "_incoming", "_load", "_trusted_proxies", "networks")
+    __slots__ = ("_connection", "_has_too_many", "_incoming", "_trusted_proxies", "networks")
 
     takes_streams = True
 
-    def __init__(self, incoming: web.BaseRequest, connection: Connection, load: LoopLoad, trusted_proxies: int) -> None:
+    def __init__(self, incoming: web.BaseRequest, connection: Connection, trusted_proxies: int) -> None:
         self._incoming = incoming
         self._connection = connection
-        self._load = load
         self._trusted_proxies = trusted_proxies
         self._has_too_many = False
         self.networks: Networks = ()
@@ -159,7 +155,7 @@ class _Client(Caller):
 
     @property
     def is_too_many(self) -> bool:
-        return self._load.is_shedding or self._connection.is_spare or self._has_too_many
+        return self._connection.is_spare or self._has_too_many
 
     @property
     def is_secure(self) -> bool:
@@ -251,12 +247,11 @@ async def _invite_body(incoming: web.BaseRequest) -> None:
 async def listening(resources: Resources) -> AsyncIterator[str]:
     """Serve until the block is left; yields the URL. Raises ConfigError when it cannot listen on the host and port."""
     settings, timeouts = resources.settings, resources.settings.timeouts
-    load, most = LoopLoad(), _places(resources)
+    most = _places(resources)
     per_address = settings.connections_per_address
     application = Application(
         resources.dispatcher,
         Page(),
-        load,
         Places(most, per_address),
         proxies=TrustedProxies(settings.trusted_proxies, settings.origin_secret_digests),
         timeouts=timeouts,
@@ -271,15 +266,14 @@ async def listening(resources: Resources) -> AsyncIterator[str]:
     sockets = await _listen(settings)
     acceptor = Acceptor(server, sockets, most, resources.listener, timeouts=timeouts, limits=settings.limits)
     acceptor.start()
-    async with load.watched():
-        try:
-            yield _url(settings.host, acceptor.port)
-        finally:
-            resources.endpoints.drain()
-            await acceptor.stop()
-            server.pre_shutdown()
-            await server.shutdown(timeouts.shutdown)
-            await server.settle()
+    try:
+        yield _url(settings.host, acceptor.port)
+    finally:
+        resources.endpoints.drain()
+        await acceptor.stop()
+        server.pre_shutdown()
+        await server.shutdown(timeouts.shutdown)
+        await server.settle()
 
 
 def _places(resources: Resources) -> int:

@@ -61,7 +61,6 @@ class Connection(web.RequestHandler):
         self._staying: asyncio.Task[Any] | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._received_at = self._loop.time()
-        self._waiting_since: float | None = None  # of a request that is read but not begun
         self._has_served = False
         self._is_done = False
         self._is_half_closed = False
@@ -86,13 +85,10 @@ class Connection(web.RequestHandler):
         self._stop_unread_timer()
 
     def data_received(self, data: bytes) -> None:
-        awaited_head = self._awaits_head()
         self._parse(data)
         self._received_at = self._loop.time()
         if not self._awaits_head():
             self._stop_head_timer()
-            if awaited_head:
-                self._waiting_since = self._received_at
         elif self._head_timer is None:
             self._head_timer = asyncio.get_running_loop().call_later(
                 self._timeouts.request_head, self._refuse_slow_head
@@ -153,14 +149,9 @@ class Connection(web.RequestHandler):
         if self._staying is not None and not self._staying.cancelling():  # at shutdown the task is already cancelled
             self._staying.cancel()
 
-    def end_wait(self) -> float:
-        """The seconds that the request now beginning has waited for the event loop since it was read.
-
-        They are 0.0 for a pipelined request, which has waited for the one before it and not for the loop.
-        """
+    def begun(self) -> None:
+        """Note that a request is being answered."""
         self._has_served = True
-        since, self._waiting_since = self._waiting_since, None
-        return 0.0 if since is None else self._loop.time() - since
 
     @contextmanager
     def staying(self) -> Iterator[None]:
