@@ -61,7 +61,7 @@ class Timeouts:
     request_head: float = 5.0
     request_body: float = 5.0
     # After this long without a request, a connection may be closed to make room for another.
-    idle_connection: float = 5.0
+    idle_connection: float = 0.5
     # How long accepting rests when there is no file descriptor for another connection.
     accept_retry: float = 0.1
     # A client that reads nothing for this long is disconnected.
