@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import boto3
 
 from deploy.environments import ROOT
+from deploy.recovery import make_way
 from deploy.stack import Stack
 from service.process import say
 
@@ -15,12 +16,14 @@ SHARED = ("AlarmEmail", "LogRetentionDays")
 
 
 def deploy_edge(stack: Stack, parameters: Mapping[str, str]) -> None:
-    """Deploy what belongs to the distribution of `stack`, which was deployed with these parameters.
+    """Deploy what belongs to the distribution of `stack`, with these parameters or else those that the stack has.
 
     Raises DeploymentFailed.
     """
     say(f"Deploying {TEMPLATE.relative_to(ROOT)} to {REGION} …")
     own = {"Name": stack.name, "DistributionId": stack.outputs["DistributionId"]}
-    shared = {name: parameters[name] for name in SHARED if name in parameters}
+    chosen = {**stack.parameters(), **parameters}
+    shared = {name: chosen[name] for name in SHARED if name in chosen}
     edge = Stack(f"{stack.name}-edge", boto3.Session(region_name=REGION))
+    make_way(edge)
     edge.deploy(own | shared, "--no-confirm-changeset", template=TEMPLATE)

@@ -27,12 +27,17 @@ class History:
         self._noted = self._deployed()
 
     def keep(self) -> None:
-        """Keep what had been noted, unless nothing has changed since. Raises DeploymentFailed."""
-        if self._noted is None or _content(self._noted) == _content(self._deployed()):
-            return
+        """Keep what had been noted, unless nothing has changed since. Raises DeploymentFailed.
+
+        Where there was nothing, what is kept is of an earlier stack of this name, and is removed.
+        """
+        storage = self._stack.session.client("s3")
         with refusals("The deployment before this one could not be kept"):
-            body = json.dumps(self._noted._asdict()).encode()
-            self._stack.session.client("s3").put_object(Bucket=self._bucket(), Key=self._key, Body=body)
+            if self._noted is None:
+                storage.delete_object(Bucket=self._bucket(), Key=self._key)
+            elif _content(self._noted) != _content(self._deployed()):
+                body = json.dumps(self._noted._asdict()).encode()
+                storage.put_object(Bucket=self._bucket(), Key=self._key, Body=body)
 
     def before(self, folder: Path = FOLDER) -> tuple[Path, dict[str, str]]:
         """A file in the folder with the template that was kept, and its parameters. Raises DeploymentFailed."""

@@ -10,6 +10,7 @@ The command may be interrupted and repeated.
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from service.store.dynamodb.restored import Corrections, RestoredStore
 
 # DynamoDB takes twenty minutes or more for a table of any size.
 WAITING: Mapping[str, Any] = {"Delay": 20, "MaxAttempts": 12 * 3600 // 20}
+BACKUPS_ATTEMPTS = 30
 PATIENT = Timeouts(aws_connect=10.0, aws_read=60.0)
 
 
@@ -89,10 +91,7 @@ class Restoration:
             source, target = self.present_prefix + name, self.prefix + name
             self._copy_expiry(source, target)
             self._copy_tags(source, target)
-            # check() has seen that it is on for the present one.
-            self.client.update_continuous_backups(
-                TableName=target, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-            )
+            self._switch_on_backups(target)  # check() has seen that they are on for the present one
             protected = self.client.describe_table(TableName=source)["Table"].get("DeletionProtectionEnabled", False)
             self.client.update_table(TableName=target, DeletionProtectionEnabled=protected)
 
@@ -109,6 +108,20 @@ class Restoration:
             restored = RestoredStore(client, self.prefix)
             await restored.take_over(RestoredStore(client, self.present_prefix))
             return await restored.recount(now=await restored.time())
+
+    def _switch_on_backups(self, table: str) -> None:
+        """DynamoDB refuses that for some minutes to a table that it has just made."""
+        for attempt in range(BACKUPS_ATTEMPTS):
+            try:
+                self.client.update_continuous_backups(
+                    TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+                )
+            except self.client.exceptions.ContinuousBackupsUnavailableException:
+                if attempt + 1 == BACKUPS_ATTEMPTS:
+                    raise
+                time.sleep(WAITING["Delay"])
+            else:
+                return
 
     def _copy_expiry(self, source: str, target: str) -> None:
         wanted, is_so = (
@@ -145,7 +158,8 @@ def restore(stack: Stack, at: datetime) -> None:
     )
     if corrections.lost:
         say(f"Votes on sayings that are not stored, which count nowhere: {corrections.lost}.")
-    say("\nNothing uses these tables yet. This deployment switches the stack over to them:")
+    say("\nNothing uses these tables yet. If you look around first, run this command once more afterwards: what is")
+    say("taken down or asked to be forgotten meanwhile is not in them. This switches the stack over to them:")
     say(f"  make deploy STACK={stack.name} PARAMETERS='TableInfix={restoration.infix} Rollout=at-once'")
     say(f"Containers are switched over by their parameter TablePrefix={restoration.prefix}")
 

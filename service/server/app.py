@@ -77,12 +77,12 @@ class Application:
             read_body = partial(_read_body, incoming, self._body_seconds)
             response = await self._dispatcher.dispatch(request, len(incoming.raw_path), read_body)
         if response.stream is not None:
-            return await _streamed(incoming, response, response.stream)
-        has_whole_body = incoming.content.exception() is None
-        stays = incoming.keep_alive and has_whole_body and not connection.is_spare
-        written = await _write(incoming, response, stays=stays)
-        if connection.is_spare:
-            connection.done()
+            written = await _streamed(incoming, response, response.stream)
+        else:
+            has_whole_body = incoming.content.exception() is None
+            stays = incoming.keep_alive and has_whole_body and not connection.is_spare
+            written = await _write(incoming, response, stays=stays)
+        connection.answered()
         return written
 
     def _file(self, request: Request) -> Response | None:

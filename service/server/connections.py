@@ -60,7 +60,7 @@ class Connection(web.RequestHandler):
         self._server = server
         self._staying: asyncio.Task[Any] | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
-        self._received_at = self._loop.time()
+        self._active_at = self._loop.time()
         self._has_served = False
         self._is_done = False
         self._is_half_closed = False
@@ -86,7 +86,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         self._parse(data)
-        self._received_at = self._loop.time()
+        self._active_at = self._loop.time()
         if not self._awaits_head():
             self._stop_head_timer()
         elif self._head_timer is None:
@@ -153,6 +153,11 @@ class Connection(web.RequestHandler):
         """Note that a request is being answered."""
         self._has_served = True
 
+    def answered(self) -> None:
+        """Note that an answer has been written."""
+        self._active_at = self._loop.time()
+        self._is_done = self.is_spare
+
     @contextmanager
     def staying(self) -> Iterator[None]:
         """Cancel the current task when the connection is lost; aiohttp can do so only for all tasks or for none."""
@@ -176,16 +181,12 @@ class Connection(web.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether no request has been pending, and no data received, for the idle time."""
-        return self._awaits_head() and self._loop.time() - self._received_at >= self._timeouts.idle_connection
+        return self._awaits_head() and self._loop.time() - self._active_at >= self._timeouts.idle_connection
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is no request to be answered: none has come, or the only one that was allowed is answered."""
         return self._awaits_head() or self._is_done
-
-    def done(self) -> None:
-        """Note that the last answer has been written."""
-        self._is_done = True
 
     def dismiss(self) -> None:
         """End the connection, because another needs its place. A client that has asked nothing yet is told why."""

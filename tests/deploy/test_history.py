@@ -52,6 +52,9 @@ def test_a_deployment_that_changes_nothing_leaves_what_is_kept(stack: Stack, tmp
 
 
 def test_after_a_first_deployment_there_is_nothing_to_go_back_to(stack: Stack) -> None:
+    of_an_earlier_stack = History(stack)
+    change(stack, "another template")
+    of_an_earlier_stack.keep()
     clouds: Any = stack.session.client("cloudformation")
     clouds.status = None
     history = History(stack)

@@ -142,6 +142,29 @@ def test_the_new_tables_have_the_settings_of_the_present_ones(stack: Stack, rest
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": EXPIRY_ATTRIBUTE}
 
 
+def test_dynamodb_is_asked_again_while_it_cannot_switch_backups_on(
+    stack: Stack, restoration: Restoration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = restoration.client.exceptions.ContinuousBackupsUnavailableException
+    switch_on, refusals = restoration.client.update_continuous_backups, [error({}, "UpdateContinuousBackups")] * 2
+    pauses: list[float] = []
+
+    def refuse_at_first(**arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return switch_on(**arguments)
+
+    monkeypatch.setattr(restoration.client, "update_continuous_backups", refuse_at_first)
+    monkeypatch.setattr("time.sleep", pauses.append)
+
+    restoration.begin()
+    restoration.wait()
+    restoration.complete()
+
+    assert len(pauses) == 2
+    assert not refusals
+
+
 def test_the_template_says_nothing_of_tables_that_a_restored_one_has_not() -> None:
     said = {name for table in Template().of_type("AWS::DynamoDB::Table").values() for name in table}
 
