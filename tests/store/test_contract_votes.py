@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain import Attribution, Saying, Standing, Vote, VoteResult, VoteStatus
+from service.domain import Attribution, NetworkDay, Saying, Standing, Vote, VoteResult, VoteStatus
 from service.limits import Quotas
 from service.store.base import Counts, HourTally, Store, StoredVote, Strand, VoteTally
 from service.store.groups import item_group, voter_group
@@ -39,6 +39,7 @@ UP, DOWN = Counts(1, 1), Counts(1, 0)
 TWO_ON_A_MODEL = Quotas(address_votes=16)
 # So many models that three votes on one of them cannot be honest.
 VERY_MANY = 10_000
+WIDE = network("wide", share=16)
 
 
 class TestOpinions:
@@ -372,6 +373,28 @@ class TestImplausibleNetworks:
 
         assert await totals(store) == {MODEL: Total(aside=Counts(3, 3))}
 
+    async def test_the_neighbours_in_a_wide_network_keep_their_votes(self, store: Store) -> None:
+        sayings, others = [generated(f"saying {n}") for n in range(4)], [of_model(f"model {n}") for n in range(9)]
+        await store.put_sayings([*sayings, *others])
+        neighbours, exposing = neighbours_votes(others), blind_votes(sayings[:3], WIDE)
+        named = vote(sayings[3], attribution=NAMED, networks=[network(), WIDE])
+
+        standings = await cast(store, [*neighbours[:8], *exposing, neighbours[8], named])
+
+        counted = {one.voter for one in await stored(store) if one.standing is COUNTED}
+        assert standings == [*[COUNTED] * 10, SET_ASIDE, COUNTED, SET_ASIDE]
+        assert counted == {one.voter for one in neighbours}
+
+    async def test_what_comes_from_an_implausible_network_goes_on_to_tell_of_the_wide_one(self, store: Store) -> None:
+        sayings, others = [generated(f"saying {n}") for n in range(4)], [of_model(f"model {n}") for n in range(9)]
+        await store.put_sayings([*sayings, *others])
+        neighbours, exposing = neighbours_votes(others), blind_votes(sayings, WIDE)
+
+        await cast(store, [*neighbours[:8], *exposing])
+
+        assert await cast(store, neighbours[8:]) == [SET_ASIDE]
+        assert {one.standing for one in await stored(store)} == {SET_ASIDE}
+
     async def test_a_vote_that_was_changed_and_withdrawn_is_set_aside_by_its_first_opinion(self, store: Store) -> None:
         sayings = [generated(f"saying {n}") for n in range(3)]
         await store.put_sayings(sayings)
@@ -386,9 +409,23 @@ class TestImplausibleNetworks:
         assert [counters[saying.saying_id] for saying in sayings] == [(0, 1), (0, 0), (1, 0)]
 
 
-def blind_votes(sayings: Sequence[Saying]) -> list[Vote]:
+def of_model(model: str) -> Saying:
+    saying = generated(f"by {model}")
+    assert saying.generation is not None
+    return replace(saying, generation=replace(saying.generation, model=model))
+
+
+def blind_votes(sayings: Sequence[Saying], *around: NetworkDay) -> list[Vote]:
     """Votes from one network, of which three cannot be honest."""
-    return [vote(saying, networks=[network()], models=VERY_MANY) for saying in sayings]
+    return [vote(saying, networks=[network(), *around], models=VERY_MANY) for saying in sayings]
+
+
+def neighbours_votes(sayings: Sequence[Saying]) -> list[Vote]:
+    """Votes from other networks within the wide one."""
+    return [
+        vote(saying, f"neighbour {n}", networks=[network(f"near {n}"), WIDE], models=VERY_MANY)
+        for n, saying in enumerate(sayings)
+    ]
 
 
 async def cast(store: Store, votes: Sequence[Vote]) -> list[Standing | None]:

@@ -27,10 +27,10 @@ from tests.store.builders import (
     shown,
     vote,
 )
-from tests.store.clients import items
+from tests.store.clients import items, put
 from tests.store.conftest import Dynamo
 from tests.store.counting import Total, totals
-from tests.store.test_contract_retention import forget, prune
+from tests.store.test_contract_retention import LATER, SOON, forget, prune
 
 NOTHING = Corrections(sayings=0, voters=0, comparisons=0, lines=0, lost=0)
 BY_HAND, BY_A_MODEL, LATE = collected("by hand"), generated("by a model"), generated("written meanwhile")
@@ -214,3 +214,56 @@ async def test_who_was_forgotten_since_is_forgotten_again(dynamo: Dynamo, restor
     assert known == []
     assert [item["voter"]["S"] for item in await items(restored, FEEDBACK)] == ["bob"]
     assert await totals(restored.store) == {MODEL: Total(blind=Counts(1, 1), voters=1, sayings=1)}
+
+
+async def test_who_has_no_vote_that_counts_is_forgotten_again_too(dynamo: Dynamo, restored: Dynamo) -> None:
+    store, voters = dynamo.store, ["chose", "was shown", "unreadable choice", "lost", "unreadable vote"]
+    await store.put_sayings([BY_HAND, BY_A_MODEL])
+    await store.put_comparison(FULL, shown(FULL, "stays"))
+    for voter in voters[:3]:
+        await store.show_comparison(shown(FULL, voter))
+    await store.cast_ballot(FULL.comparison_id, "chose", "A", at=CAST_AT)
+    await store.vote(vote(BY_A_MODEL, "lost"))
+    await store.vote(vote(BY_HAND, "unreadable vote"))
+    await restore(dynamo, restored, *TABLES)
+    await lose(restored, SAYINGS, "saying_id", BY_A_MODEL.saying_id)
+    await damage(restored, COMPARISONS, "unreadable choice", "shown_at")
+    await damage(restored, FEEDBACK, "unreadable vote", "feedback_type")
+    for voter in voters:
+        await store.forget(voter, asked_at=SOON)
+    await prune(store, LATER)
+
+    await opened(restored).take_over(opened(dynamo))
+    await opened(restored).recount(now=LATER + 60)
+    await prune(restored.store, LATER + 3_600)
+
+    left = str([await items(restored, table) for table in (FEEDBACK, COMPARISONS)])
+    assert [voter for voter in [*voters, "stays"] if voter in left] == ["stays"]
+
+
+async def test_what_a_voter_gave_after_being_forgotten_stays(dynamo: Dynamo, restored: Dynamo) -> None:
+    store, again = dynamo.store, LATER + 3_600
+    await store.put_sayings([BY_A_MODEL])
+    await store.vote(vote(BY_A_MODEL, "ann"))
+    await forget(store, "ann")
+    await store.vote(vote(BY_A_MODEL, "ann", at=again))
+    await store.put_comparison(FULL, replace(shown(FULL, "ann"), shown_at=again))
+    await restore(dynamo, restored, *TABLES)
+
+    await opened(restored).take_over(opened(dynamo))
+    await opened(restored).recount(now=again + 60)
+    await prune(restored.store, again + 3_600)
+
+    left = [str(await items(restored, table)) for table in (FEEDBACK, COMPARISONS)]
+    assert ["'ann'" in left[0], "'ballot#ann'" in left[1]] == [True, True]
+
+
+async def lose(dynamo: Dynamo, table: str, key: str, value: str) -> None:
+    await dynamo.client.delete_item(TableName=dynamo.prefix + table, Key={key: {"S": value}})
+
+
+async def damage(dynamo: Dynamo, table: str, voter: str, attribute: str) -> None:
+    """Take an attribute from the vote or the ballot of a voter."""
+    for item in await items(dynamo, table):
+        if voter in str(item):
+            await put(dynamo, table, {name: value for name, value in item.items() if name != attribute})

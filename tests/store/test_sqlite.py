@@ -7,6 +7,7 @@ import re
 import resource
 import sqlite3
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from service.errors import ConfigError, StorageFull, StoreError, StoreReadOnly, 
 from service.limits import DEFAULT_TIMEOUTS, Limits, Timeouts
 from service.store.base import Counts, StoredSaying
 from service.store.sqlite import SCHEMA_VERSION, SqliteStore
+from telemetry.events import DependencyFailed, Event
 from tests.store.builders import (
     CAST_AT,
     DAY,
@@ -91,6 +93,29 @@ async def test_a_saying_whose_services_are_damaged_takes_no_votes(sqlite_store: 
 
     assert taken is None
     assert await totals(sqlite_store) == {}
+
+
+async def test_damage_is_reported_where_the_caller_runs(tmp_path: Path) -> None:
+    reports: list[tuple[str, bool]] = []
+    here, saying, compared = threading.current_thread(), generated("a saying"), comparison()
+
+    class Reporter:
+        def emit(self, event: Event) -> None:
+            if isinstance(event, DependencyFailed):
+                reports.append((event.operation, threading.current_thread() is here))
+
+    store = await SqliteStore.open(tmp_path / "sayings.db", Reporter())
+    await store.put_sayings([saying])
+    await store.put_comparison(compared, shown(compared))
+    _write(tmp_path / "sayings.db", "UPDATE main_humor SET services = 'not JSON'")
+    _write(tmp_path / "sayings.db", "UPDATE comparisons SET entries = 'not JSON'")
+
+    await store.vote(vote(saying))
+    await store.get_comparison(compared.comparison_id, "ann")
+    await store.cast_ballot(compared.comparison_id, "ann", "A", at=CAST_AT)
+    await store.close()
+
+    assert reports == [("read saying", True), ("read comparison", True), ("read comparison", True)]
 
 
 @pytest.fixture

@@ -66,10 +66,8 @@ class DynamoComparisons(Database):
 
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for page in self._scan({"TableName": self._comparisons}):
-            comparisons = await self._comparisons_of(page)
-            for ballot in self._damage.undamaged("ballot", map(to_ballot, filter(is_ballot, page))):
-                if (comparison := comparisons.get(ballot.comparison_id)) is not None:
-                    yield StoredBallot(ballot, comparison)
+            for stored in await self._ballots_of(page):
+                yield stored
 
     async def _put_new(self, *puts: "Write") -> None:
         """Put new items, all or none. Change nothing when one of them exists already."""
@@ -102,6 +100,16 @@ class DynamoComparisons(Database):
         lacking = [each for each in unseen if ballots.get(each, 0) < self._quotas.comparison_ballots]
         random.shuffle(lacking)
         return sorted(lacking, key=lambda each: ballots.get(each, 0))
+
+    async def _ballots_of(self, page: "list[Item]") -> list[StoredBallot]:
+        """The ballots on a page of the table, without those that make no sense or whose comparison does not."""
+        comparisons = await self._comparisons_of(page)
+        ballots = self._damage.undamaged("ballot", map(to_ballot, filter(is_ballot, page)))
+        return [
+            StoredBallot(ballot, comparison)
+            for ballot in ballots
+            if (comparison := comparisons.get(ballot.comparison_id)) is not None
+        ]
 
     async def _comparisons_of(self, page: "list[Item]") -> dict[str, Comparison]:
         """The comparisons, by id, that the items of a page belong to. Those that are not on the page are read."""

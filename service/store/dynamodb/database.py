@@ -194,8 +194,9 @@ class Database:
 def _corrected(reading: Reading, writes: "list[Write]", changed: ConditionFailed) -> Reading | None:
     """The reading with what the refused writes have met. None when all has to be read again.
 
-    That is so when an item is gone, and when the first write was refused, which is the vote or ballot itself: then the
-    same voter is voting at the same time, and nobody knows whether the counters were read before or after that.
+    That is so when an item is gone, and when the first write was refused, which is the vote, ballot or withdrawal
+    itself: then somebody decides about the same at the same time, and nobody knows whether the other items were read
+    before or after that.
     """
     met = [
         (content_of(write)["TableName"], item)

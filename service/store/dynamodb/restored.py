@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from service.limits import DAY_SECONDS, DEFAULT_RETENTION
 from service.store.dynamodb import writes
 from service.store.dynamodb.items import (
+    BALLOT_PREFIX,
     BALLOTS_PART,
     ballots_key,
     can_be_voted_on,
     comparison_key,
     count,
     has_standing,
+    is_ballot,
     number,
     realm,
     text,
@@ -59,6 +61,23 @@ class Corrections:
     lost: int
 
 
+class _Marks:
+    """The marks of voters who were forgotten. What they gave before that is found by looking at each vote and ballot.
+
+    `found` has those who must be forgotten again, and when they were forgotten.
+    """
+
+    def __init__(self, items: "Iterable[Item]") -> None:
+        self._forgotten = {item["part"]["S"]: float(item["forgotten_at"]["N"]) for item in items}
+        self.found: dict[str, float] = {}
+
+    def look_at(self, voter: str, given_at: "Value | None") -> None:
+        """Look at a vote or ballot, whether it can be read or not. One without a time is taken for an old one."""
+        since = self._forgotten.get(writes.mark_of(voter), 0.0)
+        if (float(given_at["N"]) if given_at and "N" in given_at else 0.0) < since:
+            self.found[voter] = since
+
+
 class RestoredStore(DynamoStore):
     """Makes restored tables agree, with each other and with what holds today. Both methods can be repeated."""
 
@@ -79,15 +98,17 @@ class RestoredStore(DynamoStore):
     async def recount(self, *, now: float) -> Corrections:
         """Make all that counts agree with the votes, ballots and calls, and bring the lists of sayings up to date.
 
-        Votes of voters who have been forgotten since are left to the next daily pass, which takes them back.
+        Votes and ballots of voters who have been forgotten since are left to the next daily pass, which takes them
+        back.
         """
         tally = Tally(Cutoffs.at(now, DEFAULT_RETENTION).tallies)
+        marks = _Marks(await self._all_of(writes.MARKS))
         sayings = await self._sayings_by_id()
-        lost = await self._count_votes(tally, sayings)
-        async for ballot in self.all_ballots():
-            tally.add_ballot(ballot)
+        lost = await self._count_votes(tally, sayings, marks)
+        await self._count_ballots(tally, marks)
         async for call in self.all_calls():
             tally.add_call(call)
+        await carry_out(partial(self.forget, voter, asked_at=since) for voter, since in marks.found.items())
         corrections = Corrections(
             sayings=await self._correct_sayings(tally, sayings),
             voters=await self._correct_voters(tally, now),
@@ -112,11 +133,12 @@ class RestoredStore(DynamoStore):
         # A withdrawn saying that is not stored has an item as well.
         return {item["saying_id"]["S"]: item async for page in pages for item in page if "contributor" in item}
 
-    async def _count_votes(self, tally: Tally, sayings: "Mapping[str, Item]") -> int:
+    async def _count_votes(self, tally: Tally, sayings: "Mapping[str, Item]", marks: "_Marks") -> int:
         """Count all votes, and return how many of them have no saying."""
-        lost, forgotten = 0, await self._forgotten()
+        lost = 0
         async for page in self._scan({"TableName": self._feedback, "ConsistentRead": True}):
             for item in page:
+                marks.look_at(item["voter"]["S"], item.get("first_cast_at") or item.get("cast_at"))
                 saying = sayings.get(item["saying_id"]["S"], {})
                 vote = self._stored(item, saying)
                 if vote is None:
@@ -124,15 +146,14 @@ class RestoredStore(DynamoStore):
                     continue
                 add = tally.add_vote if has_standing(item) else tally.add_old_vote
                 add(vote, saying)
-                since = forgotten.get(writes.mark_of(vote.voter), 0.0)
-                if vote.first_cast_at < since:
-                    await self.forget(vote.voter, asked_at=since)
         return lost
 
-    async def _forgotten(self) -> dict[str, float]:
-        """When voters were forgotten, by their marks."""
-        marks = await self._all_of(writes.MARKS)
-        return {item["part"]["S"]: float(item["forgotten_at"]["N"]) for item in marks}
+    async def _count_ballots(self, tally: Tally, marks: "_Marks") -> None:
+        async for page in self._scan({"TableName": self._comparisons, "ConsistentRead": True}):
+            for item in filter(is_ballot, page):
+                marks.look_at(item["part"]["S"].removeprefix(BALLOT_PREFIX), item.get("shown_at"))
+            for ballot in await self._ballots_of(page):
+                tally.add_ballot(ballot)
 
     async def _correct_sayings(self, tally: Tally, sayings: "Mapping[str, Item]") -> int:
         wrong = [

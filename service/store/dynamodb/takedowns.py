@@ -71,22 +71,24 @@ class DynamoTakedowns(DynamoSayings):
     def _withdraw(self, withdrawal: Withdrawal, reading: Reading) -> "tuple[list[Write], bool]":
         saying_id = withdrawal.saying_id
         saying = reading.at(self._sayings, saying_key(saying_id))
-        was_up = not _is_in_force(reading.at(self._state, writes.withdrawal_key(saying_id)))
+        before = reading.at(self._state, writes.withdrawal_key(saying_id))
+        was_up = not _is_in_force(before)
         if not was_up and withdrawal.withdrawn_by is WithdrawnBy.VISITORS:
             return [], was_up
         return [
-            writes.put_withdrawal(self._state, withdrawal),
+            writes.put_withdrawal(self._state, withdrawal, before),
             writes.next_withdrawal_revision(self._state),
             writes.hide_saying(self._sayings, saying_id, saying),
         ], was_up
 
     def _restore(self, saying_id: str, at: float, reading: Reading) -> "tuple[list[Write], bool]":
         saying = reading.at(self._sayings, saying_key(saying_id))
+        withdrawal = reading.at(self._state, writes.withdrawal_key(saying_id))
         reports = reading.at(self._state, writes.reports_key(saying_id))
         changes = []
-        if _is_in_force(reading.at(self._state, writes.withdrawal_key(saying_id))):
+        if _is_in_force(withdrawal):
             changes += [
-                writes.end_withdrawal(self._state, saying_id, at=at),
+                writes.end_withdrawal(self._state, withdrawal, at=at),
                 writes.next_withdrawal_revision(self._state),
                 *writes.show_saying(self._sayings, saying),
             ]

@@ -21,7 +21,7 @@ from service.store.dynamodb.items import (
     to_vote_item,
     vote_key,
 )
-from service.store.dynamodb.writes import IS_KNOWN, IS_NEW, add_to, addition, stays_on_its_side
+from service.store.dynamodb.writes import IS_KNOWN, IS_NEW, add_to, addition, is_still, stays_on_its_side
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import UpdateItemInputTypeDef
@@ -50,7 +50,7 @@ def change_opinion(table: str, before: "Item", after: StoredVote) -> "Write":
 
     The oldest votes have no time of their first casting but `cast_at`, which changes.
     """
-    condition, values = _is_still(before, "feedback_type", "opinion")
+    condition, values = is_still(before, "feedback_type", "opinion")
     attributes = {"first_cast_at": number(after.first_cast_at), **opinion_attributes(after)}
     expression = "SET " + ", ".join(f"{name} = :new_{name}" for name in attributes)
     if gone := [name for name in OPINION_ATTRIBUTES if name not in attributes]:
@@ -80,7 +80,7 @@ def set_vote_aside(table: str, saying_id: str, voter: str) -> "Write":
 
 def delete_vote(table: str, vote: "Item") -> "Write":
     """Delete a vote on the condition that it is as it was read."""
-    condition, values = _is_still(vote, *_ALL_THAT_CHANGES)
+    condition, values = is_still(vote, *_ALL_THAT_CHANGES)
     return {
         "Delete": {
             "TableName": table,
@@ -89,11 +89,6 @@ def delete_vote(table: str, vote: "Item") -> "Write":
             "ExpressionAttributeValues": values,
         }
     }
-
-
-def _is_still(item: "Item", *names: str) -> "tuple[str, Item]":
-    conditions = (f"{name} = :{name}" if name in item else f"attribute_not_exists({name})" for name in names)
-    return " AND ".join(conditions), {f":{name}": item[name] for name in names if name in item}
 
 
 def add_to_saying(table: str, saying: "Item", *, upvotes: int, downvotes: int, blind_votes: int = 0) -> "Write":

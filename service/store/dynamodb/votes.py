@@ -80,10 +80,13 @@ class _Casting:
             if not tally.is_aside and is_implausible(_given_with(tally, contributor, vote.feedback_type), vote.models)
         )
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether a network was set aside before, but not all of its votes were."""
-        return any(tally.is_aside for tally in self.tallies) and any(receipts(item) for _, item in self.networks)
+    def unfinished(self) -> frozenset[str]:
+        """The names of the networks that were set aside before, but not all of their votes were."""
+        return frozenset(
+            network.name
+            for (network, item), tally in zip(self.networks, self.tallies, strict=True)
+            if tally.is_aside and receipts(item)
+        )
 
     def first(self, quotas: Quotas, exposed: Container[str]) -> StoredVote:
         """The vote as it is to be stored when it is the first, and has exposed these networks."""
@@ -114,10 +117,9 @@ class DynamoVotes(DynamoSayings, VoteCounts):
     async def vote(
         self, vote: Vote, check: Callable[[Saying], None] = refuse_nothing
     ) -> tuple[Saying, VoteResult] | None:
-        taken, leaves_votes_to_set_aside = await self._decide(self._places_of(vote), partial(self._vote, vote, check))
-        if leaves_votes_to_set_aside:
-            for network in vote.networks:
-                await self._set_network_aside(network.name)
+        taken, with_votes_to_set_aside = await self._decide(self._places_of(vote), partial(self._vote, vote, check))
+        for name in with_votes_to_set_aside:
+            await self._set_network_aside(name)
         return taken
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
@@ -136,16 +138,16 @@ class DynamoVotes(DynamoSayings, VoteCounts):
 
     def _vote(
         self, vote: Vote, check: Callable[[Saying], None], reading: Reading
-    ) -> "tuple[list[Write], tuple[tuple[Saying, VoteResult] | None, bool]]":
-        """Store a vote. Also returns whether there are votes to set aside, because a network has been set aside."""
+    ) -> "tuple[list[Write], tuple[tuple[Saying, VoteResult] | None, frozenset[str]]]":
+        """Store a vote. Also returns the names of the networks that are set aside and have votes that are not yet."""
         casting = self._casting(vote, reading)
         saying = self._saying(casting.saying)
         if saying is None:
-            return [], (None, False)
+            return [], (None, frozenset())
         check(saying)
         if casting.before:
             changes, result = self._change(casting.saying, casting.before, vote)
-            return changes, ((saying, result), casting.is_unfinished)
+            return changes, ((saying, result), casting.unfinished())
         exposed = casting.exposed()
         first = casting.first(self._quotas, exposed)
         writes = [
@@ -154,7 +156,7 @@ class DynamoVotes(DynamoSayings, VoteCounts):
             *self._network_writes(casting, first, exposed),
         ]
         result = _result(casting.saying, None, first)
-        return writes, ((saying, result), casting.is_unfinished or bool(exposed))
+        return writes, ((saying, result), casting.unfinished() | exposed)
 
     def _places_of(self, vote: Vote) -> list[Place]:
         """What decides about a vote. Networks decide only about one with a token, and voters about a blind one."""
@@ -177,7 +179,7 @@ class DynamoVotes(DynamoSayings, VoteCounts):
         """The writes that count a vote on a model in its networks. Once one is set aside, its counts do not matter."""
         is_blind, counts = vote.attribution is Attribution.BLIND, vote.standing is Standing.COUNTED
         is_of_a_model = vote.contributor != COLLECTION
-        if not (is_of_a_model and (is_blind or counts)) or any(tally.is_aside for tally in casting.tallies):
+        if not (is_of_a_model and (is_blind or counts)):
             return []
         return [
             add_vote_to_network(
@@ -188,7 +190,8 @@ class DynamoVotes(DynamoSayings, VoteCounts):
                 sets_aside=network.name in exposed,
                 keeps_receipt=is_blind and counts and len(receipts(item)) < self._quotas.address_votes,
             )
-            for network, item in casting.networks
+            for (network, item), tally in zip(casting.networks, casting.tallies, strict=True)
+            if not tally.is_aside
         ]
 
     def _change(self, saying: "Item", before: "Item", vote: Vote) -> "tuple[list[Write], VoteResult]":

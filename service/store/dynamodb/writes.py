@@ -56,6 +56,8 @@ REPORTS = "reports"
 # It sorts before the ids of sayings, so that a query of all withdrawals returns it first.
 WITHDRAWAL_REVISION_KEY: "Item" = {"name": {"S": WITHDRAWALS}, "part": {"S": "#revision"}}
 
+# A withdrawal in which none of these has changed is the same one.
+_ALL_OF_WITHDRAWAL = ("reason", "withdrawn_by", "withdrawn_at", "restored_at")
 _WITHDRAWN_YES: "Item" = {":yes": {"BOOL": True}}
 # These are counted from the beginning of the day.
 _SPEND_KEPT = timedelta(days=1 + DEFAULT_RETENTION.spend_days)
@@ -163,6 +165,12 @@ def stays_on_its_side(attribute: str, before: int, step: int) -> "tuple[str, Ite
 
 def _last_before(step: int) -> int:
     return 0 if step > 0 else 1
+
+
+def is_still(item: "Item", *names: str) -> "tuple[str, Item]":
+    """The condition that these attributes of an item are as they were read. An empty item does not exist."""
+    conditions = (f"{name} = :{name}" if name in item else f"attribute_not_exists({name})" for name in names)
+    return " AND ".join(conditions), {f":{name}": item[name] for name in names if name in item}
 
 
 def take_lease(table: str, name: str, holder: str, *, now: float, until: float) -> "UpdateItemInputTypeDef":
@@ -281,14 +289,18 @@ def put_lifecycles(table: str, lifecycles: Sequence[Lifecycle]) -> "UpdateItemIn
     }
 
 
-def put_withdrawal(table: str, withdrawal: Withdrawal) -> "Write":
+def put_withdrawal(table: str, withdrawal: Withdrawal, before: "Item") -> "Write":
+    """Put a withdrawal in the place of an earlier one, on the condition that this is as it was read."""
+    condition, values = is_still(before, *_ALL_OF_WITHDRAWAL)
     return {
         "Update": {
             "TableName": table,
             "Key": withdrawal_key(withdrawal.saying_id),
-            "UpdateExpression": "SET reason = :reason, withdrawn_by = :by, withdrawn_at = :at REMOVE restored_at",
+            "ConditionExpression": condition,
+            "UpdateExpression": "SET reason = :new, withdrawn_by = :by, withdrawn_at = :at REMOVE restored_at",
             "ExpressionAttributeValues": {
-                ":reason": text(withdrawal.reason),
+                **values,
+                ":new": text(withdrawal.reason),
                 ":by": text(withdrawal.withdrawn_by),
                 ":at": number(withdrawal.withdrawn_at),
             },
@@ -296,13 +308,16 @@ def put_withdrawal(table: str, withdrawal: Withdrawal) -> "Write":
     }
 
 
-def end_withdrawal(table: str, saying_id: str, *, at: float) -> "Write":
+def end_withdrawal(table: str, withdrawal: "Item", *, at: float) -> "Write":
+    """End a withdrawal on the condition that it is as it was read."""
+    condition, values = is_still(withdrawal, *_ALL_OF_WITHDRAWAL)
     return {
         "Update": {
             "TableName": table,
-            "Key": withdrawal_key(saying_id),
+            "Key": {"name": withdrawal["name"], "part": withdrawal["part"]},
+            "ConditionExpression": condition,
             "UpdateExpression": "SET restored_at = :at",
-            "ExpressionAttributeValues": {":at": number(at)},
+            "ExpressionAttributeValues": {**values, ":at": number(at)},
         }
     }
 

@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Container, Sequence
 from dataclasses import replace
+from functools import partial
 
 from service.domain import Ballot, BallotResult, BallotStatus, Comparison, NetworkDay, Standing, day_of
 from service.limits import Quotas
@@ -65,7 +66,8 @@ class SqliteComparisons(Database):
         await self._write("show_comparison", lambda db: db.execute(_SHOW, ballot_row(ballot)))
 
     async def get_comparison(self, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
-        return await self._read("get_comparison", lambda db: self._found(db, comparison_id, voter))
+        found = await self._read("get_comparison", partial(_found, comparison_id, voter))
+        return self._damage.checked_with("comparison", found)
 
     async def unseen_comparison(
         self, voter: str, *, service: str | None, simulated: bool, withdrawn: Container[str] = frozenset()
@@ -95,20 +97,25 @@ class SqliteComparisons(Database):
         networks: Sequence[NetworkDay] = (),
         check: Callable[[Comparison, Ballot | None], None] = refuse_nothing,
     ) -> tuple[Comparison, BallotResult] | None:
-        def work(db: sqlite3.Connection) -> tuple[Comparison, BallotResult] | None:
-            found = self._found(db, comparison_id, voter)
+        def work(db: sqlite3.Connection) -> tuple[Comparison | None, BallotResult | None] | None:
+            """The comparison, which is None for a damaged row, and the result. None where there is no row."""
+            found = _found(comparison_id, voter, db)
             if found is None:
                 return None
             comparison, before = found
+            if comparison is None:
+                return None, None
             check(comparison, before)
             if before is None:
-                return None
+                return comparison, None
             if before.winner is not None:
                 return comparison, _cast_again(db, before, winner)
             cast = replace(before, winner=winner, cast_at=at, network=networks[0].name if networks else "")
             return comparison, _cast_first(db, comparison, cast, networks, self._quotas)
 
-        return await self._write("cast_ballot", work)
+        taken = self._damage.checked_with("comparison", await self._write("cast_ballot", work))
+        comparison, result = taken or (None, None)
+        return None if comparison is None or result is None else (comparison, result)
 
     async def all_ballots(self) -> AsyncIterator[StoredBallot]:
         async for row in self._rows("all_ballots", _EVERY_BALLOT, ("", "")):
@@ -117,10 +124,11 @@ class SqliteComparisons(Database):
             if ballot is not None and comparison is not None:
                 yield StoredBallot(ballot, comparison)
 
-    def _found(self, db: sqlite3.Connection, comparison_id: str, voter: str) -> tuple[Comparison, Ballot | None] | None:
-        row = fetch_one(db, _BY_ID, comparison_id)
-        comparison = self._damage.checked("comparison", to_comparison(row)) if row else None
-        return None if comparison is None else (comparison, _ballot(db, comparison_id, voter))
+
+def _found(comparison_id: str, voter: str, db: sqlite3.Connection) -> tuple[Comparison | None, Ballot | None] | None:
+    """The comparison, which is None for a damaged row, and the voter's ballot. None where there is no row."""
+    row = fetch_one(db, _BY_ID, comparison_id)
+    return (to_comparison(row), _ballot(db, comparison_id, voter)) if row else None
 
 
 def remove_ballot(db: sqlite3.Connection, comparison_id: str, voter: str) -> None:

@@ -61,16 +61,20 @@ class SqliteVotes(Database):
     async def vote(
         self, vote: Vote, check: Callable[[Saying], None] = refuse_nothing
     ) -> tuple[Saying, VoteResult] | None:
-        def work(db: sqlite3.Connection) -> tuple[Saying, VoteResult] | None:
+        def work(db: sqlite3.Connection) -> tuple[Saying | None, VoteResult | None] | None:
+            """The saying, which is None for a damaged row, and the result. None where there is no row."""
             row = fetch_one(db, _WHOLE_SAYING, vote.saying_id)
-            saying = self._damage.checked("saying", to_saying(row)) if row else None
-            if saying is None:
+            if row is None:
                 return None
+            saying = to_saying(row)
+            if saying is None:
+                return None, None
             check(saying)
-            result = _vote(db, vote, self._quotas)
-            return None if result is None else (saying, result)
+            return saying, _vote(db, vote, self._quotas)
 
-        return await self._write("vote", work)
+        taken = self._damage.checked_with("saying", await self._write("vote", work))
+        saying, result = taken or (None, None)
+        return None if saying is None or result is None else (saying, result)
 
     async def withdraw_vote(self, saying_id: str, voter: str) -> VoteResult | None:
         return await self._write("withdraw_vote", lambda db: _withdraw(db, saying_id, voter))
