@@ -1,10 +1,11 @@
 """Credentials that end, as a container's do: they are renewed apart from any request, and used as long as they hold."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -22,6 +23,15 @@ from tests.http.conftest import SIMULATED, Server
 from tests.support import RecordingListener
 
 SECRET = "not-for-any-log"
+REFUSED = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>Not this role.</Message></Error></ErrorResponse>"
+PROFILES = f"""
+[default]
+role_arn = arn:aws:iam::123456789012:role/visitor
+source_profile = somebody
+[profile somebody]
+aws_access_key_id = somebody
+aws_secret_access_key = {SECRET}
+"""
 # No pause between two fetches, and no request waits for long.
 HASTY = replace(LONG, credentials_check_every=0.0, credentials_wait=0.1)
 
@@ -46,16 +56,43 @@ class Source:
 @pytest.fixture
 async def source(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Source]:
     """The source of this process's credentials."""
-    source, app = Source(), web.Application()
-    app.router.add_get("/", source.answer)
+    source = Source()
+    forget_keys(monkeypatch)
+    async with serving(source.answer) as url:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+        yield source
+
+
+@pytest.fixture
+async def refused_role(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[None]:
+    """This process's profile has a role that it may not assume. The SDK asks for it as late as it can."""
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=403, text=REFUSED, content_type="text/xml")
+
+    forget_keys(monkeypatch)
+    (tmp_path / "config").write_text(PROFILES)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    async with serving(refuse) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+        yield
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """A server that answers everything alike. Yields its URL."""
+    app = web.Application()
+    app.router.add_route("*", "/", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+def forget_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{runner.addresses[0][1]}/")
-    yield source
-    await runner.cleanup()
 
 
 async def started(start: Start, aws: Tables, timeouts: Timeouts = HASTY) -> Server:
@@ -135,6 +172,24 @@ async def test_credentials_that_have_ended_are_an_error_with_its_name(
     of_the_store = [failed for failed in events.of(DependencyFailed) if failed.dependency == "store"]
     assert {(failed.error_type, failed.cause) for failed in of_the_store} == {
         ("CredentialsExpired", "AwsCredentialsEnded")
+    }
+    assert SECRET not in repr(events.events)
+
+
+@pytest.mark.usefixtures("refused_role")
+async def test_credentials_that_never_came_are_an_error_of_another_name(
+    start: Start, aws: Tables, events: RecordingListener
+) -> None:
+    server = await started(start, aws)
+
+    answer = await vote(server, "a")
+    ready = await server.ask("GET", "/health/ready")
+
+    assert answer == (503, "store_unavailable")
+    assert (ready.status, ready.json["dependencies"]["store"]) == (503, "no_credentials")
+    assert ready.json["causes"] == {"store": "AwsCredentialsMissing"}
+    assert {(failed.error_type, failed.cause, failed.error_message) for failed in refreshes(events)} == {
+        ("CredentialsNotRefreshed", "AccessDenied", "There are no AWS credentials: they could not be fetched.")
     }
     assert SECRET not in repr(events.events)
 
