@@ -25,6 +25,7 @@ from service.limits import Timeouts
 from service.process import say
 from service.store.dynamodb import TABLES
 from service.store.dynamodb.restored import Corrections, RestoredStore
+from telemetry.logs import LogListener, configure_logging
 
 # DynamoDB takes twenty minutes or more for a table of any size.
 WAITING: Mapping[str, Any] = {"Delay": 20, "MaxAttempts": 12 * 3600 // 20}
@@ -105,7 +106,7 @@ class Restoration:
 
     async def _agree(self) -> Corrections:
         async with AsyncExitStack() as stack:
-            client = await AwsClients(self.stack.region, stack, timeouts=PATIENT).dynamodb()
+            client = await AwsClients(self.stack.region, stack, LogListener(), timeouts=PATIENT).dynamodb()
             restored = RestoredStore(client, self.prefix)
             await restored.take_over(RestoredStore(client, self.present_prefix))
             return await restored.recount(now=await restored.time())
@@ -163,6 +164,7 @@ def main() -> int:
     parser.add_argument("--at", type=moment, required=True, metavar="TIME", help="such as 2026-11-28T11:59:00Z")
     parser.add_argument("--stack", default=NAME, help="the stack's name (%(default)s)")
     options = parser.parse_args()
+    configure_logging()
     try:
         restore(Stack(options.stack), options.at)
     except DeploymentFailed as error:

@@ -414,7 +414,7 @@ def cause_of(error: BaseException) -> str:
 
     Never its text, which may hold a key or the name of a table. "" when no library is involved.
     """
-    return name_of(error.__cause__) if error.__cause__ else ""
+    return "" if error.__cause__ is None else name_of(error.__cause__)
 
 
 def name_of(cause: BaseException) -> str:

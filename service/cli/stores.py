@@ -9,13 +9,16 @@ from service.errors import ConfigError
 from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
 from service.store.address import open_store, sqlite_file
 from service.store.base import Store
+from telemetry.logs import LogListener
 
 
 @asynccontextmanager
 async def opened(address: str, settings: Settings, *, create_tables: bool = False) -> AsyncIterator[Store]:
     """Open the store at an address for the block. Raises ConfigError or StoreError."""
     async with AsyncExitStack() as stack:
-        aws = AwsClients(settings.aws_region, stack, outbound=settings.outbound, timeouts=settings.timeouts)
+        aws = AwsClients(
+            settings.aws_region, stack, LogListener(), outbound=settings.outbound, timeouts=settings.timeouts
+        )
         if create_tables and address.startswith("dynamodb:"):
             from service.store.dynamodb import create_tables as create  # imported here, because SQLite does not need it
 

@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from deploy.environments import DeploymentFailed
+from deploy.restore import Restoration
+from deploy.stack import Stack
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
+from service.cli.commands import carry_out, parse
+from service.config import Settings
 from service.errors import ConfigError, KeyStoreUnavailable, WorkerNotAsked
 from service.keys.sources import SsmKeySource
 from service.limits import Timeouts
@@ -20,6 +25,7 @@ from tests.aws import REGION
 from tests.faults.conftest import LONG, Start
 from tests.faults.places import Tables
 from tests.http.conftest import SIMULATED, Server
+from tests.logging_capture import Log, captured_log
 from tests.support import RecordingListener
 
 SECRET = "not-for-any-log"
@@ -110,6 +116,12 @@ def refreshes(events: RecordingListener) -> list[DependencyFailed]:
     return [failed for failed in events.of(DependencyFailed) if failed.dependency == "credentials"]
 
 
+def logged(log: Log, dependency: str) -> list[tuple[str, str]]:
+    """The failures of a dependency in a log, by their error_type and cause."""
+    failures = [record for record in log.records if record.get("dependency") == dependency]
+    return [(record["error_type"], record["cause"]) for record in failures]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("minutes", [14, 9], ids=["advisory for the SDK", "mandatory for the SDK"])
 async def test_a_source_that_fails_for_ten_minutes_costs_no_vote(
@@ -192,6 +204,30 @@ async def test_credentials_that_never_came_are_an_error_of_another_name(
         ("CredentialsNotRefreshed", "AccessDenied", "There are no AWS credentials: they could not be fetched.")
     }
     assert SECRET not in repr(events.events)
+
+
+@pytest.mark.usefixtures("refused_role")
+async def test_a_command_logs_why_there_are_none() -> None:
+    settings = Settings(store="dynamodb://", aws_region=REGION)
+
+    with captured_log() as log:
+        code = await carry_out(parse(["check"]), settings)
+
+    assert code == 1
+    assert logged(log, "credentials") == [("CredentialsNotRefreshed", "AccessDenied")]
+    assert logged(log, "store") == [("NoCredentials", "AwsCredentialsMissing")]
+
+
+@pytest.mark.usefixtures("refused_role")
+async def test_a_restoration_logs_why_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", REGION)
+    stack = Stack("sayings")
+    stack.__dict__["outputs"] = {"Store": "dynamodb://sayings-"}
+
+    with captured_log() as log, pytest.raises(DeploymentFailed, match="There are no AWS credentials"):
+        await asyncio.to_thread(Restoration(stack, datetime.now(UTC)).agree)
+
+    assert logged(log, "credentials") == [("CredentialsNotRefreshed", "AccessDenied")]
 
 
 async def test_other_services_of_aws_say_the_same(
