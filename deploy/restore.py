@@ -29,7 +29,7 @@ from telemetry.logs import LogListener, configure_logging
 
 # DynamoDB takes twenty minutes or more for a table of any size.
 WAITING: Mapping[str, Any] = {"Delay": 20, "MaxAttempts": 12 * 3600 // 20}
-PATIENT = Timeouts(aws_connect=10.0, aws_read=60.0)
+PATIENT = Timeouts(aws_connect=10.0, aws_read=60.0, credentials_fetch=120.0, credentials_wait=120.0)
 
 
 @dataclass(frozen=True)

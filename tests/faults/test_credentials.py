@@ -16,6 +16,7 @@ from deploy.stack import Stack
 from service.aws.clients import AwsClients
 from service.aws.worker_function import WorkerFunction
 from service.cli.commands import carry_out, parse
+from service.cli.stores import opened
 from service.config import Settings
 from service.errors import ConfigError, KeyStoreUnavailable, WorkerNotAsked
 from service.keys.sources import SsmKeySource
@@ -216,6 +217,18 @@ async def test_a_command_logs_why_there_are_none() -> None:
     assert code == 1
     assert logged(log, "credentials") == [("CredentialsNotRefreshed", "AccessDenied")]
     assert logged(log, "store") == [("NoCredentials", "AwsCredentialsMissing")]
+
+
+async def test_a_command_waits_for_new_ones_as_long_as_somebody_may_type(aws: Tables, source: Source) -> None:
+    source.minutes = -1
+    of_a_server = replace(HASTY, credentials_fetch=1e-6, credentials_wait=1e-6)
+    settings = Settings(store=aws.address, aws_region=REGION, timeouts=of_a_server)
+
+    async with opened(settings.store, settings) as store:
+        source.minutes = 360
+        await store.ping()
+
+    assert source.asked == 3  # by the SDK, by us since those had ended, and by the call
 
 
 @pytest.mark.usefixtures("refused_role")
