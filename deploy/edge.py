@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import boto3
-
 from deploy.environments import ROOT
-from deploy.stack import Stack
+from deploy.stack import Stack, new_session
 from service.process import say
 
 TEMPLATE = ROOT / "deploy/edge.yaml"
@@ -22,5 +20,5 @@ def deploy_edge(stack: Stack, parameters: Mapping[str, str]) -> None:
     say(f"Deploying {TEMPLATE.relative_to(ROOT)} to {REGION} …")
     own = {"Name": stack.name, "DistributionId": stack.outputs["DistributionId"]}
     shared = {name: parameters[name] for name in SHARED if name in parameters}
-    edge = Stack(f"{stack.name}-edge", boto3.Session(region_name=REGION))
+    edge = Stack(f"{stack.name}-edge", new_session(REGION))
     edge.deploy(own | shared, "--no-confirm-changeset", template=TEMPLATE)

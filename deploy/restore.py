@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any
 
 from deploy.environments import DeploymentFailed
-from deploy.stack import NAME, Stack, refusals
+from deploy.stack import NAME, Stack, outbound, refusals
 from service.aws.clients import AwsClients
 from service.errors import StoreError
 from service.limits import Timeouts
@@ -106,7 +106,8 @@ class Restoration:
 
     async def _agree(self) -> Corrections:
         async with AsyncExitStack() as stack:
-            client = await AwsClients(self.stack.region, stack, LogListener(), timeouts=PATIENT).dynamodb()
+            aws = AwsClients(self.stack.region, stack, LogListener(), outbound=outbound(), timeouts=PATIENT)
+            client = await aws.dynamodb()
             restored = RestoredStore(client, self.prefix)
             await restored.take_over(RestoredStore(client, self.present_prefix))
             return await restored.recount(now=await restored.time())
