@@ -10,15 +10,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
-
 from deploy.checks import check, check_name, key_names
 from deploy.edge import deploy_edge
 from deploy.environments import Command, DeploymentFailed, environment, run
 from deploy.history import History
 from deploy.package import ON_AWS, WHEELS, Target, package
 from deploy.recovery import make_way
-from deploy.stack import HALF_MADE, NAME, TEMPLATE, Stack, declared_in, given, refusals
+from deploy.stack import HALF_MADE, NAME, TEMPLATE, Stack, declared_in, given, new_session, refusals
 from service.process import say
 
 # These are always given, because CloudFormation would keep to the last choice.
@@ -101,7 +99,7 @@ def target(parameters: Mapping[str, str]) -> Target:
 
 def _has_credentials() -> bool:
     with refusals("The AWS configuration cannot be used"):
-        return boto3.Session().get_credentials() is not None
+        return new_session().get_credentials() is not None
 
 
 def _plan_without_account(template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-import boto3
-
 from deploy.environments import ROOT
 from deploy.recovery import make_way
-from deploy.stack import Stack
+from deploy.stack import Stack, new_session
 from service.process import say
 
 TEMPLATE = ROOT / "deploy/edge.yaml"
@@ -24,6 +22,6 @@ def deploy_edge(stack: Stack, parameters: Mapping[str, str]) -> None:
     own = {"Name": stack.name, "DistributionId": stack.outputs["DistributionId"]}
     chosen = {**stack.parameters(), **parameters}
     shared = {name: chosen[name] for name in SHARED if name in chosen}
-    edge = Stack(f"{stack.name}-edge", boto3.Session(region_name=REGION))
+    edge = Stack(f"{stack.name}-edge", new_session(REGION))
     make_way(edge)
     edge.deploy(own | shared, "--no-confirm-changeset", template=TEMPLATE)

@@ -19,18 +19,19 @@ from functools import cached_property
 from typing import Any
 
 from deploy.environments import DeploymentFailed
-from deploy.stack import NAME, Stack, refusals
+from deploy.stack import NAME, Stack, outbound, refusals
 from service.aws.clients import AwsClients
 from service.errors import StoreError
 from service.limits import Timeouts
 from service.process import say
 from service.store.dynamodb import TABLES
 from service.store.dynamodb.restored import Corrections, RestoredStore
+from telemetry.logs import LogListener, configure_logging
 
 # DynamoDB takes twenty minutes or more for a table of any size.
 WAITING: Mapping[str, Any] = {"Delay": 20, "MaxAttempts": 12 * 3600 // 20}
 BACKUPS_ATTEMPTS = 30
-PATIENT = Timeouts(aws_connect=10.0, aws_read=60.0)
+PATIENT = Timeouts(aws_connect=10.0, aws_read=60.0, credentials_fetch=120.0, credentials_wait=120.0)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class Restoration:
 
     async def _agree(self) -> Corrections:
         async with AsyncExitStack() as stack:
-            client = await AwsClients(self.stack.region, stack, timeouts=PATIENT).dynamodb()
+            aws = AwsClients(self.stack.region, stack, LogListener(), outbound=outbound(), timeouts=PATIENT)
+            client = await aws.dynamodb()
             restored = RestoredStore(client, self.prefix)
             await restored.take_over(RestoredStore(client, self.present_prefix))
             return await restored.recount(now=await restored.time())
@@ -177,6 +179,7 @@ def main() -> int:
     parser.add_argument("--at", type=moment, required=True, metavar="TIME", help="such as 2026-11-28T11:59:00Z")
     parser.add_argument("--stack", default=NAME, help="the stack's name (%(default)s)")
     options = parser.parse_args()
+    configure_logging()
     try:
         restore(Stack(options.stack), options.at)
     except DeploymentFailed as error:

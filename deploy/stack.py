@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.environments import ROOT, Command, DeploymentFailed, environment, run
 from service.config import Settings
 from service.page.files import page_files
 from service.process import say
+from telemetry.outbound import Outbound, SettingError, read_outbound
 
 TEMPLATE = ROOT / "deploy/template.yaml"
 NESTED = ROOT / "deploy/observability.yaml"
@@ -44,7 +47,7 @@ class Stack:
     def __init__(self, name: str = NAME, session: boto3.Session | None = None) -> None:
         self.name = name
         # All tools of AWS read AWS_REGION except boto3, which only reads AWS_DEFAULT_REGION.
-        self.session = session or boto3.Session(region_name=os.environ.get("AWS_REGION"))
+        self.session = session or new_session(os.environ.get("AWS_REGION"))
         if self.session.region_name is None:
             raise DeploymentFailed("AWS_REGION is not set, nor is there a region in your AWS configuration.")
         self.region: str = self.session.region_name
@@ -61,7 +64,11 @@ class Stack:
             "--region", self.region, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-progressbar",
             "--no-fail-on-empty-changeset", *options, *overrides,
         ]  # fmt: skip
-        run(command, f"The stack {self.name} could not be deployed", {"SAM_CLI_TELEMETRY": "0"}, log)
+        way = outbound()
+        # Written like this, the variable of the proxy goes before HTTPS_PROXY.
+        connections = {"https_proxy": way.proxy, "AWS_CA_BUNDLE": way.authorities}
+        environ = {"SAM_CLI_TELEMETRY": "0"} | {name: value for name, value in connections.items() if value}
+        run(command, f"The stack {self.name} could not be deployed", environ, log)
 
     @property
     def key_alias(self) -> str:
@@ -155,6 +162,23 @@ class Stack:
                 DistributionId=self.outputs["DistributionId"],
                 InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time())},
             )
+
+
+def outbound() -> Outbound:
+    """The way of all connections to AWS, as the settings say. Raises DeploymentFailed."""
+    try:
+        return read_outbound(os.environ)
+    except SettingError as error:
+        raise DeploymentFailed(f"{error}.") from None
+
+
+def new_session(region: str | None = None) -> boto3.Session:
+    """A session that goes this way. Raises DeploymentFailed."""
+    way, session = outbound(), botocore.session.get_session()
+    # Without a value the SDK would take each of them from a variable that changes nothing elsewhere.
+    session.set_config_variable("ca_bundle", way.authorities or True)
+    session.set_default_client_config(Config(proxies={"https": way.proxy} if way.proxy else {}))
+    return boto3.Session(region_name=region, botocore_session=session)
 
 
 def declared_in(template: Path = TEMPLATE) -> Mapping[str, Any]:

@@ -4,7 +4,8 @@ CloudSayingsError
 ├── ConfigError                       an invalid setting; start-up ends with one line
 ├── InvocationFailed                  a Lambda invocation that has no result
 ├── AnalysisImpossible                the ballots do not say enough
-├── AwsCredentialsEnded               nothing can be signed; the adapters of AWS's services translate it
+├── AwsCredentialsMissing             nothing can be signed; the adapters of AWS's services translate it
+│   └── AwsCredentialsEnded
 ├── BackupFailed                      there is no copy of the database
 ├── HttpError                         becomes the response: a status and a documented code
 │   ├── RequestError                  the client's mistake
@@ -261,8 +262,12 @@ class AnalysisImpossible(CloudSayingsError):
     """The ballots do not say enough for an analysis. The text says what is missing."""
 
 
-class AwsCredentialsEnded(CloudSayingsError):
-    """The credentials have ended and there are no new ones, so that no call to AWS can be signed."""
+class AwsCredentialsMissing(CloudSayingsError):
+    """There are no valid credentials, so that no call to AWS can be signed. Their source has never given any."""
+
+
+class AwsCredentialsEnded(AwsCredentialsMissing):
+    """The credentials have ended, and their source gives no new ones."""
 
 
 class BackupFailed(CloudSayingsError):
@@ -409,9 +414,11 @@ def cause_of(error: BaseException) -> str:
 
     Never its text, which may hold a key or the name of a table. "" when no library is involved.
     """
-    cause = error.__cause__
-    if cause is None:
-        return ""
+    return "" if error.__cause__ is None else name_of(error.__cause__)
+
+
+def name_of(cause: BaseException) -> str:
+    """What a library calls an error of its own."""
     codes = [code for code in _codes_of(cause) if _CODE.fullmatch(code) and code != "None"]
     return " ".join(dict.fromkeys(codes)) or type(cause).__name__
 

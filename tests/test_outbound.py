@@ -1,10 +1,12 @@
 """Proxies and certificate authorities: every connection goes the way that the settings say, and no other."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from aiobotocore.config import AioConfig
 from botocore import UNSIGNED
 from botocore.exceptions import ProxyConnectionError, SSLError
 
+from deploy.environments import DeploymentFailed
+from deploy.restore import Restoration
+from deploy.stack import Stack
 from service.aws.clients import AwsClients
 from service.aws.sessions import open_session
 from service.catalogue.models import Model
@@ -199,6 +204,70 @@ class TestAws:
                 await sts.get_caller_identity()
 
         assert set(company.asked) == {"sts.company.test:443"}
+
+
+class TestDeployment:
+    @pytest.fixture(autouse=True)
+    def environment_of_an_operator(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SAYINGS_HTTPS_PROXY", company.outbound.proxy)
+        monkeypatch.setenv("SSL_CERT_FILE", company.outbound.authorities)
+        monkeypatch.setenv("HTTPS_PROXY", DEAD)
+        monkeypatch.setenv("AWS_REGION", REGION)
+
+    def tables(self) -> list[str]:
+        with closing(Stack().session.client("dynamodb")) as client:
+            tables: list[str] = client.list_tables()["TableNames"]
+        return tables
+
+    async def test_a_call_goes_through_the_proxy(
+        self, company: Company, moto_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", await company.put("aws", moto_url))
+
+        tables = await asyncio.to_thread(self.tables)
+
+        assert (tables, company.asked) == ([], ["aws.company.test:443"])
+
+    async def test_without_the_setting_the_proxy_of_others_is_not_asked(
+        self, company: Company, moto_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("SAYINGS_HTTPS_PROXY")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", company.at("127.0.0.1", await company.put("aws", moto_url)))
+
+        tables = await asyncio.to_thread(self.tables)
+
+        assert (tables, company.asked) == ([], [])
+
+    async def test_restored_tables_are_counted_through_the_proxy(
+        self, company: Company, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.company.test")
+        monkeypatch.setenv("SAYINGS_HTTPS_PROXY", company.stranger.proxy)
+        stack = Stack()
+        stack.__dict__["outputs"] = {"Store": "dynamodb://sayings-"}
+
+        with pytest.raises(DeploymentFailed, match="There is no connection to the database"):
+            await asyncio.to_thread(Restoration(stack, datetime.now(UTC)).agree)
+
+        assert set(company.asked) == {"aws.company.test:443"}
+
+    def test_the_sam_cli_is_told(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: dict[str, str] = {}
+        monkeypatch.setattr("deploy.stack.environment", lambda _: Path("environment"))
+        monkeypatch.setattr("deploy.stack.run", lambda _command, _failure, environ, _log: told.update(environ))
+
+        Stack().deploy({})
+
+        assert told["https_proxy"] == company.outbound.proxy
+        assert told["AWS_CA_BUNDLE"] == company.outbound.authorities
+
+    def test_a_proxy_that_cannot_be_used_is_named_before_anything_is_done(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SAYINGS_HTTPS_PROXY", "https://proxy")
+
+        with pytest.raises(DeploymentFailed, match="SAYINGS_HTTPS_PROXY: must be http://host:port"):
+            Stack()
 
 
 @pytest.mark.parametrize("protocol", RECEIVERS)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from service.errors import AwsCredentialsEnded
+from service.errors import AwsCredentialsEnded, AwsCredentialsMissing, name_of
 from service.limits import DEFAULT_TIMEOUTS, Timeouts
 from telemetry.events import DependencyFailed, Listener
 
@@ -62,12 +62,20 @@ class KeptCredentials:
             await asyncio.gather(self._fetching, return_exceptions=True)
 
     async def _before_use(self) -> None:
-        """Raises AwsCredentialsEnded when there are no valid credentials and none come in time."""
+        """Raises AwsCredentialsMissing when there are no valid credentials and none come in time."""
         if not self._end_within(0):
             return
         await asyncio.wait([self._fetch()], timeout=self._timeouts.credentials_wait)
-        if self._end_within(0):
-            raise AwsCredentialsEnded("The AWS credentials have expired, and there are no new ones.")
+        if not self._end_within(0):
+            return
+        if self._have_never_come:
+            raise AwsCredentialsMissing("There are no AWS credentials.")
+        raise AwsCredentialsEnded("The AWS credentials have expired, and there are no new ones.")
+
+    @property
+    def _have_never_come(self) -> bool:
+        """Whether not even the first ones could be fetched. Those of roles are fetched as late as they can be."""
+        return self._credentials._frozen_credentials is None
 
     def _end_within(self, seconds: float) -> bool:
         return bool(self._credentials.refresh_needed(seconds))
@@ -92,9 +100,11 @@ class KeptCredentials:
 
     def _report(self, error: Exception) -> None:
         message = "There are no AWS credentials any more, and no new ones could be fetched."
-        if not self._end_within(0):
+        if self._have_never_come:
+            message = "There are no AWS credentials: they could not be fetched."
+        elif not self._end_within(0):
             minutes = int(self._credentials._seconds_remaining() // 60)
             message = f"New AWS credentials could not be fetched. Those in use end in {minutes} minutes."
         self._listener.emit(
-            DependencyFailed("credentials", "refresh", "CredentialsNotRefreshed", message, type(error).__name__)
+            DependencyFailed("credentials", "refresh", "CredentialsNotRefreshed", message, name_of(error))
         )

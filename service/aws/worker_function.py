@@ -1,7 +1,7 @@
 """The worker function on Lambda, which runs a round each time it is invoked."""
 
 from service.aws.clients import AwsClients
-from service.errors import AwsCredentialsEnded, WorkerNotAsked
+from service.errors import AwsCredentialsMissing, WorkerNotAsked
 
 
 class WorkerFunction:
@@ -18,5 +18,5 @@ class WorkerFunction:
 
         try:
             await client.invoke(FunctionName=self._name, InvocationType="Event", Payload=b"{}")
-        except (AwsCredentialsEnded, BotoCoreError, ClientError, OSError) as error:
+        except (AwsCredentialsMissing, BotoCoreError, ClientError, OSError) as error:
             raise WorkerNotAsked("The worker function could not be asked for a round.") from error

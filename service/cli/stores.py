@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from service.aws.clients import AwsClients
 from service.config import Settings
@@ -9,13 +10,21 @@ from service.errors import ConfigError
 from service.resources import DEFAULT_SIMULATED_STORE, DEFAULT_STORE
 from service.store.address import open_store, sqlite_file
 from service.store.base import Store
+from telemetry.logs import LogListener
+
+# The operator may have to type a code for the credentials, and no job of a command fetches new ones ahead. Servers have
+# limits that are shorter, because requests wait there.
+CREDENTIALS_SECONDS = 120.0
 
 
 @asynccontextmanager
 async def opened(address: str, settings: Settings, *, create_tables: bool = False) -> AsyncIterator[Store]:
     """Open the store at an address for the block. Raises ConfigError or StoreError."""
     async with AsyncExitStack() as stack:
-        aws = AwsClients(settings.aws_region, stack, outbound=settings.outbound, timeouts=settings.timeouts)
+        timeouts = replace(
+            settings.timeouts, credentials_fetch=CREDENTIALS_SECONDS, credentials_wait=CREDENTIALS_SECONDS
+        )
+        aws = AwsClients(settings.aws_region, stack, LogListener(), outbound=settings.outbound, timeouts=timeouts)
         if create_tables and address.startswith("dynamodb:"):
             from service.store.dynamodb import create_tables as create  # imported here, because SQLite does not need it
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from service.errors import (
-    AwsCredentialsEnded,
+    AwsCredentialsMissing,
     ConfigError,
     KeyAccessDenied,
     KeyNotFound,
@@ -128,7 +128,7 @@ async def _translated_errors() -> AsyncIterator[None]:
         if code in _THROTTLED:
             raise KeyStoreThrottled("The key store asks for fewer calls.") from error
         raise KeyStoreUnavailable("The key store failed.") from error
-    except AwsCredentialsEnded as error:
+    except AwsCredentialsMissing as error:
         raise KeyStoreUnavailable(str(error)) from error
     except (BotoCoreError, OSError) as error:
         raise KeyStoreUnavailable("The key store cannot be reached.") from error

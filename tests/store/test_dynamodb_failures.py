@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from service.errors import (
     AwsCredentialsEnded,
+    AwsCredentialsMissing,
     ConditionFailed,
     Conflict,
     CredentialsExpired,
@@ -174,6 +175,7 @@ def test_of_several_reasons_the_gravest_decides(reasons: tuple[str, ...], kind: 
         (sdk.PartialCredentialsError(provider="x", cred_var="y"), NoCredentials),
         (sdk.CredentialRetrievalError(provider="x", error_msg="y"), NoCredentials),
         (sdk.MetadataRetrievalError(error_msg="y"), NoCredentials),
+        (AwsCredentialsMissing("x"), NoCredentials),
         (AwsCredentialsEnded("x"), CredentialsExpired),
         (sdk.ParamValidationError(report="x"), StoreError),
         (error("ANewCode", 500), Unanswered),

@@ -115,6 +115,7 @@ CLASSES: Mapping[str, Meaning] = {
     "PartialCredentialsError": _NONE,
     "CredentialRetrievalError": _NONE,
     "MetadataRetrievalError": _NONE,
+    "AwsCredentialsMissing": _NONE,
     "AwsCredentialsEnded": _EXPIRED,
     "HTTPClientError": _BROKEN_OFF,
     "ConnectionError": _BROKEN_OFF,
