@@ -89,7 +89,7 @@ async def test_a_worker_without_a_store_fails_with_a_message_of_ours(environ: di
             failures.append(failure.value)
 
     # The environment lives on, and nothing the SDK said is in what Lambda is told or in the log.
-    assert [str(each) for each in failures] == ["Unanswered: The database did not answer."] * 2
+    assert [str(each) for each in failures] == ["StoreUnreachable: There is no connection to the database."] * 2
     told = "".join([*worker.log, *(each.whole for each in failures)])
     assert "127.0.0.1" not in told
     assert "botocore" not in told

@@ -120,7 +120,7 @@ async def test_a_store_that_is_down_is_reported_without_the_sdks_text(
     with pytest.raises(StoreError) as failure:
         await invoke(Worker(process))
 
-    assert (str(failure.value), failure.value.__cause__) == ("The database did not answer.", None)
+    assert (str(failure.value), failure.value.__cause__) == ("There is no connection to the database.", None)
     assert failure.value.__suppress_context__
     assert {each.dependency for each in events.of(DependencyFailed)} == {"store"}
     assert not simulator.calls

@@ -29,12 +29,13 @@ print(json.dumps(transform(template, parameters, Mock())["Resources"]))
 
 @cache
 def translated(**parameters: str) -> dict[str, Any]:
+    """The resources of a deployment after the first, or of another one that the parameters describe."""
     template = json.loads(json.dumps(Stack().template))
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/archive"
     command: Command = [environment("sam") / "python", "-c", TRANSLATE]
     done = subprocess.run(
         command,
-        input=json.dumps([template, parameters]),
+        input=json.dumps([template, {"Rollout": "canary"} | parameters]),
         env={"AWS_DEFAULT_REGION": REGION},  # from which it knows the partition
         capture_output=True,
         text=True,

@@ -447,7 +447,7 @@ async def test_a_store_that_fails_has_nothing_to_replay(parts: Parts) -> None:
     with pytest.raises(ComparisonUnavailable) as caught:
         await parts.steps()
 
-    assert caught.value.retry_after == 2
+    assert (caught.value.retry_after or 0) > 0
     assert [event.operation for event in parts.events.of(DependencyFailed)] == ["replay comparison"]
 
 

@@ -217,19 +217,6 @@ describe('a vote', () => {
     await visitor.reads(/^Your thumbs up counts for this saying, but not in the comparison of the models, where/);
   });
 
-  test('whose token has expired says so kindly', async ({ visit }) => {
-    const visitor = await visit();
-    const error = { code: 'invalid_request', message: 'The vote token is not valid.', details: [] };
-    await visitor.serverAnswers('/sayings', 200, BLIND);
-    await visitor.serverAnswers('/feedback', 400, { error, requestId: 'abc' });
-    await visitor.open();
-
-    await thumb(visitor, 'up').click();
-
-    await visitor.reads(/^Your vote is not stored: this saying was shown more than a day ago, or your browser/);
-    expect(await thumb(visitor, 'up').getAttribute('aria-pressed')).toBe('false');
-  });
-
   test('from before shows when its saying comes again', async ({ visit }) => {
     const visitor = await visit();
     await visitor.serverAnswers('/sayings', 200, { ...SOME, vote: 'NEGATIVE' });
