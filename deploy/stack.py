@@ -118,11 +118,11 @@ class Stack:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings of the API's function, as it has them."""
+        """The settings of the API's function, as it has them. Lambda adds the region."""
         with refusals("The function cannot be read"):
             functions = self.session.client("lambda")
             function = functions.get_function_configuration(FunctionName=self.outputs["ApiFunctionName"])
-        return Settings.from_env(function["Environment"]["Variables"])
+        return Settings.from_env({"AWS_REGION": self.region, **function["Environment"]["Variables"]})
 
     def protect(self) -> None:
         """Let nobody delete the stack by mistake."""

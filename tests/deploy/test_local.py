@@ -175,7 +175,7 @@ async def test_rounds_are_scheduled_as_the_parameter_says(deployment: Deployment
     schedule = await schedules.get_schedule(Name=listed["Name"])
 
     assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(10 minutes)", "ENABLED")
-    assert schedule["Target"]["Arn"].endswith(":function:sayings-worker")
+    assert schedule["Target"]["Arn"].endswith(":function:sayings-worker:live")
 
 
 async def test_the_first_three_sayings_are_stored(first_sayings: list[Any]) -> None:
