@@ -46,18 +46,28 @@ def run_uv(*arguments: str | Path) -> None:
     run([sys.executable, "-m", "uv", "--quiet", "--system-certs", *arguments], "Packages could not be installed")
 
 
-def run(command: Command, failure: str, environ: Mapping[str, str] | None = None, log: Path | None = None) -> None:
+def run(
+    command: Command,
+    failure: str,
+    environ: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    *,
+    document: Path | None = None,
+) -> None:
     """Run a program until it ends, with its output on the terminal or in `log`.
 
+    `document` gets what it writes to the standard output, without the warnings that go to the standard error.
     Raises DeploymentFailed, with the text of `failure`, when its exit code is not 0.
     """
     full = os.environ | (environ or {})
-    if log is None:
+    written = log or document
+    if written is None:
         code = subprocess.run(command, cwd=ROOT, env=full, check=False).returncode  # noqa: S603
     else:
-        with log.open("w") as file:
+        errors = subprocess.STDOUT if log else None
+        with written.open("w") as file:
             code = subprocess.run(  # noqa: S603
-                command, cwd=ROOT, env=full, stdout=file, stderr=subprocess.STDOUT, check=False
+                command, cwd=ROOT, env=full, stdout=file, stderr=errors, check=False
             ).returncode
     if code:
         raise DeploymentFailed(f"{failure}{'.' if log is None else last_lines(log)}")

@@ -73,7 +73,7 @@ def _write_page(document: Path, scratch: Path) -> None:
         ],
         "The page's packages could not be listed",
         environ={"PATH": f"{programs}:{os.environ['PATH']}"},
-        log=document,
+        document=document,
     )  # fmt: skip
 
 
