@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -11,7 +10,7 @@ from service.llm.vendors import VENDORS
 from service.page.document import PAGE_FOLDER
 from service.simulator import Simulator
 from service.store.sqlite import SqliteStore
-from tests.moto_server import serving_moto
+from tests.moto_server import emptied, serving_moto
 from tests.support import ORIGINAL_DAY, RecordingListener
 
 
@@ -33,16 +32,16 @@ def day_of_the_original_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    """moto's URL, for fixtures that are shared by many tests."""
+    """moto's URL, for fixtures that are shared by many tests. They have to leave it `emptied`."""
     with serving_moto() as url:
         yield url
 
 
 @pytest.fixture
 def moto_url(moto_server: str) -> Iterator[str]:
-    """moto's URL. It is emptied after the test: it copies all its tables for every transaction."""
-    yield moto_server
-    urlopen(Request(f"{moto_server}/moto-api/reset", method="POST")).close()
+    """moto's URL, which each test finds empty."""
+    with emptied(moto_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +24,18 @@ def serving_moto() -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.kill()
+
+
+@contextmanager
+def emptied(url: str) -> Iterator[str]:
+    """Yield the server's URL, and leave it empty: no test is to find what another has left.
+
+    Besides, moto copies all its tables for every transaction.
+    """
+    try:
+        yield url
+    finally:
+        urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.moto_server import emptied
 from tests.tools.counting import Counted, count_everything
 
 pytestmark = pytest.mark.slow
@@ -13,7 +14,8 @@ MOST_WRITE_UNITS_OF_A_VOTE = 12
 
 @pytest.fixture(scope="module")
 def counted(moto_server: str) -> Counted:
-    return asyncio.run(count_everything(moto_server))
+    with emptied(moto_server) as url:
+        return asyncio.run(count_everything(url))
 
 
 def test_a_warm_saying_asks_for_nothing(counted: Counted) -> None:
