@@ -322,7 +322,7 @@ class CompareVoteAnswer(Message, frozen=True):
 
     The status is `after_reveal` when the vote differs from the first choice. It is kept and moves nothing. It is
     `unverified` when no voter's cookie came with the vote. `winner` is that vote then, it counts for nothing, and
-    `slots` is empty, because whoever knows the authors could vote again with a cookie.
+    `slots` is empty, because a client that knew the authors could vote again with a cookie.
     """
 
     comparison_id: str
